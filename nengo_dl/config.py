@@ -1,0 +1,230 @@
+"""Settings that users attach to a network with `configure_settings`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.exceptions import ConfigError, NetworkContextError, ValidationError
+from nengo.params import BoolParam, Parameter
+
+from nengo_dl.graph.simplify import Rewrite, default_simplifications
+from nengo_dl.plan.greedy import greedy_planner
+from nengo_dl.plan.groups import Planner
+
+_DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What applies to one Simulator.
+
+    Attributes
+    ----------
+    dtype : str
+        Floating point type of the simulation, ``"float32"`` or ``"float64"``.
+    jit_compile : bool or None
+        Whether XLA compiles the simulation; None leaves the choice to the program.
+    planner : callable
+        Decides which operators run as one.
+    simplifications : sequence of callable
+        Rewrites of the operator graph.
+    inference_only : bool
+        Whether nothing shall be trainable.
+    network : nengo.Network or None
+        Where settings of single objects are looked up.
+    """
+
+    dtype: str = "float32"
+    jit_compile: bool | None = None
+    planner: Planner = greedy_planner
+    simplifications: Sequence[Rewrite] = default_simplifications
+    inference_only: bool = False
+    network: nengo.Network | None = None
+
+    def keeps_history(self, probe: nengo.Probe) -> bool:
+        """Return whether all samples of a probe are kept, or the last one only."""
+        if self.network is None:
+            return True
+        for configured in (probe, nengo.Probe):
+            try:
+                value = self.network.config[configured].keep_history
+            except (AttributeError, ConfigError, KeyError):
+                continue
+            if value is not None:
+                return bool(value)
+        return True
+
+
+def configure_settings(**settings: Any) -> None:
+    """Attach settings to the network whose context is open.
+
+    Parameters
+    ----------
+    dtype : {"float32", "float64"} or tf.DType
+        Floating point type of the simulation (default float32).
+    jit_compile : bool or None
+        Whether XLA compiles the simulation. True and None: whatever can be compiled;
+        False: nothing, which starts sooner and runs slower.
+    planner : callable
+        ``planner(graph, merge_key, runs_python) -> plan``: which operators run as one.
+    simplifications : list of callable
+        Rewrites of the operator graph; ``[]`` turns all of them off.
+    inference_only : bool
+        Nothing is trainable.
+    keep_history : bool
+        Whether probes keep all samples (default) or the last one only. Single probes
+        are set through ``net.config[probe].keep_history``.
+    trainable : bool or None
+        Makes ``trainable`` a setting of Ensembles, Connections, Neurons and Networks
+        and gives it a value for the network whose context is open; None leaves the
+        choice to the defaults. Single objects and classes are set through
+        ``net.config[obj].trainable``.
+
+    Raises
+    ------
+    NetworkContextError
+        If no network's context is open.
+    ConfigError
+        If a setting is not known.
+    ValidationError
+        If a value is not one that its setting can have.
+
+    Examples
+    --------
+    >>> import nengo, nengo_dl
+    >>> with nengo.Network() as net:
+    ...     nengo_dl.configure_settings(dtype="float64", jit_compile=False)
+    """
+    if not nengo.Network.context:
+        raise NetworkContextError(
+            "`configure_settings` has to be called within a network's context: "
+            "`with net: nengo_dl.configure_settings(...)`"
+        )
+    unknown = sorted(set(settings) - set(_SETTERS))
+    if unknown:
+        raise ConfigError(
+            f"Unknown setting {', '.join(map(repr, unknown))}; "
+            f"known are {', '.join(sorted(_SETTERS))}"
+        )
+    for name, value in settings.items():
+        _SETTERS[name](name, value)
+
+
+def resolve(network: nengo.Network | None, dtype: Any = None) -> Settings:
+    """Return the settings of a network; an explicit ``dtype`` comes first."""
+    found: dict[str, Any] = {}
+    if network is not None:
+        try:
+            params = network.config[nengo.Network]
+        except ConfigError:
+            params = None
+        for name in _GLOBAL:
+            try:
+                value = getattr(params, name)
+            except AttributeError:
+                continue
+            if value is not None:
+                found[name] = value
+    if dtype is not None:
+        found["dtype"] = dtype_name(dtype)
+    return Settings(**found, network=network)
+
+
+def dtype_name(dtype: Any) -> str:
+    """Return the name of a floating point type that the simulator has.
+
+    Raises
+    ------
+    ValidationError
+        If it has no such type.
+    """
+    name = getattr(dtype, "name", dtype)
+    if not isinstance(name, str):
+        try:
+            name = np.dtype(dtype).name
+        except TypeError:
+            name = None
+    if name not in _DTYPES:
+        raise ValidationError(
+            f"Expected 'float32', 'float64' or the tf.DType of that name; got {dtype!r}",
+            attr="dtype",
+        )
+    return str(name)
+
+
+def _set_global(name: str, value: Any) -> None:
+    """Store a setting of the whole simulation on the outermost network."""
+    value = _CHECKS[name](value)
+    config = nengo.Network.context[0].config
+    config.configures(nengo.Network)
+    params = config[nengo.Network]
+    if name not in params.extra_params:
+        params.set_param(name, Parameter(name, default=None, optional=True))
+    setattr(params, name, value)
+
+
+def _set_history(name: str, value: Any) -> None:
+    config = nengo.Network.context[0].config
+    _ensure(config, nengo.Probe, name)
+    config[nengo.Probe].keep_history = value
+
+
+def _set_trainable(name: str, value: Any) -> None:
+    config = nengo.Network.context[-1].config
+    config.configures(nengo.Network)
+    config.configures(nengo.ensemble.Neurons)
+    for cls in (nengo.Ensemble, nengo.Connection, nengo.ensemble.Neurons, nengo.Network):
+        _ensure(config, cls, name)
+        setattr(config[cls], name, value)
+
+
+def _ensure(config: Any, cls: type, name: str) -> None:
+    """Make ``name`` a setting of a class that may also be None."""
+    params = config[cls]
+    if name not in params.extra_params:
+        params.set_param(name, BoolParam(name, default=None, optional=True))
+
+
+def _check_bool(name: str) -> Callable[[Any], bool | None]:
+    def check(value: Any) -> bool | None:
+        if value is not None and not isinstance(value, bool):
+            raise ValidationError(f"Expected a bool or None, got {value!r}", attr=name)
+        return value
+
+    return check
+
+
+def _check_planner(value: Any) -> Any:
+    if not callable(value):
+        raise ValidationError(
+            f"Expected a callable `planner(graph, merge_key, runs_python)`, got {value!r}",
+            attr="planner",
+        )
+    return value
+
+
+def _check_rewrites(value: Any) -> tuple:
+    if not isinstance(value, list | tuple) or not all(map(callable, value)):
+        raise ValidationError(
+            f"Expected a list of callables, got {value!r}", attr="simplifications"
+        )
+    return tuple(value)
+
+
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "dtype": dtype_name,
+    "jit_compile": _check_bool("jit_compile"),
+    "planner": _check_planner,
+    "simplifications": _check_rewrites,
+    "inference_only": _check_bool("inference_only"),
+}
+_GLOBAL = tuple(_CHECKS)
+_SETTERS: dict[str, Callable[[str, Any], None]] = {
+    **dict.fromkeys(_GLOBAL, _set_global),
+    "keep_history": _set_history,
+    "trainable": _set_trainable,
+}

@@ -1,0 +1,92 @@
+"""What part each base Signal plays in a time step."""
+
+from __future__ import annotations
+
+import enum
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from nengo.builder.operator import Operator
+from nengo.builder.signal import Signal
+
+from nengo_dl.graph.signals import size
+
+
+class Role(enum.Enum):
+    """The part that a Signal plays; blocks never mix roles."""
+
+    PARAM = "read only: weights, biases, constants"
+    ONLINE = "a parameter that a learning rule changes, a copy for each batch item"
+    STATE = "carried from one time step to the next"
+    TRANSIENT = "written anew in each step before anyone reads it"
+    INPUT = "fed from outside in each step"
+
+    @property
+    def carried(self) -> bool:
+        """Whether the value goes round the loop."""
+        return self in (Role.STATE, Role.ONLINE)
+
+    @property
+    def batched(self) -> bool:
+        """Whether each item of a minibatch has a value of its own."""
+        return self is not Role.PARAM
+
+
+def assign(
+    operators: Iterable[Operator],
+    inputs: Collection[Signal] = (),
+    parameters: Collection[Signal] = (),
+    carries: Callable[[Operator], Collection[Signal]] = lambda op: (),
+    redundant: Callable[[Operator], Collection[Signal]] = lambda op: (),
+) -> dict[Signal, Role]:
+    """Return the role of every base Signal that the operators touch.
+
+    Parameters
+    ----------
+    operators : iterable of Operator
+        What runs in the loop.
+    inputs : collection of Signal
+        Signals that are fed from outside.
+    parameters : collection of Signal
+        Signals that count as parameters of the model.
+    carries : callable
+        ``carries(op)`` gives the signals whose value of the step before ``op`` needs
+        although Nengo lists them under its sets.
+    redundant : callable
+        ``redundant(op)`` gives signals that Nengo lists under the updates of ``op`` but
+        that it leaves alone. They are carried only if somebody else touches them.
+    """
+    set_elements: Mapping[Signal, int] = defaultdict(int)
+    changed: set[Signal] = set()
+    needed: set[Signal] = set()
+    touched: set[Signal] = set()
+    idle: set[Signal] = set()
+    bases: dict[Signal, None] = {}
+    for op in operators:
+        for signal in op.all_signals:
+            bases[signal.base] = None
+        for signal in op.sets:
+            # Nengo guarantees that sets of one base never overlap
+            set_elements[signal.base] += size(signal)  # type: ignore[index]
+        changed.update(s.base for s in (*op.sets, *op.incs, *op.updates))
+        touched.update(s.base for s in (*op.reads, *op.sets, *op.incs))
+        needed.update(s.base for s in carries(op))
+        left_alone = set(redundant(op))
+        needed.update(s.base for s in op.updates if s not in left_alone)
+        idle.update(s.base for s in left_alone)
+    idle -= touched
+    fed = {signal.base for signal in inputs}
+    tuned = {signal.base for signal in parameters}
+    roles = {}
+    for base in bases:
+        if base in fed:
+            roles[base] = Role.INPUT
+        elif base not in changed:
+            roles[base] = Role.PARAM
+        elif base in idle or (
+            base not in needed and set_elements[base] == size(base)
+        ):
+            roles[base] = Role.TRANSIENT
+        else:
+            roles[base] = Role.ONLINE if base in tuned else Role.STATE
+    return roles

@@ -1,0 +1,90 @@
+"""What a rewrite may rely on, and the loop that applies rewrites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from nengo.builder.operator import Operator
+from nengo.builder.signal import Signal
+
+from nengo_dl.graph.signals import initial_elements, written
+from nengo_dl.graph.verify import verify
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known about the signals of a list of operators.
+
+    Attributes
+    ----------
+    operators : sequence of Operator
+        The operators that the facts are about.
+    fixed : frozenset of Signal
+        Inputs and trainable parameters: their values will change although no operator
+        writes them.
+    """
+
+    operators: Sequence[Operator]
+    fixed: frozenset[Signal] = field(default=frozenset())
+
+    @cached_property
+    def _changed(self) -> frozenset[Signal]:
+        return frozenset(s.base for op in self.operators for s in written(op))
+
+    @cached_property
+    def incremented(self) -> frozenset[Signal]:
+        """Bases that some operator increments or updates."""
+        return frozenset(
+            s.base for op in self.operators for s in (*op.incs, *op.updates)
+        )
+
+    def unchanging(self, signal: Signal) -> bool:
+        """Whether ``signal`` keeps its initial value at all times."""
+        return signal.base not in self._changed and signal.base not in self.fixed
+
+    def constant(self, signal: Signal, value: float) -> bool:
+        """Whether every element of ``signal`` is ``value`` at all times."""
+        return self.unchanging(signal) and bool(
+            np.all(initial_elements(signal) == value)
+        )
+
+
+Rewrite = Callable[[Facts], list[Operator]]
+
+
+def simplify(
+    operators: Sequence[Operator],
+    rewrites: Sequence[Rewrite],
+    inputs: frozenset[Signal] = frozenset(),
+    trainable: frozenset[Signal] = frozenset(),
+) -> list[Operator]:
+    """Apply ``rewrites`` in turn until none of them changes the operators.
+
+    Parameters
+    ----------
+    operators : sequence of Operator
+        In Nengo's order.
+    rewrites : sequence of callable
+        Functions of `Facts` that return the new operators.
+    inputs, trainable : frozenset of Signal
+        Base signals whose values are not known when the model is built.
+
+    Raises
+    ------
+    BuildError
+        If a rewrite leaves a graph that breaks the rules of `verify`.
+    """
+    current = list(operators)
+    changed = True
+    while changed:
+        changed = False
+        for rewrite in rewrites:
+            result = rewrite(Facts(current, inputs | trainable))
+            if result != current:
+                name = getattr(rewrite, "__name__", repr(rewrite))
+                verify(result, inputs, after=name)
+                current, changed = list(result), True
+    return current

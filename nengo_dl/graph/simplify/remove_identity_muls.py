@@ -1,0 +1,37 @@
+"""Replace products with a constant one by copies."""
+
+from __future__ import annotations
+
+import numpy as np
+from nengo.builder.operator import Copy, DotInc, ElementwiseInc, Operator
+from nengo.builder.signal import Signal
+
+from nengo_dl.graph.signals import initial_elements
+from nengo_dl.graph.simplify.facts import Facts
+
+
+def remove_identity_muls(facts: Facts) -> list[Operator]:
+    """Turn ``Y += 1 * X`` and ``Y += I X`` into ``Y += X``.
+
+    Gains of 1, scalar transforms of 1, and the identity encoders of Direct ensembles
+    are of this kind. Trainable factors are left alone.
+    """
+    return [_rewrite(op, facts) for op in facts.operators]
+
+
+def _rewrite(op: Operator, facts: Facts) -> Operator:
+    if type(op) is ElementwiseInc:
+        for factor, other in ((op.A, op.X), (op.X, op.A)):
+            if other.shape == op.Y.shape and facts.constant(factor, 1.0):
+                return Copy(other, op.Y, inc=True, tag=op.tag)
+    elif type(op) is DotInc and op.X.shape == op.Y.shape and _identity(op.A, facts):
+        return Copy(op.X, op.Y, inc=True, tag=op.tag)
+    return op
+
+
+def _identity(signal: Signal, facts: Facts) -> bool:
+    """Whether the signal is a square unit matrix, or 1, at all times."""
+    if signal.sparse or signal.ndim != 2 or signal.shape[0] != signal.shape[1]:
+        return signal.ndim == 0 and facts.constant(signal, 1.0)
+    unit = np.identity(signal.shape[0]).ravel()
+    return facts.unchanging(signal) and np.array_equal(initial_elements(signal), unit)

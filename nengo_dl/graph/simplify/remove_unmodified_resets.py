@@ -1,0 +1,26 @@
+"""Drop resets of signals that nobody else writes."""
+
+from __future__ import annotations
+
+import numpy as np
+from nengo.builder.operator import Operator, Reset
+
+from nengo_dl.graph.signals import initial_elements
+from nengo_dl.graph.simplify.facts import Facts
+
+
+def remove_unmodified_resets(facts: Facts) -> list[Operator]:
+    """Remove a Reset whose target nobody increments and that starts at its value.
+
+    The signal then is a constant that later rewrites can see through: the input of an
+    ensemble without connections, for example.
+    """
+    return [
+        op
+        for op in facts.operators
+        if not (
+            type(op) is Reset
+            and op.dst.base not in facts.incremented
+            and np.all(initial_elements(op.dst) == op.value)
+        )
+    ]

@@ -1,0 +1,24 @@
+"""Drop products with a constant zero: they add nothing."""
+
+from __future__ import annotations
+
+from nengo.builder.operator import Copy, DotInc, ElementwiseInc, Operator
+
+from nengo_dl.graph.simplify.facts import Facts
+
+
+def remove_zero_incs(facts: Facts) -> list[Operator]:
+    """Remove increments whose increment is always zero.
+
+    ``Y += A X`` with A or X constant at zero, and ``y += x`` with x constant at zero,
+    leave their target alone. A product that a Node without output feeds, or a
+    connection with ``transform=0``, ends here.
+    """
+    return [
+        op
+        for op in facts.operators
+        if not (
+            (type(op) in (DotInc, ElementwiseInc) or (type(op) is Copy and op.inc))
+            and any(facts.constant(signal, 0.0) for signal in op.reads)
+        )
+    ]

@@ -1,0 +1,58 @@
+"""The operator graph's own rules, checked between passes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from nengo.builder.operator import Operator
+from nengo.builder.signal import Signal
+from nengo.exceptions import BuildError
+
+from nengo_dl.graph.signals import describe
+
+
+def verify(
+    operators: Sequence[Operator], inputs: Collection[Signal] = (), after: str = ""
+) -> None:
+    """Check the operators against the rules that every later stage relies on.
+
+    1. No operator stands in the list twice.
+    2. No signal is set, or updated, by two operators.
+    3. Nobody sets or updates an input.
+
+    Parameters
+    ----------
+    operators : sequence of Operator
+        The operators of the loop.
+    inputs : collection of Signal
+        Signals that are fed from outside.
+    after : str
+        The pass that just ran, for the message.
+
+    Raises
+    ------
+    BuildError
+        If a rule is broken; the message names the rule and the operator.
+    """
+    where = f" after {after}" if after else ""
+    for op, times in Counter(operators).items():
+        if times > 1:
+            raise BuildError(f"{describe(op)} stands {times} times in the graph{where}")
+    for name in ("sets", "updates"):
+        owner: dict[Signal, Operator] = {}
+        for op in operators:
+            for signal in getattr(op, name):
+                if signal in owner:
+                    raise BuildError(
+                        f"Two operators have {signal} among their {name}{where}: "
+                        f"{describe(owner[signal])} and {describe(op)}"
+                    )
+                owner[signal] = op
+    fed = {signal.base for signal in inputs}
+    for op in operators:
+        for signal in (*op.sets, *op.updates):
+            if signal.base in fed:
+                raise BuildError(
+                    f"{describe(op)} changes {signal}, which is an input{where}"
+                )

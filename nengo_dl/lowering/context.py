@@ -1,0 +1,58 @@
+"""What a lowering may know when it is made: layout, time step, precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from nengo.builder.signal import Signal
+
+from nengo_dl.graph.roles import Role
+from nengo_dl.lowering.python_call import PythonCalls
+from nengo_dl.plan.layout import SignalLayout, View
+
+
+@dataclass(frozen=True)
+class Context:
+    """The surroundings of a group of operators.
+
+    Attributes
+    ----------
+    layout : SignalLayout
+        Where each Signal lives.
+    dt : float
+        Length of a time step (s).
+    dtype : np.dtype
+        Floating point type of the simulation.
+    minibatch_size : int
+        Number of items in the batch.
+    step, time : Signal
+        Nengo's counter of steps and its time (s).
+    python : PythonCalls
+        Keeps what Python code in the loop returns and raises.
+    """
+
+    layout: SignalLayout
+    dt: float
+    dtype: np.dtype
+    minibatch_size: int
+    step: Signal
+    time: Signal
+    python: PythonCalls
+
+    @property
+    def tf_dtype(self) -> tf.DType:
+        """The floating point type as TensorFlow names it."""
+        return tf.as_dtype(self.dtype)
+
+    def view(
+        self, signals: Sequence[Signal], shape: tuple[int, ...] | None = None
+    ) -> View:
+        """Return where the signals live; see `SignalLayout.view`."""
+        return self.layout.view(signals, shape)
+
+    def role(self, signal: Signal) -> Role:
+        """Return the role of a Signal."""
+        return self.layout.blocks[self.layout.places[signal.base][0]].role

@@ -1,0 +1,105 @@
+"""What all neuron types have in common: input current in, activity and state out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow as tf
+from nengo.builder.neurons import SimNeurons
+from nengo.builder.operator import Operator
+from nengo.builder.signal import Signal
+
+from nengo_dl.lowering.constants import merged
+from nengo_dl.lowering.context import Context
+from nengo_dl.lowering.registry import Lowering, register
+from nengo_dl.lowering.values import SignalValues
+from nengo_dl.plan.groups import OpGroup
+from nengo_dl.plan.layout import View
+
+
+@dataclass(frozen=True)
+class LowerNeurons(Lowering):
+    """Populations of one neuron type, stacked to one vector of neurons.
+
+    Subclasses name the attributes of the NeuronType that are their ``parameters`` and
+    implement `step`. Populations of different sizes and parameters merge: a parameter
+    that differs becomes an array.
+    """
+
+    #: attributes of the NeuronType that the equations use
+    parameters: ClassVar[tuple[str, ...]] = ()
+    #: names of the state variables, in the order of Nengo's operator
+    state_names: ClassVar[tuple[str, ...]] = ()
+
+    current: View
+    output: View
+    state: tuple[View, ...]
+    constants: dict[str, np.ndarray]
+    dt: np.floating
+
+    @classmethod
+    def merge_key(cls, op: Operator) -> Hashable:
+        """Return a constant: all populations of one type merge."""
+        return "neurons"
+
+    @classmethod
+    def carries(cls, op: Operator) -> Collection[Signal]:
+        """Return the state variables."""
+        return tuple(op.state.values())
+
+    @classmethod
+    def build_pre(cls, group: OpGroup, context: Context) -> Lowering:
+        """Return the lowering of a group."""
+        ops = group.ops
+        sizes = [op.J.size for op in ops]
+        total = (sum(sizes),)
+        return cls(
+            context.view([op.J for op in ops], total),
+            context.view([op.output for op in ops], total),
+            tuple(
+                context.view([op.state[name] for op in ops], total)
+                for name in cls.state_names
+            ),
+            {
+                name: merged(
+                    [getattr(op.neurons, name) for op in ops], sizes, context.dtype
+                )
+                for name in cls.parameters
+            },
+            # of the simulation's own type: NumPy 1 widens `float32 / float`
+            context.dtype.type(context.dt),
+        )
+
+    def build_step(self, values: SignalValues) -> None:
+        """Add the computation to the step."""
+        state = [values.read(view) for view in self.state]
+        output, *new_state = self.step(values.read(self.current), *state)
+        values.set(self.output, output)
+        for view, value in zip(self.state, new_state, strict=True):
+            values.set(view, value)
+
+    def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
+        """Return the activity and the new state of all neurons.
+
+        Parameters
+        ----------
+        j : tf.Tensor, shape (batch, n_neurons)
+            Input currents.
+        *state : tf.Tensor, shape (batch, n_neurons)
+            State variables, in the order of ``state_names``.
+        """
+        raise NotImplementedError
+
+    def __getattr__(self, name: str) -> Any:
+        # parameters read like the symbols of the equations: self.tau_rc
+        if name in type(self).parameters:
+            return self.constants[name]
+        raise AttributeError(name)
+
+
+def neurons(neuron_type: type) -> Callable[[Any], Any]:
+    """Return a decorator that registers a `LowerNeurons` for a NeuronType class."""
+    return register(SimNeurons, neuron_type)

@@ -1,0 +1,44 @@
+"""RectifiedLinear and its spiking version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tensorflow as tf
+from nengo.neurons import RectifiedLinear, SpikingRectifiedLinear
+
+from nengo_dl.lowering.neurons.base import LowerNeurons, neurons
+
+
+@neurons(RectifiedLinear)
+@dataclass(frozen=True)
+class LowerRectifiedLinear(LowerNeurons):
+    r"""Rectify: :math:`a = \alpha \max(0, J)`."""
+
+    parameters = ("amplitude",)
+
+    def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
+        """Return the rates."""
+        return (self.amplitude * tf.nn.relu(j),)
+
+
+@neurons(SpikingRectifiedLinear)
+@dataclass(frozen=True)
+class LowerSpikingRectifiedLinear(LowerNeurons):
+    r"""Integrate the rectified current and fire at each whole number.
+
+    .. math:: v' = v + \max(0, J)\,\Delta t, \quad
+              a = \frac{\alpha}{\Delta t} \lfloor v' \rfloor, \quad
+              v \leftarrow v' - \lfloor v' \rfloor
+    """
+
+    parameters = ("amplitude",)
+    state_names = ("voltage",)
+
+    def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
+        """Return spikes and the rest of the voltage."""
+        (voltage,) = state
+        voltage = voltage + tf.nn.relu(j) * self.dt
+        n_spikes = tf.floor(voltage)
+        return n_spikes * (self.amplitude / self.dt), voltage - n_spikes

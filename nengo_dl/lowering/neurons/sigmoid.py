@@ -1,0 +1,35 @@
+"""Sigmoid and Tanh: smooth rates that saturate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tensorflow as tf
+from nengo.neurons import Sigmoid, Tanh
+
+from nengo_dl.lowering.neurons.base import LowerNeurons, neurons
+
+
+@neurons(Sigmoid)
+@dataclass(frozen=True)
+class LowerSigmoid(LowerNeurons):
+    r"""Logistic rates: :math:`a = \tau_{ref}^{-1} / (1 + e^{-J})`."""
+
+    parameters = ("tau_ref",)
+
+    def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
+        """Return the rates."""
+        return (tf.nn.sigmoid(j) / self.tau_ref,)
+
+
+@neurons(Tanh)
+@dataclass(frozen=True)
+class LowerTanh(LowerNeurons):
+    r"""Hyperbolic tangent: :math:`a = \tau_{ref}^{-1} \tanh J`."""
+
+    parameters = ("tau_ref",)
+
+    def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
+        """Return the rates."""
+        return (tf.tanh(j) / self.tau_ref,)

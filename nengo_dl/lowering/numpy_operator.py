@@ -1,0 +1,203 @@
+"""The generic fallback: run an operator's own NumPy code in the loop."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from nengo.builder.neurons import SimNeurons
+from nengo.builder.operator import Operator
+from nengo.builder.processes import SimProcess
+from nengo.builder.signal import Signal, SignalDict
+
+from nengo_dl.graph.signals import written
+from nengo_dl.lowering.context import Context
+from nengo_dl.lowering.python_call import PythonCalls, call_python
+from nengo_dl.lowering.registry import Lowering
+from nengo_dl.lowering.values import SignalValues
+from nengo_dl.plan.groups import OpGroup, payload_of
+from nengo_dl.plan.layout import View
+
+
+class SteppedOperator:
+    """A Nengo operator with memory of its own, run as ``nengo.Simulator`` would.
+
+    Parameters
+    ----------
+    op : Operator
+        What to run; the original is not changed.
+    dt : float
+        Length of a time step (s).
+    item : int
+        Number of the batch item; items other than the first draw other random numbers.
+    """
+
+    def __init__(self, op: Operator, dt: float, item: int = 0) -> None:
+        self.original = op
+        self.dt = dt
+        self.item = item
+        self.signals = SignalDict()
+
+    def reset(self, rng: np.random.RandomState) -> None:
+        """Return to the initial state; ``rng`` is the simulator's stream."""
+        op = copy.copy(self.original)
+        if getattr(op, "state_extra", None):
+            # random states among a neuron type's state: rewound, apart for each item
+            op.state_extra = {
+                name: self._own_stream(copy.deepcopy(state))
+                for name, state in op.state_extra.items()
+            }
+        self.signals = SignalDict()
+        op.init_signals(self.signals)
+        for signal, array in list(self.signals.items()):
+            if not signal.sparse and not array.flags.writeable:
+                # Nengo shares the initial value of read-only signals, but trained or
+                # loaded values have to reach the operator
+                dict.__setitem__(self.signals, signal, array.copy())
+        self.step = op.make_step(self.signals, self.dt, rng)
+
+    def _own_stream(self, state: np.random.RandomState) -> np.random.RandomState:
+        if self.item == 0:
+            return state
+        return np.random.RandomState(
+            (state.randint(2**31 - 1) + self.item) % (2**31 - 1)
+        )
+
+    def __call__(
+        self,
+        targets: Sequence[Signal],
+        given: Sequence[tuple[Signal, Any]],
+    ) -> list[np.ndarray]:
+        """Store ``given`` values, run one step, return copies of ``targets``.
+
+        What the operator increments starts at zero, so the increment is returned.
+        """
+        for signal in self.original.incs:
+            self.signals[signal][...] = 0
+        for signal, value in given:
+            array = self.signals[signal]
+            array[...] = np.reshape(value, array.shape)
+        with np.errstate(invalid="raise", divide="ignore"):
+            self.step()
+        return [np.array(self.signals[signal]) for signal in targets]
+
+
+@dataclass(frozen=True)
+class NumPyOperator(Lowering):
+    """Run ``op.make_step`` itself, once for each operator and batch item.
+
+    For operators, neuron types and processes without a TensorFlow implementation. The
+    values of all signals go through TensorFlow, so state is carried, reset and saved
+    like any other; what the step function keeps to itself stays in Python. The code
+    runs at Nengo's precision.
+    """
+
+    xla = False
+
+    ops: tuple[Operator, ...]
+    stepped: tuple[tuple[SteppedOperator, ...], ...]
+    calls: PythonCalls
+    dt: float
+    time: Signal
+    step_view: View
+    sources: tuple[View, ...]
+    targets: tuple[View, ...]
+    increments: range
+    batch: int
+    dtypes: tuple[np.dtype, ...]
+
+    @classmethod
+    def merge_key(cls, op: Operator) -> Hashable:
+        """Return the shapes of built-in types; None for classes of the user's."""
+        return None if cls.user_code(op) else super().merge_key(op)
+
+    @classmethod
+    def carries(cls, op: Operator) -> Collection[Signal]:
+        """Return the set signals that the step may read first: neurons' state."""
+        if isinstance(op, SimProcess):
+            return ()
+        return tuple(op.sets[1:] if isinstance(op, SimNeurons) else op.sets)
+
+    @classmethod
+    def user_code(cls, op: Operator) -> bool:
+        """Return whether the class was defined outside of Nengo."""
+        payload = payload_of(op)
+        origin = type(op if payload is None else payload).__module__
+        return origin.split(".")[0] not in ("nengo", "nengo_dl")
+
+    @classmethod
+    def build_pre(cls, group: OpGroup, context: Context) -> Lowering:
+        """Return the lowering of a group."""
+        first = group.ops[0]
+        columns = zip(*(_given(op, context.time) for op in group.ops), strict=True)
+        targets = list(zip(*(written(op) for op in group.ops), strict=True))
+        integers = [slot[0].dtype.kind != "f" for slot in targets]
+        return cls(
+            group.ops,
+            tuple(
+                tuple(
+                    SteppedOperator(op, context.dt, item)
+                    for item in range(context.minibatch_size)
+                )
+                for op in group.ops
+            ),
+            context.python,
+            context.dt,
+            context.time,
+            context.view([context.step], (1,)),
+            tuple(context.view(slot) for slot in columns),
+            tuple(context.view(slot) for slot in targets),
+            range(len(first.sets), len(first.sets) + len(first.incs)),
+            context.minibatch_size,
+            tuple(np.dtype(np.int64) if i else context.dtype for i in integers),
+        )
+
+    def build_step(self, values: SignalValues) -> None:
+        """Add the computation to the step."""
+        arguments = [values.read(view) for view in (self.step_view, *self.sources)]
+        results = call_python(
+            values,
+            self.calls,
+            self._host,
+            arguments,
+            [(self.batch, *view.shape) for view in self.targets],
+            [tf.as_dtype(dtype) for dtype in self.dtypes],
+        )
+        for i, (view, result) in enumerate(zip(self.targets, results, strict=True)):
+            (values.inc if i in self.increments else values.set)(view, result)
+
+    def _host(self, step: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
+        t = int(step.flat[0]) * self.dt
+        outputs = [
+            np.empty((self.batch, *view.shape), dtype)
+            for view, dtype in zip(self.targets, self.dtypes, strict=True)
+        ]
+        for k, op in enumerate(self.ops):
+            signals = _given(op, self.time)
+            for item in range(self.batch):
+                given = [
+                    (signal, (array[item % len(array)] if view.batched else array)[k])
+                    for signal, view, array in zip(
+                        signals, self.sources, arrays, strict=True
+                    )
+                ]
+                if self.time in op.reads:
+                    given.append((self.time, t))
+                results = self.stepped[k][item](written(op), given)
+                for output, result in zip(outputs, results, strict=True):
+                    output[item, k] = result
+        return outputs
+
+
+def _given(op: Operator, time: Signal) -> list[Signal]:
+    """Return the signals whose values the operator is handed, each once.
+
+    Not the time, which the host computes in double precision; not what is incremented,
+    which starts at zero; not sparse matrices, which no step changes.
+    """
+    signals = dict.fromkeys((*op.reads, *op.sets, *op.updates))
+    return [s for s in signals if s is not time and not s.sparse]

@@ -1,0 +1,195 @@
+"""LinearFilter and so Lowpass and Alpha: linear systems in discrete time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from nengo.builder.operator import Operator
+from nengo.builder.processes import SimProcess
+from nengo.builder.signal import Signal
+from nengo.synapses import Alpha, LinearFilter, Lowpass
+from nengo.utils.filter_design import cont2discrete, tf2ss
+
+from nengo_dl.graph.signals import initial_elements
+from nengo_dl.lowering.constants import merged
+from nengo_dl.lowering.context import Context
+from nengo_dl.lowering.registry import Lowering, register
+from nengo_dl.lowering.values import SignalValues
+from nengo_dl.plan.groups import OpGroup
+from nengo_dl.plan.layout import View
+
+StateSpace = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def state_space(synapse: LinearFilter, dt: float) -> StateSpace:
+    """Return the matrices A, B, C, D of the filter in steps of ``dt`` (s)."""
+    a, b, c, d = tf2ss(synapse.num, synapse.den)
+    if synapse.analog and len(a) > 0:
+        a, b, c, d, _ = cont2discrete((a, b, c, d), dt, method=synapse.method)
+    return a, b, c, d
+
+
+def _emit(values: SignalValues, op_mode: str, view: View, value: tf.Tensor) -> None:
+    (values.inc if op_mode == "inc" else values.set)(view, value)
+
+
+@dataclass(frozen=True)
+class _Gain(Lowering):
+    r"""A filter without memory: :math:`y = D u`."""
+
+    u: View
+    y: View
+    d: np.ndarray
+    mode: str
+
+    def build_step(self, values: SignalValues) -> None:
+        """Add the computation to the step."""
+        _emit(values, self.mode, self.y, values.read(self.u) * self.d)
+
+
+@dataclass(frozen=True)
+class _FirstOrder(Lowering):
+    r"""A filter with one state and no passthrough: :math:`y \leftarrow A y + C B u`.
+
+    Its output is its state, so only one of them goes round the loop.
+    """
+
+    u: View
+    y: View
+    x: View | None
+    a: np.ndarray
+    b: np.ndarray
+    mode: str
+
+    def build_step(self, values: SignalValues) -> None:
+        """Add the computation to the step."""
+        state = self.y if self.x is None else self.x
+        new = values.read(state) * self.a + values.read(self.u) * self.b
+        if self.x is not None:
+            values.set(self.x, new)
+        _emit(values, self.mode, self.y, new)
+
+
+@dataclass(frozen=True)
+class _StateSpace(Lowering):
+    r"""Any other linear system.
+
+    .. math:: x_{n+1} = A x_n + B u_n, \quad
+              y_n = C x_{n+1} \text{ if } D = 0, \text{ else } y_n = C x_n + D u_n
+
+    Without passthrough the output looks one step ahead, which takes away a delay that
+    the discretization would otherwise add.
+    """
+
+    u: View
+    y: View
+    x: View
+    a: np.ndarray
+    b: np.ndarray
+    c: np.ndarray
+    d: np.ndarray
+    passthrough: bool
+    mode: str
+
+    def build_step(self, values: SignalValues) -> None:
+        """Add the computation to the step.
+
+        Shapes: u, y (batch, count, size); x (batch, count, order, size).
+        """
+        u, x = values.read(self.u), values.read(self.x)
+        # a handful of states: sums of products fuse, matrix products would not
+        new = tf.reduce_sum(self.a[..., None] * x[..., None, :, :], axis=-2)
+        new = new + self.b[:, None] * u[..., None, :]
+        source = x if self.passthrough else new
+        y = tf.reduce_sum(self.c[:, None] * source, axis=-2)
+        if self.passthrough:
+            y = y + self.d * u
+        values.set(self.x, new)
+        _emit(values, self.mode, self.y, y)
+
+
+@register(SimProcess, LinearFilter)
+@register(SimProcess, Lowpass)
+@register(SimProcess, Alpha)
+class LowerLinearFilter(Lowering):
+    """Choose the cheapest of the forms above, as `nengo.LinearFilter` does."""
+
+    @classmethod
+    def merge_key(cls, op: Operator) -> Hashable:
+        """Return the form; for a general filter, all that defines it, and its size."""
+        if _order(op) == 0:
+            return op.mode, "gain"
+        if _first_order(op):
+            return op.mode, "first order", _state_is_output(op)
+        synapse = op.process
+        system = (tuple(synapse.num), tuple(synapse.den), synapse.analog, synapse.method)
+        return op.mode, system, op.input.shape
+
+    @classmethod
+    def redundant(cls, op: Operator) -> Collection[Signal]:
+        """Return the state where the output holds the same numbers."""
+        if _order(op) > 0 and _first_order(op) and _state_is_output(op):
+            return (op.state["X"],)
+        return ()
+
+    @classmethod
+    def build_pre(cls, group: OpGroup, context: Context) -> Lowering:
+        """Return the lowering of a group."""
+        ops, dtype = group.ops, context.dtype
+        first, mode = ops[0], ops[0].mode
+        sizes = [op.input.size for op in ops]
+        systems = [state_space(op.process, context.dt) for op in ops]
+
+        def view(signals: list[Signal], *shape: int) -> View:
+            return context.view(signals, shape or (sum(sizes),))
+
+        u, y = [op.input for op in ops], [op.output for op in ops]
+        if _order(first) == 0:
+            d = merged([s[3].item() for s in systems], sizes, dtype)
+            return _Gain(view(u), view(y), d, mode)
+        x = [op.state["X"] for op in ops]
+        if _first_order(first):
+            return _FirstOrder(
+                view(u),
+                view(y),
+                None if _state_is_output(first) else view(x),
+                merged([a.item() for a, *_ in systems], sizes, dtype),
+                merged([b.item() * c.item() for _, b, c, _ in systems], sizes, dtype),
+                mode,
+            )
+        a, b, c, d = systems[0]
+        count, order = len(ops), len(a)
+        return _StateSpace(
+            view(u, count, sizes[0]),
+            view(y, count, sizes[0]),
+            view(x, count, order, sizes[0]),
+            a.astype(dtype),
+            b.ravel().astype(dtype),
+            c.ravel().astype(dtype),
+            d.ravel()[0].astype(dtype),
+            bool(np.any(d)),
+            mode,
+        )
+
+
+def _order(op: SimProcess) -> int:
+    return op.state["X"].shape[0]
+
+
+def _first_order(op: SimProcess) -> bool:
+    """Whether one state and no passthrough remain in discrete time."""
+    synapse = op.process
+    *_, d = tf2ss(synapse.num, synapse.den)
+    # the other methods of discretization mix the input into the output
+    keeps = not synapse.analog or synapse.method in ("zoh", "euler")
+    return _order(op) == 1 and keeps and not np.any(d)
+
+
+def _state_is_output(op: SimProcess) -> bool:
+    """Whether output and state of a first-order filter are the same numbers."""
+    return op.mode == "update" and np.array_equal(
+        initial_elements(op.state["X"]), initial_elements(op.output)
+    )

@@ -1,0 +1,191 @@
+"""SimPyFunc: ``output = fn(t, x)``, a Python function in the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from nengo.builder.operator import Operator, SimPyFunc
+from nengo.exceptions import SimulationError
+from nengo.utils.functions import function_name
+
+from nengo_dl.lowering.context import Context
+from nengo_dl.lowering.python_call import PythonCalls, call_python
+from nengo_dl.lowering.registry import Lowering, register
+from nengo_dl.lowering.values import SignalValues
+from nengo_dl.plan.groups import OpGroup
+from nengo_dl.plan.layout import View
+
+
+def evaluate(op: SimPyFunc, output: np.ndarray | None, *args: Any) -> None:
+    """Call the function of ``op`` and store what it returns.
+
+    Parameters
+    ----------
+    op : SimPyFunc
+        The operator whose function is called.
+    output : np.ndarray, shape (size_out,), or None
+        Where to; None ignores the result.
+    *args : float or np.ndarray
+        The time (s) and the input, shape (size_in,), as far as the function takes them.
+
+    Raises
+    ------
+    SimulationError
+        See `failure` and `store`.
+    """
+    try:
+        result = op.fn(*args)
+    except Exception as error:
+        raise failure(op, args, error) from error
+    if output is not None:
+        store(op, args, result, output)
+
+
+def store(
+    op: SimPyFunc, args: Sequence[Any], result: Any, output: np.ndarray
+) -> None:
+    """Write what a function returned to ``output``, shape (size_out,).
+
+    Raises
+    ------
+    SimulationError
+        If it is None, not finite, not numeric, or does not fit.
+    """
+    try:
+        # None would silently become NaN
+        if result is not None and np.all(np.isfinite(result)):
+            output[...] = result
+            return
+        problem = "None or non-finite values"
+    except (TypeError, ValueError):
+        problem = "a value of invalid type or shape"
+    raise SimulationError(
+        f"{_where(op, args)} returned {problem}: {result!r:.100}; expected "
+        f"{output.size} finite number(s) in every time step"
+    )
+
+
+def failure(op: SimPyFunc, args: Sequence[Any], error: Exception) -> SimulationError:
+    """Return what to raise when the function of ``op`` raised ``error``.
+
+    A SimulationError that is of the error's own class too, so that ``except
+    ValueError`` works as it does in Nengo.
+    """
+    message = f"{_where(op, args)} raised {type(error).__name__}: {error}"
+    own = type(error)
+    if isinstance(error, SimulationError):
+        return SimulationError(message)
+    try:
+        mixed = type(own.__name__, (SimulationError, own), {"__init__": _plain})
+        return mixed(message)  # type: ignore[no-any-return]
+    except TypeError:
+        # some exception classes cannot be subclassed together with RuntimeError
+        return SimulationError(message)
+
+
+def _plain(self: Exception, message: str) -> None:
+    Exception.__init__(self, message)
+
+
+def _where(op: SimPyFunc, args: Sequence[Any]) -> str:
+    at = f" at t={args[0]:g} s" if op.t is not None else ""
+    name = op.output.name if op.output is not None else "a Node without output"
+    return f"Function '{function_name(op.fn)}' of {name}{at}"
+
+
+@register(SimPyFunc)
+@dataclass(frozen=True)
+class LowerSimPyFunc(Lowering):
+    """Call a function of the user's: ``output = fn(t, x)``.
+
+    Once for each item of the batch if it has an input, else once for all. The time is
+    computed in double precision, as in Nengo, whatever the simulation's precision.
+    """
+
+    xla = False
+
+    op: SimPyFunc
+    calls: PythonCalls
+    dt: float
+    step: View | None
+    t: View | None
+    x: View | None
+    output: View | None
+    batch: int
+    dtype: np.dtype
+
+    @classmethod
+    def merge_key(cls, op: Operator) -> Hashable:
+        """Return None: functions keep Nengo's order, one by one."""
+        return None
+
+    @classmethod
+    def user_code(cls, op: Operator) -> bool:
+        """Return True: a function of the user's."""
+        return True
+
+    @classmethod
+    def build_pre(cls, group: OpGroup, context: Context) -> Lowering:
+        """Return the lowering of a group."""
+        (op,) = group.ops
+        own_time = op.t is not None and op.t is not context.time
+        return cls(
+            op,
+            context.python,
+            context.dt,
+            context.view([context.step], (1,)),
+            context.view([op.t], (1,)) if own_time else None,
+            None if op.x is None else context.view([op.x], op.x.shape),
+            None if op.output is None else context.view([op.output], op.output.shape),
+            context.minibatch_size,
+            context.dtype,
+        )
+
+    def build_step(self, values: SignalValues) -> None:
+        """Add the computation to the step."""
+        arguments = [
+            values.read(view) for view in (self.step, self.t, self.x) if view is not None
+        ]
+        outputs = [] if self.output is None else [(self.batch, *self.output.shape)]
+        results = call_python(
+            values,
+            self.calls,
+            self._host,
+            arguments,
+            outputs,
+            [values.dtype] * len(outputs),
+        )
+        if self.output is not None:
+            values.set(self.output, results[0])
+
+    def _host(self, step: np.ndarray, *rest: np.ndarray) -> list[np.ndarray]:
+        """Call the function; arrays come and go with a batch axis."""
+        number = int(step.flat[0])
+        presented = self.calls.presented.get(self.op)
+        if presented is not None:
+            row = presented[:, number - 1 - self.calls.first_step]
+            return [np.ascontiguousarray(row, dtype=self.dtype)]
+        remaining = list(rest)
+        args: list[Any] = []
+        if self.t is not None:
+            args.append(float(remaining.pop(0).flat[0]))
+        elif self.op.t is not None:
+            args.append(number * self.dt)
+        if self.output is not None:
+            out = np.empty((self.batch, *self.output.shape), self.dtype)
+        if self.x is None:
+            evaluate(self.op, out[0] if self.output is not None else None, *args)
+            if self.output is not None:
+                out[1:] = out[0]
+        else:
+            # unbatched constants, and batches of equal items, come with one item only
+            x = remaining.pop(0).reshape(-1, *self.x.shape)
+            for i in range(self.batch):
+                item = x[i % len(x)].copy()
+                evaluate(
+                    self.op, out[i] if self.output is not None else None, *args, item
+                )
+        return [out] if self.output is not None else []

@@ -1,0 +1,164 @@
+"""What lowers which operator: one table, filled by the modules of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable
+from dataclasses import fields
+from typing import Any, ClassVar
+
+from nengo.builder.operator import Operator
+from nengo.builder.signal import Signal
+from nengo.exceptions import BuildError
+
+from nengo_dl.graph.signals import describe
+from nengo_dl.lowering.context import Context
+from nengo_dl.lowering.values import SignalValues
+from nengo_dl.plan.groups import OpGroup, payload_of
+from nengo_dl.plan.layout import View
+
+
+class Lowering:
+    """A group of operators as a computation.
+
+    Subclasses are frozen dataclasses. `build_pre` makes one from the group with NumPy
+    alone: shapes, constants, views. `build_step` is pure: it reads from and writes to
+    the `SignalValues` it is given, and traces the same operations each time.
+
+    Attributes
+    ----------
+    xla : bool
+        Whether XLA can compile the step; False if it calls Python.
+    """
+
+    xla: ClassVar[bool] = True
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """All that `build_step` touches: every View among the fields.
+
+        Views of parameters are read once, outside of the loop.
+        """
+        found: list[View] = []
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            members = value if isinstance(value, tuple) else (value,)
+            found += [member for member in members if isinstance(member, View)]
+        return tuple(found)
+
+    @classmethod
+    def merge_key(cls, op: Operator) -> Hashable:
+        """Return what operators must have in common to share a group.
+
+        The default asks for equal shapes in every place; None means 'never merge'.
+        """
+        return tuple(signal.shape for signal in op.all_signals)
+
+    @classmethod
+    def carries(cls, op: Operator) -> Collection[Signal]:
+        """Return signals whose value of the step before is needed.
+
+        Only those that Nengo lists under the operator's sets need naming: signals that
+        are incremented or updated are carried anyway.
+        """
+        return ()
+
+    @classmethod
+    def redundant(cls, op: Operator) -> Collection[Signal]:
+        """Return updated signals that the lowering leaves alone.
+
+        Because another signal holds the same values; nobody else may read them.
+        """
+        return ()
+
+    @classmethod
+    def user_code(cls, op: Operator) -> bool:
+        """Return whether the step calls a Python function or class of the user's."""
+        return False
+
+    @classmethod
+    def build_pre(cls, group: OpGroup, context: Context) -> Lowering:
+        """Return the lowering of a group: constants, shapes, views."""
+        raise NotImplementedError
+
+    def build_step(self, values: SignalValues) -> None:
+        """Add the group's computation to the step that is being traced."""
+        raise NotImplementedError
+
+
+_LOWERINGS: dict[tuple[type[Operator], type | None], type[Lowering]] = {}
+
+
+def register(
+    op_type: type[Operator], payload_type: type | None = None
+) -> Callable[[Any], Any]:
+    """Return a decorator that makes a `Lowering` responsible for an operator type.
+
+    Parameters
+    ----------
+    op_type : type
+        A Nengo Operator class; subclasses need an entry of their own.
+    payload_type : type, optional
+        For SimNeurons and SimProcess: the NeuronType or Process class. Without it, the
+        lowering serves every type that has none of its own, since a user's subclass may
+        have changed its step.
+    """
+
+    def add(lowering: type[Lowering]) -> type[Lowering]:
+        _LOWERINGS[op_type, payload_type] = lowering
+        return lowering
+
+    return add
+
+
+def lowering_of(op: Operator) -> type[Lowering]:
+    """Return the lowering that is responsible for an operator.
+
+    Raises
+    ------
+    BuildError
+        If nobody has registered one.
+    """
+    payload = payload_of(op)
+    exact = _LOWERINGS.get((type(op), type(payload)))
+    found = exact or _LOWERINGS.get((type(op), None))
+    if found is None:
+        name = type(op).__name__
+        raise BuildError(
+            f"No lowering is registered for operators of type {name}, met in "
+            f"{describe(op)}. To run its NumPy code in each step: "
+            f"`nengo_dl.lowering.register({name})(nengo_dl.lowering.NumPyOperator)`. "
+            "To run it in TensorFlow, register a Lowering of your own in the same way."
+        )
+    return found
+
+
+def merge_kind(op: Operator) -> Hashable:
+    """Return what the operator's lowering needs to be equal within a group."""
+    lowering = lowering_of(op)
+    own = lowering.merge_key(op)
+    return None if own is None else (lowering, type(payload_of(op)), own)
+
+
+def carries(op: Operator) -> Collection[Signal]:
+    """Return the set signals whose value of the step before ``op`` needs."""
+    return lowering_of(op).carries(op)
+
+
+def redundant(op: Operator) -> Collection[Signal]:
+    """Return the updated signals that the lowering of ``op`` leaves alone."""
+    return lowering_of(op).redundant(op)
+
+
+def runs_python(op: Operator) -> bool:
+    """Return whether ``op`` leaves the compiled step to call Python."""
+    return not lowering_of(op).xla
+
+
+def runs_user_code(op: Operator) -> bool:
+    """Return whether ``op`` calls Python code of the user in each step."""
+    return lowering_of(op).user_code(op)
+
+
+def lower(group: OpGroup, context: Context) -> Lowering:
+    """Return the group as a computation."""
+    return lowering_of(group.ops[0]).build_pre(group, context)

@@ -1,0 +1,286 @@
+"""The values of all blocks while one time step is being traced.
+
+Within a step each block is an ordered list of disjoint pieces that cover it: a set
+replaces pieces, a read slices or concatenates them, an increment adds to them. Nothing
+is scattered into a wide array, which was measured 6.5 times slower under XLA and 29
+times slower as a plain graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from nengo_dl.lowering.indexing import (
+    MAX_SLICES,
+    Stretch,
+    accumulate,
+    expand,
+    select,
+    sort_targets,
+)
+from nengo_dl.plan.layout import SignalLayout, View
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Elements ``start`` to ``stop`` of a block.
+
+    ``value`` is a tensor of shape (batch or 1, stop - start); of shape (stop - start,)
+    where the block has no batch axis; or one number that all the elements have. A Reset
+    leaves a number, so that the increment after it is a plain write.
+    """
+
+    start: int
+    stop: int
+    value: tf.Tensor | float
+
+
+class SignalValues:
+    """Read, set and increment views of blocks in the course of one time step.
+
+    Parameters
+    ----------
+    layout : SignalLayout
+        Where the views live.
+    blocks : mapping of int to tf.Tensor
+        Values at the beginning of the step: shape (size,) for parameters, (batch, size)
+        for everything else. Blocks that are written before they are read may be left
+        out.
+    minibatch_size : int
+        Number of items in the batch.
+    dtype : tf.DType
+        Floating point type of the simulation.
+    """
+
+    def __init__(
+        self,
+        layout: SignalLayout,
+        blocks: Mapping[int, tf.Tensor],
+        minibatch_size: int,
+        dtype: tf.DType,
+    ) -> None:
+        self.layout = layout
+        self.minibatch_size = minibatch_size
+        self.dtype = dtype
+        #: passed through every Python call, so that they run in the plan's order
+        self.token: tf.Tensor = tf.constant(0, tf.int32)
+        self._invariant: dict[View, tf.Tensor] = {}
+        self._pieces: dict[int, list[Piece]] = {
+            i: [Piece(0, block.size, blocks.get(i, 0.0))]
+            for i, block in enumerate(layout.blocks)
+        }
+
+    # -- the three verbs of a step
+
+    def read(self, view: View) -> tf.Tensor:
+        """Return the current values of ``view``.
+
+        Returns
+        -------
+        tf.Tensor, shape (batch, *view.shape) or (*view.shape) if it is not batched
+            The batch axis has length 1 while all items of the batch are equal.
+        """
+        if view in self._invariant:
+            return self._invariant[view]
+        parts = []
+        for block, stretches in _by_block(view):
+            low = min(start for start, _ in stretches)
+            high = max(stop for _, stop in stretches)
+            covering = self._covering(block, low, high)
+            parts.append(
+                select(covering, [(a - low, b - low) for a, b in stretches])
+            )
+        flat = parts[0] if len(parts) == 1 else tf.concat(self._align(parts), axis=-1)
+        shape = (flat.shape[0], *view.shape) if view.batched else view.shape
+        return tf.reshape(flat, shape)
+
+    def set(self, view: View, value: tf.Tensor) -> None:
+        """Replace the values of ``view``, shape as `read` returns them."""
+        self._write(view, value, increment=False)
+
+    def inc(self, view: View, value: tf.Tensor) -> None:
+        """Add to the values of ``view``; places that it names twice get both."""
+        self._write(view, value, increment=True)
+
+    def fill(self, view: View, number: float) -> None:
+        """Give every element of ``view`` the same value."""
+        for block, stretches in _by_block(view):
+            for start, stop in stretches:
+                self._replace(block, Piece(start, stop, float(number)))
+
+    # -- crossing the boundaries of a step or of a segment
+
+    def hoist(self, views: Iterable[View]) -> None:
+        """Read views of parameters now, outside of the loop, once for all steps."""
+        for view in views:
+            if not view.batched and view not in self._invariant:
+                self._invariant[view] = self.read(view)
+
+    def begin_step(
+        self, state: Mapping[int, tf.Tensor], inputs: Mapping[int, tf.Tensor]
+    ) -> SignalValues:
+        """Return the values at the beginning of a step."""
+        step = SignalValues(self.layout, {}, self.minibatch_size, self.dtype)
+        step._invariant = self._invariant
+        step._pieces.update(
+            {i: p for i, p in self._pieces.items() if not self.layout.blocks[i].role.batched}
+        )
+        for i, value in {**state, **inputs}.items():
+            step._pieces[i] = [Piece(0, self.layout.blocks[i].size, value)]
+        step.token = self.token
+        return step
+
+    def block(self, i: int) -> tf.Tensor:
+        """Return all of a block, shape (batch, size): what goes round the loop."""
+        value = self._covering(i, 0, self.layout.blocks[i].size)
+        shape = (self.minibatch_size, value.shape[-1])
+        return value if tuple(value.shape) == shape else tf.broadcast_to(value, shape)
+
+    def pieces(self, i: int) -> tuple[Piece, ...]:
+        """Return the pieces of a block; they compare by identity."""
+        return tuple(self._pieces[i])
+
+    def pack(self, blocks: Iterable[int]) -> tuple[list[tf.Tensor], list]:
+        """Return the tensors of some blocks and, apart, what they are pieces of."""
+        tensors: list[tf.Tensor] = []
+        structure = []
+        for i in blocks:
+            for piece in self._pieces[i]:
+                is_tensor = not isinstance(piece.value, float)
+                structure.append((i, piece.start, piece.stop, is_tensor or piece.value))
+                if is_tensor:
+                    tensors.append(piece.value)
+        return tensors, structure
+
+    def unpack(self, tensors: Sequence[tf.Tensor], structure: list) -> None:
+        """Take over blocks that `pack` took apart."""
+        remaining = iter(tensors)
+        renewed: dict[int, list[Piece]] = {}
+        for i, start, stop, value in structure:
+            content = next(remaining) if value is True else value
+            renewed.setdefault(i, []).append(Piece(start, stop, content))
+        self._pieces.update(renewed)
+
+    # -- pieces
+
+    def _covering(self, block: int, low: int, high: int) -> tf.Tensor:
+        """Return elements ``low`` to ``high`` of a block as one tensor."""
+        parts = []
+        for piece in self._pieces[block]:
+            start, stop = max(piece.start, low), min(piece.stop, high)
+            if start < stop:
+                parts.append(self._cut(block, piece, start, stop))
+        parts = self._align(parts)
+        return parts[0] if len(parts) == 1 else tf.concat(parts, axis=-1)
+
+    def _cut(self, block: int, piece: Piece, start: int, stop: int) -> tf.Tensor:
+        if isinstance(piece.value, float):
+            info = self.layout.blocks[block]
+            dtype = self.dtype if info.kind == "f" else tf.int64
+            shape = (1, stop - start) if info.role.batched else (stop - start,)
+            return tf.fill(shape, tf.cast(piece.value, dtype))
+        if (start, stop) == (piece.start, piece.stop):
+            return piece.value
+        return piece.value[..., start - piece.start : stop - piece.start]
+
+    def _replace(self, block: int, new: Piece) -> None:
+        """Put a piece in the place of what was there."""
+        pieces: list[Piece] = []
+        for piece in self._pieces[block]:
+            if piece.stop <= new.start or piece.start >= new.stop:
+                pieces.append(piece)
+                continue
+            for start, stop in ((piece.start, new.start), (new.stop, piece.stop)):
+                if start < stop:
+                    number = isinstance(piece.value, float)
+                    pieces.append(
+                        Piece(
+                            start,
+                            stop,
+                            piece.value
+                            if number
+                            else self._cut(block, piece, start, stop),
+                        )
+                    )
+        pieces.append(new)
+        self._pieces[block] = sorted(pieces, key=lambda piece: piece.start)
+
+    def _align(self, parts: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Give all parts the batch axis of the largest, for concatenation."""
+        batches = {part.shape[0] for part in parts if part.shape.rank == 2}
+        if len(batches) <= 1:
+            return parts
+        batch = max(batches)
+        return [tf.broadcast_to(part, (batch, part.shape[-1])) for part in parts]
+
+    def _write(self, view: View, value: tf.Tensor, increment: bool) -> None:
+        lead = () if not view.batched else (value.shape[0],)
+        flat = tf.reshape(value, (*lead, view.size))
+        done = 0
+        for block, stretches in _by_block(view):
+            length = sum(stop - start for start, stop in stretches)
+            part = select(flat, [(done, done + length)])
+            done += length
+            targets = list(stretches)
+            if increment:
+                part, targets = accumulate(part, targets)
+            part, targets = sort_targets(part, targets)
+            if len(targets) > MAX_SLICES:
+                part, targets = self._cover(block, part, targets, increment)
+            offset = 0
+            for start, stop in targets:
+                new = part[..., offset : offset + stop - start] if len(targets) > 1 else part
+                offset += stop - start
+                if increment:
+                    self._increment(block, start, stop, new)
+                else:
+                    self._replace(block, Piece(start, stop, new))
+
+    def _increment(self, block: int, start: int, stop: int, value: tf.Tensor) -> None:
+        """Add ``value`` to a stretch, piece by piece."""
+        for piece in list(self._pieces[block]):
+            low, high = max(piece.start, start), min(piece.stop, stop)
+            if low >= high:
+                continue
+            part = select(value, [(low - start, high - start)])
+            if not (isinstance(piece.value, float) and piece.value == 0.0):
+                part = self._cut(block, piece, low, high) + part
+            self._replace(block, Piece(low, high, part))
+
+    def _cover(
+        self, block: int, value: tf.Tensor, targets: list[Stretch], increment: bool
+    ) -> tuple[tf.Tensor, list[Stretch]]:
+        """Turn many small writes into one of everything between first and last.
+
+        What lies between the targets keeps its value: it is incremented by zero, or set
+        to what it was.
+        """
+        low, high = targets[0][0], targets[-1][1]
+        size = value.shape[-1]
+        # by default element i comes from behind the written values: from the one zero,
+        # or from the block's own element i
+        index = np.full(high - low, size, dtype=np.int32)
+        if not increment:
+            index += expand([(0, high - low)])
+        index[expand([(a - low, b - low) for a, b in targets])] = expand([(0, size)])
+        if increment:
+            rest = tf.zeros_like(value[..., :1])
+        else:
+            rest = self._covering(block, low, high)
+        parts = self._align([value, rest])
+        return tf.gather(tf.concat(parts, -1), index, axis=-1), [(low, high)]
+
+
+def _by_block(view: View) -> list[tuple[int, list[Stretch]]]:
+    """Return the stretches of a view, those that follow in one block together."""
+    result: list[tuple[int, list[Stretch]]] = []
+    for run in view.runs:
+        if not result or result[-1][0] != run.block:
+            result.append((run.block, []))
+        result[-1][1].append((run.start, run.stop))
+    return result
+

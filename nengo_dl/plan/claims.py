@@ -1,0 +1,117 @@
+"""Arrange the Signals of a plan in blocks so that groups read slices, not gathers.
+
+The largest group goes first and claims, slot by slot, the Signals that nobody has
+claimed yet: they become one block, in the group's order. Before a later group claims
+anything, its operators are put into the order in which its largest claimed slot already
+stands in memory, so that one order runs through the whole model. No search is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from nengo.builder.operator import Operator
+from nengo.builder.signal import Signal
+
+from nengo_dl.graph.roles import Role
+from nengo_dl.graph.signals import size
+from nengo_dl.plan.groups import OpGroup, Plan
+from nengo_dl.plan.layout import Block, SignalLayout
+
+#: attributes under which Nengo's operators keep their signals
+_SLOT_NAMES = (
+    ("step", "time", "dst", "src", "A", "X", "Y", "J", "output", "input", "delta")
+    + ("error", "pre_filtered", "post_filtered", "theta", "weights", "pre_decoded")
+    + ("learning_signal", "encoders", "inv_gamma", "scaled_encoders", "signal")
+    + ("t", "x", "W")
+)
+
+
+def arrange(
+    plan: Plan,
+    roles: Mapping[Signal, Role],
+    trainable: Collection[Signal] = (),
+) -> tuple[Plan, SignalLayout]:
+    """Give every base Signal a place, and every group its best order.
+
+    Parameters
+    ----------
+    plan : tuple of OpGroup
+        The groups in their order of execution.
+    roles : mapping of Signal to Role
+        The role of every base.
+    trainable : collection of Signal
+        Bases that an optimizer may change.
+
+    Returns
+    -------
+    plan : tuple of OpGroup
+        The same groups, their operators reordered.
+    layout : SignalLayout
+        Where everything lives.
+    """
+    blocks: list[Block] = []
+    places: dict[Signal, tuple[int, int]] = {}
+
+    def claim(name: str, signals: Iterable[Signal]) -> None:
+        classes: dict[tuple[Role, str, bool], dict[Signal, None]] = {}
+        for signal in signals:
+            base = signal.base
+            if base not in places:
+                storage = (roles[base], base.dtype.kind, base in trainable)
+                classes.setdefault(storage, {})[base] = None
+        for (role, kind, trained), members in classes.items():
+            offset = 0
+            for base in members:
+                places[base] = (len(blocks), offset)
+                offset += size(base)
+            key = f"{name}#{len(blocks)}"
+            blocks.append(Block(key, role, kind, trained, tuple(members)))
+
+    order = sorted(range(len(plan)), key=lambda i: -_weight(plan[i]))
+    arranged = list(plan)
+    for i in order:
+        group = arranged[i] = _follow_memory(plan[i], places)
+        slots = sorted(enumerate(group.slots), key=lambda item: -_total(item[1]))
+        for index, slot in slots:
+            claim(f"{group.name}/{_slot_name(group.ops[0], index)}", slot)
+    return tuple(arranged), SignalLayout(tuple(blocks), places)
+
+
+def _total(slot: Iterable[Signal]) -> int:
+    return sum(size(signal) for signal in slot)
+
+
+def _weight(group: OpGroup) -> int:
+    """Elements in its largest slot: the larger, the more a gather would cost."""
+    return max((_total(slot) for slot in group.slots), default=0)
+
+
+def _follow_memory(
+    group: OpGroup, places: Mapping[Signal, tuple[int, int]]
+) -> OpGroup:
+    """Order the operators as their largest claimed slot stands in memory."""
+    claimed = [s for s in group.slots if all(signal.base in places for signal in s)]
+    if not claimed or len(group.ops) == 1:
+        return group
+    largest = max(claimed, key=_total)
+
+    def position(item: tuple[Operator, Signal]) -> tuple[int, int]:
+        block, offset = places[item[1].base]
+        return block, offset + (0 if item[1].sparse else item[1].elemoffset)
+
+    pairs = sorted(zip(group.ops, largest, strict=True), key=position)
+    return OpGroup(tuple(op for op, _ in pairs))
+
+
+def _slot_name(op: Operator, index: int) -> str:
+    """Return what the operator calls its signal number ``index``."""
+    signal = (*op.sets, *op.incs, *op.reads, *op.updates)[index]
+    state = getattr(op, "state", None) or {}
+    for name, value in state.items():
+        if value is signal:
+            return str(name)
+    for name in _SLOT_NAMES:
+        if getattr(op, name, None) is signal:
+            return name
+    return f"signal{index}"

@@ -1,0 +1,86 @@
+"""Groups of operators that run as one TensorFlow computation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nengo.builder.operator import Operator
+from nengo.builder.signal import Signal
+from nengo.exceptions import BuildError
+
+from nengo_dl.graph.opgraph import OpGraph
+from nengo_dl.graph.signals import describe
+
+
+@dataclass(frozen=True)
+class OpGroup:
+    """Operators of one kind, none of which depends on another.
+
+    Attributes
+    ----------
+    ops : tuple of Operator
+        The members; their order decides how their signals are stacked.
+    """
+
+    ops: tuple[Operator, ...]
+
+    @property
+    def slots(self) -> list[tuple[Signal, ...]]:
+        """The i-th signal of every operator, for each i: sets, incs, reads, updates."""
+        columns = [(*op.sets, *op.incs, *op.reads, *op.updates) for op in self.ops]
+        return list(zip(*columns, strict=True))
+
+    @property
+    def name(self) -> str:
+        """The operator's class, and the class of what it simulates."""
+        op = self.ops[0]
+        payload = payload_of(op)
+        kind = type(op).__name__
+        return kind if payload is None else f"{kind}.{type(payload).__name__}"
+
+
+Plan = tuple[OpGroup, ...]
+
+#: ``planner(graph, merge_key, runs_python) -> Plan``
+Planner = Callable[
+    [OpGraph, Mapping[Operator, Hashable], Callable[[Operator], bool]], Plan
+]
+
+
+def payload_of(op: Operator) -> Any:
+    """Return the NeuronType or Process that ``op`` simulates, or None."""
+    return getattr(op, "neurons", getattr(op, "process", None))
+
+
+def check_plan(plan: Sequence[OpGroup], graph: OpGraph) -> None:
+    """Check that a plan runs each operator once, after all its predecessors.
+
+    Raises
+    ------
+    BuildError
+        If it does not; the message names the operator. Members of one group count as
+        simultaneous, so they must not depend on each other.
+    """
+    position: dict[Operator, int] = {}
+    for i, group in enumerate(plan):
+        for op in group.ops:
+            if op in position:
+                raise BuildError(f"The plan runs {describe(op)} twice")
+            position[op] = i
+    for op in graph.operators:
+        if op not in position:
+            raise BuildError(f"The plan leaves out {describe(op)}")
+    if len(position) != len(graph.operators):
+        raise BuildError("The plan has operators that are not in the graph")
+    for op, later in _edges(graph):
+        if position[later] <= position[op]:
+            raise BuildError(
+                f"The plan runs {describe(later)} before or together with "
+                f"{describe(op)}, which has to come first"
+            )
+
+
+def _edges(graph: OpGraph) -> Iterable[tuple[Operator, Operator]]:
+    return ((op, later) for op, nexts in graph.successors.items() for later in nexts)

@@ -1,0 +1,174 @@
+"""Where each Signal lives: blocks of memory, and views into them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from nengo.builder.signal import Signal
+
+from nengo_dl.graph import signals as sig
+from nengo_dl.graph.roles import Role
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Base Signals of one role and type that are stored as one flat tensor.
+
+    A block is flat so that Signals of any shape, and views of any kind, are positions
+    in it; row-major reshapes cost nothing in XLA.
+
+    Attributes
+    ----------
+    key : str
+        A readable name: ``SimNeurons.LIF/voltage#0``.
+    role : Role
+        The part all its Signals play.
+    kind : str
+        NumPy's kind of type, ``"f"`` or ``"i"``.
+    trainable : bool
+        Whether an optimizer may change it.
+    signals : tuple of Signal
+        The bases, in the order in which they stand in the block.
+    """
+
+    key: str
+    role: Role
+    kind: str
+    trainable: bool
+    signals: tuple[Signal, ...]
+
+    @cached_property
+    def size(self) -> int:
+        """Number of elements, for one batch item."""
+        return sum(sig.size(signal) for signal in self.signals)
+
+    def initial_values(self) -> np.ndarray:
+        """Return the initial values of all its Signals, shape (size,)."""
+        return np.concatenate([sig.initial_elements(s) for s in self.signals])
+
+
+@dataclass(frozen=True)
+class Run:
+    """A contiguous stretch of one block."""
+
+    block: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Where a Signal, or the i-th Signal of each operator of a group, lives.
+
+    Attributes
+    ----------
+    runs : tuple of Run
+        The stretches that hold the elements, in the order of the elements.
+    shape : tuple of int
+        The shape to read them in, without a batch axis.
+    batched : bool
+        Whether each batch item has its own values; then a batch axis comes first.
+    """
+
+    runs: tuple[Run, ...]
+    shape: tuple[int, ...]
+    batched: bool
+
+    @property
+    def size(self) -> int:
+        """Number of elements, for one batch item."""
+        return math.prod(self.shape)
+
+    @cached_property
+    def blocks(self) -> tuple[int, ...]:
+        """The blocks it touches, each once."""
+        return tuple(dict.fromkeys(run.block for run in self.runs))
+
+    def reshape(self, *shape: int) -> View:
+        """Return the same places under another shape."""
+        return View(self.runs, shape, self.batched)
+
+    def take(self, elements: np.ndarray) -> View:
+        """Return the view of some of its elements, by their row-major numbers."""
+        chosen = elements.ravel()
+        position = np.concatenate([np.arange(r.start, r.stop) for r in self.runs])
+        block = np.repeat(
+            [r.block for r in self.runs], [r.stop - r.start for r in self.runs]
+        )
+        position, block = position[chosen], block[chosen]
+        breaks = np.flatnonzero((np.diff(position) != 1) | (np.diff(block) != 0)) + 1
+        first = np.concatenate([[0], breaks]) if chosen.size else breaks
+        last = np.concatenate([breaks, [chosen.size]]) - 1
+        runs = tuple(
+            Run(int(block[a]), int(position[a]), int(position[b]) + 1)
+            for a, b in zip(first, last, strict=False)
+        )
+        return View(runs, elements.shape, self.batched)
+
+
+@dataclass(frozen=True)
+class SignalLayout:
+    """The blocks of a model, and where in them each base Signal stands.
+
+    Attributes
+    ----------
+    blocks : tuple of Block
+        All blocks; a `Run` names one by its number.
+    places : mapping of Signal to (int, int)
+        ``{base: (block, offset)}``.
+    """
+
+    blocks: tuple[Block, ...]
+    places: Mapping[Signal, tuple[int, int]]
+
+    def view(
+        self, signals: Sequence[Signal], shape: tuple[int, ...] | None = None
+    ) -> View:
+        """Return where ``signals`` live, one after the other.
+
+        Parameters
+        ----------
+        signals : sequence of Signal
+            Bases or views of them, all of one role.
+        shape : tuple of int, optional
+            The shape to read them in; ``(number of signals, *signal.shape)`` if they
+            are of one shape, else flat.
+        """
+        runs = []
+        for signal in signals:
+            block, offset = self.places[signal.base]
+            runs += [
+                Run(block, offset + start, offset + stop)
+                for start, stop in sig.runs(signal)
+            ]
+        if shape is None:
+            shapes = {signal.shape for signal in signals}
+            if len(shapes) == 1 and not signals[0].sparse:
+                shape = (len(signals), *shapes.pop())
+            else:
+                shape = (sum(run.stop - run.start for run in runs),)
+        batched = self.blocks[runs[0].block].role.batched if runs else True
+        return View(join_runs(runs), shape, batched)
+
+    def carried(self) -> list[int]:
+        """Return the blocks whose values go round the loop."""
+        return [i for i, block in enumerate(self.blocks) if block.role.carried]
+
+    def of_role(self, role: Role) -> list[int]:
+        """Return the blocks of one role."""
+        return [i for i, block in enumerate(self.blocks) if block.role is role]
+
+
+def join_runs(runs: Iterable[Run]) -> tuple[Run, ...]:
+    """Merge neighbours that continue each other; the order of elements stays."""
+    joined: list[Run] = []
+    for run in runs:
+        if joined and joined[-1].block == run.block and joined[-1].stop == run.start:
+            joined[-1] = Run(run.block, joined[-1].start, run.stop)
+        else:
+            joined.append(run)
+    return tuple(joined)

@@ -1,0 +1,1 @@
+"""From lowered groups to one compiled function of tensors."""

@@ -1,0 +1,122 @@
+"""Every stage from a built Nengo model to a Program, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import tensorflow as tf
+from nengo.builder import Model
+from nengo.builder.operator import Operator
+from nengo.builder.signal import Signal
+
+from nengo_dl.config import Settings
+from nengo_dl.graph.inputs import lift
+from nengo_dl.graph.opgraph import dependencies, in_sequence
+from nengo_dl.graph.roles import assign
+from nengo_dl.graph.simplify import simplify
+from nengo_dl.graph.verify import verify
+from nengo_dl.lowering import registry
+from nengo_dl.lowering.context import Context
+from nengo_dl.lowering.python_call import PythonCalls
+from nengo_dl.plan.claims import arrange
+from nengo_dl.plan.groups import check_plan
+from nengo_dl.plan.layout import SignalLayout
+from nengo_dl.plan.merging import merge_keys
+from nengo_dl.program.program import Program
+from nengo_dl.program.recording import Recording
+
+
+def compile_program(
+    model: Model,
+    nengo_order: Sequence[Operator],
+    trainable: dict[Signal, bool],
+    settings: Settings,
+    minibatch_size: int = 1,
+    unroll: int = 1,
+    device: str | None = None,
+) -> Program:
+    """Translate a built model into one function of tensors.
+
+    Parameters
+    ----------
+    model : nengo.builder.Model
+        The built model.
+    nengo_order : sequence of Operator
+        Its operators in the order in which Nengo steps them.
+    trainable : dict of {Signal: bool}
+        The parameters, and which of them an optimizer may change.
+    settings : Settings
+        What the user configured.
+    minibatch_size : int
+        Number of items in the batch.
+    unroll : int
+        Steps in one iteration of the loop.
+    device : str or None
+        TensorFlow's name of the device.
+
+    Returns
+    -------
+    Program
+        Nothing is traced or compiled before its first call.
+    """
+    # what the loop does not have to do
+    operators, inputs = lift(model, nengo_order, registry.runs_user_code)
+    fed = frozenset(i.signal for i in inputs if i.lifted and i.signal is not None)
+    verify(operators, fed, after="lifting the inputs")
+    trained = frozenset(signal for signal, is_on in trainable.items() if is_on)
+    operators = simplify(operators, settings.simplifications, fed, trained)
+
+    # in which order, and what together
+    graph = dependencies(operators)
+    graph = in_sequence(graph, [op for op in operators if registry.runs_user_code(op)])
+    roles = assign(
+        operators, fed, trainable, registry.carries, registry.redundant
+    )
+    keys = merge_keys(operators, roles, trained, registry.merge_kind)
+    plan = settings.planner(graph, keys, registry.runs_python)
+    check_plan(plan, graph)
+
+    # where everything lives, and what is computed from it
+    plan, layout = arrange(plan, roles, trained)
+    context = Context(
+        layout,
+        model.dt,
+        np.dtype(settings.dtype),
+        minibatch_size,
+        model.step,
+        model.time,
+        PythonCalls(),
+    )
+    lowerings = tuple(registry.lower(group, context) for group in plan)
+
+    return Program(
+        plan,
+        layout,
+        lowerings,
+        inputs,
+        tuple(_recordings(model, layout, settings)),
+        context.python,
+        minibatch_size,
+        tf.as_dtype(settings.dtype),
+        unroll,
+        settings.jit_compile is not False,
+        device,
+    )
+
+
+def _recordings(
+    model: Model, layout: SignalLayout, settings: Settings
+) -> Iterable[Recording]:
+    """Return what each probe keeps."""
+    for probe in model.probes:
+        signal = model.sig[probe]["in"]
+        period = 1.0 if probe.sample_every is None else probe.sample_every / model.dt
+        yield Recording(
+            probe,
+            layout.view([signal], signal.shape),
+            period,
+            settings.keeps_history(probe),
+        )
+
+

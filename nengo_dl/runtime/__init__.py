@@ -1,0 +1,1 @@
+"""Everything that lives outside of the compiled function: values, data, messages."""

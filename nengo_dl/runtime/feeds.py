@@ -1,0 +1,222 @@
+"""The input blocks of a chunk of steps: Node outputs, presented data, noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import nengo
+import numpy as np
+import tensorflow as tf
+from nengo.builder.operator import Operator
+from nengo.exceptions import SimulationError
+
+from nengo_dl.graph.inputs import Input, Source
+from nengo_dl.graph.roles import Role
+from nengo_dl.graph.signals import initial_elements
+from nengo_dl.lowering.numpy_operator import NumPyOperator
+from nengo_dl.lowering.python_function import failure, store
+from nengo_dl.program.program import Program
+from nengo_dl.runtime.streams import ProcessStream, Rewindable, rewind
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The input of some steps.
+
+    Attributes
+    ----------
+    inputs : list of tf.Tensor, shape (capacity, batch, size)
+        One for each input block.
+    n_steps : int
+        Steps that the values are good for.
+    error : Exception or None
+        Why it is not all steps that were asked for.
+    """
+
+    inputs: list[tf.Tensor]
+    n_steps: int
+    error: Exception | None = None
+
+
+class Feeds:
+    """Compute what the loop is fed, in Nengo's order and from Nengo's streams.
+
+    Parameters
+    ----------
+    program : Program
+        The compiled model.
+    order : sequence of Operator
+        All operators in Nengo's order.
+    dt : float
+        Length of a time step (s).
+    """
+
+    def __init__(self, program: Program, order: Sequence[Operator], dt: float) -> None:
+        self._program = program
+        self._order = order
+        self._dt = dt
+        batch = program.minibatch_size
+        self._streams = {
+            item.op: [ProcessStream(item.op, dt) for _ in range(batch)]
+            for item in program.inputs
+            if item.source is Source.PROCESS
+        }
+        self._hosts: list[dict[Operator, Rewindable]] = [
+            {op: streams[i] for op, streams in self._streams.items()}
+            for i in range(batch)
+        ]
+        for lowering in program.lowerings:
+            if isinstance(lowering, NumPyOperator):
+                for op, stepped in zip(lowering.ops, lowering.stepped, strict=True):
+                    for i in range(batch):
+                        self._hosts[i][op] = stepped[i]
+        self._constants: dict[int, tf.Tensor] = {}
+
+    def rewind(self, seed: int) -> None:
+        """Start all random streams anew."""
+        rewind(self._order, self._hosts, seed)
+
+    def nothing(self) -> list[tf.Tensor]:
+        """Return input blocks for a run of no steps at all."""
+        program = self._program
+        return [
+            tf.zeros(
+                (
+                    program.capacity,
+                    program.minibatch_size,
+                    program.layout.blocks[number].size,
+                ),
+                program.dtype,
+            )
+            for number in program.layout.of_role(Role.INPUT)
+        ]
+
+    def chunk(
+        self,
+        first_step: int,
+        n_steps: int,
+        presented: Mapping[nengo.Node, np.ndarray],
+    ) -> Chunk:
+        """Return the input of ``n_steps`` steps after ``first_step``.
+
+        Parameters
+        ----------
+        first_step : int
+            Number of the step before the first.
+        n_steps : int
+            Number of steps, at most the program's capacity.
+        presented : mapping of Node to np.ndarray, shape (batch, n_steps, size_out)
+            What the user feeds instead of a Node's own output.
+        """
+        layout, batch = self._program.layout, self._program.minibatch_size
+        python = self._program.python
+        python.first_step = first_step
+        python.presented = {
+            item.op: presented[item.node]
+            for item in self._program.inputs
+            if item.source is Source.IN_STEP and item.node in presented
+        }
+        functions, good, error = self._call_functions(first_step, n_steps, presented)
+        tensors = []
+        for number in layout.of_role(Role.INPUT):
+            if number in self._constants and not presented:
+                tensors.append(self._constants[number])
+                continue
+            block = layout.blocks[number]
+            array = np.zeros(
+                (self._program.capacity, batch, block.size),
+                dtype=self._program.dtype.as_numpy_dtype,
+            )
+            sources = [i for i in self._program.inputs if i.signal in block.signals]
+            for item in sources:
+                _, offset = layout.places[item.signal]
+                place = array[:n_steps, :, offset : offset + item.signal.size]
+                if item.node in presented:
+                    place[...] = presented[item.node].swapaxes(0, 1)
+                elif item.source is Source.CONSTANT:
+                    place[...] = initial_elements(item.signal)
+                elif item.source is Source.FUNCTION:
+                    place[:good] = functions[item]
+                else:
+                    for i, stream in enumerate(self._streams[item.op]):
+                        stream.take(first_step, place[:, i])
+            tensor = tf.constant(array)
+            if not presented and all(i.source is Source.CONSTANT for i in sources):
+                # the same in every chunk
+                array[:] = array[0]
+                tensor = self._constants[number] = tf.constant(array)
+            tensors.append(tensor)
+        return Chunk(tensors, good, error)
+
+    def finish(self) -> None:
+        """Let go of what was presented for the last chunk."""
+        self._program.python.presented = {}
+
+    def _call_functions(
+        self, first_step: int, n_steps: int, presented: Mapping[nengo.Node, np.ndarray]
+    ) -> tuple[dict[Input, np.ndarray], int, Exception | None]:
+        """Call functions of time for all steps, step by step in Nengo's order.
+
+        Returns
+        -------
+        values : dict of {Input: np.ndarray}, shape (good, 1, size)
+            What they returned.
+        good : int
+            Steps before the first that failed.
+        error : Exception or None
+            How it failed.
+        """
+        called = [
+            item
+            for item in self._program.inputs
+            if item.source is Source.FUNCTION and item.node not in presented
+        ]
+        if not called:
+            return {}, n_steps, None
+        functions = [item.op.fn for item in called]
+        times = [(first_step + i + 1) * self._dt for i in range(n_steps)]
+        columns: list[list] = [[] for _ in called]
+        good, error = n_steps, None
+        try:
+            # plain calls first: checks of a thousand single values would take longer
+            # than the simulation
+            for t in times:
+                for function, column in zip(functions, columns, strict=True):
+                    column.append(function(t))
+        except Exception as raised:
+            good = len(columns[-1])
+            culprit = next(j for j, c in enumerate(columns) if len(c) == good)
+            error = failure(called[culprit].op, (times[good],), raised)
+            error.__cause__ = raised
+        values: dict[Input, np.ndarray] = {}
+        for item, column in zip(called, columns, strict=True):
+            if item.signal is not None:
+                values[item], why = _stack(item, column[:good], times)
+                if why is not None:
+                    good, error = len(values[item]), why
+        return {item: v[:good, None] for item, v in values.items()}, good, error
+
+
+def _stack(
+    item: Input, column: list, times: list[float]
+) -> tuple[np.ndarray, Exception | None]:
+    """Turn what a function returned into an array, shape (n_steps, size).
+
+    The array ends before the first value that is not valid; the error says why.
+    """
+    n_steps, size = len(column), item.signal.size  # type: ignore[union-attr]
+    try:
+        array = np.asarray(column, dtype=float)
+        if array.shape in ((n_steps,), (n_steps, size)) and np.isfinite(array).all():
+            return np.broadcast_to(array.reshape(n_steps, -1), (n_steps, size)), None
+    except (TypeError, ValueError):
+        pass
+    # something is unusual: look at the values one by one, as Nengo does
+    array = np.empty((n_steps, size))
+    for i, result in enumerate(column):
+        try:
+            store(item.op, (times[i],), result, array[i])
+        except SimulationError as error:
+            return array[:i], error
+    return array, None

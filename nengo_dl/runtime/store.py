@@ -1,0 +1,127 @@
+"""The live values of a simulation: parameters and state, by block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+from nengo.builder.signal import Signal
+
+from nengo_dl.graph import signals as sig
+from nengo_dl.graph.roles import Role
+from nengo_dl.plan.layout import Block
+from nengo_dl.program.program import Program
+
+
+class StateStore:
+    """Own the values that a pure `Program` is called with.
+
+    Parameters
+    ----------
+    program : Program
+        The compiled model.
+
+    Attributes
+    ----------
+    params : list of tf.Variable, shape (size,)
+        The parameter blocks, in the order of the layout.
+    state : list of tf.Tensor, shape (batch, size)
+        The carried blocks.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._layout = program.layout
+        self._param_blocks = self._layout.of_role(Role.PARAM)
+        self._state_blocks = self._layout.carried()
+        with tf.device(program.device):
+            self.params = [
+                tf.Variable(
+                    self._initial(i),
+                    trainable=self._layout.blocks[i].trainable,
+                    name=self._layout.blocks[i].key.replace("#", "_"),
+                )
+                for i in self._param_blocks
+            ]
+            self._initial_state = [self._initial(i) for i in self._state_blocks]
+        self.state: list[tf.Tensor] = list(self._initial_state)
+
+    def _dtype(self, block: Block) -> np.dtype:
+        return np.dtype(
+            self._program.dtype.as_numpy_dtype if block.kind == "f" else np.int64
+        )
+
+    def _initial(self, i: int) -> tf.Tensor:
+        block = self._layout.blocks[i]
+        values = block.initial_values().astype(self._dtype(block))
+        if block.role.batched:
+            values = np.tile(values, (self._program.minibatch_size, 1))
+        return tf.constant(values)
+
+    def reset(self, params: bool = True, learned: bool = True) -> None:
+        """Return to the values that the model was built with.
+
+        Parameters
+        ----------
+        params : bool
+            Whether parameters return too.
+        learned : bool
+            Whether what learning rules have changed returns too.
+        """
+        if params:
+            for variable, i in zip(self.params, self._param_blocks, strict=True):
+                variable.assign(self._initial(i))
+        self.state = [
+            now if self._layout.blocks[i].role is Role.ONLINE and not learned else start
+            for now, start, i in zip(
+                self.state, self._initial_state, self._state_blocks, strict=True
+            )
+        ]
+
+    def set_state(self, values: Sequence[tf.Tensor]) -> None:
+        """Take over the carried blocks after a run."""
+        self.state = list(values)
+
+    def value(self, signal: Signal) -> np.ndarray:
+        """Return the current value of a Signal.
+
+        Returns
+        -------
+        np.ndarray, shape signal.shape, or (batch, *signal.shape) if it is carried
+            What no step keeps, and what the program does not need, has its initial
+            value. Values of a sparse Signal have shape (nnz,).
+        """
+        place = self._layout.places.get(signal.base)
+        shape = (sig.size(signal),) if signal.sparse else signal.shape
+        if place is None:
+            return sig.initial_elements(signal).reshape(shape)
+        block, offset = place
+        role = self._layout.blocks[block].role
+        if role is Role.PARAM:
+            flat = self.params[self._param_blocks.index(block)].numpy()
+        elif role.carried:
+            flat = self.state[self._state_blocks.index(block)].numpy()
+        else:
+            return sig.initial_elements(signal).reshape(shape)
+        index = np.concatenate(
+            [np.arange(offset + a, offset + b) for a, b in sig.runs(signal)]
+        )
+        return flat[..., index].reshape(*flat.shape[:-1], *shape)
+
+    def set_value(self, signal: Signal, value: np.ndarray) -> None:
+        """Change the current value of a Signal; shapes as `value` returns them."""
+        block, offset = self._layout.places[signal.base]
+        index = np.concatenate(
+            [np.arange(offset + a, offset + b) for a, b in sig.runs(signal)]
+        )
+        if self._layout.blocks[block].role is Role.PARAM:
+            variable = self.params[self._param_blocks.index(block)]
+            flat = variable.numpy()
+            flat[index] = np.ravel(value)
+            variable.assign(flat)
+        else:
+            at = self._state_blocks.index(block)
+            flat = self.state[at].numpy()
+            flat[:, index] = np.reshape(value, (-1, index.size))
+            self.state[at] = tf.constant(flat)

@@ -1,0 +1,467 @@
+"""The simulator that users see: a facade over the stages beneath it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import nengo
+import numpy as np
+import tensorflow as tf
+from nengo.builder import Model
+from nengo.exceptions import (
+    ReadonlyError,
+    SimulatorClosed,
+    ValidationError,
+)
+
+from nengo_dl import compat, config
+from nengo_dl.graph import inputs, model as graph_model, trainable
+from nengo_dl.graph.opgraph import dependencies
+from nengo_dl.program.compile import compile_program
+from nengo_dl.program.loop import LoopResult
+from nengo_dl.program.program import Program
+from nengo_dl.runtime import checks
+from nengo_dl.runtime.data import SimulationData
+from nengo_dl.runtime.feeds import Feeds
+from nengo_dl.runtime.probes import ProbeStore
+from nengo_dl.runtime.progress import stage
+from nengo_dl.runtime.store import StateStore
+from nengo_dl.runtime.streams import MAX_SEED
+
+
+class Simulator:
+    """Simulate a Nengo network with TensorFlow.
+
+    A drop-in replacement for `nengo.Simulator`: same results, several times faster.
+
+    Parameters
+    ----------
+    network : nengo.Network or None
+        The network to build and simulate; None if ``model`` is complete.
+    dt : float, optional
+        Length of a time step (s).
+    seed : int, optional
+        Seed of everything random at run time: Processes, shuffling. By default
+        ``network.seed + 1`` if that is set, else random.
+    model : nengo.builder.Model, optional
+        A prebuilt model, or one that ``network`` is built into.
+    dtype : {"float32", "float64"} or tf.DType, optional
+        Floating point type of the simulation. By default what
+        `nengo_dl.configure_settings` says, else float32.
+    device : str, optional
+        Where to run: ``"/cpu:0"``, ``"/gpu:0"``, ...; None lets TensorFlow choose.
+    unroll_simulation : int, optional
+        Time steps in one iteration of the compiled loop. Results do not depend on it.
+    minibatch_size : int, optional
+        Number of inputs that are simulated side by side; the data of probes then have
+        a batch axis in front. None: one input, no batch axis.
+    tensorboard : str, optional
+        Directory for TensorBoard data.
+    progress_bar : bool or nengo.utils.progress.ProgressBar, optional
+        Whether to show progress, while somebody is watching.
+
+    Attributes
+    ----------
+    data : nengo_dl.runtime.data.SimulationData
+        Samples of probes and live parameters of built objects.
+    model : nengo.builder.Model
+        The built model.
+    seed : int
+        The seed in use.
+    closed : bool
+        Whether the simulator was closed; it cannot be opened again.
+    minibatch_size : int or None
+        As given.
+    unroll : int
+        Steps in one iteration of the loop.
+
+    Raises
+    ------
+    ValidationError
+        If an argument is not one that it can be; the message says what it can be.
+    BuildError
+        If the network cannot be built: its operators form a cycle, for example.
+
+    Examples
+    --------
+    >>> import nengo, nengo_dl
+    >>> with nengo.Network(seed=0) as net:
+    ...     stimulus = nengo.Node(0.5)
+    ...     ensemble = nengo.Ensemble(50, 1)
+    ...     _ = nengo.Connection(stimulus, ensemble)
+    ...     probe = nengo.Probe(ensemble, synapse=0.01)
+    >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+    ...     sim.run(0.1)
+    >>> sim.data[probe].shape
+    (100, 1)
+    """
+
+    def __init__(
+        self,
+        network: nengo.Network | None,
+        dt: float = 0.001,
+        seed: int | None = None,
+        model: Model | None = None,
+        *legacy: Any,
+        **options: Any,
+    ) -> None:
+        self.closed = True  # until everything below has worked
+        options = compat.constructor_arguments(legacy, options)
+        self._configure(**options)
+        settings = config.resolve(network, options.get("dtype"))
+        if seed is not None and not isinstance(seed, int | np.integer):
+            raise ValidationError(f"Expected an int or None, got {seed!r}", attr="seed")
+
+        with stage("Building", None, self.progress_bar):
+            self.model = graph_model.build(network, dt, model)
+            order = dependencies(self.model.operators).operators
+            self._program: Program = compile_program(
+                self.model,
+                order,
+                trainable.resolve(self.model, settings.inference_only),
+                settings,
+                self.minibatch_size or 1,
+                self.unroll,
+                self.device,
+            )
+        self._nodes = inputs.input_nodes(self.model)
+        self._store = StateStore(self._program)
+        self._probes = ProbeStore(
+            self._program.recordings, minibatched=self.minibatch_size is not None
+        )
+        self._feeds = Feeds(self._program, order, self.model.dt)
+        self.data = SimulationData(self.model, self._store, self._probes)
+        self._n_steps = 0
+        self._compiled = False
+
+        if seed is None:
+            has_seed = network is not None and network.seed is not None
+            seed = network.seed + 1 if has_seed else np.random.randint(MAX_SEED)
+        self.closed = False
+        self.reset(seed=seed)
+
+    def _configure(
+        self,
+        dtype: Any = None,
+        device: str | None = None,
+        unroll_simulation: int = 1,
+        minibatch_size: int | None = None,
+        tensorboard: str | None = None,
+        progress_bar: Any = True,
+    ) -> None:
+        """Check and keep the options; the signature is where they are listed."""
+        self.unroll = checks.positive_int(unroll_simulation, "unroll_simulation")
+        self.minibatch_size = checks.positive_int(
+            minibatch_size, "minibatch_size", optional=True
+        )
+        self.device = checks.device_name(device)
+        self.tensorboard = tensorboard
+        self.progress_bar = progress_bar
+
+    # -- running
+
+    def run(self, time_in_seconds: float, *legacy: Any, **options: Any) -> None:
+        """Simulate for a length of time.
+
+        Parameters
+        ----------
+        time_in_seconds : float
+            How long (s); rounded to the nearest time step.
+        **options
+            See `run_steps`.
+
+        Raises
+        ------
+        ValidationError
+            If the time is negative.
+        """
+        self._check_open("run")
+        if not time_in_seconds >= 0:
+            raise ValidationError(
+                f"Must be positive (got {time_in_seconds:g} s); a simulation cannot "
+                "run backwards, but `reset()` returns to its beginning",
+                attr="time_in_seconds",
+            )
+        steps = int(np.round(float(time_in_seconds) / self.dt))
+        if steps == 0:
+            warnings.warn(
+                f"{time_in_seconds:g} s results in running for 0 timesteps of "
+                f"{self.dt:g} s. Simulator still at time {self.time:g} s.",
+                stacklevel=2,
+            )
+            return
+        self.run_steps(steps, *legacy, **options)
+
+    def step(self, *legacy: Any, **options: Any) -> None:
+        """Simulate one time step, without a progress bar; see `run_steps`."""
+        self.run_steps(1, *legacy, **{"progress_bar": False, **options})
+
+    def run_steps(self, n_steps: int, *legacy: Any, **options: Any) -> None:
+        """Simulate a number of time steps.
+
+        Parameters
+        ----------
+        n_steps : int
+            How many; exactly as many are run, whatever ``unroll_simulation``.
+        data : dict of {Node: array}, shape (minibatch_size, n_steps, size_out)
+            Values for Nodes without inputs, instead of their own output. Also a list in
+            the order of the Nodes, or one array if there is one Node only. The batch
+            axis may be left out if ``minibatch_size`` is None.
+        progress_bar : bool, optional
+            Whether to show progress; by default as the simulator was told.
+        stateful : bool, optional
+            False returns to the state before the call when it is over. What the probes
+            recorded stays; time does not advance.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If the data do not fit; nothing is run then.
+        SimulationError
+            If a Python function of a Node fails or returns something that is not a
+            finite number. The steps before are complete and recorded.
+        """
+        self._check_open("run")
+        n_steps = checks.positive_int(n_steps, "n_steps") or 0
+        self._run(n_steps, **compat.run_arguments(legacy, options))
+
+    def _run(
+        self,
+        n_steps: int,
+        data: Any = None,
+        progress_bar: Any = None,
+        stateful: bool = True,
+    ) -> None:
+        presented = checks.presented_data(
+            data, self._nodes, n_steps, self.minibatch_size
+        )
+        if progress_bar is None:
+            progress_bar = self.progress_bar
+        before = (self._n_steps, list(self._store.state))
+        self._compile(progress_bar)
+        try:
+            with stage("Simulating", n_steps, progress_bar) as tracker:
+                done = 0
+                while done < n_steps:
+                    size = min(self._program.capacity, n_steps - done)
+                    self._run_chunk(
+                        size,
+                        {n: v[:, done : done + size] for n, v in presented.items()},
+                    )
+                    done += size
+                    tracker.update(done)
+        finally:
+            if not stateful:
+                self._n_steps, self._store.state = before
+
+    def _compile(self, progress_bar: Any) -> None:
+        """Trace and compile the program before its first step, by running none."""
+        if not self._compiled:
+            with stage("Compiling", None, progress_bar):
+                self._call(self._feeds.nothing(), 0)
+            self._compiled = True
+
+    def _run_chunk(
+        self, n_steps: int, presented: Mapping[nengo.Node, np.ndarray]
+    ) -> None:
+        """Run some steps; if Python code fails, those before, then raise its error."""
+        chunk = self._feeds.chunk(self._n_steps, n_steps, presented)
+        python = self._program.python
+        python.begin()
+        try:
+            if chunk.n_steps:
+                self._keep(self._call(chunk.inputs, chunk.n_steps), chunk.n_steps)
+        except tf.errors.OpError:
+            if python.error is None:
+                raise
+            completed = python.completed // self._program.calls_per_step
+            if completed:
+                with python.replay():
+                    self._keep(self._call(chunk.inputs, completed), completed)
+        finally:
+            self._feeds.finish()
+        error = python.error or chunk.error
+        if error is not None:
+            raise error
+
+    def _call(self, chunk_inputs: list[tf.Tensor], n_steps: int) -> LoopResult:
+        capacity = self._program.capacity
+        rows = [
+            tf.constant(recording.rows(self._n_steps, n_steps, capacity))
+            for recording in self._program.recordings
+            if not recording.every_step
+        ]
+        return self._program(
+            self._store.params, self._store.state, chunk_inputs, rows, n_steps
+        )
+
+    def _keep(self, result: LoopResult, n_steps: int) -> None:
+        """Take over what some steps have produced."""
+        self._store.set_state(result.state)
+        self._probes.append(self._n_steps, n_steps, [r.numpy() for r in result.rows])
+        self._n_steps += n_steps
+
+    # -- resetting and closing
+
+    def reset(
+        self,
+        seed: int | None = None,
+        include_trainable: bool = True,
+        include_probes: bool = True,
+        include_processes: bool = True,
+    ) -> None:
+        """Return to the beginning.
+
+        Parameters
+        ----------
+        seed : int, optional
+            A new seed for everything random at run time, now and after later resets.
+        include_trainable : bool, optional
+            Whether parameters return to their initial values too, including those that
+            learning rules have changed.
+        include_probes : bool, optional
+            Whether recorded samples are forgotten and time returns to 0.
+        include_processes : bool, optional
+            Whether Processes begin anew.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        """
+        self._check_open("reset")
+        if seed is not None:
+            self.seed = int(seed)
+        self._store.reset(params=include_trainable, learned=include_trainable)
+        if include_probes:
+            self.clear_probes()
+            self._n_steps = 0
+        elif self._n_steps:
+            counter = np.full((self.minibatch_size or 1, 1), self._n_steps)
+            self._store.set_value(self.model.step, counter)
+        if include_processes:
+            self._feeds.rewind(self.seed)
+
+    def soft_reset(
+        self, include_trainable: bool = False, include_probes: bool = False
+    ) -> None:
+        """Return the state of the simulation to its beginning; `reset` does the same.
+
+        Parameters
+        ----------
+        include_trainable : bool, optional
+            Whether parameters return to their initial values too.
+        include_probes : bool, optional
+            Whether recorded samples are forgotten and time returns to 0.
+        """
+        warnings.warn(
+            "`soft_reset` is an older form; the current one is `reset("
+            f"include_trainable={include_trainable}, include_probes={include_probes}, "
+            "include_processes=False)`",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        self.reset(
+            include_trainable=include_trainable,
+            include_probes=include_probes,
+            include_processes=False,
+        )
+
+    def clear_probes(self) -> None:
+        """Forget all recorded samples."""
+        self._probes.clear()
+
+    def close(self) -> None:
+        """Free the simulator's resources; recorded samples stay readable."""
+        if not self.closed:
+            self.closed = True
+            self.data.close()
+            del self._program, self._store, self._feeds
+
+    def _check_open(self, what: str) -> None:
+        if self.closed:
+            raise SimulatorClosed(
+                f"Cannot {what}: the simulator is closed. Make a new Simulator, or run "
+                "within its `with` block"
+            )
+
+    def __enter__(self) -> Simulator:
+        self._check_open("enter")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "closed", True):
+            warnings.warn(
+                f"Simulator with model={self.model} was deallocated while open. Close "
+                "simulators with `sim.close()` or use them in a `with` block.",
+                ResourceWarning,
+                stacklevel=2,
+            )
+
+    # -- what can be asked
+
+    @property
+    def dt(self) -> float:
+        """Length of a time step (s); read-only."""
+        return float(self.model.dt)
+
+    @dt.setter
+    def dt(self, _: Any) -> None:
+        raise ReadonlyError(attr="dt", obj=self)
+
+    @property
+    def n_steps(self) -> int:
+        """Number of time steps simulated so far."""
+        return self._n_steps
+
+    @property
+    def time(self) -> float:
+        """Simulated time so far (s)."""
+        return self._n_steps * self.dt
+
+    def trange(
+        self, sample_every: float | None = None, dt: float | None = None
+    ) -> np.ndarray:
+        """Return the times of a probe's samples.
+
+        Parameters
+        ----------
+        sample_every : float, optional
+            The probe's own ``sample_every`` (s); None for every time step.
+        dt : float, optional
+            Older name of ``sample_every``.
+
+        Returns
+        -------
+        np.ndarray, shape (n_samples,)
+            Times (s), the first being ``dt`` or the first sample's.
+        """
+        if dt is not None:
+            if sample_every is not None:
+                raise ValidationError(
+                    "`dt` is an older name of `sample_every`; give `sample_every` only",
+                    attr="dt",
+                    obj=self,
+                )
+            warnings.warn(
+                "`trange(dt=...)` is an older form; the current one is "
+                "`trange(sample_every=...)`",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            sample_every = dt
+        period = 1 if sample_every is None else sample_every / self.dt
+        steps = np.arange(1, self.n_steps + 1)
+        return self.dt * steps[steps % period < 1]
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"t={self.time:g} s"
+        batch = "" if self.minibatch_size is None else f", batch {self.minibatch_size}"
+        return f"<nengo_dl.Simulator of {self.model.label!r}, {state}{batch}>"

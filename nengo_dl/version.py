@@ -1,0 +1,3 @@
+"""Version of the package; ``setup.py`` reads it without importing anything."""
+
+version = "4.0.0.dev0"

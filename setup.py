@@ -1,0 +1,69 @@
+import runpy
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+version = runpy.run_path(str(here / "nengo_dl" / "version.py"))["version"]
+
+plots = ["matplotlib"]
+docs = ["furo", "numpydoc", "sphinx"]
+tests = [
+    "hypothesis",
+    "matplotlib",
+    "mypy>=1.15",
+    "pytest-allclose",
+    "pytest-plt",
+    "pytest-rng",
+    "pytest-xdist",
+    # the pytest plugin that Nengo ships does not load in pytest 9
+    "pytest>=8,<9",
+    # its formatting may change from one minor version to the next
+    "ruff==0.17.*",
+    "scipy",
+    # Nengo's test suite imports pkg_resources
+    "setuptools<81",
+]
+
+setup(
+    name="nengo-dl",
+    version=version,
+    description="Run Nengo models in TensorFlow",
+    long_description=(here / "README.rst").read_text(encoding="utf-8"),
+    long_description_content_type="text/x-rst",
+    author="The NengoDL founders",
+    license="MIT",
+    license_files=["LICENSE"],
+    packages=find_packages(include=["nengo_dl", "nengo_dl.*"]),
+    package_data={"nengo_dl": ["py.typed"]},
+    zip_safe=False,
+    python_requires=">=3.10",
+    install_requires=[
+        "nengo>=4.1",
+        "numpy>=1.26",
+        "progressbar2>=4.2",
+        "tensorflow>=2.18",
+    ],
+    extras_require={
+        "all": sorted({*docs, *plots, *tests}),
+        "docs": docs,
+        "plots": plots,
+        "tests": tests,
+    },
+    entry_points={"nengo.backends": ["dl = nengo_dl:Simulator"]},
+    keywords="neural simulation, spiking neurons, nengo, tensorflow",
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+)
