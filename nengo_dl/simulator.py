@@ -270,40 +270,20 @@ class Simulator:
     ) -> None:
         """Run some steps; if Python code fails, those before, then raise its error."""
         chunk = self._feeds.chunk(self._n_steps, n_steps, presented)
-        python = self._program.python
-        python.begin()
-        try:
-            if chunk.n_steps:
-                self._keep(self._call(chunk.inputs, chunk.n_steps), chunk.n_steps)
-        except tf.errors.OpError:
-            if python.error is None:
-                raise
-            completed = python.completed // self._program.calls_per_step
-            if completed:
-                with python.replay():
-                    self._keep(self._call(chunk.inputs, completed), completed)
-        finally:
-            self._feeds.finish()
-        error = python.error or chunk.error
+        error: BaseException | None = chunk.error
+        if chunk.n_steps:
+            result = self._call(chunk.inputs, chunk.n_steps)
+            self._store.set_state(result.state)
+            self._probes.append(self._n_steps, result.n_steps, result.rows)
+            self._n_steps += result.n_steps
+            error = result.error or error
         if error is not None:
             raise error
 
     def _call(self, chunk_inputs: list[tf.Tensor], n_steps: int) -> LoopResult:
-        capacity = self._program.capacity
-        rows = [
-            tf.constant(recording.rows(self._n_steps, n_steps, capacity))
-            for recording in self._program.recordings
-            if not recording.every_step
-        ]
         return self._program(
-            self._store.params, self._store.state, chunk_inputs, rows, n_steps
+            self._store.params, self._store.state, chunk_inputs, self._n_steps, n_steps
         )
-
-    def _keep(self, result: LoopResult, n_steps: int) -> None:
-        """Take over what some steps have produced."""
-        self._store.set_state(result.state)
-        self._probes.append(self._n_steps, n_steps, [r.numpy() for r in result.rows])
-        self._n_steps += n_steps
 
     # -- resetting and closing
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from nengo.builder.signal import Signal
 
 from nengo_dl.graph.roles import Role
-from nengo_dl.lowering.python_call import PythonCalls
+from nengo_dl.lowering.presented import Presented
 from nengo_dl.plan.layout import SignalLayout, View
 
 
@@ -30,8 +30,8 @@ class Context:
         Number of items in the batch.
     step, time : Signal
         Nengo's counter of steps and its time (s).
-    python : PythonCalls
-        Keeps what Python code in the loop returns and raises.
+    presented : Presented
+        Data that stand in for functions called in the loop.
     """
 
     layout: SignalLayout
@@ -40,7 +40,7 @@ class Context:
     minibatch_size: int
     step: Signal
     time: Signal
-    python: PythonCalls
+    presented: Presented
 
     @property
     def tf_dtype(self) -> tf.DType:

@@ -16,7 +16,7 @@ from nengo.builder.signal import Signal, SignalDict
 
 from nengo_dl.graph.signals import written
 from nengo_dl.lowering.context import Context
-from nengo_dl.lowering.python_call import PythonCalls, call_python
+from nengo_dl.lowering.python_call import PythonLowering
 from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import OpGroup, payload_of
@@ -87,7 +87,7 @@ class SteppedOperator:
 
 
 @dataclass(frozen=True)
-class NumPyOperator(Lowering):
+class NumPyOperator(PythonLowering):
     """Run ``op.make_step`` itself, once for each operator and batch item.
 
     For operators, neuron types and processes without a TensorFlow implementation. The
@@ -96,11 +96,8 @@ class NumPyOperator(Lowering):
     runs at Nengo's precision.
     """
 
-    xla = False
-
     ops: tuple[Operator, ...]
     stepped: tuple[tuple[SteppedOperator, ...], ...]
-    calls: PythonCalls
     dt: float
     time: Signal
     step_view: View
@@ -145,7 +142,6 @@ class NumPyOperator(Lowering):
                 )
                 for op in group.ops
             ),
-            context.python,
             context.dt,
             context.time,
             context.view([context.step], (1,)),
@@ -156,26 +152,32 @@ class NumPyOperator(Lowering):
             tuple(np.dtype(np.int64) if i else context.dtype for i in integers),
         )
 
-    def build_step(self, values: SignalValues) -> None:
-        """Add the computation to the step."""
-        arguments = [values.read(view) for view in (self.step_view, *self.sources)]
-        results = call_python(
-            values,
-            self.calls,
-            self._host,
-            arguments,
-            [(self.batch, *view.shape) for view in self.targets],
-            [tf.as_dtype(dtype) for dtype in self.dtypes],
-        )
+    def arguments(self, values: SignalValues) -> list[tf.Tensor]:
+        """Return the step's number and the signals that the operators need."""
+        return [values.read(view) for view in (self.step_view, *self.sources)]
+
+    @property
+    def writes(self) -> Sequence[View]:
+        """Return all signals that the operators change."""
+        return self.targets
+
+    @property
+    def results(self) -> list[tuple[tuple[int, ...], np.dtype]]:
+        """Shape and type of each changed signal."""
+        return [
+            ((self.batch, *view.shape), dtype)
+            for view, dtype in zip(self.targets, self.dtypes, strict=True)
+        ]
+
+    def store(self, values: SignalValues, results: Sequence[tf.Tensor]) -> None:
+        """Write the results; increments are added."""
         for i, (view, result) in enumerate(zip(self.targets, results, strict=True)):
             (values.inc if i in self.increments else values.set)(view, result)
 
-    def _host(self, step: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
+    def host(self, step: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
+        """Run the operators; arrays come and go with a batch axis."""
         t = int(step.flat[0]) * self.dt
-        outputs = [
-            np.empty((self.batch, *view.shape), dtype)
-            for view, dtype in zip(self.targets, self.dtypes, strict=True)
-        ]
+        outputs = [np.empty(shape, dtype) for shape, dtype in self.results]
         for k, op in enumerate(self.ops):
             signals = _given(op, self.time)
             for item in range(self.batch):

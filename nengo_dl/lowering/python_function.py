@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from nengo.builder.operator import Operator, SimPyFunc
 from nengo.exceptions import SimulationError
 from nengo.utils.functions import function_name
 
 from nengo_dl.lowering.context import Context
-from nengo_dl.lowering.python_call import PythonCalls, call_python
+from nengo_dl.lowering.presented import Presented
+from nengo_dl.lowering.python_call import PythonLowering
 from nengo_dl.lowering.registry import Lowering, register
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import OpGroup
@@ -98,17 +100,15 @@ def _where(op: SimPyFunc, args: Sequence[Any]) -> str:
 
 @register(SimPyFunc)
 @dataclass(frozen=True)
-class LowerSimPyFunc(Lowering):
+class LowerSimPyFunc(PythonLowering):
     """Call a function of the user's: ``output = fn(t, x)``.
 
     Once for each item of the batch if it has an input, else once for all. The time is
     computed in double precision, as in Nengo, whatever the simulation's precision.
     """
 
-    xla = False
-
     op: SimPyFunc
-    calls: PythonCalls
+    presented: Presented
     dt: float
     step: View | None
     t: View | None
@@ -134,7 +134,7 @@ class LowerSimPyFunc(Lowering):
         own_time = op.t is not None and op.t is not context.time
         return cls(
             op,
-            context.python,
+            context.presented,
             context.dt,
             context.view([context.step], (1,)),
             context.view([op.t], (1,)) if own_time else None,
@@ -144,29 +144,32 @@ class LowerSimPyFunc(Lowering):
             context.dtype,
         )
 
-    def build_step(self, values: SignalValues) -> None:
-        """Add the computation to the step."""
-        arguments = [
+    def arguments(self, values: SignalValues) -> list[tf.Tensor]:
+        """Return the step's number, a time of the operator's own, and the input."""
+        return [
             values.read(view) for view in (self.step, self.t, self.x) if view is not None
         ]
-        outputs = [] if self.output is None else [(self.batch, *self.output.shape)]
-        results = call_python(
-            values,
-            self.calls,
-            self._host,
-            arguments,
-            outputs,
-            [values.dtype] * len(outputs),
-        )
-        if self.output is not None:
-            values.set(self.output, results[0])
 
-    def _host(self, step: np.ndarray, *rest: np.ndarray) -> list[np.ndarray]:
+    @property
+    def writes(self) -> Sequence[View]:
+        """Return the output, if there is one."""
+        return () if self.output is None else (self.output,)
+
+    @property
+    def results(self) -> list[tuple[tuple[int, ...], np.dtype]]:
+        """Shape and type of the output, if there is one."""
+        return [((self.batch, *view.shape), self.dtype) for view in self.writes]
+
+    def store(self, values: SignalValues, results: Sequence[tf.Tensor]) -> None:
+        """Write the output."""
+        for view, result in zip(self.writes, results, strict=True):
+            values.set(view, result)
+
+    def host(self, step: np.ndarray, *rest: np.ndarray) -> list[np.ndarray]:
         """Call the function; arrays come and go with a batch axis."""
         number = int(step.flat[0])
-        presented = self.calls.presented.get(self.op)
-        if presented is not None:
-            row = presented[:, number - 1 - self.calls.first_step]
+        row = self.presented.row(self.op, number)
+        if row is not None:
             return [np.ascontiguousarray(row, dtype=self.dtype)]
         remaining = list(rest)
         args: list[Any] = []

@@ -66,8 +66,6 @@ class SignalValues:
         self.layout = layout
         self.minibatch_size = minibatch_size
         self.dtype = dtype
-        #: passed through every Python call, so that they run in the plan's order
-        self.token: tf.Tensor = tf.constant(0, tf.int32)
         self._invariant: dict[View, tf.Tensor] = {}
         self._pieces: dict[int, list[Piece]] = {
             i: [Piece(0, block.size, blocks.get(i, 0.0))]
@@ -131,7 +129,6 @@ class SignalValues:
         )
         for i, value in {**state, **inputs}.items():
             step._pieces[i] = [Piece(0, self.layout.blocks[i].size, value)]
-        step.token = self.token
         return step
 
     def block(self, i: int) -> tf.Tensor:
@@ -139,10 +136,6 @@ class SignalValues:
         value = self._covering(i, 0, self.layout.blocks[i].size)
         shape = (self.minibatch_size, value.shape[-1])
         return value if tuple(value.shape) == shape else tf.broadcast_to(value, shape)
-
-    def pieces(self, i: int) -> tuple[Piece, ...]:
-        """Return the pieces of a block; they compare by identity."""
-        return tuple(self._pieces[i])
 
     def pack(self, blocks: Iterable[int]) -> tuple[list[tf.Tensor], list]:
         """Return the tensors of some blocks and, apart, what they are pieces of."""

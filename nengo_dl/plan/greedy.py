@@ -21,8 +21,8 @@ def greedy_planner(
     An operator is available once all its predecessors have run; available operators
     never depend on each other. Among the keys at hand the planner prefers
 
-    1. those that need no Python, because Python calls cut the compiled step in pieces,
-       and fewer cuts are better;
+    1. those that call Python if the last group did, else those that do not: every
+       change between the two cuts the compiled step;
     2. those of which no further member is still to become available: waiting would
        bring nothing;
     3. those with most members.
@@ -39,15 +39,19 @@ def greedy_planner(
         if not waiting_for[op]:
             available[merge_key[op]].append(op)
 
+    in_python = False
+
     def preference(key: Hashable) -> tuple[bool, bool, int]:
         ops = available[key]
-        return not runs_python(ops[0]), len(ops) == remaining[key], len(ops)
+        same_kind = runs_python(ops[0]) == in_python
+        return same_kind, len(ops) == remaining[key], len(ops)
 
     plan = []
     while available:
         key = max(available, key=preference)
         ops = available.pop(key)
         remaining[key] -= len(ops)
+        in_python = runs_python(ops[0])
         plan.append(OpGroup(tuple(ops)))
         for op in ops:
             for later in graph.successors[op]:

@@ -88,6 +88,14 @@ class View:
         """The blocks it touches, each once."""
         return tuple(dict.fromkeys(run.block for run in self.runs))
 
+    def overlaps(self, other: View) -> bool:
+        """Return whether the two have any element in common."""
+        return any(
+            a.block == b.block and a.start < b.stop and b.start < a.stop
+            for a in self.runs
+            for b in other.runs
+        )
+
     def reshape(self, *shape: int) -> View:
         """Return the same places under another shape."""
         return View(self.runs, shape, self.batched)

@@ -18,7 +18,7 @@ from nengo_dl.graph.simplify import simplify
 from nengo_dl.graph.verify import verify
 from nengo_dl.lowering import registry
 from nengo_dl.lowering.context import Context
-from nengo_dl.lowering.python_call import PythonCalls
+from nengo_dl.lowering.presented import Presented
 from nengo_dl.plan.claims import arrange
 from nengo_dl.plan.groups import check_plan
 from nengo_dl.plan.layout import SignalLayout
@@ -86,7 +86,7 @@ def compile_program(
         minibatch_size,
         model.step,
         model.time,
-        PythonCalls(),
+        Presented(),
     )
     lowerings = tuple(registry.lower(group, context) for group in plan)
 
@@ -96,7 +96,7 @@ def compile_program(
         lowerings,
         inputs,
         tuple(_recordings(model, layout, settings)),
-        context.python,
+        context.presented,
         minibatch_size,
         tf.as_dtype(settings.dtype),
         unroll,

@@ -1,15 +1,17 @@
-"""The loop over time."""
+"""The compiled loop over time, for plans without Python in them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
+from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.program.recording import Recording
-from nengo_dl.program.step import Step
+from nengo_dl.program.stages import trace
 
 
 @dataclass(frozen=True)
@@ -21,15 +23,21 @@ class LoopResult:
     state : list of tf.Tensor, shape (batch, size)
         The carried blocks after the last step.
     rows : list of tf.Tensor, shape (capacity, batch, *probe shape)
-        The buffer of each recording.
+        The buffer of each recording; its first rows are the samples.
+    n_steps : int
+        Steps that are complete.
+    error : BaseException or None
+        What Python code raised in the step behind the last complete one.
     """
 
     state: list[tf.Tensor]
-    rows: list[tf.Tensor]
+    rows: Sequence[Any]
+    n_steps: int
+    error: BaseException | None = None
 
 
 def drive(
-    step: Step,
+    lowerings: Sequence[Lowering],
     values: SignalValues,
     carried: Sequence[int],
     state: Sequence[tf.Tensor],
@@ -39,13 +47,13 @@ def drive(
     n_steps: tf.Tensor,
     capacity: int,
     unroll: int = 1,
-) -> LoopResult:
+) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
     """Run ``n_steps`` time steps.
 
     Parameters
     ----------
-    step : Step
-        One time step.
+    lowerings : sequence of Lowering
+        One time step; none of them calls Python.
     values : SignalValues
         Parameters, and what was hoisted out of the loop.
     carried : sequence of int
@@ -66,6 +74,13 @@ def drive(
     unroll : int
         Steps in one iteration. A remainder that does not fill an iteration runs in a
         second loop, step by step.
+
+    Returns
+    -------
+    state : list of tf.Tensor, shape (batch, size)
+        The carried blocks after the last step.
+    rows : list of tf.Tensor, shape (capacity, batch, *probe shape)
+        The buffer of each recording.
     """
     row_source = iter(rows)
     row_of = [None if r.every_step else next(row_source) for r in recordings]
@@ -79,33 +94,32 @@ def drive(
         for recording in recordings
     )
 
-    def one_step(i: tf.Tensor, token: tf.Tensor, state: tuple, buffers: tuple) -> tuple:
+    def one_step(i: tf.Tensor, state: tuple, buffers: tuple) -> tuple:
         fed = {block: tf.gather(series, i) for block, series in inputs.items()}
         now = values.begin_step(dict(zip(carried, state, strict=True)), fed)
-        now.token = token
-        step.build(now)
+        trace(lowerings, now)
         buffers = tuple(
-            buffer.write(i if rows is None else tf.gather(rows, i), _sample(now, r))
+            buffer.write(i if rows is None else tf.gather(rows, i), sample(now, r))
             for buffer, rows, r in zip(buffers, row_of, recordings, strict=True)
         )
-        return i + 1, now.token, tuple(now.block(b) for b in carried), buffers
+        return i + 1, tuple(now.block(b) for b in carried), buffers
 
     def iteration(*loop_state: tf.Tensor) -> tuple:
         for _ in range(unroll):
             loop_state = one_step(*loop_state)
         return loop_state
 
-    loop_state = (tf.constant(0), values.token, tuple(state), buffers)
+    loop_state = (tf.constant(0), tuple(state), buffers)
     loop_state = tf.while_loop(
         lambda i, *_: i + unroll <= n_steps, iteration, loop_state
     )
     if unroll > 1:
         loop_state = tf.while_loop(lambda i, *_: i < n_steps, one_step, loop_state)
-    _, _, final, buffers = loop_state
-    return LoopResult(list(final), [buffer.stack() for buffer in buffers])
+    _, final, buffers = loop_state
+    return list(final), [buffer.stack() for buffer in buffers]
 
 
-def _sample(values: SignalValues, recording: Recording) -> tf.Tensor:
+def sample(values: SignalValues, recording: Recording) -> tf.Tensor:
     """Return what a probe sees, shape (batch, *shape)."""
     value = values.read(recording.view)
     if not recording.view.batched:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import tensorflow as tf
 
 from nengo_dl.graph.inputs import Input
 from nengo_dl.graph.roles import Role
-from nengo_dl.lowering.python_call import PythonCalls
+from nengo_dl.lowering.presented import Presented
 from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import Plan
 from nengo_dl.plan.layout import SignalLayout
+from nengo_dl.program.calling import flat_call
+from nengo_dl.program.driven import DrivenLoop
 from nengo_dl.program.loop import LoopResult, drive
 from nengo_dl.program.recording import Recording
-from nengo_dl.program.step import Step
 
 #: no more steps than this in one call: chunks give progress bars and Ctrl-C a chance,
 #: and a call costs about as much as 100 steps of a small model
@@ -26,7 +28,7 @@ MAX_CAPACITY = 1000
 MAX_BUFFER_BYTES = 16 * 2**20
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Program:
     """A compiled model, free of any state of its own.
 
@@ -38,18 +40,20 @@ class Program:
         What has to be fed, and what calls itself.
     recordings : tuple of Recording
         What comes out.
-    python : PythonCalls
-        The Python side of calls in the loop.
+    presented : Presented
+        Data that stand in for functions called in the loop.
     minibatch_size : int
         Number of items in the batch.
     dtype : tf.DType
         Floating point type.
     unroll : int
-        Steps in one iteration of the loop.
+        Steps in one iteration of the compiled loop.
     jit_compile : bool
         Whether XLA compiles what it can.
     device : str or None
         Where it runs.
+    traces : int
+        How often the program was traced.
     """
 
     plan: Plan
@@ -57,32 +61,20 @@ class Program:
     lowerings: tuple[Lowering, ...]
     inputs: tuple[Input, ...]
     recordings: tuple[Recording, ...]
-    python: PythonCalls
+    presented: Presented
     minibatch_size: int
     dtype: tf.DType
     unroll: int
     jit_compile: bool
     device: str | None
-
-    def __post_init__(self) -> None:
-        whole = self.jit_compile and not self.calls_python
-        function = tf.function(self._trace, jit_compile=whole, autograph=False)
-        object.__setattr__(self, "_function", function)
+    traces: int = field(default=0, init=False)
+    _call: Callable | None = field(default=None, init=False)
+    _driven: DrivenLoop | None = field(default=None, init=False)
 
     @property
     def calls_python(self) -> bool:
-        """Whether some group calls Python, so that the loop is cut in segments."""
-        return self.calls_per_step > 0
-
-    @property
-    def calls_per_step(self) -> int:
-        """How often Python is called in each step."""
-        return sum(not lowering.xla for lowering in self.lowerings)
-
-    @property
-    def traces(self) -> int:
-        """How often the program was traced."""
-        return int(self._function.experimental_get_tracing_count())  # type: ignore[attr-defined]
+        """Whether some group calls Python, so that Python drives the loop."""
+        return not all(lowering.xla for lowering in self.lowerings)
 
     @property
     def capacity(self) -> int:
@@ -97,63 +89,92 @@ class Program:
         params: Sequence[tf.Tensor],
         state: Sequence[tf.Tensor],
         inputs: Sequence[tf.Tensor],
-        rows: Sequence[tf.Tensor],
+        first_step: int,
         n_steps: int,
     ) -> LoopResult:
         """Run some steps.
 
         Parameters
         ----------
-        params : sequence of tf.Tensor, shape (size,)
+        params : sequence of tf.Tensor or tf.Variable, shape (size,)
             The parameter blocks, in the order of the layout.
         state : sequence of tf.Tensor, shape (batch, size)
             The carried blocks.
         inputs : sequence of tf.Tensor, shape (capacity, batch, size)
             The input blocks.
-        rows : sequence of tf.Tensor, shape (capacity,)
-            See `Recording.rows`; one for each recording that is not of every step.
+        first_step : int
+            Number of the step before the first.
         n_steps : int
             How many steps, at most `capacity`.
         """
         with tf.device(self.device):
-            final, buffers = self._function(  # type: ignore[attr-defined]
-                list(params), list(state), list(inputs), list(rows), tf.constant(n_steps)
-            )
-        return LoopResult(final, buffers)
+            values = [tf.convert_to_tensor(param) for param in params]
+            if self.calls_python:
+                return self._drive(values, state, inputs, first_step, n_steps)
+            rows = [
+                tf.constant(recording.rows(first_step, n_steps, self.capacity))
+                for recording in self.recordings
+                if not recording.every_step
+            ]
+            arguments = [tf.constant(n_steps), *values, *state, *inputs, *rows]
+            if self._call is None:
+                self._call = self._trace(arguments)
+            outputs = self._call(*arguments)
+        final, buffers = outputs[: len(state)], outputs[len(state) :]
+        return LoopResult(list(final), [b.numpy() for b in buffers], n_steps)
 
-    def _trace(
+    def _drive(
         self,
-        params: list[tf.Tensor],
-        state: list[tf.Tensor],
-        inputs: list[tf.Tensor],
-        rows: list[tf.Tensor],
-        n_steps: tf.Tensor,
-    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        params: Sequence[tf.Tensor],
+        state: Sequence[tf.Tensor],
+        inputs: Sequence[tf.Tensor],
+        first_step: int,
+        n_steps: int,
+    ) -> LoopResult:
+        if self._driven is None:
+            self._driven = DrivenLoop(
+                self.lowerings,
+                self.layout,
+                self.recordings,
+                self.minibatch_size,
+                self.dtype,
+                self.jit_compile,
+            )
+            self.traces += 1
+        return self._driven.run(params, state, inputs, first_step, n_steps)
+
+    def _trace(self, arguments: Sequence[tf.Tensor]) -> Callable[..., Any]:
+        """Trace the compiled loop, once for all calls: no shape depends on the steps."""
         layout = self.layout
+        params, inputs = layout.of_role(Role.PARAM), layout.of_role(Role.INPUT)
         carried = layout.carried()
-        step = Step(
-            self.lowerings,
-            [recording.view for recording in self.recordings],
-            carried,
-            by_segments=self.jit_compile and self.calls_python,
-        )
-        values = SignalValues(
-            layout,
-            dict(zip(layout.of_role(Role.PARAM), params, strict=True)),
-            self.minibatch_size,
-            self.dtype,
-        )
-        values.hoist(step.views)
-        result = drive(
-            step,
-            values,
-            carried,
-            state,
-            dict(zip(layout.of_role(Role.INPUT), inputs, strict=True)),
-            self.recordings,
-            rows,
-            n_steps,
-            self.capacity,
-            self.unroll,
-        )
-        return result.state, result.rows
+
+        def program(n_steps: tf.Tensor, *flat: tf.Tensor) -> list[tf.Tensor]:
+            remaining = iter(flat)
+            values = SignalValues(
+                layout,
+                {i: next(remaining) for i in params},
+                self.minibatch_size,
+                self.dtype,
+            )
+            state = [next(remaining) for _ in carried]
+            series = {i: next(remaining) for i in inputs}
+            values.hoist(view for low in self.lowerings for view in low.views)
+            final, buffers = drive(
+                self.lowerings,
+                values,
+                carried,
+                state,
+                series,
+                self.recordings,
+                list(remaining),
+                n_steps,
+                self.capacity,
+                self.unroll,
+            )
+            return [*final, *buffers]
+
+        function = tf.function(program, jit_compile=self.jit_compile, autograph=False)
+        specs = [tf.TensorSpec(t.shape, t.dtype) for t in arguments]
+        self.traces += 1
+        return flat_call(function.get_concrete_function(*specs))

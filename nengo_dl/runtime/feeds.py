@@ -110,9 +110,8 @@ class Feeds:
             What the user feeds instead of a Node's own output.
         """
         layout, batch = self._program.layout, self._program.minibatch_size
-        python = self._program.python
-        python.first_step = first_step
-        python.presented = {
+        self._program.presented.first_step = first_step
+        self._program.presented.values = {
             item.op: presented[item.node]
             for item in self._program.inputs
             if item.source is Source.IN_STEP and item.node in presented
@@ -148,10 +147,6 @@ class Feeds:
                 tensor = self._constants[number] = tf.constant(array)
             tensors.append(tensor)
         return Chunk(tensors, good, error)
-
-    def finish(self) -> None:
-        """Let go of what was presented for the last chunk."""
-        self._program.python.presented = {}
 
     def _call_functions(
         self, first_step: int, n_steps: int, presented: Mapping[nengo.Node, np.ndarray]
