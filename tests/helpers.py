@@ -124,7 +124,7 @@ def reference(net, steps, item=0, seed=None):
 def probes(net):
     """Return all probes of a network by a name that is unique and readable."""
     return {
-        probe.label or f"probe {i} of {probe.target}, {probe.attr}": probe
+        probe.label or f"probe {i}, {probe.attr} of {type(probe.obj).__name__}": probe
         for i, probe in enumerate(net.all_probes)
     }
 

@@ -100,12 +100,11 @@ class NumPyOperator(PythonLowering):
     stepped: tuple[tuple[SteppedOperator, ...], ...]
     dt: float
     time: Signal
-    step_view: View
     sources: tuple[View, ...]
     targets: tuple[View, ...]
     increments: range
     batch: int
-    dtypes: tuple[np.dtype, ...]
+    integers: frozenset[int]
 
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:
@@ -132,7 +131,6 @@ class NumPyOperator(PythonLowering):
         first = group.ops[0]
         columns = zip(*(_given(op, context.time) for op in group.ops), strict=True)
         targets = list(zip(*(written(op) for op in group.ops), strict=True))
-        integers = [slot[0].dtype.kind != "f" for slot in targets]
         return cls(
             group.ops,
             tuple(
@@ -144,17 +142,16 @@ class NumPyOperator(PythonLowering):
             ),
             context.dt,
             context.time,
-            context.view([context.step], (1,)),
             tuple(context.view(slot) for slot in columns),
             tuple(context.view(slot) for slot in targets),
             range(len(first.sets), len(first.sets) + len(first.incs)),
             context.minibatch_size,
-            tuple(np.dtype(np.int64) if i else context.dtype for i in integers),
+            frozenset(i for i, s in enumerate(targets) if s[0].dtype.kind != "f"),
         )
 
     def arguments(self, values: SignalValues) -> list[tf.Tensor]:
-        """Return the step's number and the signals that the operators need."""
-        return [values.read(view) for view in (self.step_view, *self.sources)]
+        """Return the signals that the operators need."""
+        return [tf.cast(values.read(view), values.dtype) for view in self.sources]
 
     @property
     def writes(self) -> Sequence[View]:
@@ -162,37 +159,38 @@ class NumPyOperator(PythonLowering):
         return self.targets
 
     @property
-    def results(self) -> list[tuple[tuple[int, ...], np.dtype]]:
-        """Shape and type of each changed signal."""
-        return [
-            ((self.batch, *view.shape), dtype)
-            for view, dtype in zip(self.targets, self.dtypes, strict=True)
-        ]
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shape of each changed signal."""
+        return [(self.batch, *view.shape) for view in self.targets]
 
     def store(self, values: SignalValues, results: Sequence[tf.Tensor]) -> None:
         """Write the results; increments are added."""
         for i, (view, result) in enumerate(zip(self.targets, results, strict=True)):
+            if i in self.integers:
+                result = tf.cast(result, tf.int64)
             (values.inc if i in self.increments else values.set)(view, result)
 
-    def host(self, step: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
+    def host(
+        self,
+        step: int,
+        arguments: Sequence[np.ndarray],
+        results: Sequence[np.ndarray],
+    ) -> None:
         """Run the operators; arrays come and go with a batch axis."""
-        t = int(step.flat[0]) * self.dt
-        outputs = [np.empty(shape, dtype) for shape, dtype in self.results]
         for k, op in enumerate(self.ops):
             signals = _given(op, self.time)
             for item in range(self.batch):
-                given = [
+                given: list[tuple[Signal, Any]] = [
                     (signal, (array[item % len(array)] if view.batched else array)[k])
                     for signal, view, array in zip(
-                        signals, self.sources, arrays, strict=True
+                        signals, self.sources, arguments, strict=True
                     )
                 ]
                 if self.time in op.reads:
-                    given.append((self.time, t))
-                results = self.stepped[k][item](written(op), given)
-                for output, result in zip(outputs, results, strict=True):
-                    output[item, k] = result
-        return outputs
+                    given.append((self.time, step * self.dt))
+                changed = self.stepped[k][item](written(op), given)
+                for result, value in zip(results, changed, strict=True):
+                    result[item, k] = value
 
 
 def _given(op: Operator, time: Signal) -> list[Signal]:

@@ -25,13 +25,28 @@ class PythonLowering(Lowering):
         """Return what the call needs."""
         raise NotImplementedError
 
-    def host(self, *arguments: np.ndarray) -> list[np.ndarray]:
-        """Compute the results; this runs in Python, once in each step."""
+    def host(
+        self,
+        step: int,
+        arguments: Sequence[np.ndarray],
+        results: Sequence[np.ndarray],
+    ) -> None:
+        """Compute the results; this runs in Python, once in each step.
+
+        Parameters
+        ----------
+        step : int
+            Number of the time step, 1 for the first.
+        arguments : sequence of np.ndarray
+            What `arguments` returned, as arrays that may be changed.
+        results : sequence of np.ndarray
+            Where to write the results, of the shapes of `shapes`.
+        """
         raise NotImplementedError
 
     @property
-    def results(self) -> list[tuple[tuple[int, ...], np.dtype]]:
-        """Shape and type of each result."""
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shape of each result."""
         raise NotImplementedError
 
     @property
@@ -40,7 +55,7 @@ class PythonLowering(Lowering):
         raise NotImplementedError
 
     def store(self, values: SignalValues, results: Sequence[tf.Tensor]) -> None:
-        """Write the results."""
+        """Write the results, tensors of the simulation's floating point type."""
         raise NotImplementedError
 
 

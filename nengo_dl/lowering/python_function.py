@@ -57,9 +57,9 @@ def store(
         If it is None, not finite, not numeric, or does not fit.
     """
     try:
-        # None would silently become NaN
-        if result is not None and np.all(np.isfinite(result)):
-            output[...] = result
+        # None becomes NaN here
+        output[...] = result
+        if np.isfinite(output).all():
             return
         problem = "None or non-finite values"
     except (TypeError, ValueError):
@@ -110,12 +110,10 @@ class LowerSimPyFunc(PythonLowering):
     op: SimPyFunc
     presented: Presented
     dt: float
-    step: View | None
     t: View | None
     x: View | None
     output: View | None
     batch: int
-    dtype: np.dtype
 
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:
@@ -136,19 +134,15 @@ class LowerSimPyFunc(PythonLowering):
             op,
             context.presented,
             context.dt,
-            context.view([context.step], (1,)),
             context.view([op.t], (1,)) if own_time else None,
             None if op.x is None else context.view([op.x], op.x.shape),
             None if op.output is None else context.view([op.output], op.output.shape),
             context.minibatch_size,
-            context.dtype,
         )
 
     def arguments(self, values: SignalValues) -> list[tf.Tensor]:
-        """Return the step's number, a time of the operator's own, and the input."""
-        return [
-            values.read(view) for view in (self.step, self.t, self.x) if view is not None
-        ]
+        """Return a time of the operator's own, and the input."""
+        return [values.read(view) for view in (self.t, self.x) if view is not None]
 
     @property
     def writes(self) -> Sequence[View]:
@@ -156,39 +150,39 @@ class LowerSimPyFunc(PythonLowering):
         return () if self.output is None else (self.output,)
 
     @property
-    def results(self) -> list[tuple[tuple[int, ...], np.dtype]]:
-        """Shape and type of the output, if there is one."""
-        return [((self.batch, *view.shape), self.dtype) for view in self.writes]
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shape of the output, if there is one."""
+        return [(self.batch, *view.shape) for view in self.writes]
 
     def store(self, values: SignalValues, results: Sequence[tf.Tensor]) -> None:
         """Write the output."""
         for view, result in zip(self.writes, results, strict=True):
             values.set(view, result)
 
-    def host(self, step: np.ndarray, *rest: np.ndarray) -> list[np.ndarray]:
+    def host(
+        self,
+        step: int,
+        arguments: Sequence[np.ndarray],
+        results: Sequence[np.ndarray],
+    ) -> None:
         """Call the function; arrays come and go with a batch axis."""
-        number = int(step.flat[0])
-        row = self.presented.row(self.op, number)
+        out = results[0] if results else [None] * self.batch
+        row = self.presented.row(self.op, step)
         if row is not None:
-            return [np.ascontiguousarray(row, dtype=self.dtype)]
-        remaining = list(rest)
-        args: list[Any] = []
+            out[...] = row
+            return
+        time: tuple[float, ...] = ()
         if self.t is not None:
-            args.append(float(remaining.pop(0).flat[0]))
+            time = (float(arguments[0].flat[0]),)
         elif self.op.t is not None:
-            args.append(number * self.dt)
-        if self.output is not None:
-            out = np.empty((self.batch, *self.output.shape), self.dtype)
+            time = (step * self.dt,)
         if self.x is None:
-            evaluate(self.op, out[0] if self.output is not None else None, *args)
-            if self.output is not None:
+            evaluate(self.op, out[0], *time)
+            if results:
                 out[1:] = out[0]
-        else:
-            # unbatched constants, and batches of equal items, come with one item only
-            x = remaining.pop(0).reshape(-1, *self.x.shape)
-            for i in range(self.batch):
-                item = x[i % len(x)].copy()
-                evaluate(
-                    self.op, out[i] if self.output is not None else None, *args, item
-                )
-        return [out] if self.output is not None else []
+            return
+        # unbatched constants, and batches of equal items, come with one item only
+        x = arguments[-1].reshape(-1, *self.x.shape)
+        for i in range(self.batch):
+            # a copy, because the function may keep or change what it is given
+            evaluate(self.op, out[i], *time, x[i % len(x)].copy())

@@ -3,9 +3,9 @@
 XLA cannot compile a call of Python, so a step that has some is cut into stages. The
 last stage of a step and the first of the next are one compiled function; with one round
 of Python calls in the step, the loop therefore is one compiled call and one round of
-Python calls. Measured alternatives, for one call of a small function per step: a
+Python calls. Measured alternative, for one small function called in each step: a
 `tf.while_loop` around compiled segments with `tf.numpy_function` between them took 100
-to 200 us, because each call changes threads twice; this loop takes about 45 us.
+to 200 us a step, because each call changes threads twice; this loop takes 40 to 60 us.
 """
 
 from __future__ import annotations
@@ -24,38 +24,46 @@ from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import SignalLayout
 from nengo_dl.program.calling import flat_call
 from nengo_dl.program.loop import LoopResult, sample
+from nengo_dl.program.packing import Outputs, Packing
 from nengo_dl.program.recording import Recording
-from nengo_dl.program.stages import Flat, PythonCalls, Stage, cut
+from nengo_dl.program.stages import PythonCalls, cut
+
+
+@dataclass
+class _Interface:
+    """What the outputs of a traced function are.
+
+    Attributes
+    ----------
+    env : list of int
+        The outputs that the next function needs.
+    structure : list
+        What the tensors of ``env``, behind the first, are pieces of.
+    host : int
+        The one output that Python looks at.
+    packing : Packing
+        What it consists of: arguments of the calls, then samples of the probes.
+    counts : list of int
+        Number of arguments of each call.
+    state : list of int
+        The carried blocks, where a step ends.
+    """
+
+    env: list[int]
+    structure: list
+    host: int
+    packing: Packing
+    counts: list[int]
+    state: list[int]
 
 
 @dataclass
 class _Compiled:
-    """A traced function with flat arguments, and what its outputs are.
-
-    Attributes
-    ----------
-    call : callable
-        From flat tensors to flat tensors.
-    specs : list of tf.TensorSpec
-        Shape and type of each output.
-    places : dict of {str: list of int}
-        Which outputs are the ``env`` that the next function needs, the ``arguments`` of
-        the Python calls before it, and at the end of a step ``state`` and ``samples``.
-    structure : list
-        What the tensors of ``env`` are pieces of.
-    counts : list of int
-        Number of arguments of each Python call.
-    """
+    """A traced function from flat tensors to flat tensors."""
 
     call: Callable[..., Sequence[tf.Tensor]]
     specs: list[tf.TensorSpec]
-    places: dict[str, list[int]]
-    structure: list
-    counts: list[int]
-
-    def pick(self, outputs: Sequence[tf.Tensor], what: str) -> list[tf.Tensor]:
-        """Return some of the outputs by name."""
-        return [outputs[i] for i in self.places[what]]
+    interface: _Interface
 
 
 class DrivenLoop:
@@ -112,31 +120,37 @@ class DrivenLoop:
         if not self._compiled:
             self._compile(params, state, inputs)
         first, *rest = self._compiled
+        rounds = [
+            (stage.calls, Packing(tuple(stage.calls.shapes)), compiled)
+            for stage, compiled in zip(self.stages[:-1], rest, strict=True)
+            if stage.calls is not None
+        ]
         rows: list[list[np.ndarray]] = [[] for _ in self._recordings]
         kept = [r.kept(first_step, n_steps) for r in self._recordings]
         fixed = [*params, *inputs]
         outputs = first.call(tf.constant(0), *fixed, *state)
-        env, arguments = first.pick(outputs, "env"), first.pick(outputs, "arguments")
-        before = first
+        now = first.interface
+        seen = now.packing.views(outputs[now.host].numpy())
+        dtype = self._dtype.as_numpy_dtype
         for step in range(n_steps):
-            for stage, compiled in zip(self.stages[:-1], rest, strict=True):
-                calls: PythonCalls = stage.calls  # type: ignore[assignment]
+            for calls, packing, compiled in rounds:
+                # a new array each time: TensorFlow may go on using its memory
+                vector = np.empty(packing.size, dtype)
+                results = packing.views(vector)
                 try:
-                    results = calls.host([a.numpy() for a in arguments], before.counts)
+                    calls.host(first_step + step + 1, seen, now.counts, results)
                 except BaseException as error:
                     return LoopResult(list(state), _stack(rows), step, error)
-                outputs = compiled.call(*fixed, *env, *map(tf.constant, results))
-                env = compiled.pick(outputs, "env")
-                arguments = compiled.pick(outputs, "arguments")
-                before = compiled
-            state = before.pick(outputs, "state")
-            for samples, keep, recording, value in zip(
-                rows, kept, self._recordings, before.pick(outputs, "samples"), strict=True
-            ):
-                if keep[step]:
+                env = [outputs[i] for i in now.env]
+                outputs = compiled.call(*fixed, *env, tf.constant(vector))
+                now = compiled.interface
+                seen = now.packing.views(outputs[now.host].numpy())
+            state = [outputs[i] for i in now.state]
+            for i, recording in enumerate(self._recordings):
+                if kept[i][step]:
                     if not recording.keep_history:
-                        samples.clear()
-                    samples.append(value.numpy())
+                        rows[i].clear()
+                    rows[i].append(seen[i - len(rows)])
         return LoopResult(list(state), _stack(rows), n_steps)
 
     # -- tracing
@@ -154,44 +168,37 @@ class DrivenLoop:
         made = [self._function(self._prologue, [number, *fixed, *map(_spec, state)])]
         for j, stage in enumerate(self.stages[:-1]):
             previous = made[-1]
-            env = [previous.specs[i] for i in previous.places["env"]]
-            results = [
-                tf.TensorSpec(shape, tf.as_dtype(dtype))
-                for lowering in stage.calls.lowerings  # type: ignore[union-attr]
-                for shape, dtype in lowering.results
-            ]
-            body = partial(self._between, j, previous)
-            made.append(self._function(body, [*fixed, *env, *results]))
+            env = [previous.specs[i] for i in previous.interface.env]
+            packing = Packing(tuple(stage.calls.shapes))  # type: ignore[union-attr]
+            results = tf.TensorSpec((packing.size,), self._dtype)
+            body = partial(self._between, j, previous.interface, packing)
+            made.append(self._function(body, [*fixed, *env, results]))
         # the last function ends where the prologue does, in the first Python calls
-        assert made[-1].structure == made[0].structure
+        assert made[-1].interface.structure == made[0].interface.structure
         self._compiled = made
 
-    def _prologue(self, i: tf.Tensor, *flat: tf.Tensor) -> tuple[Flat, dict, list]:
+    def _prologue(
+        self, i: tf.Tensor, *flat: tf.Tensor
+    ) -> tuple[list[tf.Tensor], _Interface]:
         """Begin the first step of a chunk."""
         values, series, state = self._open(flat)
-        outputs, places = Flat(), {}
-        return self._begin(outputs, places, values, state, series, i)
+        return self._begin(values, series, state, i)
 
     def _between(
-        self, j: int, previous: _Compiled, *flat: tf.Tensor
-    ) -> tuple[Flat, dict, list]:
+        self, j: int, previous: _Interface, packing: Packing, *flat: tf.Tensor
+    ) -> tuple[list[tf.Tensor], _Interface]:
         """Go from the Python calls of stage ``j`` to the next ones."""
-        values, series, rest = self._open(flat)
+        values, series, (i, *env, results) = self._open(flat)
         now = values.begin_step({}, {})
-        count = len(previous.places["env"])
-        i, *env = rest[:count]
         now.unpack(env, previous.structure)
-        self.stages[j].calls.store(now, rest[count:])  # type: ignore[union-attr]
+        self.stages[j].calls.store(now, packing.split(results))  # type: ignore[union-attr]
         following = self.stages[j + 1]
         following.trace(now)
-        outputs, places = Flat(), {}
         if following.calls is not None:
-            return self._close(outputs, places, now, j + 1, i)
+            return self._close(now, j + 1, i)
         state = [now.block(block) for block in self._carried]
-        places["state"] = outputs.add(state)
         samples = [sample(now, recording) for recording in self._recordings]
-        places["samples"] = outputs.add(samples)
-        return self._begin(outputs, places, values, state, series, i + 1)
+        return self._begin(values, series, state, i + 1, samples)
 
     def _open(
         self, flat: Sequence[tf.Tensor]
@@ -211,13 +218,12 @@ class DrivenLoop:
 
     def _begin(
         self,
-        outputs: Flat,
-        places: dict[str, list[int]],
         values: SignalValues,
-        state: Sequence[tf.Tensor],
         series: dict[int, tf.Tensor],
+        state: Sequence[tf.Tensor],
         i: tf.Tensor,
-    ) -> tuple[Flat, dict[str, list[int]], list]:
+        samples: Sequence[tf.Tensor] = (),
+    ) -> tuple[list[tf.Tensor], _Interface]:
         """Begin step ``i``: trace its first stage."""
         fed = {}
         for block, array in series.items():
@@ -226,50 +232,60 @@ class DrivenLoop:
             fed[block] = tf.gather(array, tf.minimum(i, array.shape[0] - 1))
         now = values.begin_step(dict(zip(self._carried, state, strict=True)), fed)
         self.stages[0].trace(now)
-        return self._close(outputs, places, now, 0, i)
+        return self._close(now, 0, i, state, samples)
 
     def _close(
         self,
-        outputs: Flat,
-        places: dict[str, list[int]],
         now: SignalValues,
         j: int,
         i: tf.Tensor,
-    ) -> tuple[Flat, dict[str, list[int]], list]:
-        """Add what the Python calls of stage ``j`` and what follows them need."""
+        state: Sequence[tf.Tensor] = (),
+        samples: Sequence[tf.Tensor] = (),
+    ) -> tuple[list[tf.Tensor], _Interface]:
+        """Return what the Python calls of stage ``j`` and what follows them need."""
         calls: PythonCalls = self.stages[j].calls  # type: ignore[assignment]
-        arguments = [lowering.arguments(now) for lowering in calls.lowerings]
+        arguments = calls.arguments(now)
         needed = calls.blocks.union(
             self._carried,
             *(stage.blocks for stage in self.stages[j + 1 :]),
             *(recording.view.blocks for recording in self._recordings),
         )
-        tensors, structure = now.pack(
+        env, structure = now.pack(
             block
             for block in sorted(needed)
             if self._layout.blocks[block].role is not Role.PARAM
         )
-        places["env"] = outputs.add([i, *tensors])
-        places["arguments"] = outputs.add([t for own in arguments for t in own])
-        places["counts"] = [len(own) for own in arguments]
-        return outputs, places, structure
+        seen = [*(tensor for own in arguments for tensor in own), *samples]
+        packing = Packing(tuple(tuple(tensor.shape) for tensor in seen))
+        host = packing.pack(seen) if seen else tf.zeros(0, self._dtype)
+        outputs = Outputs()
+        interface = _Interface(
+            outputs.add([i, *env]),
+            structure,
+            outputs.add([host])[0],
+            packing,
+            [len(own) for own in arguments],
+            outputs.add(state),
+        )
+        return outputs.tensors, interface
 
     def _function(
-        self, python: Callable[..., tuple[Flat, dict, list]], specs: Sequence[Any]
+        self,
+        python: Callable[..., tuple[list[tf.Tensor], _Interface]],
+        specs: Sequence[Any],
     ) -> _Compiled:
         """Trace a function with flat arguments and outputs."""
-        made: dict[str, Any] = {}
+        made: list[_Interface] = []
 
         def flat(*tensors: tf.Tensor) -> list[tf.Tensor]:
-            outputs, made["places"], made["structure"] = python(*tensors)
-            return outputs.tensors
+            outputs, interface = python(*tensors)
+            made.append(interface)
+            return outputs
 
         function = tf.function(flat, jit_compile=self._jit_compile, autograph=False)
         concrete = function.get_concrete_function(*specs)
         specs = [_spec(tensor) for tensor in concrete.outputs]
-        counts = made["places"].pop("counts")
-        call = flat_call(concrete)
-        return _Compiled(call, specs, made["places"], made["structure"], counts)
+        return _Compiled(flat_call(concrete), specs, made[-1])
 
 
 def _spec(tensor: tf.Tensor) -> tf.TensorSpec:

@@ -25,24 +25,41 @@ class PythonCalls:
         """The blocks that the calls touch."""
         return _blocks(self.lowerings)
 
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shape of each result."""
+        return [shape for lowering in self.lowerings for shape in lowering.shapes]
+
+    def arguments(self, values: SignalValues) -> list[list[tf.Tensor]]:
+        """Return what each of the calls needs."""
+        return [lowering.arguments(values) for lowering in self.lowerings]
+
     def host(
-        self, arguments: Sequence[np.ndarray], counts: Sequence[int]
-    ) -> list[np.ndarray]:
+        self,
+        step: int,
+        arguments: Sequence[np.ndarray],
+        counts: Sequence[int],
+        results: Sequence[np.ndarray],
+    ) -> None:
         """Call one group after the other; ``counts`` are their numbers of arguments."""
-        results: list[np.ndarray] = []
-        start = 0
+        first_argument = first_result = 0
         for lowering, count in zip(self.lowerings, counts, strict=True):
-            results += lowering.host(*arguments[start : start + count])
-            start += count
-        return results
+            own = len(lowering.writes)
+            lowering.host(
+                step,
+                arguments[first_argument : first_argument + count],
+                results[first_result : first_result + own],
+            )
+            first_argument += count
+            first_result += own
 
     def store(self, values: SignalValues, results: Sequence[tf.Tensor]) -> None:
         """Write the results of all the calls."""
         start = 0
         for lowering in self.lowerings:
-            count = len(lowering.results)
-            lowering.store(values, results[start : start + count])
-            start += count
+            own = len(lowering.writes)
+            lowering.store(values, results[start : start + own])
+            start += own
 
 
 @dataclass(frozen=True)
@@ -92,23 +109,3 @@ def cut(lowerings: Sequence[Lowering]) -> tuple[Stage, ...]:
             stages.append(Stage(compiled, PythonCalls(tuple(together))))
             compiled = ()
     return (*stages, Stage(compiled))
-
-
-@dataclass
-class Flat:
-    """The outputs of a traced function as a flat list in which nothing stands twice.
-
-    A block that a stage leaves alone is both new state and input of the next stage;
-    each output that XLA has to materialize costs about a microsecond in every step.
-    """
-
-    tensors: list[tf.Tensor] = field(default_factory=list)
-    _places: dict[int, int] = field(default_factory=dict)
-
-    def add(self, tensors: Sequence[tf.Tensor]) -> list[int]:
-        """Add tensors; return where in the list each of them is."""
-        for tensor in tensors:
-            if id(tensor) not in self._places:
-                self._places[id(tensor)] = len(self.tensors)
-                self.tensors.append(tensor)
-        return [self._places[id(tensor)] for tensor in tensors]

@@ -114,9 +114,9 @@ def test_views_as_sources_and_targets():
     z = random_signal(rng, 6)
     operators = [
         Reset(y),
-        Copy(a[1], y[3:9], inc=True),
-        Copy(a[::2, 1], y[8:10], inc=True),
-        Copy(a[:, ::-3], y.reshape(4, 6)[:, 2:4], inc=True),
+        Copy(a[1].reshape((6,)), y[3:9], inc=True),
+        Copy(a[::2, 1:2].reshape((2,)), y[8:10], inc=True),
+        Copy(a[:, ::-3], y.reshape((4, 6))[:, 2:4], inc=True),
         Copy(y[::-4], z),
     ]
     assert_operators_match(operators, [y, z])

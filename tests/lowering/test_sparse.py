@@ -1,10 +1,8 @@
 import nengo
 import numpy as np
-import pytest
 import scipy.sparse
 from nengo.builder.operator import SparseDotInc
 from nengo.builder.signal import Signal
-from nengo.transforms import SparseMatrix
 
 from tests.helpers import assert_matches_nengo
 from tests.operators import assert_operators_match, random_signal
@@ -27,9 +25,10 @@ def test_sparse_transforms_of_several_kinds_merge():
         pass
     connect(net, nengo.Sparse((7, 5), init=matrix))
     connect(net, nengo.Sparse((4, 5), indices=indices, init=np.arange(1.0, 7)))
-    connect(net, nengo.Sparse((1, 8), indices=[(0, 7)], init=3))
+    connect(net, nengo.Sparse((1, 8), indices=[(0, 7)], init=3.0))
     connect(net, nengo.Sparse((60, 1), indices=[(i, 0) for i in range(0, 60, 3)]))
-    connect(net, nengo.Sparse((3, 3), indices=[(0, 1), (1, 2)], init=nengo.dists.Uniform(1, 2)))
+    random = nengo.dists.Uniform(1, 2)
+    connect(net, nengo.Sparse((3, 3), indices=[(0, 1), (1, 2)], init=random))
     assert_matches_nengo(net)
 
 
@@ -54,22 +53,39 @@ def test_neuron_to_neuron_connections():
     assert_matches_nengo(net)
 
 
-@pytest.mark.parametrize("kind", ["scipy", "nengo"])
-def test_entries_of_the_same_place_add_up(kind):
-    rng = np.random.RandomState(0)
-    rows, columns = np.array([1, 0, 1, 1, 3]), np.array([2, 1, 2, 0, 2])
-    data = rng.uniform(-1, 1, 5)
-    if kind == "scipy":
-        matrix = scipy.sparse.coo_matrix((data, (rows, columns)), shape=(4, 3))
-    else:
-        matrix = SparseMatrix(np.stack([rows, columns], axis=1), data, (4, 3))
-    y = random_signal(rng, 4)
-    operators = [SparseDotInc(Signal(matrix, name="A"), random_signal(rng, 3), y)]
-    assert_operators_match(operators, [y])
+def test_entries_of_the_same_place_add_up():
+    indices = [(1, 2), (0, 1), (1, 2), (1, 0), (3, 2)]
+    data = np.random.RandomState(0).uniform(-1, 1, 5)
+    matrix = scipy.sparse.coo_matrix((data, np.transpose(indices)), shape=(4, 3))
+    with nengo.Network(seed=0) as net:
+        pass
+    connect(net, nengo.Sparse((4, 3), indices=indices, init=data))
+    connect(net, nengo.Sparse((4, 3), init=matrix))
+    assert_matches_nengo(net)
+
+
+def test_whole_numbers_as_entries():
+    with nengo.Network(seed=0) as net:
+        pass
+    connect(net, nengo.Sparse((2, 3), indices=[(0, 2), (1, 0)], init=[3, -2]))
+    connect(net, nengo.Sparse((1, 3), init=scipy.sparse.csr_matrix([[0, 1, 2]])))
+    assert_matches_nengo(net)
 
 
 def test_matrix_without_entries():
-    empty = scipy.sparse.csr_matrix((3, 4))
-    y = Signal(np.ones(3))
-    operators = [SparseDotInc(Signal(empty), Signal(np.ones(4)), y)]
+    with nengo.Network(seed=0) as net:
+        empty = nengo.Sparse((3, 4), init=scipy.sparse.csr_matrix((3, 4)))
+        connection = connect(net, empty)
+        nengo.Connection(nengo.Node(0.5), connection.post[1], synapse=None)
+    assert_matches_nengo(net)
+
+
+def test_views_as_operands():
+    rng = np.random.RandomState(0)
+    matrix = scipy.sparse.random(3, 4, 0.5, random_state=0, format="csr")
+    x, y = random_signal(rng, 8), random_signal(rng, 6)
+    operators = [
+        SparseDotInc(Signal(matrix), x[::2], y[:3]),
+        SparseDotInc(Signal(2 * matrix), x[::-2], y[1:4]),
+    ]
     assert_operators_match(operators, [y])
