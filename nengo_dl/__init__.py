@@ -6,8 +6,8 @@ import os as _os
 # warnings and errors still come through
 _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
-from nengo_dl.config import configure_settings  # noqa: E402
-from nengo_dl.simulator import Simulator  # noqa: E402
-from nengo_dl.version import version as __version__  # noqa: E402
+from nengo_dl.config import configure_settings
+from nengo_dl.simulator import Simulator
+from nengo_dl.version import version as __version__
 
 __all__ = ["Simulator", "__version__", "configure_settings"]

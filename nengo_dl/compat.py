@@ -46,7 +46,9 @@ def constructor_arguments(
             raise TypeError(f"Simulator got two values for '{name}'")
         result[name] = value
         if name not in ("progress_bar", "optimize"):
-            _deprecated(f"Simulator(..., {value!r})", f"Simulator(..., {name}={value!r})")
+            _deprecated(
+                f"Simulator(..., {value!r})", f"Simulator(..., {name}={value!r})"
+            )
     result.pop("optimize", None)  # Nengo's merging of operators; ours is always on
     if "step_blocks" in result:
         _step_blocks(result)
@@ -102,7 +104,9 @@ def _step_blocks(arguments: dict[str, Any]) -> None:
         )
 
 
-def run_arguments(positional: Sequence[Any], keywords: dict[str, Any]) -> dict[str, Any]:
+def run_arguments(
+    positional: Sequence[Any], keywords: dict[str, Any]
+) -> dict[str, Any]:
     """Return the keyword arguments of ``run_steps`` behind its first.
 
     Parameters

@@ -150,7 +150,7 @@ def dtype_name(dtype: Any) -> str:
             name = None
     if name not in _DTYPES:
         raise ValidationError(
-            f"Expected 'float32', 'float64' or the tf.DType of that name; got {dtype!r}",
+            f"Expected 'float32', 'float64' or a tf.DType of that name; got {dtype!r}",
             attr="dtype",
         )
     return str(name)
@@ -177,7 +177,12 @@ def _set_trainable(name: str, value: Any) -> None:
     config = nengo.Network.context[-1].config
     config.configures(nengo.Network)
     config.configures(nengo.ensemble.Neurons)
-    for cls in (nengo.Ensemble, nengo.Connection, nengo.ensemble.Neurons, nengo.Network):
+    for cls in (
+        nengo.Ensemble,
+        nengo.Connection,
+        nengo.ensemble.Neurons,
+        nengo.Network,
+    ):
         _ensure(config, cls, name)
         setattr(config[cls], name, value)
 
@@ -201,7 +206,8 @@ def _check_bool(name: str) -> Callable[[Any], bool | None]:
 def _check_planner(value: Any) -> Any:
     if not callable(value):
         raise ValidationError(
-            f"Expected a callable `planner(graph, merge_key, runs_python)`, got {value!r}",
+            "Expected a callable `planner(graph, merge_key, runs_python)`, "
+            f"got {value!r}",
             attr="planner",
         )
     return value

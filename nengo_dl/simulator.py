@@ -17,7 +17,8 @@ from nengo.exceptions import (
 )
 
 from nengo_dl import compat, config
-from nengo_dl.graph import inputs, model as graph_model, trainable
+from nengo_dl.graph import inputs, trainable
+from nengo_dl.graph import model as graph_model
 from nengo_dl.graph.opgraph import dependencies
 from nengo_dl.program.compile import compile_program
 from nengo_dl.program.loop import LoopResult
@@ -137,8 +138,8 @@ class Simulator:
         self._compiled = False
 
         if seed is None:
-            has_seed = network is not None and network.seed is not None
-            seed = network.seed + 1 if has_seed else np.random.randint(MAX_SEED)
+            own = getattr(network, "seed", None)
+            seed = np.random.randint(MAX_SEED) if own is None else own + 1
         self.closed = False
         self.reset(seed=seed)
 
@@ -153,8 +154,10 @@ class Simulator:
     ) -> None:
         """Check and keep the options; the signature is where they are listed."""
         self.unroll = checks.positive_int(unroll_simulation, "unroll_simulation")
-        self.minibatch_size = checks.positive_int(
-            minibatch_size, "minibatch_size", optional=True
+        self.minibatch_size = (
+            None
+            if minibatch_size is None
+            else checks.positive_int(minibatch_size, "minibatch_size")
         )
         self.device = checks.device_name(device)
         self.tensorboard = tensorboard
@@ -226,7 +229,7 @@ class Simulator:
             finite number. The steps before are complete and recorded.
         """
         self._check_open("run")
-        n_steps = checks.positive_int(n_steps, "n_steps") or 0
+        n_steps = checks.positive_int(n_steps, "n_steps")
         self._run(n_steps, **compat.run_arguments(legacy, options))
 
     def _run(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import nengo
 from nengo.builder import Model
@@ -46,19 +47,14 @@ class Input:
     """
 
     source: Source
-    signal: Signal | None
+    signal: Any  # Nengo is not typed, and every caller knows from the source
     node: nengo.Node | None = None
-    op: Operator | None = None
+    op: Any = None
 
     @property
     def lifted(self) -> bool:
         """Whether the values are fed to the loop."""
         return self.source is not Source.IN_STEP
-
-    @property
-    def label(self) -> str:
-        """A name for messages."""
-        return str(self.node if self.node is not None else self.op)
 
 
 def input_nodes(model: Model) -> tuple[nengo.Node, ...]:

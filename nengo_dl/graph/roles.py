@@ -83,9 +83,7 @@ def assign(
             roles[base] = Role.INPUT
         elif base not in changed:
             roles[base] = Role.PARAM
-        elif base in idle or (
-            base not in needed and set_elements[base] == size(base)
-        ):
+        elif base in idle or (base not in needed and set_elements[base] == size(base)):
             roles[base] = Role.TRANSIENT
         else:
             roles[base] = Role.ONLINE if base in tuned else Role.STATE

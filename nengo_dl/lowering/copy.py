@@ -38,9 +38,11 @@ class LowerCopy(Lowering):
 
         Except where a value is broadcast to a larger target: those stay alone.
         """
-        return op.inc if _length(op.src, op.src_slice) == _length(
-            op.dst, op.dst_slice
-        ) else None
+        return (
+            op.inc
+            if _length(op.src, op.src_slice) == _length(op.dst, op.dst_slice)
+            else None
+        )
 
     @classmethod
     def carries(cls, op: Operator) -> Collection[Signal]:
@@ -87,9 +89,7 @@ def _elements(signal: Signal, index: Any) -> np.ndarray:
     return numbers if index is None else numbers[index]
 
 
-def _view(
-    context: Context, signals: list[Signal], elements: list[np.ndarray]
-) -> View:
+def _view(context: Context, signals: list[Signal], elements: list[np.ndarray]) -> View:
     """Return the view of some elements of each signal, flat."""
     whole = all(
         e.size == s.size and np.array_equal(e.ravel(), np.arange(s.size))

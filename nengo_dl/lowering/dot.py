@@ -96,5 +96,7 @@ def product(a: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     if columns <= FEW_COLUMNS or (rows == 1 and batch == 1):
         return tf.reduce_sum(a * x[..., None, :], axis=-1)
     if a.shape.rank == 4:
-        return tf.einsum("bkij,bkj->bki", a, tf.broadcast_to(x, (a.shape[0], *x.shape[1:])))
+        return tf.einsum(
+            "bkij,bkj->bki", a, tf.broadcast_to(x, (a.shape[0], *x.shape[1:]))
+        )
     return tf.einsum("kij,bkj->bki", a, x)

@@ -17,7 +17,7 @@ from nengo_dl.plan.layout import View
 @register(ElementwiseInc)
 @dataclass(frozen=True)
 class LowerElementwiseInc(Lowering):
-    r"""Add products: :math:`y \leftarrow y + a \circ x`, shapes broadcast as in NumPy."""
+    r"""Add products: :math:`y \leftarrow y + a \circ x`, broadcast as in NumPy."""
 
     a: View
     x: View

@@ -2,8 +2,8 @@
 
 All index patterns are known when the model is built, so each is planned in NumPy and
 becomes slices where it can, otherwise one gather of rows, otherwise one gather of
-elements. XLA compiles a scatter on a CPU to a serial loop, so sums over repeated targets
-are gathers too: every target collects its sources, padded to a power of two.
+elements. XLA compiles a scatter on a CPU to a serial loop, so sums over repeated
+targets are gathers too: every target collects its sources, padded to a power of two.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ def expand(stretches: Sequence[Stretch], row: int = 1) -> np.ndarray:
     if not stretches:
         return np.zeros(0, dtype=np.int32)
     return np.concatenate(
-        [np.arange(start // row, stop // row, dtype=np.int32) for start, stop in stretches]
+        [
+            np.arange(start // row, stop // row, dtype=np.int32)
+            for start, stop in stretches
+        ]
     )
 
 

@@ -46,9 +46,7 @@ def evaluate(op: SimPyFunc, output: np.ndarray | None, *args: Any) -> None:
         store(op, args, result, output)
 
 
-def store(
-    op: SimPyFunc, args: Sequence[Any], result: Any, output: np.ndarray
-) -> None:
+def store(op: SimPyFunc, args: Sequence[Any], result: Any, output: np.ndarray) -> None:
     """Write what a function returned to ``output``, shape (size_out,).
 
     Raises
@@ -82,7 +80,7 @@ def failure(op: SimPyFunc, args: Sequence[Any], error: Exception) -> SimulationE
         return SimulationError(message)
     try:
         mixed = type(own.__name__, (SimulationError, own), {"__init__": _plain})
-        return mixed(message)  # type: ignore[no-any-return]
+        return mixed(message)
     except TypeError:
         # some exception classes cannot be subclassed together with RuntimeError
         return SimulationError(message)
@@ -166,11 +164,11 @@ class LowerSimPyFunc(PythonLowering):
         results: Sequence[np.ndarray],
     ) -> None:
         """Call the function; arrays come and go with a batch axis."""
-        out = results[0] if results else [None] * self.batch
         row = self.presented.row(self.op, step)
         if row is not None:
-            out[...] = row
+            results[0][...] = row
             return
+        out: Any = results[0] if results else [None] * self.batch
         time: tuple[float, ...] = ()
         if self.t is not None:
             time = (float(arguments[0].flat[0]),)
@@ -178,8 +176,8 @@ class LowerSimPyFunc(PythonLowering):
             time = (step * self.dt,)
         if self.x is None:
             evaluate(self.op, out[0], *time)
-            if results:
-                out[1:] = out[0]
+            for result in results:
+                result[1:] = result[0]
             return
         # unbatched constants, and batches of equal items, come with one item only
         x = arguments[-1].reshape(-1, *self.x.shape)

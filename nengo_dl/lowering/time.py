@@ -38,7 +38,9 @@ class LowerTimeUpdate(Lowering):
     def build_pre(cls, group: OpGroup, context: Context) -> Lowering:
         """Return the lowering of a group."""
         (op,) = group.ops
-        return cls(context.view([op.step], (1,)), context.view([op.time], (1,)), context.dt)
+        return cls(
+            context.view([op.step], (1,)), context.view([op.time], (1,)), context.dt
+        )
 
     def build_step(self, values: SignalValues) -> None:
         """Add the computation to the step."""

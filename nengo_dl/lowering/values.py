@@ -89,9 +89,7 @@ class SignalValues:
             low = min(start for start, _ in stretches)
             high = max(stop for _, stop in stretches)
             covering = self._covering(block, low, high)
-            parts.append(
-                select(covering, [(a - low, b - low) for a, b in stretches])
-            )
+            parts.append(select(covering, [(a - low, b - low) for a, b in stretches]))
         flat = parts[0] if len(parts) == 1 else tf.concat(self._align(parts), axis=-1)
         shape = (flat.shape[0], *view.shape) if view.batched else view.shape
         return tf.reshape(flat, shape)
@@ -125,7 +123,11 @@ class SignalValues:
         step = SignalValues(self.layout, {}, self.minibatch_size, self.dtype)
         step._invariant = self._invariant
         step._pieces.update(
-            {i: p for i, p in self._pieces.items() if not self.layout.blocks[i].role.batched}
+            {
+                i: p
+                for i, p in self._pieces.items()
+                if not self.layout.blocks[i].role.batched
+            }
         )
         for i, value in {**state, **inputs}.items():
             step._pieces[i] = [Piece(0, self.layout.blocks[i].size, value)]
@@ -226,7 +228,11 @@ class SignalValues:
                 part, targets = self._cover(block, part, targets, increment)
             offset = 0
             for start, stop in targets:
-                new = part[..., offset : offset + stop - start] if len(targets) > 1 else part
+                new = (
+                    part[..., offset : offset + stop - start]
+                    if len(targets) > 1
+                    else part
+                )
                 offset += stop - start
                 if increment:
                     self._increment(block, start, stop, new)
@@ -276,4 +282,3 @@ def _by_block(view: View) -> list[tuple[int, list[Stretch]]]:
             result.append((run.block, []))
         result[-1][1].append((run.start, run.stop))
     return result
-

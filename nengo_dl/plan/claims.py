@@ -20,11 +20,10 @@ from nengo_dl.plan.layout import Block, SignalLayout
 
 #: attributes under which Nengo's operators keep their signals
 _SLOT_NAMES = (
-    ("step", "time", "dst", "src", "A", "X", "Y", "J", "output", "input", "delta")
-    + ("error", "pre_filtered", "post_filtered", "theta", "weights", "pre_decoded")
-    + ("learning_signal", "encoders", "inv_gamma", "scaled_encoders", "signal")
-    + ("t", "x", "W")
-)
+    "step time dst src A X Y J W output input delta error pre_filtered post_filtered "
+    "theta weights pre_decoded learning_signal encoders inv_gamma scaled_encoders "
+    "signal t x"
+).split()
 
 
 def arrange(
@@ -87,9 +86,7 @@ def _weight(group: OpGroup) -> int:
     return max((_total(slot) for slot in group.slots), default=0)
 
 
-def _follow_memory(
-    group: OpGroup, places: Mapping[Signal, tuple[int, int]]
-) -> OpGroup:
+def _follow_memory(group: OpGroup, places: Mapping[Signal, tuple[int, int]]) -> OpGroup:
     """Order the operators as their largest claimed slot stands in memory."""
     claimed = [s for s in group.slots if all(signal.base in places for signal in s)]
     if not claimed or len(group.ops) == 1:

@@ -15,6 +15,10 @@ def flat_call(concrete: Any) -> Callable[..., Sequence[tf.Tensor]]:
     against 40 us for the call itself.
     """
     inner = getattr(concrete, "inference_fn", None)
-    if inner is not None and hasattr(inner, "call_flat") and not concrete.captured_inputs:
-        return inner.call_flat  # type: ignore[no-any-return]
-    return concrete  # type: ignore[no-any-return]
+    if (
+        inner is not None
+        and hasattr(inner, "call_flat")
+        and not concrete.captured_inputs
+    ):
+        return inner.call_flat
+    return concrete

@@ -70,9 +70,7 @@ def compile_program(
     # in which order, and what together
     graph = dependencies(operators)
     graph = in_sequence(graph, [op for op in operators if registry.runs_user_code(op)])
-    roles = assign(
-        operators, fed, trainable, registry.carries, registry.redundant
-    )
+    roles = assign(operators, fed, trainable, registry.carries, registry.redundant)
     keys = merge_keys(operators, roles, trained, registry.merge_kind)
     plan = settings.planner(graph, keys, registry.runs_python)
     check_plan(plan, graph)
@@ -118,5 +116,3 @@ def _recordings(
             period,
             settings.keeps_history(probe),
         )
-
-

@@ -28,7 +28,7 @@ MAX_CAPACITY = 1000
 MAX_BUFFER_BYTES = 16 * 2**20
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Program:
     """A compiled model, free of any state of its own.
 
@@ -70,6 +70,12 @@ class Program:
     traces: int = field(default=0, init=False)
     _call: Callable | None = field(default=None, init=False)
     _driven: DrivenLoop | None = field(default=None, init=False)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Program of {len(self.plan)} groups, {len(self.layout.blocks)} blocks, "
+            f"{self.dtype.name}, batch {self.minibatch_size}>"
+        )
 
     @property
     def calls_python(self) -> bool:
@@ -144,7 +150,7 @@ class Program:
         return self._driven.run(params, state, inputs, first_step, n_steps)
 
     def _trace(self, arguments: Sequence[tf.Tensor]) -> Callable[..., Any]:
-        """Trace the compiled loop, once for all calls: no shape depends on the steps."""
+        """Trace the compiled loop, once for any number of steps."""
         layout = self.layout
         params, inputs = layout.of_role(Role.PARAM), layout.of_role(Role.INPUT)
         carried = layout.carried()

@@ -51,7 +51,7 @@ class Recording:
         return math.ceil(n_steps / max(self.period, 1)) + 1
 
     def kept(self, first_step: int, n_steps: int) -> np.ndarray:
-        """Return which of the steps ``first_step + 1, ...`` are sampled, as in Nengo."""
+        """Return which steps behind ``first_step`` are sampled, as in Nengo."""
         steps = np.arange(first_step + 1, first_step + n_steps + 1)
         return steps % self.period < 1
 

@@ -11,19 +11,18 @@ import tensorflow as tf
 from nengo.exceptions import ValidationError
 
 
-def positive_int(value: Any, name: str, optional: bool = False) -> int | None:
-    """Return a whole number of at least 1, or None where that is allowed.
+def positive_int(value: Any, name: str) -> int:
+    """Return a whole number of at least 1.
 
     Raises
     ------
     ValidationError
         If it is anything else.
     """
-    if value is None and optional:
-        return None
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        expected = "a whole number of at least 1" + (" or None" if optional else "")
-        raise ValidationError(f"Expected {expected}, got {value!r}", attr=name)
+        raise ValidationError(
+            f"Expected a whole number of at least 1, got {value!r}", attr=name
+        )
     return int(value)
 
 

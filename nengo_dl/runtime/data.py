@@ -74,12 +74,13 @@ class SimulationData(Mapping):
 
     def __repr__(self) -> str:
         samples = ", ".join(
-            f"{probe}: {self._probes.data(probe).shape}" for probe in self._probes.probes
+            f"{probe}: {self._probes.data(probe).shape}"
+            for probe in self._probes.probes
         )
         return f"<SimulationData of {len(self)} objects; probes {{{samples}}}>"
 
     def _live(self, signal: Signal | None) -> np.ndarray | None:
-        """Return the current value of a parameter, or None if it cannot have changed."""
+        """Return the current value of a parameter, or None if it is as built."""
         if signal is None or self._store is None:
             return None
         value = self._store.value(signal)
@@ -92,7 +93,9 @@ class SimulationData(Mapping):
         value.flags.writeable = False
         return value
 
-    def _ensemble(self, ensemble: nengo.Ensemble, built: BuiltEnsemble) -> BuiltEnsemble:
+    def _ensemble(
+        self, ensemble: nengo.Ensemble, built: BuiltEnsemble
+    ) -> BuiltEnsemble:
         encoders = self._live(self._model.sig[ensemble].get("encoders"))
         bias = self._live(self._model.sig[ensemble.neurons].get("bias"))
         if bias is not None:

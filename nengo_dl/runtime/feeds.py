@@ -71,6 +71,13 @@ class Feeds:
                 for op, stepped in zip(lowering.ops, lowering.stepped, strict=True):
                     for i in range(batch):
                         self._hosts[i][op] = stepped[i]
+        #: the sources of each input block
+        self._sources: dict[int, list[Input]] = {
+            number: [] for number in program.layout.of_role(Role.INPUT)
+        }
+        for item in program.inputs:
+            if item.lifted and item.signal in program.layout.places:
+                self._sources[program.layout.places[item.signal][0]].append(item)
         self._constants: dict[int, tf.Tensor] = {}
 
     def rewind(self, seed: int) -> None:
@@ -109,7 +116,6 @@ class Feeds:
         presented : mapping of Node to np.ndarray, shape (batch, n_steps, size_out)
             What the user feeds instead of a Node's own output.
         """
-        layout, batch = self._program.layout, self._program.minibatch_size
         self._program.presented.first_step = first_step
         self._program.presented.values = {
             item.op: presented[item.node]
@@ -117,26 +123,28 @@ class Feeds:
             if item.source is Source.IN_STEP and item.node in presented
         }
         functions, good, error = self._call_functions(first_step, n_steps, presented)
+        batch = self._program.minibatch_size
         tensors = []
-        for number in layout.of_role(Role.INPUT):
+        for number, sources in self._sources.items():
             if number in self._constants and not presented:
                 tensors.append(self._constants[number])
                 continue
-            block = layout.blocks[number]
+            block = self._program.layout.blocks[number]
             array = np.zeros(
                 (self._program.capacity, batch, block.size),
                 dtype=self._program.dtype.as_numpy_dtype,
             )
-            sources = [i for i in self._program.inputs if i.signal in block.signals]
             for item in sources:
-                _, offset = layout.places[item.signal]
-                place = array[:n_steps, :, offset : offset + item.signal.size]
+                _, offset = self._program.layout.places[item.signal]
+                stop = offset + item.signal.size
+                # streams must not run ahead of a function that fails
+                place = array[:good, :, offset:stop]
                 if item.node in presented:
-                    place[...] = presented[item.node].swapaxes(0, 1)
+                    place[...] = presented[item.node][:, :good].swapaxes(0, 1)
                 elif item.source is Source.CONSTANT:
                     place[...] = initial_elements(item.signal)
                 elif item.source is Source.FUNCTION:
-                    place[:good] = functions[item]
+                    place[...] = functions[item]
                 else:
                     for i, stream in enumerate(self._streams[item.op]):
                         stream.take(first_step, place[:, i])
@@ -172,7 +180,8 @@ class Feeds:
         functions = [item.op.fn for item in called]
         times = [(first_step + i + 1) * self._dt for i in range(n_steps)]
         columns: list[list] = [[] for _ in called]
-        good, error = n_steps, None
+        good = n_steps
+        error: Exception | None = None
         try:
             # plain calls first: checks of a thousand single values would take longer
             # than the simulation
@@ -200,7 +209,7 @@ def _stack(
 
     The array ends before the first value that is not valid; the error says why.
     """
-    n_steps, size = len(column), item.signal.size  # type: ignore[union-attr]
+    n_steps, size = len(column), item.signal.size
     try:
         array = np.asarray(column, dtype=float)
         if array.shape in ((n_steps,), (n_steps, size)) and np.isfinite(array).all():

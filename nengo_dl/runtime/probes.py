@@ -39,9 +39,7 @@ class ProbeStore:
         """Forget all samples."""
         self._chunks = {probe: [] for probe in self._recordings}
 
-    def append(
-        self, first_step: int, n_steps: int, rows: Sequence[np.ndarray]
-    ) -> None:
+    def append(self, first_step: int, n_steps: int, rows: Sequence[np.ndarray]) -> None:
         """Add the rows of a chunk.
 
         Parameters

@@ -74,7 +74,13 @@ def stage(name: str, total: int | None, progress_bar: Any) -> Iterator[Tracker]:
         yield Tracker()
     else:
         if total is None:
-            widgets = [name, " ", progressbar.AnimatedMarker(), " ", progressbar.Timer()]
+            widgets = [
+                name,
+                " ",
+                progressbar.AnimatedMarker(),
+                " ",
+                progressbar.Timer(),
+            ]
             limit: Any = progressbar.UnknownLength
         else:
             widgets = [

@@ -40,7 +40,9 @@ class LowerPES(Lowering):
     def build_pre(cls, group: OpGroup, context: Context) -> Lowering:
         """Return the lowering of a group."""
         ops = group.ops
-        rates = [-op.learning_rate * context.dt / op.pre_filtered.shape[0] for op in ops]
+        rates = [
+            -op.learning_rate * context.dt / op.pre_filtered.shape[0] for op in ops
+        ]
         return cls(
             context.view([op.pre_filtered for op in ops]),
             context.view([op.error for op in ops]),

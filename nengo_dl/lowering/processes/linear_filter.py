@@ -125,7 +125,12 @@ class LowerLinearFilter(Lowering):
         if _first_order(op):
             return op.mode, "first order", _state_is_output(op)
         synapse = op.process
-        system = (tuple(synapse.num), tuple(synapse.den), synapse.analog, synapse.method)
+        system = (
+            tuple(synapse.num),
+            tuple(synapse.den),
+            synapse.analog,
+            synapse.method,
+        )
         return op.mode, system, op.input.shape
 
     @classmethod
