@@ -9,6 +9,7 @@ stands in memory, so that one order runs through the whole model. No search is n
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
@@ -17,13 +18,6 @@ from nengo_dl.graph.roles import Role
 from nengo_dl.graph.signals import size
 from nengo_dl.plan.groups import OpGroup, Plan
 from nengo_dl.plan.layout import Block, SignalLayout
-
-#: attributes under which Nengo's operators keep their signals
-_SLOT_NAMES = (
-    "step time dst src A X Y J W output input delta error pre_filtered post_filtered "
-    "theta weights pre_decoded learning_signal encoders inv_gamma scaled_encoders "
-    "signal t x"
-).split()
 
 
 def arrange(
@@ -108,7 +102,15 @@ def _slot_name(op: Operator, index: int) -> str:
     for name, value in state.items():
         if value is signal:
             return str(name)
-    for name in _SLOT_NAMES:
+    for name in _properties(type(op)):
         if getattr(op, name, None) is signal:
             return name
     return f"signal{index}"
+
+
+@cache
+def _properties(op_type: type[Operator]) -> tuple[str, ...]:
+    """Return the names of an operator's properties; Nengo keeps its signals there."""
+    return tuple(
+        name for name in dir(op_type) if isinstance(getattr(op_type, name), property)
+    )

@@ -1,24 +1,61 @@
-"""Calling compiled functions from Python with as little ado as possible."""
+"""Calling compiled functions from Python with as little ado as possible.
+
+A `tf.function` looks at the type of every argument again in each call, which takes 100
+to 400 us for 17 tensors. The functions here go to where that ends. They use names that
+are not part of TensorFlow's public interface, and fall back to it where these are
+missing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 
 def flat_call(concrete: Any) -> Callable[..., Sequence[tf.Tensor]]:
     """Return the quickest way to call a traced function with flat tensors.
 
-    `tf.function` looks at the type of every argument again: some 250 us for 17 tensors,
-    against 40 us for the call itself.
+    Parameters
+    ----------
+    concrete : ConcreteFunction
+        From flat tensors to a list of tensors; without captured tensors.
+
+    Returns
+    -------
+    callable
+        Takes the tensors one by one and returns a list: about 25 us.
     """
-    inner = getattr(concrete, "inference_fn", None)
-    if (
-        inner is not None
-        and hasattr(inner, "call_flat")
-        and not concrete.captured_inputs
-    ):
-        return inner.call_flat
-    return concrete
+    try:
+        from tensorflow.python.eager import context, execute
+
+        eager = context.context()
+        name = concrete.inference_fn.name.decode("utf-8")
+        attributes = tuple(chain(*eager.function_call_options.as_attrs().items()))
+        run = execute.execute
+    except (ImportError, AttributeError):
+        return concrete  # type: ignore[no-any-return]
+    outputs = len(concrete.outputs)
+
+    def call(*tensors: tf.Tensor) -> Sequence[tf.Tensor]:
+        # `concrete` stays referenced here: TensorFlow forgets functions with their owner
+        assert concrete is not None
+        return run(name, outputs, list(tensors), attributes, eager)  # type: ignore[no-any-return]
+
+    return call
+
+
+def to_tensor(array: np.ndarray, dtype: tf.DType) -> tf.Tensor:
+    """Return an array that nobody will change any more as a tensor, in about 3 us."""
+    try:
+        from tensorflow.python.eager import context
+        from tensorflow.python.framework import ops
+
+        return ops.EagerTensor(
+            array, device=context.context().device_name, dtype=dtype.as_datatype_enum
+        )
+    except (ImportError, AttributeError, TypeError):
+        return tf.constant(array, dtype)

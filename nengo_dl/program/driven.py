@@ -22,7 +22,7 @@ from nengo_dl.graph.roles import Role
 from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import SignalLayout
-from nengo_dl.program.calling import flat_call
+from nengo_dl.program.calling import flat_call, to_tensor
 from nengo_dl.program.loop import LoopResult, sample
 from nengo_dl.program.packing import Outputs, Packing
 from nengo_dl.program.recording import Recording
@@ -142,7 +142,7 @@ class DrivenLoop:
                 except BaseException as error:
                     return LoopResult(list(state), _stack(rows), step, error)
                 env = [outputs[i] for i in now.env]
-                outputs = compiled.call(*fixed, *env, tf.constant(vector))
+                outputs = compiled.call(*fixed, *env, to_tensor(vector, self._dtype))
                 now = compiled.interface
                 seen = now.packing.views(outputs[now.host].numpy())
             state = [outputs[i] for i in now.state]

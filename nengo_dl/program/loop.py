@@ -1,17 +1,17 @@
-"""The compiled loop over time, for plans without Python in them."""
+"""The loop over time, as one computation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
-from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
+from nengo_dl.program.callback import Callbacks
 from nengo_dl.program.recording import Recording
-from nengo_dl.program.stages import trace
+from nengo_dl.program.stages import Stage
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class LoopResult:
 
 
 def drive(
-    lowerings: Sequence[Lowering],
+    stages: Sequence[Stage],
     values: SignalValues,
     carried: Sequence[int],
     state: Sequence[tf.Tensor],
@@ -47,13 +47,14 @@ def drive(
     n_steps: tf.Tensor,
     capacity: int,
     unroll: int = 1,
-) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    callbacks: Callbacks | None = None,
+) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
     """Run ``n_steps`` time steps.
 
     Parameters
     ----------
-    lowerings : sequence of Lowering
-        One time step; none of them calls Python.
+    stages : sequence of Stage
+        One time step.
     values : SignalValues
         Parameters, and what was hoisted out of the loop.
     carried : sequence of int
@@ -74,11 +75,16 @@ def drive(
     unroll : int
         Steps in one iteration. A remainder that does not fill an iteration runs in a
         second loop, step by step.
+    callbacks : Callbacks, optional
+        Makes the Python calls, if there are any. When one fails, the loop ends, and the
+        step that it was in leaves no trace.
 
     Returns
     -------
+    completed : tf.Tensor, shape ()
+        Steps that are complete.
     state : list of tf.Tensor, shape (batch, size)
-        The carried blocks after the last step.
+        The carried blocks after them.
     rows : list of tf.Tensor, shape (capacity, batch, *probe shape)
         The buffer of each recording.
     """
@@ -94,29 +100,42 @@ def drive(
         for recording in recordings
     )
 
-    def one_step(i: tf.Tensor, state: tuple, buffers: tuple) -> tuple:
+    def one_step(i: tf.Tensor, ok: tf.Tensor, state: tuple, buffers: tuple) -> tuple:
         fed = {block: tf.gather(series, i) for block, series in inputs.items()}
         now = values.begin_step(dict(zip(carried, state, strict=True)), fed)
-        trace(lowerings, now)
+        for stage in stages:
+            stage.trace(now)
+            if stage.calls is not None:
+                assert callbacks is not None
+                ok = callbacks.trace(stage.calls, now, i, ok)
         buffers = tuple(
             buffer.write(i if rows is None else tf.gather(rows, i), sample(now, r))
             for buffer, rows, r in zip(buffers, row_of, recordings, strict=True)
         )
-        return i + 1, tuple(now.block(b) for b in carried), buffers
+        after = tuple(now.block(block) for block in carried)
+        if callbacks is None:
+            return i + 1, ok, after, buffers
+        after = tuple(
+            tf.where(ok > 0, new, old) for new, old in zip(after, state, strict=True)
+        )
+        return i + ok, ok, after, buffers
 
-    def iteration(*loop_state: tf.Tensor) -> tuple:
+    def iteration(*loop_state: Any) -> tuple:
         for _ in range(unroll):
             loop_state = one_step(*loop_state)
         return loop_state
 
-    loop_state = (tf.constant(0), tuple(state), buffers)
-    loop_state = tf.while_loop(
-        lambda i, *_: i + unroll <= n_steps, iteration, loop_state
-    )
+    def more(steps: int) -> Callable[..., tf.Tensor]:
+        if callbacks is None:
+            return lambda i, *_: i + steps <= n_steps
+        return lambda i, ok, *_: tf.logical_and(i + steps <= n_steps, ok > 0)
+
+    loop_state = (tf.constant(0), tf.constant(1), tuple(state), buffers)
+    loop_state = tf.while_loop(more(unroll), iteration, loop_state)
     if unroll > 1:
-        loop_state = tf.while_loop(lambda i, *_: i < n_steps, one_step, loop_state)
-    _, final, buffers = loop_state
-    return list(final), [buffer.stack() for buffer in buffers]
+        loop_state = tf.while_loop(more(1), one_step, loop_state)
+    completed, _, final, buffers = loop_state
+    return completed, list(final), [buffer.stack() for buffer in buffers]
 
 
 def sample(values: SignalValues, recording: Recording) -> tf.Tensor:

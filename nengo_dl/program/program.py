@@ -15,10 +15,12 @@ from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import Plan
 from nengo_dl.plan.layout import SignalLayout
+from nengo_dl.program.callback import Callbacks, available
 from nengo_dl.program.calling import flat_call
 from nengo_dl.program.driven import DrivenLoop
 from nengo_dl.program.loop import LoopResult, drive
 from nengo_dl.program.recording import Recording
+from nengo_dl.program.stages import cut
 
 #: no more steps than this in one call: chunks give progress bars and Ctrl-C a chance,
 #: and a call costs about as much as 100 steps of a small model
@@ -69,6 +71,7 @@ class Program:
     device: str | None
     traces: int = field(default=0, init=False)
     _call: Callable | None = field(default=None, init=False)
+    _callbacks: Callbacks = field(default_factory=Callbacks, init=False)
     _driven: DrivenLoop | None = field(default=None, init=False)
 
     def __repr__(self) -> str:
@@ -79,8 +82,13 @@ class Program:
 
     @property
     def calls_python(self) -> bool:
-        """Whether some group calls Python, so that Python drives the loop."""
+        """Whether some group calls Python in each step."""
         return not all(lowering.xla for lowering in self.lowerings)
+
+    @property
+    def in_one(self) -> bool:
+        """Whether the loop is one computation; otherwise Python drives it."""
+        return not self.calls_python or (self.jit_compile and available(self.device))
 
     @property
     def capacity(self) -> int:
@@ -115,7 +123,7 @@ class Program:
         """
         with tf.device(self.device):
             values = [tf.convert_to_tensor(param) for param in params]
-            if self.calls_python:
+            if not self.in_one:
                 return self._drive(values, state, inputs, first_step, n_steps)
             rows = [
                 tf.constant(recording.rows(first_step, n_steps, self.capacity))
@@ -125,9 +133,13 @@ class Program:
             arguments = [tf.constant(n_steps), *values, *state, *inputs, *rows]
             if self._call is None:
                 self._call = self._trace(arguments)
-            outputs = self._call(*arguments)
+            self._callbacks.begin(first_step)
+            completed, *outputs = self._call(*arguments)
         final, buffers = outputs[: len(state)], outputs[len(state) :]
-        return LoopResult(list(final), [b.numpy() for b in buffers], n_steps)
+        # the buffers are looked at first: that waits for the end of the computation
+        samples = [buffer.numpy() for buffer in buffers]
+        error = self._callbacks.error
+        return LoopResult(list(final), samples, int(completed), error)
 
     def _drive(
         self,
@@ -166,8 +178,8 @@ class Program:
             state = [next(remaining) for _ in carried]
             series = {i: next(remaining) for i in inputs}
             values.hoist(view for low in self.lowerings for view in low.views)
-            final, buffers = drive(
-                self.lowerings,
+            completed, final, buffers = drive(
+                cut(self.lowerings),
                 values,
                 carried,
                 state,
@@ -177,8 +189,9 @@ class Program:
                 n_steps,
                 self.capacity,
                 self.unroll,
+                self._callbacks if self.calls_python else None,
             )
-            return [*final, *buffers]
+            return [completed, *final, *buffers]
 
         function = tf.function(program, jit_compile=self.jit_compile, autograph=False)
         specs = [tf.TensorSpec(t.shape, t.dtype) for t in arguments]
