@@ -102,7 +102,7 @@ def _slot_name(op: Operator, index: int) -> str:
     for name, value in state.items():
         if value is signal:
             return str(name)
-    for name in _properties(type(op)):
+    for name in _properties(type(op)):  # type: ignore[arg-type]
         if getattr(op, name, None) is signal:
             return name
     return f"signal{index}"

@@ -2,8 +2,8 @@
 
 XLA's custom calls take the address of a C function, and `ctypes` makes one of a Python
 function. So the whole loop over time stays one compiled computation although Python
-code runs in it: a call costs about 3 us, against 20 us for leaving and entering compiled
-code and 50 us or more for `tf.numpy_function` (which XLA cannot compile at all).
+code runs in it: a call costs about 3 us, against 20 us or more for leaving and entering
+compiled code and 50 us for `tf.numpy_function` (which XLA cannot compile at all).
 
 TensorFlow has no public door to XLA's registry of custom calls; where its library does
 not export the door used here (tried: Linux, TensorFlow 2.18 and 2.21), and on GPUs,
@@ -255,5 +255,5 @@ def _memory(address: Address, size: int, dtype: np.dtype) -> np.ndarray:
     """Return memory as an array, shape (size,)."""
     if size == 0:
         return np.zeros(0, dtype)
-    buffer = (ctypes.c_char * (size * dtype.itemsize)).from_address(address)
+    buffer: Any = (ctypes.c_char * (size * dtype.itemsize)).from_address(address)
     return np.frombuffer(buffer, dtype)

@@ -37,14 +37,14 @@ def flat_call(concrete: Any) -> Callable[..., Sequence[tf.Tensor]]:
         attributes = tuple(chain(*eager.function_call_options.as_attrs().items()))
         run = execute.execute
     except (ImportError, AttributeError):
-        return concrete  # type: ignore[no-any-return]
+        return concrete
     outputs = len(concrete.outputs)
 
     def call(*tensors: tf.Tensor) -> Sequence[tf.Tensor]:
-        # `concrete` stays referenced here: TensorFlow forgets functions with their owner
-        assert concrete is not None
-        return run(name, outputs, list(tensors), attributes, eager)  # type: ignore[no-any-return]
+        return run(name, outputs, list(tensors), attributes, eager)
 
+    # TensorFlow forgets a function together with its owner
+    call.owner = concrete  # type: ignore[attr-defined]
     return call
 
 
