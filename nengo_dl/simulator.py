@@ -27,7 +27,7 @@ from nengo_dl.runtime import checks
 from nengo_dl.runtime.data import SimulationData
 from nengo_dl.runtime.feeds import Feeds
 from nengo_dl.runtime.probes import ProbeStore
-from nengo_dl.runtime.progress import stage
+from nengo_dl.runtime.progress import Steps, stage
 from nengo_dl.runtime.store import StateStore
 from nengo_dl.runtime.streams import MAX_SEED
 
@@ -115,8 +115,8 @@ class Simulator:
         if seed is not None and not isinstance(seed, int | np.integer):
             raise ValidationError(f"Expected an int or None, got {seed!r}", attr="seed")
 
-        with stage("Building", None, self.progress_bar):
-            self.model = graph_model.build(network, dt, model)
+        with stage("Building", None, self.progress_bar) as tracker:
+            self.model = graph_model.build(network, dt, model, Steps(tracker))
             order = dependencies(self.model.operators).operators
             self._program: Program = compile_program(
                 self.model,
@@ -285,7 +285,11 @@ class Simulator:
 
     def _call(self, chunk_inputs: list[tf.Tensor], n_steps: int) -> LoopResult:
         return self._program(
-            self._store.params, self._store.state, chunk_inputs, self._n_steps, n_steps
+            self._store.param_values(),
+            self._store.state,
+            chunk_inputs,
+            self._n_steps,
+            n_steps,
         )
 
     # -- resetting and closing

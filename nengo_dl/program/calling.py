@@ -48,6 +48,17 @@ def flat_call(concrete: Any) -> Callable[..., Sequence[tf.Tensor]]:
     return call
 
 
+def array_of(tensor: tf.Tensor) -> np.ndarray:
+    """Return a tensor as a read-only array, without a copy where it is in this memory.
+
+    A buffer for 1000 steps is long, and often only its first row is looked at.
+    """
+    try:
+        return np.asarray(memoryview(tensor))
+    except (TypeError, BufferError, ValueError):
+        return np.asarray(tensor)
+
+
 def to_tensor(array: np.ndarray, dtype: tf.DType) -> tf.Tensor:
     """Return an array that nobody will change any more as a tensor, in about 3 us."""
     try:

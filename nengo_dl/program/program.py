@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import tensorflow as tf
@@ -16,7 +17,7 @@ from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import Plan
 from nengo_dl.plan.layout import SignalLayout
 from nengo_dl.program.callback import Callbacks, available
-from nengo_dl.program.calling import flat_call
+from nengo_dl.program.calling import array_of, flat_call
 from nengo_dl.program.driven import DrivenLoop
 from nengo_dl.program.loop import LoopResult, drive
 from nengo_dl.program.recording import Recording
@@ -80,17 +81,17 @@ class Program:
             f"{self.dtype.name}, batch {self.minibatch_size}>"
         )
 
-    @property
+    @cached_property
     def calls_python(self) -> bool:
         """Whether some group calls Python in each step."""
         return not all(lowering.xla for lowering in self.lowerings)
 
-    @property
+    @cached_property
     def in_one(self) -> bool:
         """Whether the loop is one computation; otherwise Python drives it."""
         return not self.calls_python or (self.jit_compile and available(self.device))
 
-    @property
+    @cached_property
     def capacity(self) -> int:
         """The most steps of one call; also the length of its input buffers."""
         sizes = [self.layout.blocks[i].size for i in self.layout.of_role(Role.INPUT)]
@@ -110,7 +111,7 @@ class Program:
 
         Parameters
         ----------
-        params : sequence of tf.Tensor or tf.Variable, shape (size,)
+        params : sequence of tf.Tensor, shape (size,)
             The parameter blocks, in the order of the layout.
         state : sequence of tf.Tensor, shape (batch, size)
             The carried blocks.
@@ -122,22 +123,20 @@ class Program:
             How many steps, at most `capacity`.
         """
         with tf.device(self.device):
-            values = [tf.convert_to_tensor(param) for param in params]
             if not self.in_one:
-                return self._drive(values, state, inputs, first_step, n_steps)
+                return self._drive(params, state, inputs, first_step, n_steps)
             rows = [
                 tf.constant(recording.rows(first_step, n_steps, self.capacity))
                 for recording in self.recordings
                 if not recording.every_step
             ]
-            arguments = [tf.constant(n_steps), *values, *state, *inputs, *rows]
+            arguments = [tf.constant(n_steps), *params, *state, *inputs, *rows]
             if self._call is None:
                 self._call = self._trace(arguments)
             self._callbacks.begin(first_step)
             completed, *outputs = self._call(*arguments)
         final, buffers = outputs[: len(state)], outputs[len(state) :]
-        # the buffers are looked at first: that waits for the end of the computation
-        samples = [buffer.numpy() for buffer in buffers]
+        samples = [array_of(buffer) for buffer in buffers]
         error = self._callbacks.error
         return LoopResult(list(final), samples, int(completed), error)
 

@@ -54,7 +54,9 @@ class ProbeStore:
         for (probe, recording), buffer in zip(
             self._recordings.items(), rows, strict=True
         ):
-            count = int(recording.kept(first_step, n_steps).sum())
+            count = n_steps
+            if recording.period != 1:
+                count = int(recording.kept(first_step, n_steps).sum())
             if count == 0:
                 continue
             if not recording.keep_history:

@@ -47,6 +47,19 @@ class _NengoBar(Tracker):
         self._done = done
 
 
+class Steps(nengo_progress.Progress):
+    """Passes on what Nengo's builder reports, one step for each object."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        super().__init__("Building", "Build")
+        self._tracker = tracker
+
+    def step(self, n: int = 1) -> None:
+        """Say that ``n`` more objects are built."""
+        super().step(n)
+        self._tracker.update(self.n_steps)
+
+
 @contextmanager
 def stage(name: str, total: int | None, progress_bar: Any) -> Iterator[Tracker]:
     """Show the progress of one stage of work.
@@ -93,7 +106,12 @@ def stage(name: str, total: int | None, progress_bar: Any) -> Iterator[Tracker]:
             ]
             limit = total
         with progressbar.ProgressBar(
-            max_value=limit, widgets=widgets, fd=sys.stderr, is_terminal=True
+            max_value=limit,
+            widgets=widgets,
+            # notebooks show what goes to stderr on a red ground
+            fd=sys.stdout if "ipykernel" in sys.modules else sys.stderr,
+            is_terminal=True,
+            enable_colors=False,
         ) as bar:
             bar.update(0)
             yield _Bar(bar)

@@ -46,6 +46,18 @@ class StateStore:
             ]
             self._initial_state = [self._initial(i) for i in self._state_blocks]
         self.state: list[tf.Tensor] = list(self._initial_state)
+        self._param_values: list[tf.Tensor] | None = None
+
+    def param_values(self) -> list[tf.Tensor]:
+        """Return the values of the parameter blocks, shape (size,) each.
+
+        Reading a variable takes longer than a step of a small model, so what was read
+        is kept until a parameter changes.
+        """
+        if self._param_values is None:
+            with tf.device(self._program.device):
+                self._param_values = [tf.convert_to_tensor(v) for v in self.params]
+        return self._param_values
 
     def _dtype(self, block: Block) -> np.dtype:
         return np.dtype(
@@ -70,6 +82,7 @@ class StateStore:
             Whether what learning rules have changed returns too.
         """
         if params:
+            self._param_values = None
             for variable, i in zip(self.params, self._param_blocks, strict=True):
                 variable.assign(self._initial(i))
         self.state = [
@@ -116,6 +129,7 @@ class StateStore:
             [np.arange(offset + a, offset + b) for a, b in sig.runs(signal)]
         )
         if self._layout.blocks[block].role is Role.PARAM:
+            self._param_values = None
             variable = self.params[self._param_blocks.index(block)]
             flat = variable.numpy()
             flat[index] = np.ravel(value)
