@@ -10,6 +10,7 @@ import nengo
 import numpy as np
 import tensorflow as tf
 from nengo.builder import Model
+from nengo.builder.signal import Signal
 from nengo.exceptions import (
     ReadonlyError,
     SimulatorClosed,
@@ -24,7 +25,7 @@ from nengo_dl.program.compile import compile_program
 from nengo_dl.program.loop import LoopResult
 from nengo_dl.program.program import Program
 from nengo_dl.runtime import checks
-from nengo_dl.runtime.data import SimulationData
+from nengo_dl.runtime.data import SignalMapping, SimulationData
 from nengo_dl.runtime.feeds import Feeds
 from nengo_dl.runtime.probes import ProbeStore
 from nengo_dl.runtime.progress import Steps, stage
@@ -264,7 +265,8 @@ class Simulator:
     def _compile(self, progress_bar: Any) -> None:
         """Trace and compile the program before its first step, by running none."""
         if not self._compiled:
-            with stage("Compiling", None, progress_bar):
+            # a bar of Nengo's closes after its first stage, which is the simulation
+            with stage("Compiling", None, progress_bar is True):
                 self._call(self._feeds.nothing(), 0)
             self._compiled = True
 
@@ -393,6 +395,18 @@ class Simulator:
             )
 
     # -- what can be asked
+
+    @property
+    def signals(self) -> Mapping[Signal, np.ndarray] | None:
+        """Current values by Signal, read-only; None once the simulator is closed.
+
+        Signals that are written anew in each step are not kept, and show their initial
+        values. There is a batch axis in front if ``minibatch_size`` was given, except
+        for parameters.
+        """
+        if self.closed:
+            return None
+        return SignalMapping(self.model, self._store, self.minibatch_size is not None)
 
     @property
     def dt(self) -> float:

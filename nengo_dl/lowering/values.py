@@ -169,6 +169,8 @@ class SignalValues:
             start, stop = max(piece.start, low), min(piece.stop, high)
             if start < stop:
                 parts.append(self._cut(block, piece, start, stop))
+        if not parts:  # a filter without state has a state of no elements
+            return self._cut(block, Piece(low, high, 0.0), low, high)
         parts = self._align(parts)
         return parts[0] if len(parts) == 1 else tf.concat(parts, axis=-1)
 

@@ -129,3 +129,38 @@ class SimulationData(Mapping):
                 return built
             weights = dense
         return built._replace(weights=weights)
+
+
+class SignalMapping(Mapping):
+    """Map Signals to their current values.
+
+    Parameters
+    ----------
+    model : nengo.builder.Model
+        The built model.
+    store : StateStore
+        Live values.
+    minibatched : bool
+        Whether carried values have a batch axis.
+    """
+
+    def __init__(self, model: Model, store: StateStore, minibatched: bool) -> None:
+        self._store = store
+        self._minibatched = minibatched
+        signals = (s for op in model.operators for s in op.all_signals)
+        self._signals = dict.fromkeys(signals)
+
+    def __getitem__(self, signal: Signal) -> np.ndarray:
+        value = self._store.value(signal)
+        rank = 1 if signal.sparse else signal.ndim
+        if value.ndim > rank and not self._minibatched:
+            value = value[0]
+        value = np.asarray(value)
+        value.flags.writeable = False
+        return value
+
+    def __iter__(self) -> Iterator[Signal]:
+        return iter(self._signals)
+
+    def __len__(self) -> int:
+        return len(self._signals)

@@ -105,22 +105,21 @@ class StateStore:
             What no step keeps, and what the program does not need, has its initial
             value. Values of a sparse Signal have shape (nnz,).
         """
-        place = self._layout.places.get(signal.base)
+        floating = self._program.dtype.as_numpy_dtype
+        dtype = floating if signal.dtype.kind == "f" else signal.dtype
         shape = (sig.size(signal),) if signal.sparse else signal.shape
-        if place is None:
-            return sig.initial_elements(signal).reshape(shape)
-        block, offset = place
-        role = self._layout.blocks[block].role
+        block, offset = self._layout.places.get(signal.base, (None, 0))
+        role = None if block is None else self._layout.blocks[block].role
         if role is Role.PARAM:
             flat = self.params[self._param_blocks.index(block)].numpy()
-        elif role.carried:
+        elif role is not None and role.carried:
             flat = self.state[self._state_blocks.index(block)].numpy()
         else:
-            return sig.initial_elements(signal).reshape(shape)
+            return sig.initial_elements(signal).astype(dtype).reshape(shape)
         index = np.concatenate(
             [np.arange(offset + a, offset + b) for a, b in sig.runs(signal)]
         )
-        return flat[..., index].reshape(*flat.shape[:-1], *shape)
+        return flat[..., index].astype(dtype).reshape(*flat.shape[:-1], *shape)
 
     def set_value(self, signal: Signal, value: np.ndarray) -> None:
         """Change the current value of a Signal; shapes as `value` returns them."""
