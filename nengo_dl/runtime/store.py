@@ -108,8 +108,8 @@ class StateStore:
         floating = self._program.dtype.as_numpy_dtype
         dtype = floating if signal.dtype.kind == "f" else signal.dtype
         shape = (sig.size(signal),) if signal.sparse else signal.shape
-        block, offset = self._layout.places.get(signal.base, (None, 0))
-        role = None if block is None else self._layout.blocks[block].role
+        block, offset = self._layout.places.get(signal.base, (-1, 0))
+        role = self._layout.blocks[block].role if block >= 0 else None
         if role is Role.PARAM:
             flat = self.params[self._param_blocks.index(block)].numpy()
         elif role is not None and role.carried:

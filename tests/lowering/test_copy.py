@@ -33,7 +33,7 @@ def test_slices_and_indices_of_connections_all_at_once():
             sink = nengo.Node(size_in=6)
             nengo.Connection(source[pre], sink[post], synapse=None)
             nengo.Probe(sink, label=label)
-    assert_matches_nengo(net, full=True, minibatch=(None, 3))
+    assert_matches_nengo(net, full=True, unroll=(1,))
 
 
 @pytest.mark.parametrize("label", ["repeated target", "every second backwards"])

@@ -57,7 +57,9 @@ def test_operands_of_any_shape(a, x, y, number):
     operators, targets = [], []
     for _ in range(number):
         y_signal = random_signal(rng, *y)
-        operators.append(DotInc(random_signal(rng, *a), random_signal(rng, *x), y_signal))
+        operators.append(
+            DotInc(random_signal(rng, *a), random_signal(rng, *x), y_signal)
+        )
         targets.append(y_signal)
     assert_operators_match(operators, targets)
 

@@ -1,27 +1,78 @@
-"""Tests of Nengo's suite that are left out, each with the reason.
+"""Where Nengo's test suite and nengo_dl part, each with the reason.
 
-The one place for this. A key is the end of a node id, as pytest shows it; ``*`` and
-``?`` stand for any characters, brackets for themselves. ``run.py --unsupported`` runs
-what is listed here too, as expected failures, and so shows what has become unnecessary.
+The one place for this. A key is the end of a node id, as pytest shows it: ``*`` stands
+for any characters, brackets for themselves. What is excluded is skipped;
+``run.py --unsupported`` runs it too, and XPASS then shows what may come off the list.
 """
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
+
 import numpy as np
 
-#: whatever the precision
-ALWAYS: dict[str, str] = {}
+#: tests that are left out, whatever the precision
+EXCLUDED: dict[str, str] = {
+    "nengo/tests/test_copy.py::test_pickle_sim*": (
+        "A simulator cannot be pickled yet: what TensorFlow has compiled cannot be. "
+        "Networks and built models can, see test_pickle_model"
+    ),
+    "nengo/tests/test_simulator.py::test_dtype[16]": (
+        "There is no simulation in 16-bit floats: `dtype` is float32 or float64"
+    ),
+    "nengo/tests/test_transforms.py::test_sparse[False-*]": (
+        "Expects the warning that without SciPy a sparse matrix becomes a dense one. "
+        "nengo_dl multiplies by sparse matrices itself, so there is nothing to warn "
+        "of; test_sparse[True-*] compares the results"
+    ),
+}
 
-#: only where the simulation has 32-bit floats
-FLOAT32: dict[str, str] = {}
+#: tests that are left out in 32-bit floats only
+EXCLUDED_FLOAT32: dict[str, str] = {
+    "nengo/tests/test_simulator.py::test_dtype[64]": (
+        "Asks for 64 bits through nengo.rc, while this run has asked for 32 through "
+        "the simulator, which decides"
+    ),
+}
+
+#: tolerances in 32-bit floats, and why the test's own are too narrow
+TOLERANCES_FLOAT32: dict[str, tuple[str, str]] = {
+    "nengo/tests/test_synapses.py::test_lowpass": (
+        "atol=1e-6",
+        "The expected signal is filtered in 64 bits; near its zeros the rounding of 32 "
+        "bits, about 1e-7 of the amplitude, exceeds the relative tolerance of 1e-5",
+    ),
+    "nengo/tests/test_synapses.py::test_linearfilter": (
+        "atol=1e-5",
+        "As test_lowpass; the poles of the Butterworth filter are near 1, which "
+        "magnifies the rounding of each step some 30 times",
+    ),
+    "nengo/tests/test_transforms_conv.py::test_convolution*": (
+        "atol=1e-6",
+        "The expected sums are computed in 64 bits; some are 1000 times smaller than "
+        "their terms",
+    ),
+}
 
 if np.lib.NumpyVersion(np.__version__) >= "2.4.0":
-    ALWAYS["nengo/tests/test_synapses.py::test_triangle"] = (
-        "Fails on nengo.Simulator too: `Synapse.filt` of Nengo 4.1 cannot filter "
-        "one-dimensional data with NumPy 2.4"
+    EXCLUDED["nengo/tests/test_synapses.py::test_triangle"] = (
+        "Fails on nengo.Simulator too: with NumPy 2.4, Nengo 4.1 cannot filter "
+        "one-dimensional data by Triangle.filt"
+    )
+
+if "nengo_dl:Simulator" not in {e.value for e in entry_points(group="nengo.backends")}:
+    EXCLUDED["nengo/tests/test_simulator.py::test_entry_point"] = (
+        "nengo_dl runs from a checkout; installing it registers the entry point"
     )
 
 
-def exclusions(dtype: str) -> dict[str, str]:
+def excluded(dtype: str) -> dict[str, str]:
     """Return ``{pattern: reason}`` for a simulation of this type."""
-    return {**ALWAYS, **(FLOAT32 if dtype == "float32" else {})}
+    return {**EXCLUDED, **(EXCLUDED_FLOAT32 if dtype == "float32" else {})}
+
+
+def tolerances(dtype: str) -> dict[str, str]:
+    """Return ``{pattern: tolerances}`` for a simulation of this type."""
+    if dtype != "float32":
+        return {}
+    return {pattern: values for pattern, (values, _) in TOLERANCES_FLOAT32.items()}

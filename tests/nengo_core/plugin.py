@@ -1,4 +1,4 @@
-"""A pytest plugin: the simulator that Nengo's suite gets, and its command line options.
+"""A pytest plugin: what Nengo's tests get for a simulator, and how it is chosen.
 
 A conftest of ours does not reach tests that live in another package.
 """
@@ -6,34 +6,16 @@ A conftest of ours does not reach tests that live in another package.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import tempfile
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import nengo
 import pytest
 
 import nengo_dl
-import nengo_dl.config
-
-
-class Simulator(nengo_dl.Simulator):
-    """A `nengo_dl.Simulator` that has other defaults.
-
-    A module-level class, so that a simulator can be pickled.
-    """
-
-    defaults: ClassVar[dict[str, Any]] = {}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{**self.defaults, **kwargs})
-
-
-def load_simulator(request: pytest.FixtureRequest) -> type[Simulator]:
-    """Return the class behind the ``Simulator`` fixture of Nengo's tests."""
-    option = request.config.option
-    Simulator.defaults = {"dtype": option.dtype, "unroll_simulation": option.unroll}
-    return Simulator
+from nengo_dl import config as settings
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,11 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="time steps in one iteration of the loop (default %(default)s)",
     )
-    group.addoption(
-        "--no-jit",
-        action="store_true",
-        help="simulate without XLA",
-    )
+    group.addoption("--no-jit", action="store_true", help="simulate without XLA")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -69,25 +47,39 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _own_decoder_cache() -> Iterator[None]:
-    """Keep decoders of earlier runs and of other versions away from the tests."""
-    with tempfile.TemporaryDirectory() as folder:
-        before = nengo.rc["decoder_cache"]["path"]
-        nengo.rc["decoder_cache"]["path"] = folder
+def _other_defaults(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Give `nengo_dl.Simulator` the defaults that the command line asks for.
+
+    The tests make simulators as they please, so the class itself is changed; a subclass
+    would not be the class that the entry point names.
+    """
+    option = request.config.option
+    resolve = settings.resolve
+
+    def resolve_options(network: Any, dtype: Any = None) -> settings.Settings:
+        if dtype is None:
+            dtype = option.dtype
+            if dtype == "float64":
+                # 64 bits, unless a test sets another precision for all simulators
+                dtype = nengo.rc.float_dtype
+        found = resolve(network, dtype)
+        return dataclasses.replace(found, jit_compile=False) if option.no_jit else found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "resolve", resolve_options)
+        patch.setattr(
+            nengo_dl.Simulator,
+            "__init__",
+            functools.partialmethod(
+                nengo_dl.Simulator.__init__, unroll_simulation=option.unroll
+            ),
+        )
         yield
-        nengo.rc["decoder_cache"]["path"] = before
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _compiler(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Switch XLA off if asked to: for networks that nobody can configure from here."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.config.option.no_jit:
-            resolve = nengo_dl.config.resolve
-
-            def without_xla(*args: Any, **kwargs: Any) -> nengo_dl.config.Settings:
-                settings = resolve(*args, **kwargs)
-                return dataclasses.replace(settings, jit_compile=False)
-
-            patch.setattr(nengo_dl.config, "resolve", without_xla)
+def _own_decoder_cache() -> Iterator[None]:
+    """Keep decoders of earlier runs and of other versions away from the tests."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setitem(nengo.rc["decoder_cache"], "path", folder)
         yield

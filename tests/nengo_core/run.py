@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from exclusions import exclusions
+from exclusions import excluded, tolerances
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
@@ -27,10 +27,12 @@ CHECKOUT = HERE.parents[1]
 
 def ini(dtype: str) -> str:
     """Return the configuration of pytest."""
-    lines = ["[pytest]", "nengo_simloader = plugin.load_simulator"]
+    lines = ["[pytest]", "nengo_simulator = nengo_dl.Simulator"]
     lines.append("nengo_test_unsupported =")
-    for pattern, reason in exclusions(dtype).items():
+    for pattern, reason in excluded(dtype).items():
         lines += [f"    {pattern}", f"        {shlex.quote(reason)}"]
+    lines.append("allclose_tolerances =")
+    lines += [f"    {pattern} {t}" for pattern, t in tolerances(dtype).items()]
     return "\n".join(lines) + "\n"
 
 
@@ -50,11 +52,15 @@ def environment() -> dict[str, str]:
     }
 
 
-def command(options: argparse.Namespace, rest: list[str], configuration: Path) -> list[str]:
+def command(
+    options: argparse.Namespace, rest: list[str], configuration: Path
+) -> list[str]:
     """Return the command line of pytest."""
     spec = importlib.util.find_spec("nengo")
     if spec is None or spec.origin is None:
-        raise SystemExit("Nengo is not installed; `pip install nengo-dl[tests]` does so")
+        raise SystemExit(
+            "Nengo is not installed; `pip install nengo-dl[tests]` does so"
+        )
     args = [sys.executable, "-m", "pytest", "--pyargs", "nengo"]
     args += ["-p", "plugin", "-p", "no:cacheprovider", "-c", str(configuration)]
     # node ids are the seeds of these tests, and have to begin with `nengo/`

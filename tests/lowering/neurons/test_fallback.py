@@ -6,6 +6,12 @@ from tests.helpers import assert_close, assert_matches_nengo, reference, simulat
 from tests.lowering.neurons.test_rates import add_ensemble
 from tests.lowering.neurons.test_spiking import drive, probe_state
 
+# populations with neurons that never fire are wanted here
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Non-finite values detected"),
+    pytest.mark.filterwarnings("ignore:invalid value encountered in log1p"),
+]
+
 
 @pytest.mark.parametrize(
     "neuron_type",

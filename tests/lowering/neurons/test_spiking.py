@@ -5,6 +5,12 @@ import pytest
 from tests.helpers import assert_matches_nengo, configured, simulate
 from tests.lowering.neurons.test_rates import add_ensemble
 
+# populations with neurons that never fire are wanted here
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Non-finite values detected"),
+    pytest.mark.filterwarnings("ignore:invalid value encountered in log1p"),
+]
+
 SPIKING = [
     nengo.SpikingRectifiedLinear(),
     nengo.SpikingRectifiedLinear(amplitude=0.1),
@@ -41,7 +47,7 @@ def test_populations_of_all_types_sizes_and_parameters_together():
         for i, neuron_type in enumerate([*SPIKING, *SPIKING[::3]]):
             ensemble = add_ensemble(stimulus, neuron_type, 9 + i)
             probe_state(ensemble, f"population {i}")
-    assert_matches_nengo(net, steps=50, full=True, unroll=(1, 4))
+    assert_matches_nengo(net, steps=50)
 
 
 def test_several_spikes_in_one_step():
@@ -63,7 +69,9 @@ def test_several_spikes_in_one_step():
     [
         nengo.LIF(initial_state={"voltage": nengo.dists.Choice([0.7])}),
         nengo.LIF(initial_state={"refractory_time": nengo.dists.Uniform(0, 0.01)}),
-        nengo.SpikingRectifiedLinear(initial_state={"voltage": nengo.dists.Uniform(0, 1)}),
+        nengo.SpikingRectifiedLinear(
+            initial_state={"voltage": nengo.dists.Uniform(0, 1)}
+        ),
     ],
     ids=str,
 )
