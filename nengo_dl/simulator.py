@@ -112,12 +112,12 @@ class Simulator:
         self.closed = True  # until everything below has worked
         options = compat.constructor_arguments(legacy, options)
         self._configure(**options)
-        settings = config.resolve(network, options.get("dtype"))
         if seed is not None and not isinstance(seed, int | np.integer):
             raise ValidationError(f"Expected an int or None, got {seed!r}", attr="seed")
 
         with stage("Building", None, self.progress_bar) as tracker:
             self.model = graph_model.build(network, dt, model, Steps(tracker))
+            settings = config.resolve(self.model.toplevel, options.get("dtype"))
             order = dependencies(self.model.operators).operators
             self._program: Program = compile_program(
                 self.model,
@@ -154,6 +154,8 @@ class Simulator:
         progress_bar: Any = True,
     ) -> None:
         """Check and keep the options; the signature is where they are listed."""
+        if dtype is not None:
+            config.dtype_name(dtype)
         self.unroll = checks.positive_int(unroll_simulation, "unroll_simulation")
         self.minibatch_size = (
             None

@@ -106,7 +106,8 @@ def assert_close(values, expected, rtol=1e-10, what="values"):
     wrong = np.argwhere(difference > rtol * scale)
     assert not len(wrong), (
         f"{what}: {len(wrong)} of {values.size} values differ, the first at "
-        f"{tuple(map(int, wrong[0]))}; largest difference {difference.max():g}, scale {scale:g}"
+        f"{tuple(map(int, wrong[0]))}; largest difference "
+            f"{difference.max():g}, scale {scale:g}"
     )
 
 

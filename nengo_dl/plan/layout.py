@@ -103,17 +103,19 @@ class View:
     def take(self, elements: np.ndarray) -> View:
         """Return the view of some of its elements, by their row-major numbers."""
         chosen = elements.ravel()
+        if not chosen.size:
+            return View((), elements.shape, self.batched)
         position = np.concatenate([np.arange(r.start, r.stop) for r in self.runs])
         block = np.repeat(
             [r.block for r in self.runs], [r.stop - r.start for r in self.runs]
         )
         position, block = position[chosen], block[chosen]
         breaks = np.flatnonzero((np.diff(position) != 1) | (np.diff(block) != 0)) + 1
-        first = np.concatenate([[0], breaks]) if chosen.size else breaks
+        first = np.concatenate([[0], breaks])
         last = np.concatenate([breaks, [chosen.size]]) - 1
         runs = tuple(
             Run(int(block[a]), int(position[a]), int(position[b]) + 1)
-            for a, b in zip(first, last, strict=False)
+            for a, b in zip(first, last, strict=True)
         )
         return View(runs, elements.shape, self.batched)
 

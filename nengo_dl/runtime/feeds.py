@@ -187,7 +187,11 @@ class Feeds:
             # than the simulation
             for t in times:
                 for function, column in zip(functions, columns, strict=True):
-                    column.append(function(t))
+                    result = function(t)
+                    # a function may return the same, changed, object each time
+                    if isinstance(result, np.ndarray | list):
+                        result = result.copy()
+                    column.append(result)
         except Exception as raised:
             good = len(columns[-1])
             culprit = next(j for j, c in enumerate(columns) if len(c) == good)

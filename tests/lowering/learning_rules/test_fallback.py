@@ -1,0 +1,117 @@
+import nengo
+import numpy as np
+import pytest
+
+from nengo_dl import Simulator
+from tests.helpers import assert_close, assert_matches_nengo
+
+
+@pytest.fixture
+def net():
+    with nengo.Network(seed=0) as net:
+        net.config[nengo.Ensemble].neuron_type = nengo.LIFRate()
+        stimulus = nengo.Node(lambda t: np.sin(30 * t) + 0.3, label="stimulus")
+        pre = nengo.Ensemble(12, 1, label="pre")
+        post = nengo.Ensemble(10, 1, label="post")
+        nengo.Connection(stimulus, pre)
+    return net
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        nengo.BCM(learning_rate=1e-6, theta_synapse=0.05),
+        nengo.Oja(learning_rate=1e-4, beta=0.5),
+        [nengo.Oja(learning_rate=1e-4), nengo.BCM(learning_rate=1e-6)],
+    ],
+    ids=["BCM", "Oja", "both"],
+)
+def test_rules_of_neurons(net, rule):
+    with net:
+        pre, post = net.ensembles
+        connection = nengo.Connection(
+            pre.neurons,
+            post.neurons,
+            transform=np.random.RandomState(0).uniform(0, 0.02, (10, 12)),
+            learning_rule_type=rule,
+        )
+        nengo.Probe(connection, "weights", sample_every=0.003)
+        nengo.Probe(post, synapse=0.01)
+    # weights change by tiny amounts: they must not only match, but have changed
+    weights = assert_matches_nengo(net, steps=60)[0]
+    assert np.abs(weights[-1] - weights[0]).max() > 1e-4
+
+
+@pytest.mark.parametrize("post_synapse", [None, 0.01])
+def test_voja(net, post_synapse):
+    with net:
+        pre, post = net.ensembles
+        rule = nengo.Voja(learning_rate=0.1, post_synapse=post_synapse)
+        connection = nengo.Connection(pre, post, learning_rule_type=rule)
+        nengo.Connection(
+            nengo.Node(lambda t: -0.5 * (t > 0.03)), connection.learning_rule
+        )
+        nengo.Probe(post, "scaled_encoders", sample_every=0.003)
+        nengo.Probe(post, synapse=0.01)
+    encoders = assert_matches_nengo(net, steps=60)[0]
+    assert np.abs(encoders[-1] - encoders[0]).max() > 1e-4
+
+
+def test_rls(net):
+    with net:
+        pre = net.ensembles[0]
+        error = nengo.Node(size_in=1)
+        rule = nengo.RLS(learning_rate=1e-2, pre_synapse=nengo.Lowpass(0.01))
+        connection = nengo.Connection(
+            pre, error, function=lambda x: 0, learning_rule_type=rule
+        )
+        nengo.Connection(net.nodes[0], error, transform=-1)
+        nengo.Connection(error, connection.learning_rule)
+        nengo.Probe(connection, "weights", sample_every=0.003)
+        nengo.Probe(connection.learning_rule, "inv_gamma", sample_every=0.01)
+        nengo.Probe(error, synapse=0.01)
+    assert_matches_nengo(net, steps=60, rtol=1e-9)
+
+
+@pytest.mark.parametrize("rule", ["voja", "oja"])
+def test_every_item_of_a_minibatch_learns_for_itself(net, rule):
+    with net:
+        pre, post = net.ensembles
+        if rule == "voja":
+            nengo.Connection(pre, post, learning_rule_type=nengo.Voja(learning_rate=0.1))
+            p = nengo.Probe(post, "scaled_encoders")
+        else:
+            connection = nengo.Connection(
+                pre.neurons,
+                post.neurons,
+                transform=np.full((10, 12), 0.01),
+                learning_rule_type=nengo.Oja(learning_rate=1e-4),
+            )
+            p = nengo.Probe(connection, "weights")
+    stimulus = net.nodes[0]
+    data = np.tile(np.array([-1, 0.3]).reshape(2, 1, 1), (1, 40, 1))
+    with Simulator(net, dtype="float64", minibatch_size=2, progress_bar=False) as sim:
+        sim.run_steps(40, data={stimulus: data})
+    for i in range(2):
+        with Simulator(net, dtype="float64", progress_bar=False) as alone:
+            alone.run_steps(40, data={stimulus: data[i]})
+        assert_close(sim.data[p][i], alone.data[p])
+    assert not np.allclose(sim.data[p][0], sim.data[p][1])
+
+
+def test_learned_encoders_are_live_in_the_data(net):
+    with net:
+        pre, post = net.ensembles
+        nengo.Connection(pre, post, learning_rule_type=nengo.Voja(learning_rate=0.1))
+        p = nengo.Probe(post, "scaled_encoders")
+    with Simulator(net, dtype="float64", progress_bar=False) as sim:
+        initial = sim.data[post]
+        sim.run_steps(40)
+        learned = sim.data[post]
+        assert np.array_equal(learned.scaled_encoders, sim.data[p][-1])
+        assert not np.allclose(learned.scaled_encoders, initial.scaled_encoders)
+        np.testing.assert_allclose(
+            learned.scaled_encoders,
+            learned.encoders * learned.gain[:, None] / post.radius,
+        )
+        assert np.array_equal(learned.bias, initial.bias)

@@ -1,0 +1,105 @@
+import nengo
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nengo.builder import Model
+from nengo.builder.operator import Copy, ElementwiseInc, Reset
+from nengo.builder.signal import Signal
+
+from nengo_dl.graph.opgraph import dependencies
+from nengo_dl.plan.greedy import greedy_planner
+from nengo_dl.plan.groups import check_plan
+from nengo_dl.plan.noop import noop_planner
+from tests.plan.strategies import kind, operator_lists, planned
+
+PLANNERS = [greedy_planner, noop_planner]
+
+
+def check(graph, keys, plan):
+    """Each operator once, after its predecessors, with its like only."""
+    position = {}
+    for i, group in enumerate(plan):
+        assert len({keys[op] for op in group.ops}) == 1
+        for op in group.ops:
+            assert op not in position
+            position[op] = i
+    assert set(position) == set(graph.operators)
+    for op, following in graph.successors.items():
+        for later in following:
+            assert position[op] < position[later]
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+@given(operators=operator_lists())
+def test_each_operator_runs_once_after_its_predecessors(planner, operators):
+    graph, _, keys, plan = planned(operators, planner)
+    check(graph, keys, plan)
+    check_plan(plan, graph)
+
+
+@given(operators=operator_lists(), numbers=st.sets(st.integers(0, 24)))
+def test_groups_with_python_are_no_exception(operators, numbers):
+    python = {op for i, op in enumerate(operators) if i in numbers}
+    graph = dependencies(operators)
+    keys = {op: (kind(op), type(op), op in python) for op in operators}
+    plan = greedy_planner(graph, keys, python.__contains__)
+    check(graph, keys, plan)
+
+
+@pytest.mark.parametrize("planner", PLANNERS)
+def test_plans_of_a_network(planner):
+    with nengo.Network(seed=0) as net:
+        for n in (5, 5, 8):
+            a = nengo.Ensemble(n, 1)
+            nengo.Connection(nengo.Node(np.sin), a)
+            nengo.Connection(a, a, learning_rule_type=nengo.PES())
+            nengo.Probe(a)
+    model = Model()
+    model.build(net)
+    graph, _, keys, plan = planned(model.operators, planner)
+    check(graph, keys, plan)
+
+
+def chains(n, length):
+    """Chains of copies that have nothing to do with each other."""
+    operators = []
+    for _ in range(n):
+        signals = [Signal(np.zeros(2)) for _ in range(length + 1)]
+        operators += [
+            Copy(a, b) for a, b in zip(signals, signals[1:], strict=False)
+        ]
+    return operators
+
+
+def test_greedy_planner_merges_what_is_alike_and_independent():
+    # a copy of the fixed first signals, then copies of what changes
+    *_, plan = planned(chains(10, 3), greedy_planner)
+    assert [len(group.ops) for group in plan] == [10, 10, 10]
+
+
+def test_greedy_planner_waits_for_groups_that_are_not_complete():
+    # two gains: one at once, one that has to wait for a copy
+    a, b, c, d, e = (Signal(np.zeros(2)) for _ in range(5))
+    early, late = ElementwiseInc(Signal(2.0), a, b), ElementwiseInc(Signal(2.0), d, e)
+    operators = [Copy(c, d), early, late]
+    graph = dependencies(operators)
+    keys = {op: type(op) for op in operators}
+    plan = greedy_planner(graph, keys, lambda op: False)
+    assert [set(group.ops) for group in plan] == [{operators[0]}, {early, late}]
+
+
+def test_greedy_planner_changes_between_python_and_compiled_code_rarely():
+    # Python and compiled operators in turn, in chains: they can run side by side
+    operators = chains(6, 5)
+    python = {op for i, op in enumerate(operators) if i % 5 in (1, 3)}
+    graph = dependencies(operators)
+    keys = {op: id(op) for op in operators}
+    plan = greedy_planner(graph, keys, python.__contains__)
+    kinds = [group.ops[0] in python for group in plan]
+    assert sum(a != b for a, b in zip(kinds, kinds[1:], strict=False)) == 4
+
+
+def test_noop_planner_keeps_nengos_order():
+    graph, _, _, plan = planned([Reset(Signal(np.zeros(2))) for _ in range(4)], noop_planner)
+    assert [group.ops for group in plan] == [(op,) for op in graph.operators]

@@ -1,0 +1,132 @@
+import nengo
+import numpy as np
+import pytest
+import scipy.sparse
+from nengo.exceptions import ValidationError
+
+import nengo_dl
+
+
+@pytest.fixture(scope="module")
+def net():
+    with nengo.Network(seed=0) as net:
+        a = nengo.Ensemble(10, 2, label="a", radius=1.5)
+        nengo.Ensemble(1, 2, neuron_type=nengo.Direct(), label="direct")
+        sink = nengo.Node(size_in=2)
+        nengo.Connection(a, sink)
+        matrix = scipy.sparse.random(2, 10, 0.5, random_state=0)
+        nengo.Connection(a.neurons, sink, transform=nengo.Sparse((2, 10), init=matrix))
+        nengo.Probe(sink)
+    return net
+
+
+@pytest.fixture(scope="module")
+def sims(net):
+    with (
+        nengo.Simulator(net, progress_bar=False) as theirs,
+        nengo_dl.Simulator(net, progress_bar=False) as ours,
+    ):
+        ours.run_steps(3)
+        theirs.run_steps(3)
+        yield ours, theirs
+
+
+def test_built_objects_are_those_of_nengo(net, sims):
+    ours, theirs = sims
+    for ensemble in net.ensembles:
+        for name, value in theirs.data[ensemble]._asdict().items():
+            found = getattr(ours.data[ensemble], name)
+            assert (value is None) == (found is None), name
+            if value is not None:
+                np.testing.assert_allclose(found, value, rtol=1e-6, err_msg=name)
+    for connection in net.connections:
+        ours_weights = ours.data[connection].weights
+        theirs_weights = theirs.data[connection].weights
+        if hasattr(theirs_weights, "toarray"):
+            ours_weights = getattr(ours_weights, "toarray", lambda: ours_weights)()
+            theirs_weights = theirs_weights.toarray()
+        np.testing.assert_allclose(ours_weights, theirs_weights, rtol=1e-6)
+        assert type(ours.data[connection]) is type(theirs.data[connection])
+
+
+def test_data_are_a_mapping_of_all_objects(net, sims):
+    ours, _ = sims
+    assert len(ours.data) == len(list(ours.data))
+    assert {*net.all_ensembles, *net.all_connections} <= set(ours.data)
+    assert net.ensembles[0] in ours.data
+    assert net.probes[0] in ours.data
+
+
+def test_objects_of_another_network(sims):
+    with nengo.Network():
+        stranger = nengo.Ensemble(2, 1, label="stranger")
+    for key in (stranger, "text", 3):
+        with pytest.raises(ValidationError, match="not part of the simulated network"):
+            sims[0].data[key]
+
+
+@pytest.mark.parametrize("minibatch_size", [None, 1, 4])
+def test_samples_have_a_batch_axis_if_there_is_a_minibatch(net, minibatch_size):
+    (probe,) = net.probes
+    with nengo_dl.Simulator(
+        net, minibatch_size=minibatch_size, progress_bar=False
+    ) as sim:
+        assert len(sim.data[probe]) == 0
+        sim.run_steps(3)
+        lead = () if minibatch_size is None else (minibatch_size,)
+        assert sim.data[probe].shape == (*lead, 3, 2)
+        sim.step()
+        assert sim.data[probe].shape == (*lead, 4, 2)
+
+
+def test_everything_is_read_only(net, sims):
+    ours, _ = sims
+    arrays = [ours.data[net.probes[0]], ours.data[net.connections[0]].weights]
+    arrays += [ours.data[net.ensembles[0]].gain, ours.data[net.ensembles[0]].encoders]
+    for array in arrays:
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+
+
+def test_samples_do_not_change_in_later_runs():
+    with nengo.Network() as net:
+        p = nengo.Probe(nengo.Node(lambda t: t))
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        sim.run_steps(3)
+        before = sim.data[p]
+        copy = np.array(before)
+        sim.run_steps(3)
+        assert np.array_equal(before, copy)
+        sim.reset()
+        sim.run_steps(1)
+        assert np.array_equal(before, copy)
+
+
+def test_keep_history_false_keeps_the_last_sample():
+    with nengo.Network() as net:
+        nengo_dl.configure_settings(keep_history=True)
+        node = nengo.Node(lambda t: t * 1000)
+        every, last, rare = (
+            nengo.Probe(node),
+            nengo.Probe(node),
+            nengo.Probe(node, sample_every=0.004),
+        )
+        net.config[last].keep_history = False
+        net.config[rare].keep_history = False
+    with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        sim.run_steps(3)
+        assert sim.data[last].tolist() == [[[3]], [[3]]]
+        assert sim.data[rare].size == 0
+        sim.run_steps(8)
+        assert sim.data[every].shape == (2, 11, 1)
+        assert sim.data[last].tolist() == [[[11]], [[11]]]
+        assert sim.data[rare].tolist() == [[[8]], [[8]]]
+        sim.step()
+        assert sim.data[rare].tolist() == [[[12]], [[12]]]
+        sim.step()
+        # no sample in this run: the one before stays
+        assert sim.data[rare].tolist() == [[[12]], [[12]]]
+
+
+def test_repr_lists_the_probes(net, sims):
+    assert "(3, 2)" in repr(sims[0].data)

@@ -1,0 +1,76 @@
+import nengo
+import numpy as np
+from nengo.builder import Model
+from nengo.builder.processes import SimProcess
+from nengo.processes import WhiteNoise
+
+from nengo_dl.graph.opgraph import dependencies
+from nengo_dl.runtime.streams import ProcessStream, rewind
+
+
+def noise_operators(*processes):
+    with nengo.Network(seed=0) as net:
+        for process in processes:
+            nengo.Probe(nengo.Node(process, size_out=2), synapse=0.01)
+    model = Model()
+    model.build(net)
+    order = dependencies(model.operators).operators
+    return order, [op for op in order if isinstance(op, SimProcess) and not op.input]
+
+
+def take(stream, *counts):
+    parts, first = [], 0
+    for count in counts:
+        out = np.zeros((count, 2))
+        stream.take(first, out)
+        parts.append(out)
+        first += count
+    return np.concatenate(parts)
+
+
+def test_streams_go_on_where_they_ended():
+    order, (op,) = noise_operators(WhiteNoise())
+    stream = ProcessStream(op, 0.001)
+    rewind(order, [{op: stream}], 3)
+    whole = take(stream, 10)
+    rewind(order, [{op: stream}], 3)
+    assert np.array_equal(take(stream, 1, 4, 5), whole)
+    rewind(order, [{op: stream}], 4)
+    assert not np.array_equal(take(stream, 10), whole)
+
+
+def test_items_draw_from_seeds_one_apart():
+    order, (op,) = noise_operators(WhiteNoise())
+    items = [ProcessStream(op, 0.001) for _ in range(3)]
+    rewind(order, [{op: stream} for stream in items], 5)
+    batch = [take(stream, 4) for stream in items]
+    for i in range(3):
+        rewind(order, [{op: items[0]}], 5 + i)
+        assert np.array_equal(take(items[0], 4), batch[i])
+
+
+def test_seeded_processes_are_equal_for_all_items():
+    order, (op,) = noise_operators(WhiteNoise(seed=1))
+    items = [ProcessStream(op, 0.001) for _ in range(2)]
+    rewind(order, [{op: stream} for stream in items], 5)
+    assert np.array_equal(take(items[0], 4), take(items[1], 4))
+
+
+def test_streams_do_not_depend_on_who_else_is_run_in_python():
+    order, (first, second) = noise_operators(WhiteNoise(), WhiteNoise())
+    both = [ProcessStream(op, 0.001) for op in (first, second)]
+    rewind(order, [{first: both[0], second: both[1]}], 5)
+    alone = ProcessStream(second, 0.001)
+    rewind(order, [{second: alone}], 5)
+    assert np.array_equal(take(both[1], 4), take(alone, 4))
+    assert not np.array_equal(take(both[0], 4), take(alone, 4))
+
+
+def test_streams_leave_the_model_alone():
+    order, (op,) = noise_operators(nengo.processes.FilteredNoise())
+    before = {name: np.array(s.initial_value) for name, s in op.state.items()}
+    stream = ProcessStream(op, 0.001)
+    rewind(order, [{op: stream}], 0)
+    take(stream, 5)
+    for name, signal in op.state.items():
+        assert np.array_equal(signal.initial_value, before[name])

@@ -1,0 +1,191 @@
+import nengo
+import numpy as np
+import pytest
+import tensorflow as tf
+from nengo.exceptions import ConfigError, NetworkContextError, ValidationError
+
+import nengo_dl
+from nengo_dl import config
+from nengo_dl.graph.simplify import default_simplifications
+from nengo_dl.plan.greedy import greedy_planner
+from nengo_dl.plan.noop import noop_planner
+from tests.helpers import simulate
+
+
+def test_defaults():
+    settings = config.resolve(nengo.Network(add_to_container=False))
+    assert settings.dtype == "float32"
+    assert settings.jit_compile is None
+    assert settings.planner is greedy_planner
+    assert tuple(settings.simplifications) == default_simplifications
+    assert settings.inference_only is False
+    assert config.resolve(None).dtype == "float32"
+
+
+def test_settings_reach_the_simulator():
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(
+            dtype="float64",
+            jit_compile=False,
+            planner=noop_planner,
+            simplifications=[],
+            inference_only=True,
+        )
+        nengo.Connection(nengo.Ensemble(5, 1), nengo.Ensemble(5, 1))
+        p = nengo.Probe(net.ensembles[1])
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        sim.run_steps(2)
+        assert sim.data[p].dtype == np.float64
+        assert sim._program.jit_compile is False
+        assert all(len(group.ops) == 1 for group in sim._program.plan)
+        assert not any(block.trainable for block in sim._program.layout.blocks)
+
+
+def test_settings_add_up_over_several_calls():
+    with nengo.Network() as net:
+        nengo_dl.configure_settings(dtype="float64")
+        nengo_dl.configure_settings(jit_compile=False)
+        nengo_dl.configure_settings(trainable=False)
+        nengo_dl.configure_settings(keep_history=True)
+        nengo_dl.configure_settings(planner=noop_planner)
+    settings = config.resolve(net)
+    assert settings.dtype == "float64"
+    assert settings.jit_compile is False
+    assert settings.planner is noop_planner
+    assert net.config[nengo.Ensemble].trainable is False
+
+
+def test_later_calls_replace_earlier_ones():
+    with nengo.Network() as net:
+        nengo_dl.configure_settings(dtype="float64")
+        nengo_dl.configure_settings(dtype="float32")
+    assert config.resolve(net).dtype == "float32"
+
+
+def test_settings_of_the_simulation_belong_to_the_outermost_network():
+    with nengo.Network() as net, nengo.Network() as inner:
+        nengo_dl.configure_settings(dtype="float64")
+    assert config.resolve(net).dtype == "float64"
+    assert config.resolve(inner).dtype == "float32"
+
+
+def test_settings_stay_with_their_network():
+    with nengo.Network():
+        nengo_dl.configure_settings(dtype="float64")
+    with nengo.Network() as other:
+        pass
+    assert config.resolve(other).dtype == "float32"
+
+
+def test_user_configuration_survives():
+    with nengo.Network() as net:
+        net.config[nengo.Ensemble].neuron_type = nengo.RectifiedLinear()
+        net.config[nengo.Probe].synapse = nengo.Lowpass(0.5)
+        nengo_dl.configure_settings(trainable=False, keep_history=False, dtype="float64")
+        ensemble = nengo.Ensemble(3, 1)
+        probe = nengo.Probe(ensemble)
+    assert ensemble.neuron_type == nengo.RectifiedLinear()
+    assert probe.synapse == nengo.Lowpass(0.5)
+
+
+def test_configured_networks_still_run_in_nengo():
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(
+            trainable=True, keep_history=False, dtype="float64", planner=noop_planner
+        )
+        p = nengo.Probe(nengo.Ensemble(3, 1))
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        sim.run_steps(2)
+    assert sim.data[p].shape == (2, 1)
+
+
+def test_outside_of_a_network():
+    with pytest.raises(NetworkContextError, match="within a network's context"):
+        nengo_dl.configure_settings(dtype="float64")
+
+
+def test_unknown_settings_are_named_with_the_known_ones():
+    with (
+        nengo.Network(),
+        pytest.raises(ConfigError, match=r"'dtypes', 'speed'; known are .*dtype.*planner"),
+    ):
+        nengo_dl.configure_settings(speed=3, dtypes="float32")
+
+
+@pytest.mark.parametrize(
+    "setting, value, expected",
+    [
+        ("dtype", "float16", "'float32', 'float64'"),
+        ("dtype", tf.int32, "'float32', 'float64'"),
+        ("dtype", 3, "'float32', 'float64'"),
+        ("jit_compile", 1, "bool or None"),
+        ("inference_only", "yes", "bool or None"),
+        ("planner", "greedy", "callable"),
+        ("simplifications", [3], "list of callables"),
+        ("simplifications", "none", "list of callables"),
+        ("keep_history", "last", "bool|boolean"),
+        ("trainable", "yes", "bool|boolean"),
+    ],
+)
+def test_values_that_a_setting_cannot_have(setting, value, expected):
+    with nengo.Network(), pytest.raises(ValidationError, match=f"{setting}.*({expected})"):
+        nengo_dl.configure_settings(**{setting: value})
+
+
+@pytest.mark.parametrize(
+    "dtype, name",
+    [
+        ("float32", "float32"),
+        (tf.float64, "float64"),
+        (np.float64, "float64"),
+        (np.dtype("float32"), "float32"),
+        (float, "float64"),
+    ],
+    ids=str,
+)
+def test_names_of_types(dtype, name):
+    assert config.dtype_name(dtype) == name
+
+
+def test_argument_of_the_simulator_comes_before_the_setting():
+    with nengo.Network() as net:
+        nengo_dl.configure_settings(dtype="float64")
+        p = nengo.Probe(nengo.Node(1))
+    assert simulate(net, 1, dtype="float32").data[p].dtype == np.float32
+    assert simulate(net, 1, dtype=None).data[p].dtype == np.float64
+
+
+def test_jit_compile_takes_effect(monkeypatch):
+    asked = []
+    function = tf.function
+
+    def spy(*args, jit_compile=None, **kwargs):
+        asked.append(jit_compile)
+        return function(*args, jit_compile=jit_compile, **kwargs)
+
+    monkeypatch.setattr(tf, "function", spy)
+    for setting, expected in ((None, True), (True, True), (False, False)):
+        with nengo.Network() as net:
+            nengo_dl.configure_settings(jit_compile=setting)
+            nengo.Probe(nengo.Node(1))
+        simulate(net, 1)
+        assert bool(asked[-1]) is expected
+
+
+def test_planners_and_rewrites_of_the_user_are_called():
+    seen = []
+
+    def planner(graph, merge_key, runs_python):
+        seen.append(len(graph.operators))
+        return greedy_planner(graph, merge_key, runs_python)
+
+    def rewrite(facts):
+        seen.append("rewrite")
+        return list(facts.operators)
+
+    with nengo.Network() as net:
+        nengo_dl.configure_settings(planner=planner, simplifications=[rewrite])
+        nengo.Probe(nengo.Ensemble(3, 1))
+    simulate(net, 1)
+    assert seen[0] == "rewrite"
+    assert seen[-1] > 3
