@@ -152,6 +152,12 @@ def run_arguments(
                 )
             _deprecated("input_feeds=...", "data=...")
             result["data"] = feeds
+    if result.pop("profile", None):
+        raise ValidationError(
+            "Profile any code with TensorFlow itself: "
+            "`with tf.profiler.experimental.Profile(logdir): sim.run(...)`",
+            attr="profile",
+        )
     if result.pop("extra_feeds", None):
         raise ValidationError(
             "There is no TensorFlow session that values could be fed to; present the "

@@ -8,7 +8,6 @@ from typing import Any
 
 import nengo
 import numpy as np
-import tensorflow as tf
 from nengo.builder import Model
 from nengo.builder.signal import Signal
 from nengo.exceptions import (
@@ -22,14 +21,10 @@ from nengo_dl.graph import inputs, trainable
 from nengo_dl.graph import model as graph_model
 from nengo_dl.graph.opgraph import dependencies
 from nengo_dl.program.compile import compile_program
-from nengo_dl.program.loop import LoopResult
-from nengo_dl.program.program import Program
 from nengo_dl.runtime import checks
 from nengo_dl.runtime.data import SignalMapping, SimulationData
-from nengo_dl.runtime.feeds import Feeds
-from nengo_dl.runtime.probes import ProbeStore
 from nengo_dl.runtime.progress import Steps, stage
-from nengo_dl.runtime.store import StateStore
+from nengo_dl.runtime.runner import Runner
 from nengo_dl.runtime.streams import MAX_SEED
 
 
@@ -119,7 +114,7 @@ class Simulator:
             self.model = graph_model.build(network, dt, model, Steps(tracker))
             settings = config.resolve(self.model.toplevel, options.get("dtype"))
             order = dependencies(self.model.operators).operators
-            self._program: Program = compile_program(
+            self._program = compile_program(
                 self.model,
                 order,
                 trainable.resolve(self.model, settings.inference_only),
@@ -128,15 +123,11 @@ class Simulator:
                 self.unroll,
                 self.device,
             )
-        self._nodes = inputs.input_nodes(self.model)
-        self._store = StateStore(self._program)
-        self._probes = ProbeStore(
-            self._program.recordings, minibatched=self.minibatch_size is not None
+        self._runner = Runner(
+            self._program, self.model, order, self.minibatch_size is not None
         )
-        self._feeds = Feeds(self._program, order, self.model.dt)
-        self.data = SimulationData(self.model, self._store, self._probes)
-        self._n_steps = 0
-        self._compiled = False
+        self._nodes = inputs.input_nodes(self.model)
+        self.data = SimulationData(self.model, self._runner.store, self._runner.probes)
 
         if seed is None:
             own = getattr(network, "seed", None)
@@ -247,54 +238,7 @@ class Simulator:
         )
         if progress_bar is None:
             progress_bar = self.progress_bar
-        before = (self._n_steps, list(self._store.state))
-        self._compile(progress_bar)
-        try:
-            with stage("Simulating", n_steps, progress_bar) as tracker:
-                done = 0
-                while done < n_steps:
-                    size = min(self._program.capacity, n_steps - done)
-                    self._run_chunk(
-                        size,
-                        {n: v[:, done : done + size] for n, v in presented.items()},
-                    )
-                    done += size
-                    tracker.update(done)
-        finally:
-            if not stateful:
-                self._n_steps, self._store.state = before
-
-    def _compile(self, progress_bar: Any) -> None:
-        """Trace and compile the program before its first step, by running none."""
-        if not self._compiled:
-            # a bar of Nengo's closes after its first stage, which is the simulation
-            with stage("Compiling", None, progress_bar is True):
-                self._call(self._feeds.nothing(), 0)
-            self._compiled = True
-
-    def _run_chunk(
-        self, n_steps: int, presented: Mapping[nengo.Node, np.ndarray]
-    ) -> None:
-        """Run some steps; if Python code fails, those before, then raise its error."""
-        chunk = self._feeds.chunk(self._n_steps, n_steps, presented)
-        error: BaseException | None = chunk.error
-        if chunk.n_steps:
-            result = self._call(chunk.inputs, chunk.n_steps)
-            self._store.set_state(result.state)
-            self._probes.append(self._n_steps, result.n_steps, result.rows)
-            self._n_steps += result.n_steps
-            error = result.error or error
-        if error is not None:
-            raise error
-
-    def _call(self, chunk_inputs: list[tf.Tensor], n_steps: int) -> LoopResult:
-        return self._program(
-            self._store.param_values(),
-            self._store.state,
-            chunk_inputs,
-            self._n_steps,
-            n_steps,
-        )
+        self._runner.run(n_steps, presented, progress_bar, stateful)
 
     # -- resetting and closing
 
@@ -327,15 +271,9 @@ class Simulator:
         self._check_open("reset")
         if seed is not None:
             self.seed = int(seed)
-        self._store.reset(params=include_trainable, learned=include_trainable)
-        if include_probes:
-            self.clear_probes()
-            self._n_steps = 0
-        elif self._n_steps:
-            counter = np.full((self.minibatch_size or 1, 1), self._n_steps)
-            self._store.set_value(self.model.step, counter)
-        if include_processes:
-            self._feeds.rewind(self.seed)
+        self._runner.reset(
+            self.seed, include_trainable, include_probes, include_processes
+        )
 
     def soft_reset(
         self, include_trainable: bool = False, include_probes: bool = False
@@ -364,14 +302,15 @@ class Simulator:
 
     def clear_probes(self) -> None:
         """Forget all recorded samples."""
-        self._probes.clear()
+        self._runner.probes.clear()
 
     def close(self) -> None:
         """Free the simulator's resources; recorded samples stay readable."""
         if not self.closed:
             self.closed = True
             self.data.close()
-            del self._program, self._store, self._feeds
+            self._n_steps = self._runner.n_steps
+            del self._program, self._runner
 
     def _check_open(self, what: str) -> None:
         if self.closed:
@@ -408,7 +347,9 @@ class Simulator:
         """
         if self.closed:
             return None
-        return SignalMapping(self.model, self._store, self.minibatch_size is not None)
+        return SignalMapping(
+            self.model, self._runner.store, self.minibatch_size is not None
+        )
 
     @property
     def dt(self) -> float:
@@ -422,12 +363,12 @@ class Simulator:
     @property
     def n_steps(self) -> int:
         """Number of time steps simulated so far."""
-        return self._n_steps
+        return self._n_steps if self.closed else self._runner.n_steps
 
     @property
     def time(self) -> float:
         """Simulated time so far (s)."""
-        return self._n_steps * self.dt
+        return self.n_steps * self.dt
 
     def trange(
         self, sample_every: float | None = None, dt: float | None = None

@@ -107,7 +107,7 @@ def assert_close(values, expected, rtol=1e-10, what="values"):
     assert not len(wrong), (
         f"{what}: {len(wrong)} of {values.size} values differ, the first at "
         f"{tuple(map(int, wrong[0]))}; largest difference "
-            f"{difference.max():g}, scale {scale:g}"
+        f"{difference.max():g}, scale {scale:g}"
     )
 
 

@@ -29,9 +29,7 @@ def model_of(operators, probed):
 def assert_operators_match(operators, probed, steps=4, minibatch=(None, 3)):
     """Compare the values of some signals with those in Nengo's simulator."""
     model, probes = model_of(operators, probed)
-    with nengo.Simulator(
-        None, model=model, progress_bar=False, optimize=False
-    ) as sim:
+    with nengo.Simulator(None, model=model, progress_bar=False, optimize=False) as sim:
         sim.run_steps(steps)
         expected = [np.array(sim.data[probe]) for probe in probes]
     for items in minibatch:

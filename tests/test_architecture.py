@@ -54,7 +54,9 @@ def imports_of(module, for_types=True):
     if not for_types:
         for node in ast.walk(tree):
             if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-                skipped.update(inner for child in node.body for inner in ast.walk(child))
+                skipped.update(
+                    inner for child in node.body for inner in ast.walk(child)
+                )
     found = set()
     for node in ast.walk(tree):
         if node in skipped:
@@ -121,5 +123,7 @@ def test_files_are_short(module):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_modules_say_what_they_are_for(module):
-    docstring = ast.get_docstring(ast.parse(MODULES[module].read_text(encoding="utf-8")))
+    docstring = ast.get_docstring(
+        ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    )
     assert docstring

@@ -88,7 +88,9 @@ def test_arguments_of_nengo_are_not_deprecated(net, recwarn):
 
 @pytest.mark.parametrize("value", [3.5, [1], object()])
 def test_positional_arguments_that_could_be_anything(value):
-    with pytest.raises(ValidationError, match="give all arguments behind `model` by name"):
+    with pytest.raises(
+        ValidationError, match="give all arguments behind `model` by name"
+    ):
         constructor_arguments((value,), {})
 
 
@@ -166,7 +168,9 @@ def test_input_feeds_of_other_methods(net, method, argument):
 
 
 def test_data_given_twice():
-    with pytest.raises(ValidationError, match="are the same argument; give `data` only"):
+    with pytest.raises(
+        ValidationError, match="are the same argument; give `data` only"
+    ):
         run_arguments((), {"data": {1: 2}, "input_feeds": {1: 2}})
     with pytest.raises(TypeError, match="two values for 'data'"):
         run_arguments(({1: 2},), {"data": {1: 2}})

@@ -81,7 +81,9 @@ def test_user_configuration_survives():
     with nengo.Network() as net:
         net.config[nengo.Ensemble].neuron_type = nengo.RectifiedLinear()
         net.config[nengo.Probe].synapse = nengo.Lowpass(0.5)
-        nengo_dl.configure_settings(trainable=False, keep_history=False, dtype="float64")
+        nengo_dl.configure_settings(
+            trainable=False, keep_history=False, dtype="float64"
+        )
         ensemble = nengo.Ensemble(3, 1)
         probe = nengo.Probe(ensemble)
     assert ensemble.neuron_type == nengo.RectifiedLinear()
@@ -107,7 +109,9 @@ def test_outside_of_a_network():
 def test_unknown_settings_are_named_with_the_known_ones():
     with (
         nengo.Network(),
-        pytest.raises(ConfigError, match=r"'dtypes', 'speed'; known are .*dtype.*planner"),
+        pytest.raises(
+            ConfigError, match=r"'dtypes', 'speed'; known are .*dtype.*planner"
+        ),
     ):
         nengo_dl.configure_settings(speed=3, dtypes="float32")
 
@@ -128,7 +132,10 @@ def test_unknown_settings_are_named_with_the_known_ones():
     ],
 )
 def test_values_that_a_setting_cannot_have(setting, value, expected):
-    with nengo.Network(), pytest.raises(ValidationError, match=f"{setting}.*({expected})"):
+    with (
+        nengo.Network(),
+        pytest.raises(ValidationError, match=f"{setting}.*({expected})"),
+    ):
         nengo_dl.configure_settings(**{setting: value})
 
 

@@ -150,4 +150,6 @@ def test_many_steps_and_rarely_sampled():
         a = nengo.Node(size_in=1)
         nengo.Connection(nengo.Node(lambda t: np.sin(t)), a, synapse=0.1)
         nengo.Probe(a, sample_every=0.25)
-    assert_matches_nengo(net, steps=2600, dtypes=("float64", "float32"), minibatch=(None,))
+    assert_matches_nengo(
+        net, steps=2600, dtypes=("float64", "float32"), minibatch=(None,)
+    )

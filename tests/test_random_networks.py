@@ -69,8 +69,12 @@ class RandomNetwork:
                 [
                     lambda t: np.sin(40 * t + offset),
                     self.rng.uniform(-1, 1, size),
-                    nengo.processes.WhiteSignal(0.1, high=60, seed=self.rng.randint(99)),
-                    nengo.processes.Piecewise({0.01: offset + 0.5, 0.02: -0.3 * offset}),
+                    nengo.processes.WhiteSignal(
+                        0.1, high=60, seed=self.rng.randint(99)
+                    ),
+                    nengo.processes.Piecewise(
+                        {0.01: offset + 0.5, 0.02: -0.3 * offset}
+                    ),
                 ]
             ),
             size_out=size,
@@ -99,7 +103,9 @@ class RandomNetwork:
         if kind == 0:
             return obj[::-1]
         if kind == 1:
-            return obj[list(map(int, self.rng.permutation(n)[: self.rng.randint(1, 4)]))]
+            return obj[
+                list(map(int, self.rng.permutation(n)[: self.rng.randint(1, 4)]))
+            ]
         if kind == 2:
             return obj[: self.rng.randint(1, n + 1)]
         return obj
@@ -127,7 +133,7 @@ class RandomNetwork:
             options["transform"] = nengo.Sparse(
                 (size_out, size_in), indices=places, init=scale * self.rng.rand(3)
             )
-        learns = decoded and has_neurons(pre) and self.flip(0.3)
+        learns = decoded and has_neurons(pre) and not to_neurons and self.flip(0.3)
         if learns:
             options["learning_rule_type"] = nengo.PES(1e-4)
         connection = nengo.Connection(source, target, **options)

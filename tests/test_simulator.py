@@ -114,7 +114,9 @@ def test_trange():
         assert sim.trange().size == 0
         sim.run_steps(10)
         np.testing.assert_allclose(sim.trange(), np.arange(1, 11) * 0.001)
-        np.testing.assert_allclose(sim.trange(sample_every=0.003), [0.003, 0.006, 0.009])
+        np.testing.assert_allclose(
+            sim.trange(sample_every=0.003), [0.003, 0.006, 0.009]
+        )
         np.testing.assert_allclose(sim.trange(p.sample_every), sim.data[p].ravel())
 
 

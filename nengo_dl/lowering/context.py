@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 from nengo.builder.signal import Signal
 
 from nengo_dl.graph.roles import Role
@@ -41,11 +40,6 @@ class Context:
     step: Signal
     time: Signal
     presented: Presented
-
-    @property
-    def tf_dtype(self) -> tf.DType:
-        """The floating point type as TensorFlow names it."""
-        return tf.as_dtype(self.dtype)
 
     def view(
         self, signals: Sequence[Signal], shape: tuple[int, ...] | None = None

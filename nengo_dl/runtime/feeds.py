@@ -78,6 +78,8 @@ class Feeds:
         for item in program.inputs:
             if item.lifted and item.signal in program.layout.places:
                 self._sources[program.layout.places[item.signal][0]].append(item)
+        #: the streams that the last chunk has taken from
+        self._taken: list[ProcessStream] = []
         self._constants: dict[int, tf.Tensor] = {}
 
     def rewind(self, seed: int) -> None:
@@ -124,6 +126,7 @@ class Feeds:
         }
         functions, good, error = self._call_functions(first_step, n_steps, presented)
         batch = self._program.minibatch_size
+        self._taken.clear()
         tensors = []
         for number, sources in self._sources.items():
             if number in self._constants and not presented:
@@ -148,6 +151,7 @@ class Feeds:
                 else:
                     for i, stream in enumerate(self._streams[item.op]):
                         stream.take(first_step, place[:, i])
+                        self._taken.append(stream)
             tensor = tf.constant(array)
             if not presented and all(i.source is Source.CONSTANT for i in sources):
                 # the same in every chunk
@@ -155,6 +159,11 @@ class Feeds:
                 tensor = self._constants[number] = tf.constant(array)
             tensors.append(tensor)
         return Chunk(tensors, good, error)
+
+    def give_back(self, n_steps: int) -> None:
+        """Take back the last steps of a chunk, because they did not run."""
+        for stream in self._taken:
+            stream.give_back(n_steps)
 
     def _call_functions(
         self, first_step: int, n_steps: int, presented: Mapping[nengo.Node, np.ndarray]

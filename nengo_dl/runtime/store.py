@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import tensorflow as tf
 from nengo.builder.signal import Signal
@@ -91,10 +89,6 @@ class StateStore:
                 self.state, self._initial_state, self._state_blocks, strict=True
             )
         ]
-
-    def set_state(self, values: Sequence[tf.Tensor]) -> None:
-        """Take over the carried blocks after a run."""
-        self.state = list(values)
 
     def value(self, signal: Signal) -> np.ndarray:
         """Return the current value of a Signal.

@@ -42,6 +42,7 @@ class ProcessStream:
     def reset(self, rng: np.random.RandomState) -> None:
         """Return to the beginning, with the seed that comes next in ``rng``."""
         process, output = self.op.process, self.op.output
+        self._last = self._pending = np.zeros((0, *output.shape))
         state = {name: np.array(s.initial_value) for name, s in self.op.state.items()}
         self._step = process.make_step(
             (0,), output.shape, self.dt, process.get_rng(rng), state
@@ -49,9 +50,17 @@ class ProcessStream:
 
     def take(self, first_step: int, out: np.ndarray) -> None:
         """Fill ``out``, shape (n_steps, size), with what follows ``first_step``."""
+        known = len(self._pending)
+        out[:known] = self._pending[: len(out)]
         with np.errstate(invalid="raise", divide="ignore"):
-            for i in range(len(out)):
+            for i in range(known, len(out)):
                 out[i] = self._step((first_step + i + 1) * self.dt)
+        self._last, self._pending = out, self._pending[len(out) :]
+
+    def give_back(self, n_steps: int) -> None:
+        """Take back the last steps that were taken, because they were not used."""
+        unused = self._last[len(self._last) - n_steps :]
+        self._pending = np.concatenate([unused, self._pending])
 
 
 def rewind(

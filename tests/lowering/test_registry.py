@@ -39,7 +39,9 @@ def test_unknown_operator_is_named_with_the_way_out():
         run([Count(Signal(np.zeros(2), name="total"))], Signal(np.zeros(1)))
     message = str(error.value)
     assert "operators of type Count" in message
-    assert "nengo_dl.lowering.register(Count)(nengo_dl.lowering.NumPyOperator)" in message
+    assert (
+        "nengo_dl.lowering.register(Count)(nengo_dl.lowering.NumPyOperator)" in message
+    )
 
 
 @pytest.mark.parametrize("items", [None, 3])

@@ -38,7 +38,9 @@ def element_lists(draw, repeats=False):
     """Contiguous, strided, scattered, or repeated elements of one or more blocks."""
     kind = draw(st.sampled_from(["range", "strided", "scattered"]))
     if kind == "scattered":
-        chosen = st.lists(st.sampled_from(ELEMENTS), min_size=1, max_size=25, unique=True)
+        chosen = st.lists(
+            st.sampled_from(ELEMENTS), min_size=1, max_size=25, unique=True
+        )
         elements = draw(chosen)
     else:
         start, stop = sorted(draw(st.tuples(st.integers(0, 37), st.integers(1, 38))))
@@ -143,7 +145,11 @@ def test_increments_after_a_reset_are_plain_writes():
     values.inc(view, new)
     assert values.read(view).numpy().tolist() == new.numpy().tolist()
     _, structure = values.pack([0])
-    assert [(start, stop) for _, start, stop, _ in structure] == [(0, 3), (3, 8), (8, 30)]
+    assert [(start, stop) for _, start, stop, _ in structure] == [
+        (0, 3),
+        (3, 8),
+        (8, 30),
+    ]
 
 
 def test_equal_items_stay_one_until_somebody_differs():

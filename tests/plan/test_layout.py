@@ -108,7 +108,9 @@ def test_members_of_a_group_stand_in_its_order_without_gaps():
 def test_later_groups_follow_the_order_of_earlier_ones():
     targets = [Signal(np.zeros(4), name=f"t{i}") for i in range(6)]
     large = [Copy(Signal(np.zeros(4)), target, inc=True) for target in targets]
-    matrices = [DotInc(Signal(np.ones((9, 4))), t, Signal(np.zeros(9))) for t in targets]
+    matrices = [
+        DotInc(Signal(np.ones((9, 4))), t, Signal(np.zeros(9))) for t in targets
+    ]
     shuffled = [large[i] for i in (3, 0, 5, 1, 4, 2)]
     operators = [*shuffled, *matrices]
     plan = (OpGroup(tuple(shuffled)), OpGroup(tuple(matrices)))

@@ -11,7 +11,9 @@ def copies(*sources):
 
 
 def keys_of(operators, inputs=(), trainable=(), kind=lambda op: "copy"):
-    return list(merge_keys(operators, assign(operators, inputs), trainable, kind).values())
+    return list(
+        merge_keys(operators, assign(operators, inputs), trainable, kind).values()
+    )
 
 
 def signal(dtype=float):

@@ -66,9 +66,7 @@ def chains(n, length):
     operators = []
     for _ in range(n):
         signals = [Signal(np.zeros(2)) for _ in range(length + 1)]
-        operators += [
-            Copy(a, b) for a, b in zip(signals, signals[1:], strict=False)
-        ]
+        operators += [Copy(a, b) for a, b in zip(signals, signals[1:], strict=False)]
     return operators
 
 
@@ -101,5 +99,7 @@ def test_greedy_planner_changes_between_python_and_compiled_code_rarely():
 
 
 def test_noop_planner_keeps_nengos_order():
-    graph, _, _, plan = planned([Reset(Signal(np.zeros(2))) for _ in range(4)], noop_planner)
+    graph, _, _, plan = planned(
+        [Reset(Signal(np.zeros(2))) for _ in range(4)], noop_planner
+    )
     assert [group.ops for group in plan] == [(op,) for op in graph.operators]

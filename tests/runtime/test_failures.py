@@ -248,6 +248,8 @@ def test_functions_that_change_their_mind_about_their_size():
         nengo.Node(lambda t: [1] * (1 + (t > 0.0025)), label="the culprit")
     with (
         nengo_dl.Simulator(net, progress_bar=False) as sim,
-        pytest.raises(SimulationError, match="the culprit.*t=0.003.*invalid type or shape"),
+        pytest.raises(
+            SimulationError, match="the culprit.*t=0.003.*invalid type or shape"
+        ),
     ):
         sim.run_steps(9)

@@ -45,7 +45,9 @@ def test_items_with_noise_equal_runs_with_larger_seeds():
         ensemble = nengo.Ensemble(20, 1, noise=nengo.processes.FilteredNoise())
         for node in (stimulus, noise, fixed):
             nengo.Connection(node, ensemble, transform=0.3)
-        probes = [nengo.Probe(obj) for obj in (noise, fixed, ensemble, ensemble.neurons)]
+        probes = [
+            nengo.Probe(obj) for obj in (noise, fixed, ensemble, ensemble.neurons)
+        ]
     data = np.random.RandomState(0).uniform(-1, 1, (3, 30, 1))
     batch = simulate(net, 30, data={stimulus: data}, minibatch_size=3, seed=11)
     for i in range(3):
@@ -68,7 +70,9 @@ def test_data_replace_every_kind_of_output(output, python, jit):
         node = nengo.Node(output, size_out=2)
         other = nengo.Node(lambda t: 3)
         if python:
-            nengo.Connection(node, nengo.Node(lambda t, x: None, size_in=2), synapse=None)
+            nengo.Connection(
+                node, nengo.Node(lambda t, x: None, size_in=2), synapse=None
+            )
         fed = nengo.Probe(node)
         kept = nengo.Probe(other)
     own = simulate(net, 4).data[fed]

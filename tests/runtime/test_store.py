@@ -24,7 +24,7 @@ def test_values_start_as_they_were_built(net, minibatch_size):
         net, dtype="float64", minibatch_size=minibatch_size, progress_bar=False
     ) as sim:
         for signal in sim.model.sig[net.ensembles[0]].values():
-            value = sim._store.value(signal)
+            value = sim._runner.store.value(signal)
             expected = np.broadcast_to(signal.initial_value, value.shape)
             assert np.array_equal(value, expected)
             assert value.shape[value.ndim - signal.ndim :] == signal.shape
@@ -34,33 +34,33 @@ def test_state_changes_and_returns(net):
     with nengo_dl.Simulator(net, dtype="float64", progress_bar=False) as sim:
         voltage = sim.model.sig[net.ensembles[0].neurons]["voltage"]
         sim.run_steps(20)
-        changed = sim._store.value(voltage)
+        changed = sim._runner.store.value(voltage)
         assert changed.shape == (1, 10)
         assert not np.array_equal(changed[0], voltage.initial_value)
         sim.reset()
-        assert np.array_equal(sim._store.value(voltage)[0], voltage.initial_value)
+        assert np.array_equal(sim._runner.store.value(voltage)[0], voltage.initial_value)
 
 
 def test_values_can_be_set(net):
     with nengo_dl.Simulator(net, dtype="float64", progress_bar=False) as sim:
         bias = sim.model.sig[net.ensembles[0].neurons]["bias"]
         voltage = sim.model.sig[net.ensembles[0].neurons]["voltage"]
-        others = sim._store.value(sim.model.sig[net.ensembles[1].neurons]["bias"])
-        sim._store.set_value(bias, np.arange(10.0))
-        sim._store.set_value(voltage, np.full((1, 10), 0.25))
-        assert np.array_equal(sim._store.value(bias), np.arange(10.0))
-        assert np.all(sim._store.value(voltage) == 0.25)
-        unchanged = sim._store.value(sim.model.sig[net.ensembles[1].neurons]["bias"])
+        others = sim._runner.store.value(sim.model.sig[net.ensembles[1].neurons]["bias"])
+        sim._runner.store.set_value(bias, np.arange(10.0))
+        sim._runner.store.set_value(voltage, np.full((1, 10), 0.25))
+        assert np.array_equal(sim._runner.store.value(bias), np.arange(10.0))
+        assert np.all(sim._runner.store.value(voltage) == 0.25)
+        unchanged = sim._runner.store.value(sim.model.sig[net.ensembles[1].neurons]["bias"])
         assert np.array_equal(unchanged, others)
         # they show, and they count
         assert np.array_equal(sim.data[net.ensembles[0]].bias, np.arange(10.0))
-        before = sim._store.value(voltage)
+        before = sim._runner.store.value(voltage)
         sim.step()
-        assert not np.allclose(sim._store.value(voltage), before)
+        assert not np.allclose(sim._runner.store.value(voltage), before)
         sim.reset(include_trainable=False)
-        assert np.array_equal(sim._store.value(bias), np.arange(10.0))
+        assert np.array_equal(sim._runner.store.value(bias), np.arange(10.0))
         sim.reset()
-        assert np.array_equal(sim._store.value(bias), bias.initial_value)
+        assert np.array_equal(sim._runner.store.value(bias), bias.initial_value)
 
 
 def test_changed_parameters_are_what_the_simulation_uses(net):
@@ -70,7 +70,7 @@ def test_changed_parameters_are_what_the_simulation_uses(net):
         p = nengo.Probe(sink)
     with nengo_dl.Simulator(net, dtype="float64", progress_bar=False) as sim:
         sim.run_steps(1)
-        sim._store.set_value(sim.model.sig[connection]["weights"], np.array(5.0))
+        sim._runner.store.set_value(sim.model.sig[connection]["weights"], np.array(5.0))
         sim.run_steps(1)
     assert sim.data[p].ravel().tolist() == [6, 10]
 
@@ -87,7 +87,7 @@ def test_parameters_reach_operators_that_run_in_python():
     with nengo_dl.Simulator(net, dtype="float64", progress_bar=False) as sim:
         weights = sim.model.sig[connection]["weights"]
         value = rng.rand(*weights.shape)
-        sim._store.set_value(weights, value)
+        sim._runner.store.set_value(weights, value)
         sim.run_steps(1)
     expected = [np.dot(value.ravel(), np.arange(i, i + 3.0)) for i in range(4)]
     assert_close(sim.data[p][0], np.array(expected))

@@ -78,7 +78,9 @@ def test_every_item_of_a_minibatch_learns_for_itself(net, rule):
     with net:
         pre, post = net.ensembles
         if rule == "voja":
-            nengo.Connection(pre, post, learning_rule_type=nengo.Voja(learning_rate=0.1))
+            nengo.Connection(
+                pre, post, learning_rule_type=nengo.Voja(learning_rate=0.1)
+            )
             p = nengo.Probe(post, "scaled_encoders")
         else:
             connection = nengo.Connection(

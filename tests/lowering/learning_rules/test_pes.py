@@ -33,7 +33,9 @@ def test_one_rule(neuron_type):
 def test_rules_of_different_sizes_and_rates_merge():
     with nengo.Network(seed=0) as net:
         net.config[nengo.Ensemble].neuron_type = nengo.LIFRate()
-        targets = [nengo.Node(lambda t, d=d: np.sin(30 * t + np.arange(d))) for d in (1, 2)]
+        targets = [
+            nengo.Node(lambda t, d=d: np.sin(30 * t + np.arange(d))) for d in (1, 2)
+        ]
         for n, d, rate in ((10, 1, 1e-3), (10, 1, 1e-2), (15, 2, 1e-3), (15, 2, 1e-4)):
             pre = nengo.Ensemble(n, d)
             nengo.Connection(targets[d - 1], pre)

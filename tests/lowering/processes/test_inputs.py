@@ -47,7 +47,11 @@ def test_processes_of_all_types(seed):
 
 def test_noise_of_ensembles():
     with nengo.Network(seed=0) as net:
-        for noise in (WhiteNoise(), FilteredNoise(), WhiteSignal(0.05, high=100, seed=1)):
+        for noise in (
+            WhiteNoise(),
+            FilteredNoise(),
+            WhiteSignal(0.05, high=100, seed=1),
+        ):
             ensemble = nengo.Ensemble(10, 1, noise=noise, neuron_type=nengo.LIFRate())
             nengo.Connection(nengo.Node(0.5), ensemble)
             nengo.Probe(ensemble.neurons, "input")
@@ -119,7 +123,9 @@ class Smoothing(nengo.synapses.Synapse):
 def test_synapse_of_the_user():
     with nengo.Network(seed=0) as net:
         a = nengo.Node(size_in=2)
-        nengo.Connection(nengo.Node(lambda t: [np.sin(99 * t), t]), a, synapse=Smoothing())
+        nengo.Connection(
+            nengo.Node(lambda t: [np.sin(99 * t), t]), a, synapse=Smoothing()
+        )
         nengo.Connection(a[0], a[1], synapse=Smoothing())
         nengo.Probe(a)
         nengo.Probe(a, synapse=Smoothing())

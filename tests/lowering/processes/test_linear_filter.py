@@ -107,7 +107,12 @@ def test_filters_of_weights_with_two_axes():
         b = nengo.Node(size_in=2)
         connection = nengo.Connection(a, b, learning_rule_type=nengo.PES())
         nengo.Connection(b, connection.learning_rule, transform=-1)
-        for synapse in (0.01, nengo.Alpha(0.01), FILTERS["third order"], FILTERS["gain"]):
+        for synapse in (
+            0.01,
+            nengo.Alpha(0.01),
+            FILTERS["third order"],
+            FILTERS["gain"],
+        ):
             nengo.Probe(connection, "weights", synapse=synapse)
     assert_matches_nengo(net)
 

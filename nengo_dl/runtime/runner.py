@@ -1,0 +1,139 @@
+"""Running a program: chunk by chunk, from the store and back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import nengo
+import numpy as np
+import tensorflow as tf
+from nengo.builder import Model
+from nengo.builder.operator import Operator
+
+from nengo_dl.program.loop import LoopResult
+from nengo_dl.program.program import Program
+from nengo_dl.runtime.feeds import Feeds
+from nengo_dl.runtime.probes import ProbeStore
+from nengo_dl.runtime.progress import stage
+from nengo_dl.runtime.store import StateStore
+
+
+class Runner:
+    """Own everything that changes while a simulation runs.
+
+    Parameters
+    ----------
+    program : Program
+        The compiled model.
+    model : nengo.builder.Model
+        The built model.
+    order : sequence of Operator
+        All its operators in Nengo's order.
+    minibatched : bool
+        Whether the data of probes have a batch axis.
+
+    Attributes
+    ----------
+    store : StateStore
+        Parameters and state.
+    probes : ProbeStore
+        Samples.
+    n_steps : int
+        Steps simulated so far.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        model: Model,
+        order: Sequence[Operator],
+        minibatched: bool,
+    ) -> None:
+        self._program = program
+        self._model = model
+        self._feeds = Feeds(program, order, model.dt)
+        self._compiled = False
+        self.store = StateStore(program)
+        self.probes = ProbeStore(program.recordings, minibatched)
+        self.n_steps = 0
+
+    def run(
+        self,
+        n_steps: int,
+        presented: Mapping[nengo.Node, np.ndarray],
+        progress_bar: Any,
+        stateful: bool = True,
+    ) -> None:
+        """Run some steps; see `Simulator.run_steps`.
+
+        Parameters
+        ----------
+        n_steps : int
+            How many.
+        presented : mapping of Node to np.ndarray, shape (batch, n_steps, size_out)
+            What Nodes are fed instead of their own output.
+        progress_bar : bool or nengo.utils.progress.ProgressBar
+            Whether to show progress.
+        stateful : bool
+            Whether state and time stay where the run ends.
+        """
+        before = (self.n_steps, self.store.state)
+        self._compile(progress_bar)
+        try:
+            with stage("Simulating", n_steps, progress_bar) as tracker:
+                done = 0
+                while done < n_steps:
+                    size = min(self._program.capacity, n_steps - done)
+                    part = {n: v[:, done : done + size] for n, v in presented.items()}
+                    self._run_chunk(size, part)
+                    done += size
+                    tracker.update(done)
+        finally:
+            if not stateful:
+                self.n_steps, self.store.state = before
+
+    def reset(
+        self, seed: int, parameters: bool, samples: bool, processes: bool
+    ) -> None:
+        """Return to the beginning; see `Simulator.reset`."""
+        self.store.reset(params=parameters, learned=parameters)
+        if samples:
+            self.probes.clear()
+            self.n_steps = 0
+        elif self.n_steps:
+            # time goes on where the samples end
+            counter = np.full((self._program.minibatch_size, 1), self.n_steps)
+            self.store.set_value(self._model.step, counter)
+        if processes:
+            self._feeds.rewind(seed)
+
+    def _compile(self, progress_bar: Any) -> None:
+        """Trace and compile the program before its first step, by running none."""
+        if not self._compiled:
+            # a bar of Nengo's closes after its first stage, which is the simulation
+            with stage("Compiling", None, progress_bar is True):
+                self._call(self._feeds.nothing(), 0)
+            self._compiled = True
+
+    def _run_chunk(
+        self, n_steps: int, presented: Mapping[nengo.Node, np.ndarray]
+    ) -> None:
+        """Run some steps; if Python code fails, those before, then raise its error."""
+        chunk = self._feeds.chunk(self.n_steps, n_steps, presented)
+        error: BaseException | None = chunk.error
+        if chunk.n_steps:
+            result = self._call(chunk.inputs, chunk.n_steps)
+            self.store.state = result.state
+            self.probes.append(self.n_steps, result.n_steps, result.rows)
+            self.n_steps += result.n_steps
+            if result.error is not None:
+                self._feeds.give_back(chunk.n_steps - result.n_steps)
+                error = result.error
+        if error is not None:
+            raise error
+
+    def _call(self, inputs: list[tf.Tensor], n_steps: int) -> LoopResult:
+        return self._program(
+            self.store.param_values(), self.store.state, inputs, self.n_steps, n_steps
+        )
