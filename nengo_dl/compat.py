@@ -8,6 +8,8 @@ older forms.
 
 from __future__ import annotations
 
+import inspect
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,9 +19,20 @@ import tensorflow as tf
 from nengo.exceptions import ValidationError
 from nengo.utils.progress import ProgressBar
 
+_PACKAGE = os.path.dirname(__file__) + os.sep
+_NOT_GIVEN = object()
+_DEFAULTS = {
+    "dtype": None,
+    "device": None,
+    "unroll_simulation": 1,
+    "minibatch_size": None,
+    "tensorboard": None,
+    "progress_bar": True,
+}
+
 
 def constructor_arguments(
-    positional: Sequence[Any], keywords: dict[str, Any]
+    positional: Sequence[Any], older: dict[str, Any], current: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the keyword arguments of ``Simulator`` behind its first four.
 
@@ -29,8 +42,10 @@ def constructor_arguments(
         What was given by position behind ``model``. Nengo has ``progress_bar`` and
         ``optimize`` there, releases 0.3 to 2.x ``dtype`` and ``device``, 3.x
         ``device``, ``unroll_simulation`` and ``minibatch_size``.
-    keywords : dict
-        What was given by name, older names among them.
+    older : dict
+        What was given by names that are not today's.
+    current : dict
+        Today's arguments; those that were not given have their defaults.
 
     Raises
     ------
@@ -39,12 +54,20 @@ def constructor_arguments(
     TypeError
         If an argument is given twice, or was never one.
     """
-    result = dict(keywords)
+    unknown = set(older) - {"optimize", "step_blocks"}
+    if unknown:
+        raise TypeError(
+            f"Simulator has no argument {', '.join(map(repr, sorted(unknown)))}; it "
+            f"has network, dt, seed, model, {', '.join(current)}"
+        )
+    result = {**current, **older}
+    # identity, because True equals 1
+    taken = {n: v for n, v in result.items() if v is not _DEFAULTS.get(n, _NOT_GIVEN)}
     for value in positional:
-        name = _name_of(value, result)
-        if name in result:
+        name = _name_of(value, taken)
+        if name in taken:
             raise TypeError(f"Simulator got two values for '{name}'")
-        result[name] = value
+        result[name] = taken[name] = value
         if name not in ("progress_bar", "optimize"):
             _deprecated(
                 f"Simulator(..., {value!r})", f"Simulator(..., {name}={value!r})"
@@ -105,17 +128,20 @@ def _step_blocks(arguments: dict[str, Any]) -> None:
 
 
 def run_arguments(
-    positional: Sequence[Any], keywords: dict[str, Any]
-) -> dict[str, Any]:
-    """Return the keyword arguments of ``run_steps`` behind its first.
+    data: Any, progress_bar: Any, positional: Sequence[Any], older: dict[str, Any]
+) -> tuple[Any, Any]:
+    """Return ``data`` and ``progress_bar`` of a run.
 
     Parameters
     ----------
+    data : dict, sequence, array, bool or None
+        The data; Nengo has the progress bar in this place.
+    progress_bar : bool or nengo.utils.progress.ProgressBar
+        As given by name.
     positional : sequence
-        What was given by position behind the number of steps.
-    keywords : dict
-        What was given by name: ``input_feeds``, ``profile`` and ``extra_feeds`` are
-        older names.
+        What was given by position behind the data: in 2.x ``input_feeds``.
+    older : dict
+        What was given by older names: ``input_feeds``, ``profile``, ``extra_feeds``.
 
     Raises
     ------
@@ -124,55 +150,52 @@ def run_arguments(
     TypeError
         If an argument is not known or could be several things.
     """
-    result = dict(keywords)
-    for i, value in enumerate(positional):
-        # the first is the data; Nengo has the progress bar there
-        if i == 0 and not isinstance(value, bool | ProgressBar):
-            name = "data"
-        elif i == 0:
-            name = "progress_bar"
-        elif i == 1 and isinstance(value, Mapping) and positional[0] is None:
-            name = "input_feeds"
-            result.pop("data", None)
-        else:
+    unknown = set(older) - {"input_feeds", "profile", "extra_feeds"}
+    if unknown:
+        raise TypeError(f"Unknown argument(s): {', '.join(sorted(unknown))}")
+    if isinstance(data, bool | ProgressBar):
+        if progress_bar is not None and progress_bar is not False:
+            raise TypeError("Got two values for 'progress_bar'")
+        data, progress_bar = None, data
+    if positional:
+        feeds, *rest = positional
+        if rest or not isinstance(feeds, Mapping) or "input_feeds" in older:
             raise TypeError(
-                f"Cannot tell what the positional argument {value!r} stands for; give "
-                "all arguments behind `data` by name"
+                f"Cannot tell what the positional argument {positional[-1]!r} stands "
+                "for; give all arguments behind `data` by name"
             )
-        if name in result:
-            raise TypeError(f"Got two values for '{name}'")
-        result[name] = value
-    if "input_feeds" in result:
-        feeds = result.pop("input_feeds")
-        if feeds is not None:
-            if result.get("data") is not None:
-                raise ValidationError(
-                    "`data` and `input_feeds` are the same argument; give `data` only",
-                    attr="data",
-                )
-            _deprecated("input_feeds=...", "data=...")
-            result["data"] = feeds
-    if result.pop("profile", None):
+        older = {**older, "input_feeds": feeds}
+    feeds = older.get("input_feeds")
+    if feeds is not None:
+        if data is not None:
+            raise ValidationError(
+                "`data` and `input_feeds` are the same argument; give `data` only",
+                attr="data",
+            )
+        _deprecated("input_feeds=...", "data=...")
+        data = feeds
+    if older.get("profile"):
         raise ValidationError(
             "Profile any code with TensorFlow itself: "
             "`with tf.profiler.experimental.Profile(logdir): sim.run(...)`",
             attr="profile",
         )
-    if result.pop("extra_feeds", None):
+    if older.get("extra_feeds"):
         raise ValidationError(
             "There is no TensorFlow session that values could be fed to; present the "
             "output of Nodes with `data={node: array}`",
             attr="extra_feeds",
         )
-    unknown = set(result) - {"data", "progress_bar", "stateful"}
-    if unknown:
-        raise TypeError(f"Unknown argument(s): {', '.join(sorted(unknown))}")
-    return result
+    return data, progress_bar
 
 
 def _deprecated(old: str, new: str) -> None:
+    """Warn where the older form was written: Python shows such warnings only there."""
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
     warnings.warn(
         f"`{old}` is an older form; the current one is `{new}`",
         DeprecationWarning,
-        stacklevel=4,
+        stacklevel=level,
     )

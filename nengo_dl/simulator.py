@@ -15,6 +15,7 @@ from nengo.exceptions import (
     SimulatorClosed,
     ValidationError,
 )
+from nengo.utils.progress import ProgressBar
 
 from nengo_dl import compat, config
 from nengo_dl.graph import inputs, trainable
@@ -102,17 +103,31 @@ class Simulator:
         seed: int | None = None,
         model: Model | None = None,
         *legacy: Any,
-        **options: Any,
+        dtype: Any = None,
+        device: str | None = None,
+        unroll_simulation: int = 1,
+        minibatch_size: int | None = None,
+        tensorboard: str | None = None,
+        progress_bar: Any = True,
+        **older: Any,
     ) -> None:
         self.closed = True  # until everything below has worked
-        options = compat.constructor_arguments(legacy, options)
+        current = {
+            "dtype": dtype,
+            "device": device,
+            "unroll_simulation": unroll_simulation,
+            "minibatch_size": minibatch_size,
+            "tensorboard": tensorboard,
+            "progress_bar": progress_bar,
+        }
+        options = compat.constructor_arguments(legacy, older, current)
         self._configure(**options)
         if seed is not None and not isinstance(seed, int | np.integer):
             raise ValidationError(f"Expected an int or None, got {seed!r}", attr="seed")
 
         with stage("Building", None, self.progress_bar) as tracker:
             self.model = graph_model.build(network, dt, model, Steps(tracker))
-            settings = config.resolve(self.model.toplevel, options.get("dtype"))
+            settings = config.resolve(self.model.toplevel, options["dtype"])
             order = dependencies(self.model.operators).operators
             self._program = compile_program(
                 self.model,
@@ -137,14 +152,14 @@ class Simulator:
 
     def _configure(
         self,
-        dtype: Any = None,
-        device: str | None = None,
-        unroll_simulation: int = 1,
-        minibatch_size: int | None = None,
-        tensorboard: str | None = None,
-        progress_bar: Any = True,
+        dtype: Any,
+        device: Any,
+        unroll_simulation: Any,
+        minibatch_size: Any,
+        tensorboard: Any,
+        progress_bar: Any,
     ) -> None:
-        """Check and keep the options; the signature is where they are listed."""
+        """Check the options, and keep them."""
         if dtype is not None:
             config.dtype_name(dtype)
         self.unroll = checks.positive_int(unroll_simulation, "unroll_simulation")
@@ -159,14 +174,22 @@ class Simulator:
 
     # -- running
 
-    def run(self, time_in_seconds: float, *legacy: Any, **options: Any) -> None:
+    def run(
+        self,
+        time_in_seconds: float,
+        data: Any = None,
+        *legacy: Any,
+        progress_bar: Any = None,
+        stateful: bool = True,
+        **older: Any,
+    ) -> None:
         """Simulate for a length of time.
 
         Parameters
         ----------
         time_in_seconds : float
             How long (s); rounded to the nearest time step.
-        **options
+        data, progress_bar, stateful
             See `run_steps`.
 
         Raises
@@ -189,13 +212,32 @@ class Simulator:
                 stacklevel=2,
             )
             return
-        self.run_steps(steps, *legacy, **options)
+        self.run_steps(
+            steps, data, *legacy, progress_bar=progress_bar, stateful=stateful, **older
+        )
 
-    def step(self, *legacy: Any, **options: Any) -> None:
+    def step(
+        self,
+        data: Any = None,
+        *legacy: Any,
+        progress_bar: Any = False,
+        stateful: bool = True,
+        **older: Any,
+    ) -> None:
         """Simulate one time step, without a progress bar; see `run_steps`."""
-        self.run_steps(1, *legacy, **{"progress_bar": False, **options})
+        self.run_steps(
+            1, data, *legacy, progress_bar=progress_bar, stateful=stateful, **older
+        )
 
-    def run_steps(self, n_steps: int, *legacy: Any, **options: Any) -> None:
+    def run_steps(
+        self,
+        n_steps: int,
+        data: Any = None,
+        *legacy: Any,
+        progress_bar: Any = None,
+        stateful: bool = True,
+        **older: Any,
+    ) -> None:
         """Simulate a number of time steps.
 
         Parameters
@@ -224,15 +266,8 @@ class Simulator:
         """
         self._check_open("run")
         n_steps = checks.positive_int(n_steps, "n_steps")
-        self._run(n_steps, **compat.run_arguments(legacy, options))
-
-    def _run(
-        self,
-        n_steps: int,
-        data: Any = None,
-        progress_bar: Any = None,
-        stateful: bool = True,
-    ) -> None:
+        if legacy or older or isinstance(data, bool | ProgressBar):
+            data, progress_bar = compat.run_arguments(data, progress_bar, legacy, older)
         presented = checks.presented_data(
             data, self._nodes, n_steps, self.minibatch_size
         )

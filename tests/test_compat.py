@@ -29,6 +29,22 @@ def blames_this_file(warnings):
 
 # -- the constructor
 
+CURRENT = {
+    "dtype": None,
+    "device": None,
+    "unroll_simulation": 1,
+    "minibatch_size": None,
+    "tensorboard": None,
+    "progress_bar": True,
+}
+
+
+def constructor(positional=(), older=None, **current):
+    """Return what is not a default."""
+    result = constructor_arguments(positional, older or {}, {**CURRENT, **current})
+    assert set(result) == set(CURRENT)
+    return {name: v for name, v in result.items() if v is not CURRENT[name]}
+
 
 @pytest.mark.parametrize(
     "positional, expected",
@@ -40,7 +56,7 @@ def blames_this_file(warnings):
         # 0.3 to 2.x
         ((tf.float64,), {"dtype": tf.float64}),
         ((np.float32, "/cpu:0"), {"dtype": np.float32, "device": "/cpu:0"}),
-        ((np.dtype("float64"), None), {"dtype": np.dtype("float64"), "device": None}),
+        ((np.dtype("float64"), None), {"dtype": np.dtype("float64")}),
         (
             (tf.float32, "/cpu:0", 5, 10),
             {
@@ -52,11 +68,10 @@ def blames_this_file(warnings):
         ),
         # 3.x
         (("/cpu:0",), {"device": "/cpu:0"}),
-        ((None, 4), {"device": None, "unroll_simulation": 4}),
+        ((None, 4), {"unroll_simulation": 4}),
         (
             (None, 4, 8, False),
             {
-                "device": None,
                 "unroll_simulation": 4,
                 "minibatch_size": 8,
                 "progress_bar": False,
@@ -68,7 +83,7 @@ def blames_this_file(warnings):
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_positional_arguments_of_the_constructor(positional, expected):
-    assert constructor_arguments(positional, {}) == expected
+    assert constructor(positional) == expected
 
 
 def test_positional_arguments_are_deprecated_with_the_current_form(net):
@@ -91,13 +106,13 @@ def test_positional_arguments_that_could_be_anything(value):
     with pytest.raises(
         ValidationError, match="give all arguments behind `model` by name"
     ):
-        constructor_arguments((value,), {})
+        constructor((value,))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_argument_given_twice():
     with pytest.raises(TypeError, match="two values for 'dtype'"):
-        constructor_arguments((tf.float32,), {"dtype": "float64"})
+        constructor((tf.float32,), dtype="float64")
 
 
 def test_unknown_arguments(net):
@@ -127,7 +142,7 @@ def test_step_blocks_without_unrolling(net):
 
 
 def test_step_blocks_marked_as_deprecated_is_nothing(recwarn):
-    assert constructor_arguments((), {"step_blocks": "deprecated"}) == {}
+    assert constructor((), {"step_blocks": "deprecated"}) == {}
     assert not recwarn
 
 
@@ -171,19 +186,27 @@ def test_data_given_twice():
     with pytest.raises(
         ValidationError, match="are the same argument; give `data` only"
     ):
-        run_arguments((), {"data": {1: 2}, "input_feeds": {1: 2}})
-    with pytest.raises(TypeError, match="two values for 'data'"):
-        run_arguments(({1: 2},), {"data": {1: 2}})
+        run_arguments({1: 2}, None, (), {"input_feeds": {1: 2}})
+    with pytest.raises(ValidationError, match="are the same argument"):
+        run_arguments({1: 2}, None, ({1: 2},), {})
 
 
 @pytest.mark.parametrize("value", [None, {}])
 def test_empty_extra_feeds(value):
-    assert run_arguments((), {"extra_feeds": value}) == {}
+    assert run_arguments(None, None, (), {"extra_feeds": value}) == (None, None)
 
 
 def test_extra_feeds_have_no_meaning():
     with pytest.raises(ValidationError, match="no TensorFlow session.*`data="):
-        run_arguments((), {"extra_feeds": {"tensor": 1}})
+        run_arguments(None, None, (), {"extra_feeds": {"tensor": 1}})
+
+
+def test_profiling_is_done_with_tensorflow_itself(net):
+    with (
+        nengo_dl.Simulator(net, progress_bar=False) as sim,
+        pytest.raises(ValidationError, match="tf.profiler"),
+    ):
+        sim.run_steps(2, profile=True)
 
 
 @pytest.mark.parametrize("value", [False, None])
@@ -194,7 +217,9 @@ def test_profile_that_is_off(net, value):
 
 
 def test_progress_bar_in_nengos_place(net):
-    assert run_arguments((False,), {}) == {"progress_bar": False}
+    assert run_arguments(False, None, (), {}) == (None, False)
+    with pytest.raises(TypeError, match="two values"):
+        run_arguments(False, True, (), {})
     with nengo_dl.Simulator(net) as sim:
         sim.run_steps(2, False)
         sim.run(0.002, False)
@@ -204,7 +229,7 @@ def test_progress_bar_in_nengos_place(net):
 def test_third_argument_that_could_be_several_things():
     for value in (True, "profile.json"):
         with pytest.raises(TypeError, match="give all arguments behind `data` by name"):
-            run_arguments((None, value), {})
+            run_arguments(None, None, (value,), {})
 
 
 def test_unknown_arguments_of_runs(net):

@@ -73,7 +73,7 @@ def measure(
     **options
         For `nengo_dl.Simulator`.
     """
-    quiet = {"progress_bar": False}
+    quiet: Any = {"progress_bar": False}
     # the first of two builds would fill the decoder cache for the second
     nengo.Simulator(network, **quiet).close()
     nengo_build, reference = _timed(lambda: nengo.Simulator(network, **quiet))

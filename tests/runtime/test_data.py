@@ -40,13 +40,13 @@ def test_built_objects_are_those_of_nengo(net, sims):
             if value is not None:
                 np.testing.assert_allclose(found, value, rtol=1e-6, err_msg=name)
     for connection in net.connections:
-        ours_weights = ours.data[connection].weights
-        theirs_weights = theirs.data[connection].weights
-        if hasattr(theirs_weights, "toarray"):
-            ours_weights = getattr(ours_weights, "toarray", lambda: ours_weights)()
-            theirs_weights = theirs_weights.toarray()
-        np.testing.assert_allclose(ours_weights, theirs_weights, rtol=1e-6)
-        assert type(ours.data[connection]) is type(theirs.data[connection])
+        found, expected = ours.data[connection], theirs.data[connection]
+        assert type(found) is type(expected)
+        np.testing.assert_allclose(dense(found.weights), dense(expected.weights), 1e-6)
+
+
+def dense(weights):
+    return weights.toarray() if hasattr(weights, "toarray") else weights
 
 
 def test_data_are_a_mapping_of_all_objects(net, sims):

@@ -38,19 +38,25 @@ def test_state_changes_and_returns(net):
         assert changed.shape == (1, 10)
         assert not np.array_equal(changed[0], voltage.initial_value)
         sim.reset()
-        assert np.array_equal(sim._runner.store.value(voltage)[0], voltage.initial_value)
+        assert np.array_equal(
+            sim._runner.store.value(voltage)[0], voltage.initial_value
+        )
 
 
 def test_values_can_be_set(net):
     with nengo_dl.Simulator(net, dtype="float64", progress_bar=False) as sim:
         bias = sim.model.sig[net.ensembles[0].neurons]["bias"]
         voltage = sim.model.sig[net.ensembles[0].neurons]["voltage"]
-        others = sim._runner.store.value(sim.model.sig[net.ensembles[1].neurons]["bias"])
+        others = sim._runner.store.value(
+            sim.model.sig[net.ensembles[1].neurons]["bias"]
+        )
         sim._runner.store.set_value(bias, np.arange(10.0))
         sim._runner.store.set_value(voltage, np.full((1, 10), 0.25))
         assert np.array_equal(sim._runner.store.value(bias), np.arange(10.0))
         assert np.all(sim._runner.store.value(voltage) == 0.25)
-        unchanged = sim._runner.store.value(sim.model.sig[net.ensembles[1].neurons]["bias"])
+        unchanged = sim._runner.store.value(
+            sim.model.sig[net.ensembles[1].neurons]["bias"]
+        )
         assert np.array_equal(unchanged, others)
         # they show, and they count
         assert np.array_equal(sim.data[net.ensembles[0]].bias, np.arange(10.0))

@@ -12,7 +12,7 @@ def net():
         net.config[nengo.Ensemble].neuron_type = nengo.LIFRate()
         stimulus = nengo.Node(lambda t: np.sin(30 * t) + 0.3, label="stimulus")
         pre = nengo.Ensemble(12, 1, label="pre")
-        post = nengo.Ensemble(10, 1, label="post")
+        nengo.Ensemble(10, 1, label="post")
         nengo.Connection(stimulus, pre)
     return net
 

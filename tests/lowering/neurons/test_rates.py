@@ -37,9 +37,7 @@ def add_ensemble(stimulus, neuron_type, n_neurons=30):
     return ensemble
 
 
-@pytest.mark.parametrize(
-    "neuron_type", [t for t in RATES[::2]], ids=lambda t: type(t).__name__
-)
+@pytest.mark.parametrize("neuron_type", RATES[::2], ids=lambda t: type(t).__name__)
 def test_one_population(neuron_type):
     with nengo.Network(seed=0) as net:
         add_ensemble(nengo.Node(lambda t: np.sin(100 * t)), neuron_type)
