@@ -159,12 +159,18 @@ def dtype_name(dtype: Any) -> str:
 def _set_global(name: str, value: Any) -> None:
     """Store a setting of the whole simulation on the outermost network."""
     value = _CHECKS[name](value)
-    config = nengo.Network.context[0].config
-    config.configures(nengo.Network)
-    params = config[nengo.Network]
+    params = _params(nengo.Network.context[0].config, nengo.Network)
     if name not in params.extra_params:
         params.set_param(name, Parameter(name, default=None, optional=True))
     setattr(params, name, value)
+
+
+def _params(config: Any, cls: type) -> Any:
+    """Return the settings of a class, which need not be configurable so far."""
+    if cls not in config.params:
+        # a second time would forget what is set
+        config.configures(cls)
+    return config[cls]
 
 
 def _set_history(name: str, value: Any) -> None:
@@ -175,8 +181,6 @@ def _set_history(name: str, value: Any) -> None:
 
 def _set_trainable(name: str, value: Any) -> None:
     config = nengo.Network.context[-1].config
-    config.configures(nengo.Network)
-    config.configures(nengo.ensemble.Neurons)
     for cls in (
         nengo.Ensemble,
         nengo.Connection,
@@ -189,7 +193,7 @@ def _set_trainable(name: str, value: Any) -> None:
 
 def _ensure(config: Any, cls: type, name: str) -> None:
     """Make ``name`` a setting of a class that may also be None."""
-    params = config[cls]
+    params = _params(config, cls)
     if name not in params.extra_params:
         params.set_param(name, BoolParam(name, default=None, optional=True))
 

@@ -26,7 +26,8 @@ FLOORS = (
     "benchmarks",
 )
 
-MAX_LINES = 420
+#: docstrings apart, which are long where users look
+MAX_LINES = 300
 
 
 def name_of(path):
@@ -117,7 +118,13 @@ def test_no_file_is_a_drawer_for_everything():
 
 @pytest.mark.parametrize("module", MODULES)
 def test_files_are_short(module):
-    lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
+    text = MODULES[module].read_text(encoding="utf-8")
+    lines = len(text.splitlines()) - sum(
+        len(ast.get_docstring(node, clean=False).splitlines())
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and ast.get_docstring(node)
+    )
     assert lines <= MAX_LINES, f"{module} has {lines} lines"
 
 

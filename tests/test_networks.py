@@ -1,10 +1,11 @@
 """Whole models, as users write them."""
 
 import nengo
+import nengo.spa
 import numpy as np
 import pytest
 
-from tests.helpers import assert_matches_nengo
+from tests.helpers import assert_matches_nengo, simulate
 
 
 def test_communication_channel():
@@ -82,6 +83,14 @@ def test_basal_ganglia():
     assert_matches_nengo(net, steps=50, dtypes=("float64",), minibatch=(None,))
 
 
+def test_semantic_pointers():
+    with nengo.spa.SPA(seed=0) as net:
+        net.state = nengo.spa.State(16, neurons_per_dimension=10)
+        net.stimulus = nengo.spa.Input(state="A + B * C")
+        nengo.Probe(net.state.output, synapse=0.01)
+    assert_matches_nengo(net, steps=15, dtypes=("float64",), minibatch=(None,))
+
+
 def test_networks_in_networks_with_everything():
     with nengo.Network(seed=0) as net:
         stimulus = nengo.Node(nengo.processes.WhiteSignal(0.1, high=50, seed=0))
@@ -143,6 +152,15 @@ def test_network_without_anything_to_compute():
         nengo.Ensemble(5, 1)
         nengo.Node(size_in=2)
     assert_matches_nengo(net, steps=3)
+
+
+@pytest.mark.parametrize("function", [None, lambda t: None])
+def test_networks_without_signals(function):
+    with nengo.Network() as net:
+        if function is not None:
+            nengo.Node(function)
+    for items in (None, 2):
+        assert simulate(net, 3, minibatch_size=items).n_steps == 3
 
 
 def test_many_steps_and_rarely_sampled():

@@ -215,7 +215,9 @@ def test_soft_reset_returns_the_state_only(net):
         sim.run_steps(8)
         voltage = sim.model.sig[net.ensemble.neurons]["voltage"]
         sim.soft_reset()
-        assert np.array_equal(sim._store.value(voltage)[0], voltage.initial_value)
+        assert np.array_equal(
+            sim._runner.store.value(voltage)[0], voltage.initial_value
+        )
         assert len(sim.data[net.p_noise]) == 8
         assert sim.n_steps == 8
         sim.soft_reset(include_probes=True)

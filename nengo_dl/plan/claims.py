@@ -51,7 +51,11 @@ def arrange(
         for signal in signals:
             base = signal.base
             if base not in places:
-                storage = (roles[base], base.dtype.kind, base in trainable)
+                role = roles[base]
+                # whole numbers that are only read, as weights for example, take part
+                # in products of floating point numbers
+                kind = "f" if role is Role.PARAM else base.dtype.kind
+                storage = (role, kind, base in trainable)
                 classes.setdefault(storage, {})[base] = None
         for (role, kind, trained), members in classes.items():
             offset = 0

@@ -61,9 +61,9 @@ class SimulationData(Mapping):
                 obj=self,
             ) from None
         if isinstance(obj, nengo.Ensemble):
-            return self._ensemble(obj, built)
+            return _read_only(self._ensemble(obj, built))
         if isinstance(obj, nengo.Connection):
-            return self._connection(obj, built)
+            return _read_only(self._connection(obj, built))
         return built
 
     def __iter__(self) -> Iterator:
@@ -90,7 +90,6 @@ class SimulationData(Mapping):
         initial = signal.initial_value
         if not signal.sparse and np.array_equal(value, initial.astype(value.dtype)):
             return None
-        value.flags.writeable = False
         return value
 
     def _ensemble(
@@ -129,6 +128,16 @@ class SimulationData(Mapping):
                 return built
             weights = dense
         return built._replace(weights=weights)
+
+
+def _read_only(built: Any) -> Any:
+    """Return a record of parameters whose arrays cannot be changed by mistake."""
+    views = {}
+    for name, value in built._asdict().items():
+        if isinstance(value, np.ndarray):
+            views[name] = value.view()
+            views[name].flags.writeable = False
+    return built._replace(**views)
 
 
 class SignalMapping(Mapping):

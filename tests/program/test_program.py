@@ -92,7 +92,7 @@ def test_blocks_have_the_type_of_the_simulation():
     for dtype in ("float32", "float64"):
         with nengo_dl.Simulator(network(), dtype=dtype, progress_bar=False) as sim:
             sim.run_steps(2)
-            program, store = sim._program, sim._store
+            program, store = sim._program, sim._runner.store
             assert program.dtype == dtype
             assert {p.dtype.name for p in store.params} == {dtype}
             kinds = [program.layout.blocks[i].kind for i in program.layout.carried()]
