@@ -80,7 +80,7 @@ def rewind(
         The simulator's seed. Item i draws what a simulator with seed + i would draw.
     """
     for i, hosts in enumerate(items):
-        rng = np.random.RandomState((seed + i) % MAX_SEED)
+        rng = np.random.RandomState((seed + i) % 2**32)
         for op in order:
             if op in hosts:
                 hosts[op].reset(rng)
