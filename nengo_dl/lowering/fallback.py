@@ -4,7 +4,6 @@ The exact type decides: a user's subclass of a known type may have changed its s
 so arrives here too.
 """
 
-from nengo.builder.learning_rules import SimBCM, SimOja, SimRLS, SimVoja
 from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import BsrDotInc
 from nengo.builder.processes import SimProcess
@@ -16,10 +15,6 @@ from nengo_dl.lowering.registry import register
 for _type in (
     SimNeurons,
     SimProcess,
-    SimBCM,
-    SimOja,
-    SimRLS,
-    SimVoja,
     ConvInc,
     ConvTransposeInc,
     BsrDotInc,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import tensorflow as tf
 from nengo.neurons import LIF, LIFRate
@@ -25,7 +26,7 @@ class LowerLIFRate(LowerNeurons):
               \text{ for } J > 1, \text{ else } 0
     """
 
-    parameters = ("tau_rc", "tau_ref", "amplitude")
+    parameters: ClassVar[tuple[str, ...]] = ("tau_rc", "tau_ref", "amplitude")
 
     def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
         """Return the rates."""
@@ -53,8 +54,13 @@ class LowerLIF(LowerNeurons):
     are kept above ``min_voltage``.
     """
 
-    parameters = ("tau_rc", "tau_ref", "min_voltage", "amplitude")
-    state_names = ("voltage", "refractory_time")
+    parameters: ClassVar[tuple[str, ...]] = (
+        "tau_rc",
+        "tau_ref",
+        "min_voltage",
+        "amplitude",
+    )
+    state_names: ClassVar[tuple[str, ...]] = ("voltage", "refractory_time")
 
     def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
         """Return spikes, voltages and remaining refractory times (s)."""

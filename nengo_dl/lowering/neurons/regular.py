@@ -1,0 +1,40 @@
+"""RegularSpiking: spikes at equal intervals from the rates of another neuron type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tensorflow as tf
+from nengo.neurons import RegularSpiking
+
+from nengo_dl.lowering.neurons.base import LowerNeurons, neurons
+
+
+@neurons(RegularSpiking)
+@dataclass(frozen=True)
+class LowerRegularSpiking(LowerNeurons):
+    r"""Integrate a rate and fire at each whole number.
+
+    .. math:: v' = v + r\,\Delta t, \quad
+              a = \frac{\alpha}{\Delta t} \lfloor v' \rfloor, \quad
+              v \leftarrow v' - \lfloor v' \rfloor
+
+    The input is the rate :math:`r` that the base type has computed.
+
+    References
+    ----------
+    A. R. Voelker, D. Rasmussen and C. Eliasmith, "A spike in performance: training
+    hybrid-spiking neural networks with quantized activation functions",
+    arXiv:2002.03553, 2020.
+    """
+
+    parameters = ("amplitude",)
+    state_names = ("voltage",)
+
+    def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
+        """Return spikes and the rest of the voltage."""
+        (voltage,) = state
+        voltage = voltage + j * self.dt
+        n_spikes = tf.floor(voltage)
+        return n_spikes * (self.amplitude / self.dt), voltage - n_spikes
