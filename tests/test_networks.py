@@ -83,6 +83,7 @@ def test_basal_ganglia():
     assert_matches_nengo(net, steps=50, dtypes=("float64",), minibatch=(None,))
 
 
+@pytest.mark.filterwarnings("ignore:The nengo.spa module is deprecated")
 def test_semantic_pointers():
     with nengo.spa.SPA(seed=0) as net:
         net.state = nengo.spa.State(16, neurons_per_dimension=10)

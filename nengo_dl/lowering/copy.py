@@ -74,8 +74,6 @@ class LowerCopy(Lowering):
     def build_step(self, values: SignalValues) -> None:
         """Add the computation to the step."""
         value = values.read(self.source)
-        if not self.source.batched:
-            value = value[None]
         (values.inc if self.increment else values.set)(self.target, value)
 
 

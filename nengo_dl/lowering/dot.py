@@ -71,10 +71,7 @@ class _ScaledDot(Lowering):
 
     def build_step(self, values: SignalValues) -> None:
         """Add the computation to the step."""
-        result = values.read(self.a) * values.read(self.x)
-        if not (self.a.batched or self.x.batched):
-            result = result[None]
-        values.inc(self.y, result)
+        values.inc(self.y, values.read(self.a) * values.read(self.x))
 
 
 def product(a: tf.Tensor, x: tf.Tensor) -> tf.Tensor:

@@ -95,7 +95,11 @@ class SignalValues:
         return tf.reshape(flat, shape)
 
     def set(self, view: View, value: tf.Tensor) -> None:
-        """Replace the values of ``view``, shape as `read` returns them."""
+        """Replace the values of ``view``.
+
+        Shapes are as `read` returns them; the batch axis may be missing where all items
+        get the same.
+        """
         self._write(view, value, increment=False)
 
     def inc(self, view: View, value: tf.Tensor) -> None:
@@ -215,7 +219,9 @@ class SignalValues:
         return [tf.broadcast_to(part, (batch, part.shape[-1])) for part in parts]
 
     def _write(self, view: View, value: tf.Tensor, increment: bool) -> None:
-        lead = () if not view.batched else (value.shape[0],)
+        if view.batched and value.shape.rank == len(view.shape):
+            value = value[None]  # computed from parameters only
+        lead = (value.shape[0],) if view.batched else ()
         flat = tf.reshape(value, (*lead, view.size))
         done = 0
         for block, stretches in _by_block(view):

@@ -8,7 +8,7 @@ from tests.lowering.neurons.test_rates import add_ensemble
 # populations with neurons that never fire are wanted here
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Non-finite values detected"),
-    pytest.mark.filterwarnings("ignore:invalid value encountered in log1p"),
+    pytest.mark.filterwarnings("ignore:.* encountered in log1p"),
 ]
 
 SPIKING = [
