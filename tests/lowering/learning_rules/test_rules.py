@@ -1,3 +1,5 @@
+"""BCM, Oja, Voja and RLS, by themselves and merged."""
+
 import nengo
 import numpy as np
 import pytest
@@ -117,3 +119,59 @@ def test_learned_encoders_are_live_in_the_data(net):
             learned.encoders * learned.gain[:, None] / post.radius,
         )
         assert np.array_equal(learned.bias, initial.bias)
+
+
+def test_rules_of_different_sizes_and_rates_merge():
+    rng = np.random.RandomState(0)
+    with nengo.Network(seed=0) as net:
+        net.config[nengo.Ensemble].neuron_type = nengo.LIFRate()
+        stimulus = nengo.Node(lambda t: [np.sin(30 * t), 0.4])
+        for n, rate in ((6, 1e-4), (6, 3e-4), (9, 1e-4)):
+            pre, post = nengo.Ensemble(n, 2), nengo.Ensemble(7, 2)
+            nengo.Connection(stimulus, pre)
+            voja = nengo.Connection(
+                pre, post, learning_rule_type=nengo.Voja(learning_rate=1000 * rate)
+            )
+            nengo.Connection(stimulus[1], voja.learning_rule, transform=-rate)
+            rls = nengo.Connection(
+                pre, nengo.Node(size_in=2), learning_rule_type=nengo.RLS(rate)
+            )
+            nengo.Connection(stimulus, rls.learning_rule)
+            nengo.Probe(rls, "weights", sample_every=0.005)
+            nengo.Probe(post, "scaled_encoders", sample_every=0.005)
+            for rule in (nengo.BCM(rate * 1e-3), nengo.Oja(rate, beta=n / 10)):
+                connection = nengo.Connection(
+                    pre.neurons,
+                    post.neurons,
+                    transform=rng.uniform(0, 0.02, (7, n)),
+                    learning_rule_type=rule,
+                )
+                nengo.Probe(connection, "weights", sample_every=0.005)
+    assert_matches_nengo(net, rtol=1e-9)
+
+
+def test_rules_without_filters():
+    with nengo.Network(seed=0) as net:
+        net.config[nengo.Ensemble].neuron_type = nengo.LIFRate()
+        stimulus = nengo.Node(lambda t: np.sin(30 * t) + 0.3)
+        pre, post = nengo.Ensemble(6, 1), nengo.Ensemble(7, 1)
+        nengo.Connection(stimulus, pre)
+        for rule in (
+            nengo.BCM(1e-7, pre_synapse=None, post_synapse=0),
+            nengo.Oja(1e-4, pre_synapse=None, post_synapse=0),
+            nengo.PES(1e-4, pre_synapse=None),
+            nengo.RLS(1e-3, pre_synapse=None),
+            nengo.Voja(learning_rate=0.1, post_synapse=None),
+        ):
+            neurons = isinstance(rule, nengo.BCM | nengo.Oja)
+            connection = nengo.Connection(
+                pre.neurons if neurons else pre,
+                post.neurons if neurons else post,
+                transform=np.full((7, 6), 0.01) if neurons else 1,
+                learning_rule_type=rule,
+            )
+            if isinstance(rule, nengo.PES | nengo.RLS):
+                nengo.Connection(stimulus, connection.learning_rule)
+            nengo.Probe(connection, "weights", label=type(rule).__name__)
+        nengo.Probe(post, "scaled_encoders")
+    assert_matches_nengo(net, rtol=1e-9)

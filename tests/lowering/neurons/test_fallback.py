@@ -16,35 +16,18 @@ pytestmark = [
 @pytest.mark.parametrize(
     "neuron_type",
     [
-        nengo.AdaptiveLIFRate(),
-        nengo.AdaptiveLIF(tau_n=0.05, inc_n=0.03, amplitude=0.5),
-        nengo.Izhikevich(),
-        nengo.RegularSpiking(nengo.LIFRate(), amplitude=0.1),
         nengo.StochasticSpiking(nengo.RectifiedLinear()),
         nengo.PoissonSpiking(nengo.LIFRate(), amplitude=0.1),
     ],
     ids=lambda t: type(t).__name__,
 )
-def test_types_of_nengo_without_an_implementation(neuron_type):
+def test_types_that_draw_random_numbers(neuron_type):
     with nengo.Network(seed=0) as net:
         ensemble = add_ensemble(drive(), neuron_type)
         probe_state(ensemble, "the ensemble")
         nengo.Probe(ensemble, synapse=0.02)
-    # those that draw random numbers draw others for every item
-    random = isinstance(neuron_type, nengo.StochasticSpiking | nengo.PoissonSpiking)
-    assert_matches_nengo(net, steps=60, minibatch=(None,) if random else (None, 3))
-
-
-def test_populations_of_several_fallback_types_together():
-    with nengo.Network(seed=0) as net:
-        stimulus = drive()
-        for i, neuron_type in enumerate(
-            [nengo.AdaptiveLIF(), nengo.AdaptiveLIF(tau_n=0.1), nengo.Izhikevich()] * 2
-        ):
-            ensemble = add_ensemble(stimulus, neuron_type, 5 + i % 4)
-            nengo.Connection(ensemble, ensemble, synapse=0.05)
-            probe_state(ensemble, f"population {i}")
-    assert_matches_nengo(net, steps=50)
+    # other items of a minibatch draw other random numbers
+    assert_matches_nengo(net, steps=60, minibatch=(None,))
 
 
 class Integrating(nengo.neurons.NeuronType):
@@ -100,6 +83,18 @@ def test_subclass_of_a_known_type_keeps_its_own_step():
         add_ensemble(stimulus, HalfLIF())
         add_ensemble(stimulus, nengo.LIF())
     assert_matches_nengo(net, steps=60)
+
+
+def test_populations_of_several_types_together():
+    with nengo.Network(seed=0) as net:
+        stimulus = drive()
+        for i, neuron_type in enumerate(
+            [nengo.PoissonSpiking(nengo.LIFRate()), HalfLIF(), Integrating()] * 2
+        ):
+            ensemble = add_ensemble(stimulus, neuron_type, 9 + i % 4)
+            nengo.Connection(ensemble, ensemble, synapse=0.05)
+            probe_state(ensemble, f"population {i}")
+    assert_matches_nengo(net, steps=50, minibatch=(None,))
 
 
 def test_each_item_of_a_minibatch_draws_its_own_spikes():
