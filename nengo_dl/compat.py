@@ -100,8 +100,8 @@ def _name_of(value: Any, taken: Mapping[str, Any]) -> str:
         return "dtype"
     if isinstance(value, str):
         return "dtype" if value.startswith("float") else "device"
-    if value is None and "device" not in taken:
-        return "device"
+    if value is None and "minibatch_size" not in taken:
+        return "minibatch_size" if "device" in taken else "device"
     if isinstance(value, int):
         first = "unroll_simulation" not in taken
         return "unroll_simulation" if first else "minibatch_size"

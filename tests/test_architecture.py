@@ -1,6 +1,8 @@
 """The floors of the house: imports go down only."""
 
 import ast
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -104,6 +106,19 @@ def test_what_comes_before_lowering_knows_nothing_of_tensorflow(floor):
     for module in modules:
         foreign = {m.split(".")[0] for m in imports_of(module)}
         assert not foreign & {"tensorflow", "keras"}, module
+
+
+def test_planning_a_network_loads_no_tensorflow():
+    modules = [m for m in MODULES if m.split(".")[1:2] in (["graph"], ["plan"])]
+    program = f"import sys, {', '.join(modules)}; print('tensorflow' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == "False"
 
 
 def test_no_module_knows_the_tests():

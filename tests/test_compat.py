@@ -69,6 +69,7 @@ def constructor(positional=(), older=None, **current):
         # 3.x
         (("/cpu:0",), {"device": "/cpu:0"}),
         ((None, 4), {"unroll_simulation": 4}),
+        ((None, 4, None), {"unroll_simulation": 4}),
         (
             (None, 4, 8, False),
             {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,10 @@ from nengo_dl.runtime.feeds import Feeds
 from nengo_dl.runtime.probes import ProbeStore
 from nengo_dl.runtime.progress import stage
 from nengo_dl.runtime.store import StateStore
+
+#: runs that are over sooner (s) show no progress: a bar takes 1.5 ms, and would be the
+#: larger part of a short run
+SHORT = 0.1
 
 
 class Runner:
@@ -54,6 +59,8 @@ class Runner:
         self._model = model
         self._feeds = Feeds(program, order, model.dt)
         self._compiled = False
+        #: of the last run; the first run is taken for a long one
+        self._seconds_per_step = float("inf")
         self.store = StateStore(program)
         self.probes = ProbeStore(program.recordings, minibatched)
         self.n_steps = 0
@@ -80,6 +87,9 @@ class Runner:
         """
         before = (self.n_steps, self.store.state)
         self._compile(progress_bar)
+        if progress_bar is True and n_steps * self._seconds_per_step < SHORT:
+            progress_bar = False
+        start = time.perf_counter()
         try:
             with stage("Simulating", n_steps, progress_bar) as tracker:
                 done = 0
@@ -89,6 +99,7 @@ class Runner:
                     self._run_chunk(size, part)
                     done += size
                     tracker.update(done)
+            self._seconds_per_step = (time.perf_counter() - start) / n_steps
         finally:
             if not stateful:
                 self.n_steps, self.store.state = before
