@@ -195,16 +195,11 @@ class Simulator:
         Raises
         ------
         ValidationError
-            If the time is negative.
+            If the time is negative, infinite, or no number.
         """
         self._check_open("run")
-        if not time_in_seconds >= 0:
-            raise ValidationError(
-                f"Must be positive (got {time_in_seconds:g} s); a simulation cannot "
-                "run backwards, but `reset()` returns to its beginning",
-                attr="time_in_seconds",
-            )
-        steps = int(np.round(float(time_in_seconds) / self.dt))
+        time_in_seconds = checks.duration(time_in_seconds, "time_in_seconds")
+        steps = int(np.round(time_in_seconds / self.dt))
         if steps == 0:
             warnings.warn(
                 f"{time_in_seconds:g} s results in running for 0 timesteps of "

@@ -429,3 +429,17 @@ def test_backend_is_registered_with_nengo():
 
 def test_version():
     assert nengo_dl.__version__.startswith("4.")
+
+
+@pytest.mark.parametrize("time", [-0.1, np.nan, np.inf, None, "long"])
+def test_times_that_cannot_be_run(net, time):
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        with pytest.raises(ValidationError, match="time_in_seconds: Must be positive"):
+            sim.run(time)
+        assert sim.n_steps == 0
+
+
+@pytest.mark.parametrize("dt", [0, -0.001, np.nan, np.inf, "short"])
+def test_time_steps_that_cannot_be(net, dt):
+    with pytest.raises(ValidationError, match="dt: Must be positive"):
+        nengo_dl.Simulator(net, dt=dt, progress_bar=False)

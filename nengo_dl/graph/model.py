@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from numbers import Real
 from typing import Any
 
 import nengo
@@ -57,8 +58,10 @@ def build(
                 "Expected a network, or a built model through `model=`; got neither",
                 attr="network",
             )
-        if not float(dt) > 0:
-            raise ValidationError(f"Must be positive (got {dt:g} s)", attr="dt")
+        if not isinstance(dt, Real) or not 0 < dt < float("inf"):
+            raise ValidationError(
+                f"Must be positive: expected a number of seconds, got {dt!r}", attr="dt"
+            )
         model = Model(
             dt=float(dt),
             label=f"{network}, dt={dt:f}",

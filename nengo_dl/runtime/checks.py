@@ -26,6 +26,27 @@ def positive_int(value: Any, name: str) -> int:
     return int(value)
 
 
+def duration(value: Any, name: str) -> float:
+    """Return a time that is not negative (s).
+
+    Raises
+    ------
+    ValidationError
+        If it is negative, infinite, or no number.
+    """
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = float("nan")
+    if not 0 <= seconds < float("inf"):
+        raise ValidationError(
+            f"Must be positive: expected a number of seconds, got {value!r}. A "
+            "simulation cannot run backwards, but `reset()` returns to its beginning",
+            attr=name,
+        )
+    return seconds
+
+
 def device_name(device: Any) -> str | None:
     """Return a device that TensorFlow has on this machine.
 
