@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -19,9 +19,11 @@ from nengo_dl.plan.layout import SignalLayout
 from nengo_dl.program.callback import Callbacks, available
 from nengo_dl.program.calling import array_of, flat_call
 from nengo_dl.program.driven import DrivenLoop
+from nengo_dl.program.fingerprint import fingerprint
 from nengo_dl.program.loop import LoopResult, drive
 from nengo_dl.program.recording import Recording
 from nengo_dl.program.stages import cut
+from nengo_dl.program.traces import shared
 
 #: no more steps than this in one call: chunks give progress bars and Ctrl-C a chance,
 #: and a call costs about as much as 100 steps of a small model
@@ -56,7 +58,7 @@ class Program:
     device : str or None
         Where it runs.
     traces : int
-        How often the program was traced.
+        How often the program was traced; 0 if it shares the trace of an equal one.
     """
 
     plan: Plan
@@ -132,7 +134,7 @@ class Program:
             ]
             arguments = [tf.constant(n_steps), *params, *state, *inputs, *rows]
             if self._call is None:
-                self._call = self._trace(arguments)
+                self._call = shared(self._key(), lambda: self._trace(arguments))
             self._callbacks.begin(first_step)
             completed, *outputs = self._call(*arguments)
         final, buffers = outputs[: len(state)], outputs[len(state) :]
@@ -159,6 +161,22 @@ class Program:
             )
             self.traces += 1
         return self._driven.run(params, state, inputs, first_step, n_steps)
+
+    def _key(self) -> Hashable | None:
+        """Return all that the traced loop depends on; None where Python is called."""
+        if self.calls_python:
+            return None
+        return fingerprint(
+            [(b.size, b.kind, b.role.name) for b in self.layout.blocks],
+            self.lowerings,
+            [(r.view, r.period, r.keep_history) for r in self.recordings],
+            self.capacity,
+            self.minibatch_size,
+            self.dtype.name,
+            self.unroll,
+            self.jit_compile,
+            self.device,
+        )
 
     def _trace(self, arguments: Sequence[tf.Tensor]) -> Callable[..., Any]:
         """Trace the compiled loop, once for any number of steps."""

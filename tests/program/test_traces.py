@@ -1,0 +1,133 @@
+import gc
+import threading
+import weakref
+
+import nengo
+import numpy as np
+import pytest
+
+import nengo_dl
+from nengo_dl.program import traces
+from nengo_dl.program.traces import shared
+from tests.helpers import assert_matches_nengo
+
+
+def network(seed=0, neurons=20, tau=0.01, **settings):
+    with nengo.Network(seed=seed) as net:
+        if settings:
+            nengo_dl.configure_settings(**settings)
+        stimulus = nengo.Node(np.sin)
+        ensemble = nengo.Ensemble(neurons, 1)
+        nengo.Connection(stimulus, ensemble, synapse=tau)
+        net.probe = nengo.Probe(ensemble, synapse=tau)
+    return net
+
+
+def run(net, **kwargs):
+    with nengo_dl.Simulator(net, progress_bar=False, **kwargs) as sim:
+        sim.run_steps(10)
+        return sim._program.traces
+
+
+def test_equal_models_share_one_trace():
+    assert run(network()) == 1
+    assert run(network()) == 0
+    # weights are arguments: another seed draws other ones, and changes nothing else
+    assert run(network(seed=5)) == 0
+    # a batch of one is the same computation as no batch
+    assert run(network(), minibatch_size=1) == 0
+    for seed in (0, 5):
+        assert_matches_nengo(network(seed=seed), 20)
+
+
+@pytest.mark.parametrize(
+    ("different", "options"),
+    [
+        ({"neurons": 21}, {}),
+        ({"tau": 0.02}, {}),
+        ({"dtype": "float64"}, {}),
+        ({"jit_compile": False}, {}),
+        ({}, {"dt": 0.002}),
+        ({}, {"minibatch_size": 2}),
+        ({}, {"unroll_simulation": 2}),
+    ],
+)
+def test_other_computations_do_not(different, options):
+    run(network())
+    assert run(network(**different), **options) == 1
+
+
+def test_results_of_shared_traces_are_those_of_a_trace_of_ones_own():
+    nets = [network(seed=seed, neurons=30, dtype="float64") for seed in range(3)]
+
+    def outputs():
+        found = []
+        for net in nets:
+            with nengo_dl.Simulator(net, progress_bar=False) as sim:
+                sim.run_steps(30)
+                found.append(sim.data[net.probe].copy())
+        return found
+
+    together = outputs()
+    for net, expected in zip(nets, together, strict=True):
+        traces.forget()
+        with nengo_dl.Simulator(net, progress_bar=False) as sim:
+            sim.run_steps(30)
+            assert np.array_equal(sim.data[net.probe], expected)
+
+
+def test_python_in_the_loop_is_not_shared():
+    def make(gain):
+        with nengo.Network() as net:
+            node = nengo.Node(lambda t, x: gain * t, size_in=1)
+            nengo.Connection(node, node)
+            net.probe = nengo.Probe(node)
+        return net
+
+    for gain in (1.0, 2.0):
+        net = make(gain)
+        with nengo_dl.Simulator(net, progress_bar=False, dtype="float64") as sim:
+            sim.run_steps(3)
+            assert np.allclose(sim.data[net.probe][:, 0], gain * sim.trange())
+            assert sim._program.traces == 1
+
+
+def test_the_model_is_freed():
+    net = network()
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        sim.run_steps(10)
+        model = weakref.ref(sim.model)
+    del sim
+    gc.collect()
+    assert len(traces._traces) == 1
+    assert model() is None
+
+
+def test_the_least_recently_used_goes_first(monkeypatch):
+    monkeypatch.setattr(traces, "CAPACITY", 2)
+    made = []
+
+    def make(key):
+        return shared(key, lambda: made.append(key) or key)
+
+    for key in (1, 2, 1, 3, 1, 2):
+        assert make(key) == key
+    assert made == [1, 2, 3, 2]
+
+
+def test_threads():
+    results = {}
+
+    def work(i):
+        with nengo_dl.Simulator(network(seed=i % 2), progress_bar=False) as sim:
+            sim.run_steps(20)
+            results[i] = sim.data[sim.model.probes[0]].copy()
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert np.array_equal(results[0], results[2])
+    assert np.array_equal(results[1], results[3])
+    assert not np.array_equal(results[0], results[1])
