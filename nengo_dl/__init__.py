@@ -1,26 +1,55 @@
 """Run, and soon train, Nengo models with TensorFlow."""
 
 import os as _os
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
+from nengo_dl import dists, neurons, surrogates
 from nengo_dl.config import configure_settings
+from nengo_dl.neurons import LeakyReLU, SoftLIFRate, SpikingLeakyReLU
 from nengo_dl.version import version as __version__
 
 if TYPE_CHECKING:
+    from nengo_dl import losses, objectives
+    from nengo_dl import objectives as obj
     from nengo_dl.simulator import Simulator
 
 # TensorFlow's information about its CPU build is not for the users of a simulator;
 # warnings and errors still come through
 _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
-__all__ = ["Simulator", "__version__", "configure_settings"]
+__all__ = [
+    "LeakyReLU",
+    "Simulator",
+    "SoftLIFRate",
+    "SpikingLeakyReLU",
+    "__version__",
+    "configure_settings",
+    "dists",
+    "losses",
+    "neurons",
+    "obj",
+    "objectives",
+    "surrogates",
+]
+
+#: what TensorFlow is needed for: the module, and the name in it if not all of it
+_LAZY = {
+    "Simulator": ("nengo_dl.simulator", "Simulator"),
+    "losses": ("nengo_dl.losses", None),
+    "lowering": ("nengo_dl.lowering", None),
+    "obj": ("nengo_dl.objectives", None),
+    "objectives": ("nengo_dl.objectives", None),
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import TensorFlow, which takes seconds, when a simulator is first asked for."""
-    if name == "Simulator":
-        from nengo_dl.simulator import Simulator
-
-        globals()[name] = Simulator
-        return Simulator
-    raise AttributeError(f"module 'nengo_dl' has no attribute {name!r}")
+    """Import TensorFlow, which takes seconds, when it is first needed."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'nengo_dl' has no attribute {name!r}")
+    module, attribute = _LAZY[name]
+    found: Any = _import_module(module)
+    if attribute is not None:
+        found = getattr(found, attribute)
+    globals()[name] = found
+    return found

@@ -4,10 +4,22 @@ from nengo_dl.lowering.neurons import (
     adaptive,
     base,
     izhikevich,
+    leaky,
     lif,
     rectified,
     regular,
     sigmoid,
+    soft_lif,
 )
 
-__all__ = ["adaptive", "base", "izhikevich", "lif", "rectified", "regular", "sigmoid"]
+__all__ = [
+    "adaptive",
+    "base",
+    "izhikevich",
+    "leaky",
+    "lif",
+    "rectified",
+    "regular",
+    "sigmoid",
+    "soft_lif",
+]

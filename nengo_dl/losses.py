@@ -1,0 +1,189 @@
+"""Losses for ``Simulator.compile``, called in Keras' way: ``(y_true, y_pred)``.
+
+`nengo_dl.objectives` has the same for ``Simulator.train``.
+"""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from nengo.exceptions import ValidationError
+
+__all__ = ["Regularize", "nan_mse"]
+
+
+@keras.saving.register_keras_serializable(package="nengo_dl")
+def nan_mse(y_true: Any, y_pred: Any) -> tf.Tensor:
+    """Return the mean squared error; targets that are not a number count as met.
+
+    Their error is zero, and they are counted in the mean: an output for which half of
+    the targets are missing has half the loss.
+
+    Parameters
+    ----------
+    y_true : tf.Tensor or array_like, shape (batch, n_steps, d)
+        Targets; ``np.nan`` where there is none.
+    y_pred : tf.Tensor, shape (batch, n_steps, d)
+        Outputs.
+
+    Returns
+    -------
+    tf.Tensor, shape (batch, n_steps)
+        Means over the last axis. Keras takes the mean over the others, with weights
+        where there are any.
+
+    Raises
+    ------
+    ValidationError
+        If the shapes differ.
+    """
+    y_pred = tf.convert_to_tensor(y_pred)
+    y_true = tf.cast(y_true, y_pred.dtype)
+    if not y_true.shape.is_compatible_with(y_pred.shape):
+        # broadcasting would compare every output with the wrong targets
+        raise ValidationError(
+            f"Expected targets in the shape of the outputs, {tuple(y_pred.shape)}; "
+            f"got {tuple(y_true.shape)}",
+            attr="y_true",
+        )
+    missing = tf.math.is_nan(y_true)
+    error = tf.where(missing, tf.zeros_like(y_pred), y_pred - y_true)
+    return tf.reduce_mean(tf.square(error), axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="nengo_dl")
+class Regularize(keras.losses.Loss):
+    r"""Mean norm of an output, to be kept small: of firing rates or weights.
+
+    .. math:: \frac{1}{N} \sum_{i=1}^N \Big(\sum_j |y_{ij}|^p\Big)^{1/p}
+
+    where :math:`i` goes over the items of the batch and the time steps, and :math:`j`
+    over the elements of the output. Targets make no difference, but Keras asks for
+    some: zeros will do. At 0, where norms have no derivative, gradients are 0.
+
+    Parameters
+    ----------
+    order : float or str
+        Order :math:`p` of the norm, greater than 0; ``np.inf`` for the largest element;
+        ``"euclidean"`` is 2.
+    axis : int, optional
+        Axis of the norm, counted behind batch and time: 0 is the first axis of the
+        probed signal. The mean is taken over its other axes. By default the norm goes
+        over all of the signal.
+    reduction, name, dtype
+        As in all losses of Keras.
+
+    Raises
+    ------
+    ValidationError
+        If there is no such norm or, when called, no such axis.
+
+    Examples
+    --------
+    >>> import keras, nengo_dl
+    >>> loss = {probe: "mse", rates: nengo_dl.losses.Regularize()}  # doctest: +SKIP
+    >>> sim.compile("adam", loss=loss, loss_weights={rates: 1e-3})  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        order: float | str = 2,
+        axis: int | None = None,
+        reduction: str = "sum_over_batch_size",
+        name: str = "regularize",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.order = check_norm(order, axis)
+        self.axis = axis
+
+    def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
+        """Return the norms.
+
+        Parameters
+        ----------
+        y_true : object
+            Not used.
+        y_pred : tf.Tensor, shape (batch, n_steps, ...)
+            Outputs.
+
+        Returns
+        -------
+        tf.Tensor, shape (batch, n_steps)
+            Norms, or means of the norms along ``axis``.
+        """
+        return norms(y_pred, self.order, self.axis)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal loss."""
+        order = "inf" if self.order == np.inf else self.order  # JSON has no infinity
+        return {**super().get_config(), "order": order, "axis": self.axis}
+
+
+def norms(values: Any, order: float | str = 2, axis: int | None = None) -> tf.Tensor:
+    r"""Return norms of what was recorded in each time step.
+
+    Parameters
+    ----------
+    values : tf.Tensor, shape (batch, n_steps, ...)
+        Outputs of a probe.
+    order : float or str
+        Order of the norm: a positive number, ``np.inf`` or ``"euclidean"``.
+    axis : int, optional
+        Axis of the norm, counted behind the first two; all of them if not given.
+
+    Returns
+    -------
+    tf.Tensor, shape (batch, n_steps)
+        Norms, or means of norms over the remaining axes. Their gradients are finite:
+        zero where all elements are.
+    """
+    order = check_norm(order, axis)
+    values = tf.convert_to_tensor(values)
+    n_axes = values.shape.rank - 2
+    if n_axes < 1 or not (axis is None or -n_axes <= axis < n_axes):
+        wanted = "axes" if axis is None else f"an axis {axis}"
+        raise ValidationError(
+            f"Expected outputs with {wanted} behind those of batch and time; got the "
+            f"shape {tuple(values.shape)}",
+            attr="axis",
+        )
+    along = list(range(2, n_axes + 2)) if axis is None else [axis % n_axes + 2]
+    size = tf.abs(values)
+    largest = tf.reduce_max(size, axis=along, keepdims=True)
+    if order == np.inf:
+        result = largest
+    elif order == 1:
+        result = tf.reduce_sum(size, axis=along, keepdims=True)
+    else:
+        # relative to the largest element no power overflows, or vanishes
+        usable = (largest > 0) & tf.math.is_finite(largest)
+        unit = tf.stop_gradient(tf.where(usable, largest, tf.ones_like(largest)))
+        # neither the powers of 0 nor the roots of 0 have a finite slope for all orders,
+        # so where there is nothing but 0 no gradient may pass
+        nonzero = size != 0
+        some = tf.reduce_any(nonzero, axis=along, keepdims=True)
+        ones, zeros = tf.ones_like(size), tf.zeros_like(size)
+        powers = tf.where(nonzero, tf.where(nonzero, size / unit, ones) ** order, zeros)
+        total = tf.reduce_sum(powers, axis=along, keepdims=True)
+        root = tf.where(some, total, tf.ones_like(total)) ** (1 / order)
+        result = unit * tf.where(some, root, tf.zeros_like(root))
+    return tf.reduce_mean(result, axis=list(range(2, n_axes + 2)))
+
+
+def check_norm(order: Any, axis: Any) -> float:
+    """Return the order of a norm as a number, if there are such orders and axes."""
+    number = {"euclidean": 2.0, "inf": np.inf}.get(order, order)
+    valid = isinstance(number, Real) and not isinstance(number, bool)
+    if not valid or not float(number) > 0:
+        raise ValidationError(
+            f"Expected a number greater than 0, np.inf or 'euclidean'; got {order!r}",
+            attr="order",
+        )
+    if axis is not None and (isinstance(axis, bool) or not isinstance(axis, Integral)):
+        raise ValidationError(f"Expected an int or None, got {axis!r}", attr="axis")
+    return float(number)

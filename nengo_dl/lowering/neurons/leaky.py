@@ -1,0 +1,52 @@
+"""LeakyReLU and its spiking version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import tensorflow as tf
+
+from nengo_dl.lowering.neurons.base import LowerNeurons, neurons
+from nengo_dl.neurons import LeakyReLU, SpikingLeakyReLU
+
+
+@neurons(LeakyReLU)
+@dataclass(frozen=True)
+class LowerLeakyReLU(LowerNeurons):
+    r"""Rectify in part.
+
+    .. math:: a = \alpha J \text{ for } J > 0, \text{ else } \alpha \lambda J
+    """
+
+    parameters: ClassVar[tuple[str, ...]] = ("negative_slope", "amplitude")
+
+    def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
+        """Return the rates."""
+        return (self.amplitude * self.leak(j),)
+
+    def leak(self, j: tf.Tensor) -> tf.Tensor:
+        """Return positive currents, and the part that is kept of negative ones."""
+        return tf.where(j > 0, j, self.negative_slope * j)
+
+
+@neurons(SpikingLeakyReLU)
+@dataclass(frozen=True)
+class LowerSpikingLeakyReLU(LowerLeakyReLU):
+    r"""Integrate what LeakyReLU keeps and fire at each whole number, signs included.
+
+    .. math:: v' = v + f(J)\,\Delta t, \quad a = \frac{\alpha}{\Delta t} n, \quad
+              v \leftarrow v' - n
+
+    where :math:`n` is :math:`v'` without its decimal places.
+    """
+
+    state_names: ClassVar[tuple[str, ...]] = ("voltage",)
+
+    def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
+        """Return spikes and the rest of the voltage."""
+        (voltage,) = state
+        voltage = voltage + self.leak(j) * self.dt
+        n_spikes = tf.where(voltage > 0, tf.floor(voltage), tf.math.ceil(voltage))
+        return n_spikes * (self.amplitude / self.dt), voltage - n_spikes
