@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,12 +57,35 @@ def dependencies(operators: Sequence[Operator]) -> OpGraph:
 def in_sequence(graph: OpGraph, ops: Sequence[Operator]) -> OpGraph:
     """Return the graph with ``ops`` bound to run one after the other.
 
-    ``ops`` have to come in an order that the graph allows: Nengo's own.
+    ``ops`` have to come in an order that the graph allows: Nengo's own. The others keep
+    their places, as far as they do not have to wait for one of ``ops``.
     """
     successors = dict(graph.successors)
     for op, following in itertools.pairwise(ops):
         successors[op] = list(dict.fromkeys([*successors[op], following]))
-    return OpGraph(graph.operators, successors)
+    return OpGraph(_sorted(graph.operators, successors), successors)
+
+
+def _sorted(
+    operators: Sequence[Operator],
+    successors: Mapping[Operator, Iterable[Operator]],
+) -> tuple[Operator, ...]:
+    """Return the order closest to that of ``operators`` in which none has to wait."""
+    place = {op: i for i, op in enumerate(operators)}
+    waiting = dict.fromkeys(operators, 0)
+    for op in operators:
+        for follower in successors[op]:
+            waiting[follower] += 1
+    ready = [place[op] for op, n in waiting.items() if not n]
+    order = []
+    while ready:
+        op = operators[heapq.heappop(ready)]
+        order.append(op)
+        for follower in successors[op]:
+            waiting[follower] -= 1
+            if not waiting[follower]:
+                heapq.heappush(ready, place[follower])
+    return tuple(order)
 
 
 def _find_cycle(

@@ -87,3 +87,19 @@ def test_operators_can_be_bound_to_a_sequence():
     assert not list(bound.successors[graph.operators[1]])
     # the graph that was given is as it was
     assert not list(graph.successors[chosen[0]])
+
+
+def test_operators_bound_to_a_sequence_run_in_that_order_everywhere():
+    # two that do not need each other may come either way round, until they are bound
+    first, second, third = [
+        Copy(Signal(np.zeros(2)), Signal(np.zeros(2))) for _ in range(3)
+    ]
+    follower = Copy(third.dst, Signal(np.zeros(2)))
+    graph = dependencies([first, second, third, follower])
+    others = [op for op in graph.operators if op not in (third, follower)]
+    for sequence in ([third, *others], [*others, third]):
+        bound = in_sequence(graph, sequence)
+        places = [bound.operators.index(op) for op in sequence]
+        assert places == sorted(places)
+        assert places[sequence.index(third)] < bound.operators.index(follower)
+        assert set(bound.operators) == set(graph.operators)
