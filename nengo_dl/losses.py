@@ -156,7 +156,9 @@ def norms(values: Any, order: float | str = 2, axis: int | None = None) -> tf.Te
     size = tf.abs(values)
     largest = tf.reduce_max(size, axis=along, keepdims=True)
     if order == np.inf:
-        result = largest
+        # XLA's maximum passes over what is not a number
+        lost = tf.reduce_any(tf.math.is_nan(size), axis=along, keepdims=True)
+        result = tf.where(lost, tf.constant(np.nan, size.dtype), largest)
     elif order == 1:
         result = tf.reduce_sum(size, axis=along, keepdims=True)
     else:
