@@ -79,7 +79,7 @@ class SignalValues:
 
         Returns
         -------
-        tf.Tensor, shape (batch, *view.shape) or (*view.shape) if it is not batched
+        tf.Tensor, shape (batch,) + view.shape, or view.shape if it is not batched
             The batch axis has length 1 while all items of the batch are equal.
         """
         if view in self._invariant:
@@ -248,11 +248,15 @@ class SignalValues:
                     self._replace(block, Piece(start, stop, new))
 
     def _increment(self, block: int, start: int, stop: int, value: tf.Tensor) -> None:
-        """Add ``value`` to a stretch, piece by piece."""
-        for piece in list(self._pieces[block]):
+        """Add ``value`` to a stretch: piece by piece, unless there are too many."""
+        touched = [p for p in self._pieces[block] if p.start < stop and p.stop > start]
+        if len(touched) > MAX_SLICES:
+            # each write would leave more pieces behind, and more to do for the next
+            total = self._covering(block, start, stop) + value
+            self._replace(block, Piece(start, stop, total))
+            return
+        for piece in touched:
             low, high = max(piece.start, start), min(piece.stop, stop)
-            if low >= high:
-                continue
             part = select(value, [(low - start, high - start)])
             if not (isinstance(piece.value, float) and piece.value == 0.0):
                 part = self._cut(block, piece, low, high) + part

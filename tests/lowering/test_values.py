@@ -174,6 +174,20 @@ def test_few_and_many_stretches(number, increment):
     assert np.array_equal(values.block(0).numpy(), expected)
 
 
+@pytest.mark.parametrize("number", [MAX_SLICES, MAX_SLICES + 1])
+def test_increment_of_many_pieces_leaves_one(number):
+    values = fresh()
+    for i in range(number):
+        value = tf.constant([[i], [i + 100]], tf.float64)
+        values.set(make_view([(0, i)]), value)
+    everything = make_view([(0, i) for i in range(number)])
+    values.inc(everything, tf.ones((1, number), tf.float64))
+    expected = np.arange(number) + np.array([[1], [101]])
+    assert np.array_equal(values.read(everything), expected)
+    pieces = [p for p in values._pieces[0] if p.stop <= number]
+    assert len(pieces) == (number if number == MAX_SLICES else 1)
+
+
 def test_empty_blocks_and_views():
     # a filter without memory has a state of no elements
     layout = make_layout(sizes=(4, 0))
