@@ -69,5 +69,17 @@ def written(op: Operator) -> list[Signal]:
 
 def describe(op: Operator) -> str:
     """Return the operator's class and what it was built for, for messages."""
-    label = f"'{op.tag}'" if op.tag else str(op)
-    return f"{type(op).__name__} {label}"
+    return f"{type(op).__name__} '{op.tag}'" if op.tag else describe_with_signals(op)
+
+
+def describe_with_signals(op: Operator) -> str:
+    """Return the operator's class, its tag, and the signals that it reads and changes.
+
+    Nengo names signals after the objects that they belong to.
+    """
+    reads, changes = (
+        ", ".join(dict.fromkeys(str(signal.name) for signal in signals))
+        for signals in (op.reads, written(op))
+    )
+    tag = f" '{op.tag}'" if op.tag else ""
+    return f"{type(op).__name__}{tag} ({f'{reads} -> {changes}'.strip()})"

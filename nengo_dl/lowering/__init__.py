@@ -1,7 +1,8 @@
 """Operators as TensorFlow computations: one family per file, each registers itself.
 
 A new operator, neuron type, process or learning rule is one new file and one line here
-or in its folder's ``__init__``.
+or in its folder's ``__init__``. What packages of others need to add theirs can be
+imported from here.
 """
 
 from nengo_dl.lowering import (
@@ -19,15 +20,21 @@ from nengo_dl.lowering import (
     time,
 )
 from nengo_dl.lowering.context import Context
+from nengo_dl.lowering.neurons.base import LowerNeurons
 from nengo_dl.lowering.numpy_operator import NumPyOperator
 from nengo_dl.lowering.registry import Lowering, lower, register
 from nengo_dl.lowering.values import SignalValues
+from nengo_dl.plan.groups import OpGroup
+from nengo_dl.plan.layout import View
 
 __all__ = [
     "Context",
+    "LowerNeurons",
     "Lowering",
     "NumPyOperator",
+    "OpGroup",
     "SignalValues",
+    "View",
     "copy",
     "dot",
     "elementwise",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Hashable
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar
 
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
-from nengo.exceptions import BuildError
+from nengo.exceptions import BuildError, NengoWarning, ValidationError
 
-from nengo_dl.graph.signals import describe
+from nengo_dl.graph.signals import describe_with_signals
 from nengo_dl.lowering.context import Context
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import OpGroup, payload_of
@@ -101,13 +102,67 @@ def register(
         For SimNeurons and SimProcess: the NeuronType or Process class. Without it, the
         lowering serves every type that has none of its own, since a user's subclass may
         have changed its step.
+
+    Returns
+    -------
+    callable
+        Takes a subclass of `Lowering` and returns it as it is.
+
+    Raises
+    ------
+    ValidationError
+        If one of these is not such a class.
+
+    Warns
+    -----
+    NengoWarning
+        If another lowering was responsible so far. The last one counts, for simulators
+        that are made from then on.
+
+    Examples
+    --------
+    ``register(MyOperator)(NumPyOperator)`` makes an operator run its own NumPy code in
+    each step; ``@register(SimNeurons, MyNeuronType)`` stands above a class that does
+    the same in TensorFlow.
     """
+    if not (isinstance(op_type, type) and issubclass(op_type, Operator)):
+        raise ValidationError(
+            "Expected an Operator class, such as `register(MyOperator)` or "
+            f"`register(SimNeurons, MyNeuronType)`; got {op_type!r}",
+            attr="op_type",
+        )
+    if not isinstance(payload_type, type | None):
+        raise ValidationError(
+            "Expected a NeuronType or Process class, such as "
+            f"`register(SimNeurons, MyNeuronType)`; got {payload_type!r}",
+            attr="payload_type",
+        )
 
     def add(lowering: type[Lowering]) -> type[Lowering]:
+        if not (isinstance(lowering, type) and issubclass(lowering, Lowering)):
+            raise ValidationError(
+                f"Expected a subclass of nengo_dl.lowering.Lowering, got {lowering!r}",
+                attr="lowering",
+            )
+        former = _LOWERINGS.get((op_type, payload_type))
+        if former is not None and _path(former) != _path(lowering):
+            kind = ".".join(t.__name__ for t in (op_type, payload_type) if t)
+            warnings.warn(
+                NengoWarning(
+                    f"{_path(lowering)} replaces {_path(former)} as the lowering of "
+                    f"{kind}. Simulators that exist already keep the former."
+                ),
+                stacklevel=2,
+            )
         _LOWERINGS[op_type, payload_type] = lowering
         return lowering
 
     return add
+
+
+def _path(cls: type) -> str:
+    """Return the full name of a class, the same after a reload of its module."""
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def lowering_of(op: Operator) -> type[Lowering]:
@@ -125,7 +180,7 @@ def lowering_of(op: Operator) -> type[Lowering]:
         name = type(op).__name__
         raise BuildError(
             f"No lowering is registered for operators of type {name}, met in "
-            f"{describe(op)}. To run its NumPy code in each step: "
+            f"{describe_with_signals(op)}. To run its NumPy code in each step: "
             f"`nengo_dl.lowering.register({name})(nengo_dl.lowering.NumPyOperator)`. "
             "To run it in TensorFlow, register a Lowering of your own in the same way."
         )
@@ -160,5 +215,19 @@ def runs_user_code(op: Operator) -> bool:
 
 
 def lower(group: OpGroup, context: Context) -> Lowering:
-    """Return the group as a computation."""
-    return lowering_of(group.ops[0]).build_pre(group, context)
+    """Return the group as a computation.
+
+    Raises
+    ------
+    BuildError
+        If what is registered does not make one.
+    """
+    responsible = lowering_of(group.ops[0])
+    made: Any = responsible.build_pre(group, context)
+    if not (isinstance(made, Lowering) and is_dataclass(made)):
+        raise BuildError(
+            f"{_path(responsible)}.build_pre returned {made!r} for {group.name}; "
+            "expected an instance of a Lowering that is a frozen dataclass, with "
+            "everything that the step depends on among its fields"
+        )
+    return made
