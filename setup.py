@@ -8,6 +8,7 @@ version = runpy.run_path(str(here / "nengo_dl" / "version.py"))["version"]
 
 plots = ["matplotlib"]
 docs = ["furo", "numpydoc", "sphinx"]
+nengo_spa = ["nengo-spa>=2"]
 tests = [
     "hypothesis",
     "matplotlib",
@@ -45,8 +46,9 @@ setup(
         "tensorflow>=2.18",
     ],
     extras_require={
-        "all": sorted({*docs, *plots, *tests}),
+        "all": sorted({*docs, *nengo_spa, *plots, *tests}),
         "docs": docs,
+        "nengo-spa": nengo_spa,
         "plots": plots,
         "tests": tests,
     },

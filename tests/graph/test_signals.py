@@ -1,8 +1,10 @@
+import nengo
 import numpy as np
 import pytest
 import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
+from nengo.builder import Model
 from nengo.builder.operator import Copy, Reset
 from nengo.builder.signal import Signal
 from nengo.transforms import SparseMatrix
@@ -66,3 +68,16 @@ def test_operators_are_described_by_class_and_tag():
     signal = Signal(np.zeros(2), name="target")
     assert sig.describe(Copy(signal, Signal(np.zeros(2)), tag="mine")) == "Copy 'mine'"
     assert sig.describe(Reset(signal)).startswith("Reset ")
+
+
+def test_operators_are_described_by_their_signals_where_a_tag_is_not_enough():
+    with nengo.Network() as net:
+        ensemble = nengo.Ensemble(5, 1, label="mine")
+        nengo.Connection(nengo.Node([1], label="source"), ensemble, synapse=None)
+    model = Model()
+    model.build(net)
+    described = {sig.describe_with_signals(op) for op in model.operators}
+    assert "Reset (-> <Ensemble 'mine'>.signal)" in described
+    assert (
+        f"Copy '{net.connections[0]}' (<Node 'source'>.out -> <Ensemble 'mine'>.signal)"
+    ) in described

@@ -1,4 +1,4 @@
-"""A pytest plugin: what Nengo's tests get for a simulator, and how it is chosen.
+"""A pytest plugin: what tests of other packages get for a simulator, and how.
 
 A conftest of ours does not reach tests that live in another package.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import shlex
 import tempfile
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from typing import Any
 
 import nengo
@@ -35,15 +37,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="time steps in one iteration of the loop (default %(default)s)",
     )
     group.addoption("--no-jit", action="store_true", help="simulate without XLA")
+    # pytest-allclose reads it without telling pytest, which would warn
+    parser.addini("allclose_tolerances", "tolerances of single tests")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     """Return what is tested, for the head of the report."""
+    if config.getini("nengo_simulator") == "nengo.Simulator":
+        return f"nengo {nengo.__version__}, as the reference"
     option = config.option
     return (
         f"nengo_dl {nengo_dl.__version__} ({nengo_dl.__path__[0]}): {option.dtype}, "
         f"unroll {option.unroll}, {'without' if option.no_jit else 'with'} XLA"
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave out what needs no simulator, and what is excluded.
+
+    Nengo's own plugin skips excluded tests too, but only those that are Nengo's.
+    """
+    without = [item for item in items if "Simulator" not in item.fixturenames]
+    config.hook.pytest_deselected(items=without)
+    items[:] = [item for item in items if "Simulator" in item.fixturenames]
+    words = shlex.split(" ".join(config.getini("nengo_test_unsupported")))
+    for pattern, reason in zip(words[::2], words[1::2], strict=True):
+        literal = "".join(f"[{c}]" if c in "[]" else c for c in pattern)
+        for item in items:
+            if item.nodeid.startswith("nengo/") or not fnmatch(
+                item.nodeid, f"*{literal}"
+            ):
+                continue
+            if config.getoption("unsupported"):
+                item.add_marker(pytest.mark.xfail(reason=reason))
+            else:
+                item.add_marker(pytest.mark.skip(reason))
 
 
 @pytest.fixture(autouse=True, scope="session")
