@@ -34,6 +34,8 @@ class Settings:
         Rewrites of the operator graph.
     inference_only : bool
         Whether nothing shall be trainable.
+    nengo_random_draws : bool
+        Whether all random numbers come from Nengo's own streams.
     network : nengo.Network or None
         Where settings of single objects are looked up.
     """
@@ -43,6 +45,7 @@ class Settings:
     planner: Planner = greedy_planner
     simplifications: Sequence[Rewrite] = default_simplifications
     inference_only: bool = False
+    nengo_random_draws: bool = False
     network: nengo.Network | None = None
 
     def keeps_history(self, probe: nengo.Probe) -> bool:
@@ -75,6 +78,11 @@ def configure_settings(**settings: Any) -> None:
         Rewrites of the operator graph; ``[]`` turns all of them off.
     inference_only : bool
         Nothing is trainable.
+    nengo_random_draws : bool
+        All random numbers are those that Nengo would draw. By default this holds but
+        for ``nengo.PoissonSpiking``, which draws in TensorFlow numbers of the same
+        distribution, because how many Nengo draws depends on the rates; with True it
+        calls NumPy in every step, which is slower by far.
     keep_history : bool
         Whether probes keep all samples (default) or the last one only. Single probes
         are set through ``net.config[probe].keep_history``.
@@ -231,6 +239,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "planner": _check_planner,
     "simplifications": _check_rewrites,
     "inference_only": _check_bool("inference_only"),
+    "nengo_random_draws": _check_bool("nengo_random_draws"),
 }
 _GLOBAL = tuple(_CHECKS)
 _SETTERS: dict[str, Callable[[str, Any], None]] = {

@@ -3,7 +3,8 @@
 Nodes without inputs are the model's inputs. Constants, Processes and presented data are
 always known ahead. A Python function of time is known ahead too, but only if no other
 Python code runs inside the loop: two functions may share state (an environment and its
-sensors), and then they have to see each other in Nengo's order.
+sensors), and then they have to see each other in Nengo's order. Random numbers that an
+operator draws in the same quantity in each step are known ahead as well.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from nengo.builder.operator import Copy, Operator, SimPyFunc
 from nengo.builder.processes import SimProcess
 from nengo.builder.signal import Signal
 
+from nengo_dl.graph.draws import DrawnNeurons, Draws
+
 
 class Source(enum.Enum):
     """Where the values of an input come from when the user presents none."""
@@ -26,6 +29,7 @@ class Source(enum.Enum):
     CONSTANT = "the Node's constant output"
     FUNCTION = "a Python function of time"
     PROCESS = "a Nengo Process"
+    DRAWS = "random numbers that neurons draw"
     IN_STEP = "a Python function that is called inside the loop"
 
 
@@ -41,15 +45,19 @@ class Input:
         What the values are written to; None for a function without output, which is
         called for its side effects.
     node : nengo.Node or None
-        The Node that users present data for; None for injected noise.
+        The Node that users present data for; None for noise and random numbers.
     op : Operator or None
-        The operator that was lifted out of the loop, or stays in it (``IN_STEP``).
+        The operator that was lifted out of the loop, or stays in it (``IN_STEP``), or
+        draws the random numbers.
+    draws : Draws or None
+        What is drawn (``DRAWS``).
     """
 
     source: Source
     signal: Any  # Nengo is not typed, and every caller knows from the source
     node: nengo.Node | None = None
     op: Any = None
+    draws: Draws | None = None
 
     @property
     def lifted(self) -> bool:
@@ -72,6 +80,7 @@ def lift(
     model: Model,
     operators: Sequence[Operator],
     runs_python: Callable[[Operator], bool],
+    draws: Callable[[Operator], Draws | None] = lambda op: None,
 ) -> tuple[list[Operator], tuple[Input, ...]]:
     """Separate the inputs of a model from the operators of its loop.
 
@@ -83,11 +92,14 @@ def lift(
         Its operators in Nengo's order.
     runs_python : callable
         Tells whether an operator calls code of the user in each step.
+    draws : callable
+        Tells which random numbers neurons can be fed, or None.
 
     Returns
     -------
     operators : list of Operator
-        What stays in the loop. Noise that increments a signal leaves a Copy behind.
+        What stays in the loop. Noise that increments a signal leaves a Copy behind,
+        and neurons whose random numbers are fed become `DrawnNeurons`.
     inputs : tuple of Input
         In Nengo's order of execution, constants last.
     """
@@ -114,6 +126,10 @@ def lift(
                 kept.append(Copy(signal, target, inc=True, tag=op.tag))
             inputs.append(Input(Source.PROCESS, signal, nodes.get(signal), op))
             seen.add(signal)
+        elif (drawn := draws(op)) is not None:
+            signal = Signal(shape=drawn.shape, name=f"{op.output.name}.draws")
+            kept.append(DrawnNeurons(op, signal))
+            inputs.append(Input(Source.DRAWS, signal, op=op, draws=drawn))
         else:
             kept.append(op)
     for signal, node in nodes.items():

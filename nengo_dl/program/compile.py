@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -18,6 +19,7 @@ from nengo_dl.graph.simplify import simplify
 from nengo_dl.graph.verify import verify
 from nengo_dl.lowering import registry
 from nengo_dl.lowering.context import Context
+from nengo_dl.lowering.neurons.drawn import draws_of
 from nengo_dl.lowering.presented import Presented
 from nengo_dl.plan.claims import arrange
 from nengo_dl.plan.groups import check_plan
@@ -61,7 +63,8 @@ def compile_program(
         Nothing is traced or compiled before its first call.
     """
     # what the loop does not have to do
-    operators, inputs = lift(model, nengo_order, registry.runs_user_code)
+    draws = partial(draws_of, nengo_only=settings.nengo_random_draws)
+    operators, inputs = lift(model, nengo_order, registry.runs_user_code, draws)
     fed = frozenset(i.signal for i in inputs if i.lifted and i.signal is not None)
     verify(operators, fed, after="lifting the inputs")
     trained = frozenset(signal for signal, is_on in trainable.items() if is_on)

@@ -1,18 +1,23 @@
-"""What Nengo Processes produce, and the random streams that they draw from.
+"""What is computed ahead of the loop, and the random streams that it comes from.
 
 Nengo hands one random stream to all operators in its order of execution, and each
 unseeded Process takes its seed from it, synapses too. To give a seeded model Nengo's
-numbers, every Process is visited here in the same order, whoever runs it.
+numbers, every Process is visited here in the same order, whoever runs it. Neurons that
+draw random numbers have streams of their own, which come with the built model.
 """
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 from nengo.builder.operator import Operator
 from nengo.builder.processes import SimProcess
+
+from nengo_dl.graph.draws import Draws
 
 MAX_SEED = 2**31 - 1
 
@@ -24,8 +29,46 @@ class Rewindable(Protocol):
         """Return to the beginning."""
 
 
-class ProcessStream:
-    """The output of a Process without input, computed ahead of the loop.
+class Stream:
+    """Values of time steps, one after the other; those not used can be given back."""
+
+    #: steps that were taken since the beginning
+    position = 0
+
+    def _begin(self, shape: tuple[int, ...]) -> None:
+        """Forget what was taken; a step has values of the given shape."""
+        self._last = self._pending = np.zeros((0, *shape))
+        self.position = 0
+
+    def _compute(self, first_step: int, out: np.ndarray) -> None:
+        """Fill ``out``, shape (n_steps, size), with what nobody has seen yet."""
+        raise NotImplementedError
+
+    def take(self, first_step: int, out: np.ndarray) -> None:
+        """Fill ``out``, shape (n_steps, size), with what follows ``first_step``."""
+        known = min(len(self._pending), len(out))
+        out[:known] = self._pending[:known]
+        if known < len(out):
+            self._compute(first_step + known, out[known:])
+        self._last, self._pending = out, self._pending[known:]
+        self.position += len(out)
+
+    def give_back(self, n_steps: int) -> None:
+        """Take back the last steps that were taken, because they were not used."""
+        unused = self._last[len(self._last) - n_steps :]
+        self._pending = np.concatenate([unused, self._pending])
+        self.position -= n_steps
+
+    def advance(self, position: int, step: int) -> None:
+        """Go to a position at which ``step`` steps of the simulation are over."""
+        size = math.prod(self._last.shape[1:])
+        while self.position < position:
+            count = min(position - self.position, 1000)
+            self.take(step - (position - self.position), np.empty((count, size)))
+
+
+class ProcessStream(Stream):
+    """The output of a Process without input.
 
     Parameters
     ----------
@@ -42,25 +85,50 @@ class ProcessStream:
     def reset(self, rng: np.random.RandomState) -> None:
         """Return to the beginning, with the seed that comes next in ``rng``."""
         process, output = self.op.process, self.op.output
-        self._last = self._pending = np.zeros((0, *output.shape))
+        self._begin(output.shape)
         state = {name: np.array(s.initial_value) for name, s in self.op.state.items()}
         self._step = process.make_step(
             (0,), output.shape, self.dt, process.get_rng(rng), state
         )
 
-    def take(self, first_step: int, out: np.ndarray) -> None:
-        """Fill ``out``, shape (n_steps, size), with what follows ``first_step``."""
-        known = len(self._pending)
-        out[:known] = self._pending[: len(out)]
+    def _compute(self, first_step: int, out: np.ndarray) -> None:
+        """Step the Process."""
         with np.errstate(invalid="raise", divide="ignore"):
-            for i in range(known, len(out)):
+            for i in range(len(out)):
                 out[i] = self._step((first_step + i + 1) * self.dt)
-        self._last, self._pending = out, self._pending[len(out) :]
 
-    def give_back(self, n_steps: int) -> None:
-        """Take back the last steps that were taken, because they were not used."""
-        unused = self._last[len(self._last) - n_steps :]
-        self._pending = np.concatenate([unused, self._pending])
+
+class DrawStream(Stream):
+    """The random numbers of neurons.
+
+    Parameters
+    ----------
+    draws : Draws
+        What they draw.
+    item : int
+        Number of the batch item. The first draws from the stream that the model was
+        built with, the others from streams of their own.
+    """
+
+    def __init__(self, draws: Draws, item: int = 0) -> None:
+        self.draws = draws
+        self.item = item
+
+    def reset(self, seed: int) -> None:
+        """Return to the beginning; ``seed`` is the simulator's."""
+        self._begin(self.draws.shape)
+        # never drawn from itself: the model may be simulated again
+        self._rng = copy.deepcopy(self.draws.rng)
+        if not self.draws.nengo:
+            own = self._rng.randint(MAX_SEED)
+            self._rng = np.random.RandomState([own, (seed + self.item) % 2**32])
+        elif self.item:
+            own = self._rng.randint(MAX_SEED)
+            self._rng = np.random.RandomState((own + self.item) % MAX_SEED)
+
+    def _compute(self, first_step: int, out: np.ndarray) -> None:
+        """Draw the numbers of all steps at once."""
+        out[...] = self.draws.sample(self._rng, len(out)).reshape(len(out), -1)
 
 
 def rewind(

@@ -51,8 +51,8 @@ class LowerNeurons(Lowering):
         return tuple(op.state.values())
 
     @classmethod
-    def build_pre(cls, group: OpGroup, context: Context) -> Lowering:
-        """Return the lowering of a group."""
+    def build_pre(cls, group: OpGroup, context: Context, **fields: Any) -> Lowering:
+        """Return the lowering of a group; ``fields`` are those that subclasses add."""
         ops = group.ops
         sizes = [op.J.size for op in ops]
         total = (sum(sizes),)
@@ -71,6 +71,7 @@ class LowerNeurons(Lowering):
             },
             # of the simulation's own type: NumPy 1 widens `float32 / float`
             context.dtype.type(context.dt),
+            **fields,
         )
 
     def build_step(self, values: SignalValues) -> None:

@@ -2,6 +2,7 @@ import nengo
 import numpy as np
 import pytest
 
+import nengo_dl
 from tests.helpers import assert_close, assert_matches_nengo, reference, simulate
 from tests.lowering.neurons.test_rates import add_ensemble
 from tests.lowering.neurons.test_spiking import drive, probe_state
@@ -13,21 +14,14 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize(
-    "neuron_type",
-    [
-        nengo.StochasticSpiking(nengo.RectifiedLinear()),
-        nengo.PoissonSpiking(nengo.LIFRate(), amplitude=0.1),
-    ],
-    ids=lambda t: type(t).__name__,
-)
-def test_types_that_draw_random_numbers(neuron_type):
+def test_neurons_whose_draws_depend_on_their_rates():
     with nengo.Network(seed=0) as net:
+        neuron_type = nengo.PoissonSpiking(nengo.LIFRate(), amplitude=0.1)
         ensemble = add_ensemble(drive(), neuron_type)
         probe_state(ensemble, "the ensemble")
         nengo.Probe(ensemble, synapse=0.02)
     # other items of a minibatch draw other random numbers
-    assert_matches_nengo(net, steps=60, minibatch=(None,))
+    assert_matches_nengo(net, steps=60, minibatch=(None,), nengo_random_draws=True)
 
 
 class Integrating(nengo.neurons.NeuronType):
@@ -94,11 +88,12 @@ def test_populations_of_several_types_together():
             ensemble = add_ensemble(stimulus, neuron_type, 9 + i % 4)
             nengo.Connection(ensemble, ensemble, synapse=0.05)
             probe_state(ensemble, f"population {i}")
-    assert_matches_nengo(net, steps=50, minibatch=(None,))
+    assert_matches_nengo(net, steps=50, minibatch=(None,), nengo_random_draws=True)
 
 
 def test_each_item_of_a_minibatch_draws_its_own_spikes():
     with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(nengo_random_draws=True)
         ensemble = add_ensemble(drive(), nengo.PoissonSpiking(nengo.LIFRate()))
         p = nengo.Probe(ensemble.neurons)
     items = simulate(net, 30, minibatch_size=3).data[p]

@@ -1,0 +1,69 @@
+"""Random numbers that operators draw in the same quantity in every time step.
+
+What is drawn then does not depend on anything in the loop, so it is drawn ahead and fed
+to the loop like any other input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from nengo.builder.neurons import SimNeurons
+from nengo.builder.signal import Signal
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """What an operator draws in each time step.
+
+    Attributes
+    ----------
+    rng : np.random.RandomState
+        Where the model starts to draw from; copied, never changed.
+    shape : tuple of int
+        Shape of the numbers of one step.
+    sample : callable
+        ``sample(rng, n_steps)`` returns the numbers of the next steps, shape
+        ``(n_steps, *shape)``.
+    nengo : bool
+        Whether these are the very numbers that Nengo would draw. They then depend on
+        ``rng`` alone, as in Nengo, else on the simulator's seed too.
+    """
+
+    rng: np.random.RandomState
+    shape: tuple[int, ...]
+    sample: Callable[[np.random.RandomState, int], np.ndarray]
+    nengo: bool
+
+
+class DrawnNeurons(SimNeurons):
+    """Set the output of neurons for given currents and given random numbers.
+
+    Takes the place of an operator whose random numbers are fed to the loop, and is run
+    by a lowering only: NumPy code of neuron types draws for itself.
+
+    Parameters
+    ----------
+    op : SimNeurons
+        The operator whose place it takes.
+    draws : Signal
+        The random numbers of one step.
+
+    Notes
+    -----
+    1. sets ``[output] + state``
+    2. incs ``[]``
+    3. reads ``[J, draws]``
+    4. updates ``[]``
+    """
+
+    def __init__(self, op: SimNeurons, draws: Signal) -> None:
+        super().__init__(op.neurons, op.J, op.output, op.state, tag=op.tag)
+        self.reads.append(draws)
+
+    @property
+    def draws(self) -> Signal:
+        """The random numbers of one step."""
+        return self.reads[1]

@@ -1,0 +1,68 @@
+"""PoissonSpiking: numbers of spikes that have a Poisson distribution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from nengo.builder.neurons import SimNeurons
+from nengo.neurons import PoissonSpiking
+
+from nengo_dl.graph.draws import Draws
+from nengo_dl.lowering.indexing import select
+from nengo_dl.lowering.neurons.drawn import LowerDrawnNeurons, drawn_neurons
+from nengo_dl.lowering.sampling import KEY_BITS, KEY_WORDS, poisson, random_key
+from nengo_dl.lowering.values import SignalValues
+
+
+def keys(rng: np.random.RandomState, n_steps: int) -> np.ndarray:
+    """Return the words of one key for each step, shape (n_steps, KEY_WORDS)."""
+    return rng.randint(2**KEY_BITS, size=(n_steps, KEY_WORDS))
+
+
+@drawn_neurons(PoissonSpiking)
+@dataclass(frozen=True)
+class LowerPoissonSpiking(LowerDrawnNeurons):
+    r"""Draw how often neurons fire within a step.
+
+    .. math:: n \sim \mathrm{Poisson}(r\,\Delta t), \quad a = \frac{\alpha}{\Delta t} n
+
+    with the rate :math:`r` that the base type has computed. If the base type has
+    negative rates, :math:`|r|` takes its place, and the spikes get the sign of
+    :math:`r`.
+
+    How many random numbers Nengo draws depends on the rates, so its numbers cannot be
+    drawn ahead. Each population is fed a random key in each step instead, from which
+    the loop computes as many random numbers as it needs; see
+    `nengo_dl.lowering.sampling`. Keys come from the population's seed, the simulator's
+    seed and the number of the batch item; which populations are merged plays no part.
+    """
+
+    parameters = ("amplitude",)
+
+    @classmethod
+    def draws(cls, op: SimNeurons) -> Draws:
+        """Return one key for the whole population."""
+        return Draws(op.state_extra["rng"], (KEY_WORDS,), keys, nengo=False)
+
+    def build_step(self, values: SignalValues) -> None:
+        """Add the computation to the step."""
+        # no derivative goes through a random draw
+        rate = tf.stop_gradient(values.read(self.current))
+        mean = (tf.abs(rate) if self.negative else rate) * self.dt
+        words = tf.reshape(values.read(self.random), (-1, len(self.sizes), KEY_WORDS))
+        key = random_key(words)
+        if len(set(self.sizes)) == 1:
+            # an axis for populations: one key goes to many neurons without a copy
+            mean = tf.reshape(mean, (-1, len(self.sizes), self.sizes[0]))
+            spikes = poisson(mean, key[..., None], np.arange(self.sizes[0]))
+            spikes = tf.reshape(spikes, (-1, sum(self.sizes)))
+        else:
+            owners = np.repeat(np.arange(len(self.sizes)), self.sizes)
+            key = select(key, [(k, k + 1) for k in owners.tolist()])
+            numbers = np.concatenate([np.arange(size) for size in self.sizes])
+            spikes = poisson(mean, key, numbers)
+        if self.negative:
+            spikes = spikes * tf.sign(rate)
+        values.set(self.output, spikes * (self.amplitude / self.dt))
