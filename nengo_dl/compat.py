@@ -28,6 +28,7 @@ _DEFAULTS = {
     "minibatch_size": None,
     "tensorboard": None,
     "progress_bar": True,
+    "optimize": True,
 }
 
 
@@ -54,7 +55,7 @@ def constructor_arguments(
     TypeError
         If an argument is given twice, or was never one.
     """
-    unknown = set(older) - {"optimize", "step_blocks"}
+    unknown = set(older) - {"step_blocks"}
     if unknown:
         raise TypeError(
             f"Simulator has no argument {', '.join(map(repr, sorted(unknown)))}; it "
@@ -72,7 +73,6 @@ def constructor_arguments(
             _deprecated(
                 f"Simulator(..., {value!r})", f"Simulator(..., {name}={value!r})"
             )
-    result.pop("optimize", None)  # Nengo's merging of operators; ours is always on
     if "step_blocks" in result:
         _step_blocks(result)
     unroll = result.get("unroll_simulation")

@@ -15,7 +15,7 @@ from nengo_dl.graph.simplify import Rewrite, default_simplifications
 from nengo_dl.plan.greedy import greedy_planner
 from nengo_dl.plan.groups import Planner
 
-_DTYPES = ("float32", "float64")
+_DTYPES = ("float16", "float32", "float64")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Settings:
     Attributes
     ----------
     dtype : str
-        Floating point type of the simulation, ``"float32"`` or ``"float64"``.
+        Floating point type of the simulation: ``"float32"``, for example.
     jit_compile : bool or None
         Whether XLA compiles the simulation; None leaves the choice to the program.
     planner : callable
@@ -67,7 +67,7 @@ def configure_settings(**settings: Any) -> None:
 
     Parameters
     ----------
-    dtype : {"float32", "float64"} or tf.DType
+    dtype : {"float16", "float32", "float64"} or tf.DType
         Floating point type of the simulation (default float32).
     jit_compile : bool or None
         Whether XLA compiles the simulation. True and None: whatever can be compiled;
@@ -158,7 +158,8 @@ def dtype_name(dtype: Any) -> str:
             name = None
     if name not in _DTYPES:
         raise ValidationError(
-            f"Expected 'float32', 'float64' or a tf.DType of that name; got {dtype!r}",
+            f"Expected {', '.join(map(repr, _DTYPES))} or a tf.DType of such a name; "
+            f"got {dtype!r}",
             attr="dtype",
         )
     return str(name)

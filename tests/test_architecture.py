@@ -28,6 +28,7 @@ FLOORS = (
     "program",
     "runtime",
     "compat",
+    "interface",
     "simulator",
     "__init__",  # ``import nengo_dl``
     "benchmarks",

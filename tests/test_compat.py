@@ -36,6 +36,7 @@ CURRENT = {
     "minibatch_size": None,
     "tensorboard": None,
     "progress_bar": True,
+    "optimize": True,
 }
 
 
@@ -52,7 +53,7 @@ def constructor(positional=(), older=None, **current):
         ((), {}),
         # Nengo
         ((False,), {"progress_bar": False}),
-        ((False, True), {"progress_bar": False}),
+        ((False, False), {"progress_bar": False, "optimize": False}),
         # 0.3 to 2.x
         ((tf.float64,), {"dtype": tf.float64}),
         ((np.float32, "/cpu:0"), {"dtype": np.float32, "device": "/cpu:0"}),

@@ -9,6 +9,7 @@ from nengo_dl import config
 from nengo_dl.graph.simplify import default_simplifications
 from nengo_dl.plan.greedy import greedy_planner
 from nengo_dl.plan.noop import noop_planner
+from nengo_dl.program import traces
 from tests.helpers import simulate
 
 
@@ -119,7 +120,7 @@ def test_unknown_settings_are_named_with_the_known_ones():
 @pytest.mark.parametrize(
     "setting, value, expected",
     [
-        ("dtype", "float16", "'float32', 'float64'"),
+        ("dtype", "bfloat16", "'float32', 'float64'"),
         ("dtype", tf.int32, "'float32', 'float64'"),
         ("dtype", 3, "'float32', 'float64'"),
         ("jit_compile", 1, "bool or None"),
@@ -175,6 +176,7 @@ def test_jit_compile_takes_effect(monkeypatch):
         with nengo.Network() as net:
             nengo_dl.configure_settings(jit_compile=setting)
             nengo.Probe(nengo.Node(1))
+        traces.forget()
         simulate(net, 1)
         assert bool(asked[-1]) is expected
 

@@ -255,7 +255,7 @@ def test_cycles_are_named():
     [
         ("device", "/gpu:7", "No device '/gpu:7'.*'/cpu:0'"),
         ("device", "fast", "No device 'fast'"),
-        ("dtype", "float16", "'float32', 'float64'"),
+        ("dtype", "bfloat16", "'float32', 'float64'"),
         ("dtype", 32, "'float32', 'float64'"),
         ("unroll_simulation", 0, "unroll_simulation.*at least 1"),
         ("unroll_simulation", 2.5, "unroll_simulation.*at least 1"),
@@ -381,6 +381,17 @@ def test_context_managers_close(net):
     assert sim.closed
     with pytest.raises(KeyError), open_simulator(net) as sim:
         raise KeyError
+    assert sim.closed
+
+
+def test_contexts_nest_and_the_inner_one_closes(net):
+    with open_simulator(net) as sim:
+        with sim as same:
+            assert same is sim
+            sim.step()
+        assert sim.closed
+        with pytest.raises(SimulatorClosed), sim:
+            pass
     assert sim.closed
 
 

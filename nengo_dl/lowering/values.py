@@ -120,6 +120,10 @@ class SignalValues:
             if not view.batched and view not in self._invariant:
                 self._invariant[view] = self.read(view)
 
+    def give(self, values: Mapping[View, tf.Tensor]) -> None:
+        """Take over what `read` gave for views of parameters elsewhere."""
+        self._invariant.update(values)
+
     def begin_step(
         self, state: Mapping[int, tf.Tensor], inputs: Mapping[int, tf.Tensor]
     ) -> SignalValues:

@@ -191,9 +191,10 @@ def _specs(
         return computed
 
     with tf.Graph().as_default():
-        like = [[tf.zeros(t.shape, t.dtype) for t in own] for own in (constants, state)]
+        fixed = [tf.zeros(t.shape, t.dtype) for t in constants]
+        start = [tf.zeros(t.shape, t.dtype) for t in state]
         row = [tf.zeros(t.shape[1:], t.dtype) for t in series]
-        _, outputs = step(*like, row, record)
+        _, outputs = step(fixed, start, row, record)
         return [_spec(t) for t in outputs], [_spec(t) for t in impure]
 
 

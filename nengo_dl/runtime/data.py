@@ -37,16 +37,30 @@ class SimulationData(Mapping):
         Live values.
     probes : ProbeStore
         Samples.
+    minibatched : bool
+        Whether what learning rules change has a batch axis in front: each item of the
+        batch learns its own copy.
     """
 
-    def __init__(self, model: Model, store: StateStore, probes: ProbeStore) -> None:
+    def __init__(
+        self,
+        model: Model,
+        store: StateStore,
+        probes: ProbeStore,
+        minibatched: bool = False,
+    ) -> None:
         self._model = model
+        self._minibatched = minibatched
         self._store: StateStore | None = store
         self._probes = probes
 
     def close(self) -> None:
         """Let go of the live values; from now on initial ones are returned."""
         self._store = None
+
+    def samples(self) -> dict[nengo.Probe, np.ndarray]:
+        """Return all samples, shape (n_samples, batch, *shape) each."""
+        return self._probes.snapshot()
 
     def __getitem__(self, obj: Any) -> Any:
         if obj in self._probes:
@@ -84,8 +98,7 @@ class SimulationData(Mapping):
         if signal is None or self._store is None:
             return None
         value = self._store.value(signal)
-        if value.ndim > (1 if signal.sparse else signal.ndim) and len(value) == 1:
-            # a batch of one is no batch
+        if value.ndim > (1 if signal.sparse else signal.ndim) and not self._minibatched:
             value = value[0]
         initial = signal.initial_value
         if not signal.sparse and np.array_equal(value, initial.astype(value.dtype)):

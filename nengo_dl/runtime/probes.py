@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import nengo
 import numpy as np
@@ -64,6 +64,16 @@ class ProbeStore:
                 count = 1
             # a copy, so that the whole buffer does not live as long as its samples
             self._chunks[probe].append(np.array(buffer[:count]))
+
+    def snapshot(self) -> dict[nengo.Probe, np.ndarray]:
+        """Return all samples, shape (n_samples, batch, *shape) each."""
+        return {p: np.concatenate(c) for p, c in self._chunks.items() if c}
+
+    def restore(self, samples: Mapping[nengo.Probe, np.ndarray]) -> None:
+        """Return to the samples of a `snapshot`."""
+        self.clear()
+        for probe, values in samples.items():
+            self._chunks[probe].append(values)
 
     def data(self, probe: nengo.Probe) -> np.ndarray:
         """Return the samples of a probe, read-only.

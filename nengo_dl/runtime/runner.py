@@ -119,6 +119,20 @@ class Runner:
         if processes:
             self._feeds.rewind(seed)
 
+    def snapshot(self) -> dict[str, Any]:
+        """Return all that changes while a simulation runs, without TensorFlow."""
+        return {
+            "n_steps": self.n_steps,
+            "values": self.store.snapshot(),
+            "streams": self._feeds.positions(),
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Return to a `snapshot`, of this simulation or another one of its model."""
+        self.n_steps = snapshot["n_steps"]
+        self.store.restore(snapshot["values"])
+        self._feeds.advance(snapshot["streams"], self.n_steps)
+
     def _compile(self, progress_bar: Any) -> None:
         """Trace and compile the program before its first step, by running none."""
         if not self._compiled:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 import tensorflow as tf
 from nengo.builder.signal import Signal
@@ -114,6 +116,44 @@ class StateStore:
             [np.arange(offset + a, offset + b) for a, b in sig.runs(signal)]
         )
         return flat[..., index].astype(dtype).reshape(*flat.shape[:-1], *shape)
+
+    def snapshot(self) -> dict[Signal, np.ndarray]:
+        """Return the current values of all that is kept, by base Signal.
+
+        Returns
+        -------
+        dict of {Signal: np.ndarray}, shape (size,) or (batch, size)
+            Parameters have no batch axis.
+        """
+        return {
+            signal: flat[..., offset : offset + sig.size(signal)].copy()
+            for signal, offset, flat in self._kept(self._flat())
+        }
+
+    def restore(self, values: Mapping[Signal, np.ndarray]) -> None:
+        """Return to the values of a `snapshot`."""
+        flats = {i: flat.copy() for i, flat in self._flat().items()}
+        for signal, offset, flat in self._kept(flats):
+            if signal in values:
+                flat[..., offset : offset + sig.size(signal)] = values[signal]
+        self._param_values = None
+        for variable, i in zip(self.params, self._param_blocks, strict=True):
+            variable.assign(flats[i])
+        self.state = [tf.constant(flats[i]) for i in self._state_blocks]
+
+    def _flat(self) -> dict[int, np.ndarray]:
+        """Return the current values of all blocks that are kept."""
+        numbers = (*self._param_blocks, *self._state_blocks)
+        tensors = (*self.params, *self.state)
+        return {i: t.numpy() for i, t in zip(numbers, tensors, strict=True)}
+
+    def _kept(
+        self, flats: Mapping[int, np.ndarray]
+    ) -> Iterator[tuple[Signal, int, np.ndarray]]:
+        """Yield base Signals, their places in their blocks, and those blocks."""
+        for signal, (block, offset) in self._layout.places.items():
+            if block in flats:
+                yield signal, offset, flats[block]
 
     def set_value(self, signal: Signal, value: np.ndarray) -> None:
         """Change the current value of a Signal; shapes as `value` returns them."""

@@ -13,13 +13,6 @@ import numpy as np
 
 #: tests that are left out, whatever the precision
 EXCLUDED: dict[str, str] = {
-    "nengo/tests/test_copy.py::test_pickle_sim*": (
-        "A simulator cannot be pickled yet: what TensorFlow has compiled cannot be. "
-        "Networks and built models can, see test_pickle_model"
-    ),
-    "nengo/tests/test_simulator.py::test_dtype[16]": (
-        "There is no simulation in 16-bit floats: `dtype` is float32 or float64"
-    ),
     "nengo/tests/test_transforms.py::test_sparse[False-*]": (
         "Expects the warning that without SciPy a sparse matrix becomes a dense one. "
         "nengo_dl multiplies by sparse matrices itself, so there is nothing to warn "

@@ -75,34 +75,6 @@ def test_rls(net):
     assert_matches_nengo(net, steps=60, rtol=1e-9)
 
 
-@pytest.mark.parametrize("rule", ["voja", "oja"])
-def test_every_item_of_a_minibatch_learns_for_itself(net, rule):
-    with net:
-        pre, post = net.ensembles
-        if rule == "voja":
-            nengo.Connection(
-                pre, post, learning_rule_type=nengo.Voja(learning_rate=0.1)
-            )
-            p = nengo.Probe(post, "scaled_encoders")
-        else:
-            connection = nengo.Connection(
-                pre.neurons,
-                post.neurons,
-                transform=np.full((10, 12), 0.01),
-                learning_rule_type=nengo.Oja(learning_rate=1e-4),
-            )
-            p = nengo.Probe(connection, "weights")
-    stimulus = net.nodes[0]
-    data = np.tile(np.array([-1, 0.3]).reshape(2, 1, 1), (1, 40, 1))
-    with Simulator(net, dtype="float64", minibatch_size=2, progress_bar=False) as sim:
-        sim.run_steps(40, data={stimulus: data})
-    for i in range(2):
-        with Simulator(net, dtype="float64", progress_bar=False) as alone:
-            alone.run_steps(40, data={stimulus: data[i]})
-        assert_close(sim.data[p][i], alone.data[p])
-    assert not np.allclose(sim.data[p][0], sim.data[p][1])
-
-
 def test_learned_encoders_are_live_in_the_data(net):
     with net:
         pre, post = net.ensembles

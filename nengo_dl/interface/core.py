@@ -1,0 +1,310 @@
+"""What every simulator is: a built model with a life from opening to closing."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import nengo
+import numpy as np
+from nengo.builder import Model
+from nengo.builder.signal import Signal
+from nengo.exceptions import (
+    ReadonlyError,
+    SimulatorClosed,
+    ValidationError,
+)
+
+from nengo_dl import compat, config
+from nengo_dl.graph import inputs, trainable
+from nengo_dl.graph import model as graph_model
+from nengo_dl.graph.opgraph import dependencies
+from nengo_dl.program.compile import compile_program
+from nengo_dl.runtime import checks
+from nengo_dl.runtime.data import SignalMapping, SimulationData
+from nengo_dl.runtime.progress import Steps, stage
+from nengo_dl.runtime.runner import Runner
+from nengo_dl.runtime.streams import MAX_SEED
+
+T = TypeVar("T", bound="Core")
+
+
+class Core:
+    """Open, close, reset and copy a simulator; see `nengo_dl.Simulator`."""
+
+    def __init__(
+        self,
+        network: nengo.Network | None,
+        dt: float = 0.001,
+        seed: int | None = None,
+        model: Model | None = None,
+        *legacy: Any,
+        dtype: Any = None,
+        device: str | None = None,
+        unroll_simulation: int = 1,
+        minibatch_size: int | None = None,
+        tensorboard: str | None = None,
+        progress_bar: Any = True,
+        optimize: bool = True,
+        **older: Any,
+    ) -> None:
+        self.closed = True  # until everything below has worked
+        current = {
+            "dtype": dtype,
+            "device": device,
+            "unroll_simulation": unroll_simulation,
+            "minibatch_size": minibatch_size,
+            "tensorboard": tensorboard,
+            "progress_bar": progress_bar,
+            "optimize": optimize,
+        }
+        options = compat.constructor_arguments(legacy, older, current)
+        if options["dtype"] is not None:
+            options["dtype"] = config.dtype_name(options["dtype"])
+        self._configure(**options)
+        self._options = options
+        if seed is not None and not isinstance(seed, int | np.integer):
+            raise ValidationError(f"Expected an int or None, got {seed!r}", attr="seed")
+
+        with stage("Building", None, self.progress_bar) as tracker:
+            self.model = graph_model.build(network, dt, model, Steps(tracker))
+            settings = config.resolve(self.model.toplevel, options["dtype"])
+            order = dependencies(self.model.operators).operators
+            self._program = compile_program(
+                self.model,
+                order,
+                trainable.resolve(self.model, settings.inference_only),
+                settings,
+                self.minibatch_size or 1,
+                self.unroll,
+                self.device,
+            )
+        self._runner = Runner(
+            self._program, self.model, order, self.minibatch_size is not None
+        )
+        self._nodes = inputs.input_nodes(self.model)
+        self.data = SimulationData(
+            self.model,
+            self._runner.store,
+            self._runner.probes,
+            self.minibatch_size is not None,
+        )
+
+        if seed is None:
+            own = getattr(network, "seed", None)
+            seed = np.random.randint(MAX_SEED) if own is None else own + 1
+        self.closed = False
+        self.reset(seed=seed)
+
+    def _configure(
+        self,
+        dtype: Any,
+        device: Any,
+        unroll_simulation: Any,
+        minibatch_size: Any,
+        tensorboard: Any,
+        progress_bar: Any,
+        optimize: bool,
+    ) -> None:
+        """Check the options, and keep them."""
+        self.unroll = checks.positive_int(unroll_simulation, "unroll_simulation")
+        self.minibatch_size = (
+            None
+            if minibatch_size is None
+            else checks.positive_int(minibatch_size, "minibatch_size")
+        )
+        self.device = checks.device_name(device)
+        self.tensorboard = tensorboard
+        self.progress_bar = progress_bar
+        self.optimize = optimize
+
+    def reset(
+        self,
+        seed: int | None = None,
+        include_trainable: bool = True,
+        include_probes: bool = True,
+        include_processes: bool = True,
+    ) -> None:
+        """Return to the beginning.
+
+        Parameters
+        ----------
+        seed : int, optional
+            A new seed for everything random at run time, now and after later resets.
+        include_trainable : bool, optional
+            Whether parameters return to their initial values too, including those that
+            learning rules have changed.
+        include_probes : bool, optional
+            Whether recorded samples are forgotten and time returns to 0.
+        include_processes : bool, optional
+            Whether Processes begin anew.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        """
+        self._check_open("reset")
+        if seed is not None:
+            self.seed = int(seed)
+        self._runner.reset(
+            self.seed, include_trainable, include_probes, include_processes
+        )
+
+    def soft_reset(
+        self, include_trainable: bool = False, include_probes: bool = False
+    ) -> None:
+        """Return the state of the simulation to its beginning; `reset` does the same.
+
+        Parameters
+        ----------
+        include_trainable : bool, optional
+            Whether parameters return to their initial values too.
+        include_probes : bool, optional
+            Whether recorded samples are forgotten and time returns to 0.
+        """
+        warnings.warn(
+            "`soft_reset` is an older form; the current one is `reset("
+            f"include_trainable={include_trainable}, include_probes={include_probes}, "
+            "include_processes=False)`",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        self.reset(
+            include_trainable=include_trainable,
+            include_probes=include_probes,
+            include_processes=False,
+        )
+
+    def clear_probes(self) -> None:
+        """Forget all recorded samples."""
+        self._runner.probes.clear()
+
+    def close(self) -> None:
+        """Free the simulator's resources; recorded samples stay readable."""
+        if not self.closed:
+            self.closed = True
+            self.data.close()
+            self._n_steps = self._runner.n_steps
+            del self._program, self._runner
+
+    def _check_open(self, what: str) -> None:
+        if self.closed:
+            raise SimulatorClosed(
+                f"Cannot {what}: the simulator is closed. Make a new Simulator, or run "
+                "within its `with` block"
+            )
+
+    def __enter__(self: T) -> T:
+        self._check_open("enter")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "closed", True):
+            warnings.warn(
+                f"Simulator with model={self.model} was deallocated while open. Close "
+                "simulators with `sim.close()` or use them in a `with` block.",
+                ResourceWarning,
+                stacklevel=2,
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle holds: the model, and all that has changed in it."""
+        return {
+            "model": self.model,
+            "seed": self.seed,
+            "options": {**self._options, "progress_bar": self.progress_bar},
+            "samples": self.data.samples(),
+            "n_steps": self.n_steps,
+            "runner": None if self.closed else self._runner.snapshot(),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Compile the model anew, and go on where the pickled simulator was."""
+        model = state["model"]
+        Core.__init__(self, None, model.dt, state["seed"], model, **state["options"])
+        self._runner.probes.restore(state["samples"])
+        if state["runner"] is None:
+            self._runner.n_steps = state["n_steps"]
+            self.close()
+        else:
+            self._runner.restore(state["runner"])
+
+    # -- what can be asked
+
+    @property
+    def signals(self) -> Mapping[Signal, np.ndarray] | None:
+        """Current values by Signal, read-only; None once the simulator is closed.
+
+        Signals that are written anew in each step are not kept, and show their initial
+        values. There is a batch axis in front if ``minibatch_size`` was given, except
+        for parameters.
+        """
+        if self.closed:
+            return None
+        return SignalMapping(
+            self.model, self._runner.store, self.minibatch_size is not None
+        )
+
+    @property
+    def dt(self) -> float:
+        """Length of a time step (s); read-only."""
+        return float(self.model.dt)
+
+    @dt.setter
+    def dt(self, _: Any) -> None:
+        raise ReadonlyError(attr="dt", obj=self)
+
+    @property
+    def n_steps(self) -> int:
+        """Number of time steps simulated so far."""
+        return self._n_steps if self.closed else self._runner.n_steps
+
+    @property
+    def time(self) -> float:
+        """Simulated time so far (s)."""
+        return self.n_steps * self.dt
+
+    def trange(
+        self, sample_every: float | None = None, dt: float | None = None
+    ) -> np.ndarray:
+        """Return the times of a probe's samples.
+
+        Parameters
+        ----------
+        sample_every : float, optional
+            The probe's own ``sample_every`` (s); None for every time step.
+        dt : float, optional
+            Older name of ``sample_every``.
+
+        Returns
+        -------
+        np.ndarray, shape (n_samples,)
+            Times (s), the first being ``dt`` or the first sample's.
+        """
+        if dt is not None:
+            if sample_every is not None:
+                raise ValidationError(
+                    "`dt` is an older name of `sample_every`; give `sample_every` only",
+                    attr="dt",
+                    obj=self,
+                )
+            warnings.warn(
+                "`trange(dt=...)` is an older form; the current one is "
+                "`trange(sample_every=...)`",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            sample_every = dt
+        period = 1 if sample_every is None else sample_every / self.dt
+        steps = np.arange(1, self.n_steps + 1)
+        return self.dt * steps[steps % period < 1]
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"t={self.time:g} s"
+        batch = "" if self.minibatch_size is None else f", batch {self.minibatch_size}"
+        return f"<nengo_dl.Simulator of {self.model.label!r}, {state}{batch}>"

@@ -1,0 +1,113 @@
+"""Running a simulation."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from nengo.utils.progress import ProgressBar
+
+from nengo_dl import compat
+from nengo_dl.interface.core import Core
+from nengo_dl.runtime import checks
+
+
+class Running(Core):
+    """Run a simulation; see `nengo_dl.Simulator`."""
+
+    def run(
+        self,
+        time_in_seconds: float,
+        data: Any = None,
+        *legacy: Any,
+        progress_bar: Any = None,
+        stateful: bool = True,
+        **older: Any,
+    ) -> None:
+        """Simulate for a length of time.
+
+        Parameters
+        ----------
+        time_in_seconds : float
+            How long (s); rounded to the nearest time step.
+        data, progress_bar, stateful
+            See `run_steps`.
+
+        Raises
+        ------
+        ValidationError
+            If the time is negative, infinite, or no number.
+        """
+        self._check_open("run")
+        time_in_seconds = checks.duration(time_in_seconds, "time_in_seconds")
+        steps = int(np.round(time_in_seconds / self.dt))
+        if steps == 0:
+            warnings.warn(
+                f"{time_in_seconds:g} s results in running for 0 timesteps of "
+                f"{self.dt:g} s. Simulator still at time {self.time:g} s.",
+                stacklevel=2,
+            )
+            return
+        self.run_steps(
+            steps, data, *legacy, progress_bar=progress_bar, stateful=stateful, **older
+        )
+
+    def step(
+        self,
+        data: Any = None,
+        *legacy: Any,
+        progress_bar: Any = False,
+        stateful: bool = True,
+        **older: Any,
+    ) -> None:
+        """Simulate one time step, without a progress bar; see `run_steps`."""
+        self.run_steps(
+            1, data, *legacy, progress_bar=progress_bar, stateful=stateful, **older
+        )
+
+    def run_steps(
+        self,
+        n_steps: int,
+        data: Any = None,
+        *legacy: Any,
+        progress_bar: Any = None,
+        stateful: bool = True,
+        **older: Any,
+    ) -> None:
+        """Simulate a number of time steps.
+
+        Parameters
+        ----------
+        n_steps : int
+            How many; exactly as many are run, whatever ``unroll_simulation``.
+        data : dict of {Node: array}, shape (minibatch_size, n_steps, size_out)
+            Values for Nodes without inputs, instead of their own output. Also a list in
+            the order of the Nodes, or one array if there is one Node only. The batch
+            axis may be left out if ``minibatch_size`` is None.
+        progress_bar : bool, optional
+            Whether to show progress; by default as the simulator was told.
+        stateful : bool, optional
+            False returns to the state before the call when it is over. What the probes
+            recorded stays; time does not advance.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If the data do not fit; nothing is run then.
+        SimulationError
+            If a Python function of a Node fails or returns something that is not a
+            finite number. The steps before are complete and recorded.
+        """
+        self._check_open("run")
+        n_steps = checks.positive_int(n_steps, "n_steps")
+        if legacy or older or isinstance(data, bool | ProgressBar):
+            data, progress_bar = compat.run_arguments(data, progress_bar, legacy, older)
+        presented = checks.presented_data(
+            data, self._nodes, n_steps, self.minibatch_size
+        )
+        if progress_bar is None:
+            progress_bar = self.progress_bar
+        self._runner.run(n_steps, presented, progress_bar, stateful)

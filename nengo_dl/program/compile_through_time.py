@@ -1,0 +1,101 @@
+"""Every stage from a built Nengo model to a differentiable function through time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
+
+import nengo
+import tensorflow as tf
+from nengo.builder import Model
+from nengo.builder.operator import Operator
+from nengo.builder.signal import Signal
+
+from nengo_dl.config import Settings
+from nengo_dl.graph.inputs import Input, lift
+from nengo_dl.graph.needed import needed
+from nengo_dl.graph.phases import partition
+from nengo_dl.graph.rates import with_rates
+from nengo_dl.graph.roles import Role, assign
+from nengo_dl.graph.signals import written
+from nengo_dl.graph.simplify import simplify
+from nengo_dl.lowering import registry
+from nengo_dl.lowering.neurons.drawn import draws_of
+from nengo_dl.program.segment import Segment, compile_segment
+from nengo_dl.program.through_time import ThroughTime
+
+
+def compile_through_time(
+    model: Model,
+    nengo_order: Sequence[Operator],
+    trainable: dict[Signal, bool],
+    settings: Settings,
+    probes: Iterable[nengo.Probe],
+    minibatch_size: int = 1,
+    training: bool = True,
+) -> tuple[ThroughTime, tuple[Input, ...]]:
+    """Translate what some probes depend on into one differentiable function.
+
+    Parameters
+    ----------
+    model : nengo.builder.Model
+        The built model.
+    nengo_order : sequence of Operator
+        Its operators in the order in which Nengo steps them.
+    trainable : dict of {Signal: bool}
+        The parameters, and which of them an optimizer may change.
+    settings : Settings
+        What the user configured.
+    probes : iterable of Probe
+        What is asked for.
+    minibatch_size : int
+        Number of items in the batch.
+    training : bool
+        Whether rates stand in for spikes.
+
+    Returns
+    -------
+    through_time : ThroughTime
+        The function.
+    inputs : tuple of Input
+        What it has to be fed.
+    """
+    targets = {probe: model.sig[probe]["in"] for probe in probes}
+    operators: Sequence[Operator] = nengo_order
+    if training:
+        operators = with_rates(operators)
+    draws = partial(draws_of, nengo_only=settings.nengo_random_draws)
+    operators, inputs = lift(model, operators, registry.runs_user_code, draws)
+    fed = frozenset(i.signal for i in inputs if i.lifted and i.signal is not None)
+    trained = frozenset(signal for signal, is_on in trainable.items() if is_on)
+    operators = simplify(operators, settings.simplifications, fed, trained)
+    operators = needed(operators, targets.values())
+
+    roles = assign(operators, fed, trainable, registry.carries, registry.redundant)
+    phases = partition(operators, roles, _needs_loop)
+    known = phases.known()
+
+    def segment(operators: Sequence[Operator], given: Collection[Signal]) -> Segment:
+        changed = {signal.base for op in operators for signal in written(op)}
+        own = {
+            base: Role.INPUT
+            if base in given and base not in changed and role is not Role.PARAM
+            else role
+            for base, role in phases.roles.items()
+        }
+        return compile_segment(model, operators, own, trained, settings, minibatch_size)
+
+    through_time = ThroughTime(
+        segment(phases.before, known),
+        segment(phases.loop, known),
+        segment(phases.after, phases.roles),
+        targets,
+        minibatch_size,
+        tf.as_dtype(settings.dtype),
+    )
+    return through_time, inputs
+
+
+def _needs_loop(op: Operator) -> bool:
+    """Whether an operator remembers, or calls Python."""
+    return registry.runs_python(op) or bool(registry.carries(op))

@@ -1,0 +1,309 @@
+"""A model over a fixed number of time steps, as one differentiable function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import nengo
+import numpy as np
+import tensorflow as tf
+from nengo.builder.signal import Signal
+
+from nengo_dl.graph.roles import Role
+from nengo_dl.graph.signals import initial_elements, runs, size
+from nengo_dl.lowering.values import SignalValues
+from nengo_dl.plan.layout import Block, SignalLayout, View
+from nengo_dl.program.adjoint import Impure, Tensors, scan
+from nengo_dl.program.segment import Segment
+from nengo_dl.program.stages import PythonCalls, cut, trace
+
+#: values of base Signals for all steps, shape (n_steps, batch, size)
+Series = dict[Signal, tf.Tensor]
+
+
+@dataclass(frozen=True)
+class ThroughTime:
+    """Run a model for some steps: in front of the loop, in it, and behind it.
+
+    What needs no loop runs for all steps at once, with time folded into the batch.
+
+    Attributes
+    ----------
+    before, loop, after : Segment
+        The three parts; see `nengo_dl.graph.phases`.
+    outputs : dict of {Probe: Signal}
+        What probes see.
+    minibatch_size : int
+        Number of items in the batch.
+    dtype : tf.DType
+        Floating point type.
+    """
+
+    before: Segment
+    loop: Segment
+    after: Segment
+    outputs: Mapping[nengo.Probe, Signal]
+    minibatch_size: int
+    dtype: tf.DType
+
+    def __call__(
+        self,
+        live: SignalValues,
+        inputs: Series,
+        n_steps: int,
+        state: Tensors | None = None,
+        first_step: int | tf.Tensor = 0,
+    ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
+        """Return what probes see in each step.
+
+        Parameters
+        ----------
+        live : SignalValues
+            Current parameters, and the state to start from.
+        inputs : dict of {Signal: tf.Tensor}, shape (n_steps, batch, size)
+            Values of the inputs.
+        n_steps : int
+            How many steps.
+        state : sequence of tf.Tensor, optional
+            Where an earlier call ended, to go on from there.
+        first_step : int or tf.Tensor
+            Number of the step before the first, for Python code.
+
+        Returns
+        -------
+        outputs : dict of {Probe: tf.Tensor}, shape (batch, n_steps, *shape)
+            What each probe sees at the end of each step.
+        state : sequence of tf.Tensor
+            Where it ends.
+        """
+        series = dict(inputs)
+        ends = {signal.base for signal in self.outputs.values()}
+        wanted = ends | _fed(self.loop) | _fed(self.after)
+        self._at_once(self.before, live, series, wanted, n_steps)
+
+        if state is None:
+            state = [
+                _initial(live, self.loop.layout.blocks[i], self.minibatch_size)
+                for i in self.loop.layout.carried()
+            ]
+        begins = [b for b in self._produced(_fed(self.after)) if self._updated(b)]
+        finals = [
+            base
+            for base in self._produced(ends | _fed(self.after))
+            if base in ends or base not in begins
+        ]
+        seen_at_end: Series = {}
+        if self.loop.lowerings:
+            step = partial(self._step, begins, finals)
+            state, outputs = scan(
+                step,
+                self._constants(live),
+                state,
+                [
+                    *self._blocks(self.loop, series),
+                    first_step + tf.range(1, n_steps + 1),
+                ],
+                n_steps,
+            )
+            values = iter(outputs)
+            series.update({base: next(values) for base in begins})
+            seen_at_end = {base: next(values) for base in finals}
+            for base, value in seen_at_end.items():
+                series.setdefault(base, value)
+
+        self._at_once(self.after, live, series, ends, n_steps)
+        return {
+            probe: self._sampled(live, {**series, **seen_at_end}, signal, n_steps)
+            for probe, signal in self.outputs.items()
+        }, state
+
+    # -- in front of the loop and behind it
+
+    def _at_once(
+        self,
+        segment: Segment,
+        live: SignalValues,
+        series: Series,
+        wanted: Iterable[Signal],
+        n_steps: int,
+    ) -> None:
+        """Run a segment for all steps; add what is wanted of its results."""
+        if not segment.lowerings:
+            return
+        layout, batch = segment.layout, n_steps * self.minibatch_size
+        blocks = self._params(segment, live)
+        for i, rows in zip(
+            layout.of_role(Role.INPUT), self._blocks(segment, series), strict=True
+        ):
+            blocks[i] = tf.reshape(rows, (batch, layout.blocks[i].size))
+        values = SignalValues(layout, blocks, batch, self.dtype)
+        trace(segment.lowerings, values)
+        for base in wanted:
+            place = layout.places.get(base)
+            if place and layout.blocks[place[0]].role is Role.TRANSIENT:
+                flat = values.read(layout.view([base], (size(base),)))
+                flat = tf.broadcast_to(flat, (batch, size(base)))
+                series[base] = tf.reshape(
+                    flat, (n_steps, self.minibatch_size, size(base))
+                )
+
+    # -- the loop
+
+    def _constants(self, live: SignalValues) -> list[tf.Tensor]:
+        """Return the views of parameters that the loop reads, once for all steps."""
+        values = SignalValues(
+            self.loop.layout,
+            self._params(self.loop, live),
+            self.minibatch_size,
+            self.dtype,
+        )
+        return [values.read(view) for view in self._param_views()]
+
+    def _param_views(self) -> list[View]:
+        views = (view for low in self.loop.lowerings for view in low.views)
+        return [view for view in dict.fromkeys(views) if not view.batched]
+
+    def _step(
+        self,
+        begins: Sequence[Signal],
+        finals: Sequence[Signal],
+        constants: Tensors,
+        state: Tensors,
+        row: Tensors,
+        impure: Impure,
+    ) -> tuple[Tensors, Tensors]:
+        """Run one step of the loop; see `scan`."""
+        layout = self.loop.layout
+        *fed, number = row
+        now = SignalValues(layout, {}, self.minibatch_size, self.dtype)
+        now.give(dict(zip(self._param_views(), constants, strict=True)))
+        now = now.begin_step(
+            dict(zip(layout.carried(), state, strict=True)),
+            dict(zip(layout.of_role(Role.INPUT), fed, strict=True)),
+        )
+        outputs = [self._value(now, base) for base in begins]
+        for stage in cut(self.loop.lowerings):
+            stage.trace(now)
+            if stage.calls is not None:
+                call = partial(_call, stage.calls, now, number)
+                results = impure(call, len(stage.calls.shapes))
+                stage.calls.store(now, results)
+        outputs += [self._value(now, base) for base in finals]
+        return [now.block(i) for i in layout.carried()], outputs
+
+    def _value(self, values: SignalValues, base: Signal) -> tf.Tensor:
+        flat = values.read(self.loop.layout.view([base], (size(base),)))
+        return tf.broadcast_to(flat, (self.minibatch_size, size(base)))
+
+    def _produced(self, bases: Iterable[Signal]) -> list[Signal]:
+        """Return those of the bases that the loop computes or carries."""
+        layout = self.loop.layout
+        given = (Role.PARAM, Role.INPUT)
+        return [
+            base
+            for base in layout.places
+            if base in bases and layout.blocks[layout.places[base][0]].role not in given
+        ]
+
+    def _updated(self, base: Signal) -> bool:
+        """Whether others read the base before it changes at the end of the step."""
+        ops = (op for group in self.loop.plan for op in group.ops)
+        return any(signal.base is base for op in ops for signal in op.updates)
+
+    # -- values of whole blocks
+
+    def _params(self, segment: Segment, live: SignalValues) -> dict[int, tf.Tensor]:
+        blocks = segment.layout.blocks
+        return {
+            i: _initial(live, blocks[i], 1) for i in segment.layout.of_role(Role.PARAM)
+        }
+
+    def _blocks(self, segment: Segment, series: Series) -> list[tf.Tensor]:
+        """Return the input blocks of a segment, shape (n_steps, batch, size)."""
+        blocks = [segment.layout.blocks[i] for i in segment.layout.of_role(Role.INPUT)]
+        return [
+            tf.concat([series[base] for base in block.signals], axis=-1)
+            if len(block.signals) > 1
+            else series[block.signals[0]]
+            for block in blocks
+        ]
+
+    def _sampled(
+        self, live: SignalValues, series: Series, signal: Signal, n_steps: int
+    ) -> tf.Tensor:
+        """Return what a probe of ``signal`` sees, shape (batch, n_steps, *shape)."""
+        base, shape = signal.base, tuple(signal.shape)
+        if base in series:
+            rows = tf.transpose(series[base], (1, 0, 2))
+        else:  # a parameter
+            block = Block("", Role.PARAM, "f", False, (base,))
+            value = _initial(live, block, 1)
+            rows = tf.broadcast_to(value, (self.minibatch_size, n_steps, size(base)))
+        if signal is not base:
+            index = np.concatenate([np.arange(a, b) for a, b in runs(signal)])
+            rows = tf.gather(rows, index, axis=-1)
+        return tf.reshape(rows, (self.minibatch_size, n_steps, *shape))
+
+
+def _fed(segment: Segment) -> set[Signal]:
+    """Return the bases that a segment gets from outside, parameters aside."""
+    layout = segment.layout
+    return {
+        base for i in layout.of_role(Role.INPUT) for base in layout.blocks[i].signals
+    }
+
+
+def _initial(live: SignalValues, block: Block, minibatch_size: int) -> tf.Tensor:
+    """Return the live values of a block's signals, or the initial ones.
+
+    Returns
+    -------
+    tf.Tensor, shape (size,) for parameters, else (batch, size)
+    """
+    dtype = live.dtype if block.kind == "f" else tf.int64
+    known = [_is_live(live.layout, base, block.role) for base in block.signals]
+    if all(known):
+        values = live.read(live.layout.view(block.signals, (block.size,)))
+    else:
+        values = tf.concat(
+            [
+                live.read(live.layout.view([base], (size(base),)))
+                if is_live
+                else tf.constant(initial_elements(base).astype(dtype.as_numpy_dtype))
+                for base, is_live in zip(block.signals, known, strict=True)
+            ],
+            axis=-1,
+        )
+    if block.role.batched:
+        values = tf.broadcast_to(values, (minibatch_size, block.size))
+    return values
+
+
+def _is_live(layout: SignalLayout, base: Signal, role: Role) -> bool:
+    """Whether the simulation keeps a value of the base, for such a role."""
+    if base not in layout.places:
+        return False
+    kept = layout.blocks[layout.places[base][0]].role
+    return kept.carried if role.batched else kept is Role.PARAM
+
+
+def _call(calls: PythonCalls, values: SignalValues, number: tf.Tensor) -> Tensors:
+    """Call Python; there is no gradient through it."""
+    arguments = calls.arguments(values)
+    counts = [len(own) for own in arguments]
+    flat = [tensor for own in arguments for tensor in own]
+    dtype = values.dtype.as_numpy_dtype
+
+    def host(step: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
+        results = [np.zeros(shape, dtype) for shape in calls.shapes]
+        calls.host(int(step), [np.array(a) for a in arrays], counts, results)
+        return results
+
+    results = tf.numpy_function(
+        host, [number, *flat], [values.dtype] * len(calls.shapes)
+    )
+    for result, shape in zip(results, calls.shapes, strict=True):
+        result.set_shape(shape)
+    return results
