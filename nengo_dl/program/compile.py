@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-import numpy as np
 import tensorflow as tf
 from nengo.builder import Model
 from nengo.builder.operator import Operator
@@ -13,20 +12,15 @@ from nengo.builder.signal import Signal
 
 from nengo_dl.config import Settings
 from nengo_dl.graph.inputs import lift
-from nengo_dl.graph.opgraph import dependencies, in_sequence
 from nengo_dl.graph.roles import assign
 from nengo_dl.graph.simplify import simplify
 from nengo_dl.graph.verify import verify
 from nengo_dl.lowering import registry
-from nengo_dl.lowering.context import Context
 from nengo_dl.lowering.neurons.drawn import draws_of
-from nengo_dl.lowering.presented import Presented
-from nengo_dl.plan.claims import arrange
-from nengo_dl.plan.groups import check_plan
 from nengo_dl.plan.layout import SignalLayout
-from nengo_dl.plan.merging import merge_keys
 from nengo_dl.program.program import Program
 from nengo_dl.program.recording import Recording
+from nengo_dl.program.segment import compile_segment
 
 
 def compile_program(
@@ -70,34 +64,19 @@ def compile_program(
     trained = frozenset(signal for signal, is_on in trainable.items() if is_on)
     operators = simplify(operators, settings.simplifications, fed, trained)
 
-    # in which order, and what together
-    graph = dependencies(operators)
-    graph = in_sequence(graph, [op for op in operators if registry.runs_user_code(op)])
+    # in which order, what together, and where everything lives
     roles = assign(operators, fed, trainable, registry.carries, registry.redundant)
-    keys = merge_keys(operators, roles, trained, registry.merge_kind)
-    plan = settings.planner(graph, keys, registry.runs_python)
-    check_plan(plan, graph)
-
-    # where everything lives, and what is computed from it
-    plan, layout = arrange(plan, roles, trained)
-    context = Context(
-        layout,
-        model.dt,
-        np.dtype(settings.dtype),
-        minibatch_size,
-        model.step,
-        model.time,
-        Presented(),
+    segment = compile_segment(
+        model, operators, roles, trained, settings, minibatch_size
     )
-    lowerings = tuple(registry.lower(group, context) for group in plan)
 
     return Program(
-        plan,
-        layout,
-        lowerings,
+        segment.plan,
+        segment.layout,
+        segment.lowerings,
         inputs,
-        tuple(_recordings(model, layout, settings)),
-        context.presented,
+        tuple(_recordings(model, segment.layout, settings)),
+        segment.presented,
         minibatch_size,
         tf.as_dtype(settings.dtype),
         unroll,

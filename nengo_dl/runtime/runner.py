@@ -117,21 +117,21 @@ class Runner:
             counter = np.full((self._program.minibatch_size, 1), self.n_steps)
             self.store.set_value(self._model.step, counter)
         if processes:
-            self._feeds.rewind(seed)
+            self._feeds.sources.rewind(seed)
 
     def snapshot(self) -> dict[str, Any]:
         """Return all that changes while a simulation runs, without TensorFlow."""
         return {
             "n_steps": self.n_steps,
             "values": self.store.snapshot(),
-            "streams": self._feeds.positions(),
+            "streams": self._feeds.sources.positions(),
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Return to a `snapshot`, of this simulation or another one of its model."""
         self.n_steps = snapshot["n_steps"]
         self.store.restore(snapshot["values"])
-        self._feeds.advance(snapshot["streams"], self.n_steps)
+        self._feeds.sources.advance(snapshot["streams"], self.n_steps)
 
     def _compile(self, progress_bar: Any) -> None:
         """Trace and compile the program before its first step, by running none."""
@@ -153,7 +153,7 @@ class Runner:
             self.probes.append(self.n_steps, result.n_steps, result.rows)
             self.n_steps += result.n_steps
             if result.error is not None:
-                self._feeds.give_back(chunk.n_steps - result.n_steps)
+                self._feeds.sources.give_back(chunk.n_steps - result.n_steps)
                 error = result.error
         if error is not None:
             raise error
