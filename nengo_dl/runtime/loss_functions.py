@@ -1,0 +1,260 @@
+"""Functions of outputs and targets, in whatever order they take them.
+
+Two orders are in use: ``train`` and ``loss`` call ``f(outputs, targets)``, Keras calls
+``f(y_true, y_pred)``. Who is called in which order is decided here alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+from nengo.exceptions import ValidationError
+
+from nengo_dl.objectives import Regularize, mse
+
+# parameters whose names tell what they are for
+_OUTPUTS = {"outputs", "output", "y_pred", "logits", "predictions"}
+_TARGETS = {"targets", "target", "y_true", "labels"}
+
+_REDUCTIONS = {"mean": tf.reduce_mean, "sum": tf.reduce_sum}
+
+
+@dataclass(frozen=True)
+class LossFunction:
+    """A function of outputs and targets, and how it is called.
+
+    Equal ones stand for the same computation.
+
+    Attributes
+    ----------
+    function : callable
+        What the user gave.
+    uses_targets : bool
+        Whether it takes targets.
+    targets_first : bool
+        Whether it takes them before the outputs, as Keras does.
+    per_output : bool
+        Whether it is about one output by definition.
+    reduction : {"mean", "sum"} or None
+        What becomes a number of what it returns.
+    class_numbers : bool
+        Whether targets are numbers of classes.
+    """
+
+    function: Callable[..., Any]
+    uses_targets: bool = True
+    targets_first: bool = False
+    per_output: bool = False
+    reduction: str | None = None
+    class_numbers: bool = False
+
+    def __call__(self, outputs: Any, targets: Any) -> Any:
+        """Return a number, if that is what the function returns or it is reduced."""
+        value = self.call(outputs, targets)
+        if self.reduction is None:
+            return value
+        return _REDUCTIONS[self.reduction](value)
+
+    def call(self, outputs: Any, targets: Any) -> Any:
+        """Return what the function does."""
+        if not self.uses_targets:
+            return self.function(outputs)
+        if self.targets_first:
+            return self.function(targets, outputs)
+        return self.function(outputs, targets)
+
+
+def loss_function(
+    objective: Any, where: str, targets_first: bool = False
+) -> LossFunction:
+    """Return how an objective is to be called.
+
+    Parameters
+    ----------
+    objective : callable, str or keras.losses.Loss
+        As users give it.
+    where : str
+        What it was given for, in words.
+    targets_first : bool
+        The order of arguments for functions that do not tell it: by the names of their
+        parameters, or by being objectives of NengoDL.
+
+    Raises
+    ------
+    ValidationError
+        If it cannot be called with outputs, or outputs and targets.
+    """
+    if isinstance(objective, str):
+        return _named(objective, where)
+    if isinstance(objective, keras.losses.Loss):
+        return _loss_object(objective)
+    if isinstance(objective, type) and issubclass(objective, keras.losses.Loss):
+        raise _refused(objective, where, f"write `{objective.__name__}()`")
+    if isinstance(objective, keras.metrics.Metric):
+        raise _refused(objective, where, "metrics go to `compile(metrics=...)`")
+    if not callable(objective):
+        raise _refused(objective, where)
+    objective = _hashable(objective)
+    first, second = _parameters(objective, where)
+    uses_targets = second is not None
+    return LossFunction(
+        objective,
+        uses_targets=uses_targets,
+        targets_first=uses_targets
+        and (
+            first in _TARGETS
+            or second in _OUTPUTS
+            or (targets_first and first not in _OUTPUTS and second not in _TARGETS)
+        ),
+        per_output=objective is mse or isinstance(objective, Regularize),
+        # Keras leaves the mean to its own loops
+        reduction="mean" if (first, second) == ("y_true", "y_pred") else None,
+        class_numbers=_innermost(objective)
+        is keras.losses.sparse_categorical_crossentropy,
+    )
+
+
+def _named(name: str, where: str) -> LossFunction:
+    if name.lower() == "mse":
+        return loss_function(mse, where)
+    try:
+        found = keras.losses.get(name)
+    except (ValueError, TypeError):
+        raise _refused(name, where, "Keras has no loss of this name") from None
+    if isinstance(found, keras.losses.Loss):
+        return _loss_object(found)
+    return LossFunction(
+        found,
+        targets_first=True,
+        per_output=True,
+        reduction="mean",
+        class_numbers=found is keras.losses.sparse_categorical_crossentropy,
+    )
+
+
+def _loss_object(loss: Any) -> LossFunction:
+    """Return how a loss of Keras is called.
+
+    By its ``call``: calling the object would round everything to Keras' ``floatx``.
+    """
+    return LossFunction(
+        loss.call,
+        targets_first=True,
+        per_output=True,
+        reduction="sum" if loss.reduction == "sum" else "mean",
+        class_numbers=isinstance(loss, keras.losses.SparseCategoricalCrossentropy),
+    )
+
+
+def _parameters(function: Callable[..., Any], where: str) -> tuple[str, str | None]:
+    """Return the names of the one or two parameters that a function is called with."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return "", ""  # written in C, and no word about it
+    needed: list[str] = []
+    others: list[str] = []
+    for parameter in parameters:
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            others += ["", ""]
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            if parameter.default is parameter.empty:
+                raise _refused(function, where, f"it needs `{parameter.name}=...`")
+        elif parameter.kind is not parameter.VAR_KEYWORD:
+            needs = parameter.default is parameter.empty
+            (needed if needs else others).append(parameter.name)
+    names = (needed + others)[:2]
+    if len(needed) > 2 or not names:
+        takes = f"{len(needed)} arguments" if names else "no arguments"
+        raise _refused(function, where, f"it takes {takes}")
+    # a second parameter with a default is an option, if it is not called a target
+    alone = len(names) == 1 or (len(needed) == 1 and names[1] not in _TARGETS)
+    return names[0], None if alone else names[1]
+
+
+def _hashable(function: Any) -> Callable[..., Any]:
+    """Return a function that can be a key: what is compiled is kept by function."""
+    try:
+        hash(function)
+    except TypeError:
+        return function.__call__  # methods are hashed by identity
+    return function
+
+
+def _innermost(function: Any) -> Any:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+def _refused(objective: Any, where: str, reason: str = "") -> ValidationError:
+    return ValidationError(
+        f"Got {objective!r:.200} for {where}"
+        + (f": {reason}" if reason else "")
+        + ". Expected a function f(outputs, targets) or f(outputs); 'mse', or the name "
+        "of another of Keras' losses; a loss such as `keras.losses.Huber()`; or None",
+        attr="objective",
+    )
+
+
+@keras.saving.register_keras_serializable(package="nengo_dl")
+class OutputLoss(keras.losses.Loss):
+    """A loss for one output, as Keras wants it, in the precision of the simulation.
+
+    Parameters
+    ----------
+    loss : callable, str or keras.losses.Loss
+        What the user gave; functions are called as ``f(y_true, y_pred)`` unless they
+        tell otherwise, and may leave out the targets.
+    where : str
+        The output, in words.
+    dtype : str
+        Floating point type of the simulation; Keras' own would be that of ``floatx``.
+
+    Raises
+    ------
+    ValidationError
+        If it cannot be called with outputs, or outputs and targets.
+    """
+
+    def __init__(self, loss: Any, where: str = "output", dtype: Any = None) -> None:
+        if isinstance(loss, str) and loss.lower() == "mse":
+            # in Keras' interface this is Keras' own
+            loss = keras.losses.mean_squared_error
+        is_object = isinstance(loss, keras.losses.Loss)
+        super().__init__(
+            name=getattr(loss, "name", None) or getattr(loss, "__name__", None),
+            reduction=loss.reduction if is_object else "sum_over_batch_size",
+            dtype=dtype,
+        )
+        self.loss = loss
+        self.where = where
+        self._call = (
+            LossFunction(loss.call, targets_first=True)
+            if is_object
+            else loss_function(loss, where, targets_first=True)
+        )
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss, before Keras takes means."""
+        return self._call.call(y_pred, y_true)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal loss."""
+        return {
+            "loss": keras.saving.serialize_keras_object(self.loss),
+            "where": self.where,
+            "dtype": self.dtype,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> OutputLoss:
+        """Make a loss from the arguments that `get_config` returns."""
+        loss = keras.saving.deserialize_keras_object(config["loss"])
+        return cls(**{**config, "loss": loss})

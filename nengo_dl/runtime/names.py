@@ -1,0 +1,88 @@
+"""What the inputs and outputs of a network are called, and how they are looked up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import nengo
+from nengo.exceptions import ValidationError
+
+
+def io_names(
+    nodes: Sequence[nengo.Node], probes: Sequence[nengo.Probe]
+) -> dict[nengo.Node | nengo.Probe, str]:
+    """Return the name of each input and output, as Keras and files show it.
+
+    A name is the object's label, with ``_`` for spaces and colons and without what is
+    not among ``A-Za-z0-9_.-/``; ``node`` or ``probe`` if nothing is left. Names that
+    would occur again, in capital letters or not, get ``_1``, ``_2``, ...
+
+    Parameters
+    ----------
+    nodes : sequence of nengo.Node
+        The input Nodes, in the order of the network.
+    probes : sequence of nengo.Probe
+        The Probes, in the order of the network.
+    """
+    names: dict[nengo.Node | nengo.Probe, str] = {}
+    taken: set[str] = set()
+    for obj in (*nodes, *probes):
+        label = re.sub("[ :]", "_", obj.label or "")
+        base = re.sub(r"[^A-Za-z0-9_.\-/]", "", label)
+        if not base:
+            base = "node" if isinstance(obj, nengo.Node) else "probe"
+        name, number = base, 0
+        while name.lower() in taken:
+            number += 1
+            name = f"{base}_{number}"
+        taken.add(name.lower())
+        names[obj] = name
+    return names
+
+
+def find(
+    key: Any,
+    candidates: Sequence[Any],
+    kind: str,
+    attr: str,
+    names: Mapping[Any, str] | None = None,
+) -> Any:
+    """Return the one candidate that a string stands for.
+
+    Parameters
+    ----------
+    key : str
+        A label, or a name that `io_names` gives.
+    candidates : sequence of nengo.Node or nengo.Probe
+        What it may stand for.
+    kind : str
+        What these are, in singular: ``"input Node"``.
+    attr : str
+        The argument that the key was found in.
+    names : dict, optional
+        Names of the candidates.
+
+    Raises
+    ------
+    ValidationError
+        If it stands for none of them, or for several.
+    """
+    named = [obj for obj in candidates if names is not None and names.get(obj) == key]
+    # labels need not be unique, names are
+    found = named or [obj for obj in candidates if obj.label == key]
+    if len(found) == 1:
+        return found[0]
+    problem = f"{len(found)} {kind}s have" if found else f"no {kind} has"
+    raise ValidationError(
+        f"{problem} the label {key!r}; the {kind}s are {listing(candidates, names)}",
+        attr=attr,
+    )
+
+
+def listing(objects: Sequence[Any], names: Mapping[Any, str] | None = None) -> str:
+    """Return objects in words, with the names that they can be called by."""
+    if names is None:
+        return ", ".join(map(str, objects)) or "none"
+    return ", ".join(f"{obj} ({names[obj]!r})" for obj in objects) or "none"
