@@ -1,182 +1,224 @@
-"""Networks that nobody designed: combinations that no other test thinks of."""
+"""Networks that nobody designed: combinations that no other test thinks of.
+
+``python -m tests.random_networks --from 0 --count 2000`` tries more of them, and cuts
+those that fail down to what matters.
+"""
+
+import inspect
 
 import nengo
 import numpy as np
 import pytest
 
-from tests.helpers import assert_matches_nengo
+from tests.random_networks import shrink
+from tests.random_networks.comparison import Verdict, compare, deviation, explained
+from tests.random_networks.generator import Generator
+from tests.random_networks.options import Options
+from tests.random_networks.program import Program
+from tests.random_networks.record import run_nengo
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-NEURON_TYPES = [
-    nengo.LIF(),
-    nengo.LIF(tau_rc=0.05, amplitude=0.5),
-    nengo.LIFRate(),
-    nengo.RectifiedLinear(),
-    nengo.SpikingRectifiedLinear(),
-    nengo.Sigmoid(),
-    nengo.Tanh(),
-    nengo.Direct(),
-    nengo.AdaptiveLIF(),
-]
-SYNAPSES = [
-    0.005,
-    0.01,
-    nengo.Alpha(0.01),
+SEEDS = range(100)
+
+#: a network in which one rounding error decides between two futures
+FORKED = Program(
     0,
-    nengo.LinearFilter([1], [1e-4, 0.02, 1]),
-    nengo.LinearFilter([0.02, 0], [0.02, 1]),
-    nengo.synapses.Triangle(0.004),
-]
+    (
+        "node_0 = nengo.Node(lambda t, x: 1 - 1.9 * x**2, size_in=1)",
+        "conn_1 = nengo.Connection(node_0, node_0, synapse=0)",
+        "probe_2 = nengo.Probe(node_0)",
+    ),
+)
 
 
-def has_neurons(obj):
-    """Whether it has neurons that can be connected."""
-    if not isinstance(obj, nengo.Ensemble):
-        return False
-    return not isinstance(obj.neuron_type, nengo.Direct)
-
-
-class RandomNetwork:
-    """Makes a network out of a stream of random numbers."""
-
-    def __init__(self, seed, python):
-        self.rng = np.random.RandomState(seed)
-        self.python = python
-        with nengo.Network(seed=seed) as self.net:
-            self.sources = [self.node() for _ in range(self.rng.randint(1, 4))]
-            self.targets = [self.target() for _ in range(self.rng.randint(2, 6))]
-            for source in self.sources:
-                self.connect(source, self.pick(self.targets), early=True)
-            for _ in range(self.rng.randint(2, 9)):
-                self.connect(self.pick(self.targets), self.pick(self.targets))
-            for obj in [*self.sources, *self.targets]:
-                if self.flip(0.7):
-                    self.probe(obj)
-            self.probe(self.targets[0])
-
-    def flip(self, probability):
-        return self.rng.rand() < probability
-
-    def pick(self, options):
-        return options[self.rng.randint(len(options))]
-
-    def node(self):
-        size = self.rng.randint(1, 4)
-        offset = np.arange(size)
-        return nengo.Node(
-            self.pick(
-                [
-                    lambda t: np.sin(40 * t + offset),
-                    self.rng.uniform(-1, 1, size),
-                    nengo.processes.WhiteSignal(
-                        0.1, high=60, seed=self.rng.randint(99)
-                    ),
-                    nengo.processes.Piecewise(
-                        {0.01: offset + 0.5, 0.02: -0.3 * offset}
-                    ),
-                ]
-            ),
-            size_out=size,
-        )
-
-    def target(self):
-        size = self.rng.randint(1, 4)
-        if self.flip(0.25):
-            if self.python and self.flip(0.5):
-                return nengo.Node(lambda t, x: np.tanh(x) + t, size_in=size)
-            return nengo.Node(size_in=size)
-        noise = nengo.processes.WhiteNoise(seed=1) if self.flip(0.15) else None
-        types = NEURON_TYPES if self.python else NEURON_TYPES[:-1]
-        return nengo.Ensemble(
-            self.rng.randint(5, 25),
-            size,
-            neuron_type=self.pick(types),
-            radius=self.pick([1, 1.5]),
-            noise=noise,
-        )
-
-    def some(self, obj):
-        """The object, or a part of it."""
-        kind = self.rng.randint(5)
-        n = obj.size_out
-        if kind == 0:
-            return obj[::-1]
-        if kind == 1:
-            return obj[
-                list(map(int, self.rng.permutation(n)[: self.rng.randint(1, 4)]))
-            ]
-        if kind == 2:
-            return obj[: self.rng.randint(1, n + 1)]
-        return obj
-
-    def connect(self, pre, post, early=False):
-        from_neurons = has_neurons(pre) and self.flip(0.2)
-        decoded = isinstance(pre, nengo.Ensemble) and not from_neurons
-        source = self.some(pre.neurons if from_neurons else pre)
-        to_neurons = has_neurons(post) and self.flip(0.2)
-        target = self.some(post.neurons if to_neurons else post)
-        options = {"synapse": self.pick(SYNAPSES if self.python else SYNAPSES[:-1])}
-        if early and self.flip(0.4):
-            options["synapse"] = None
-        size_in, size_out = source.size_out, target.size_in
-        if decoded and self.flip(0.4):
-            if self.flip(0.5):
-                options["function"] = np.square
-            else:
-                options["function"] = lambda x: [x[0] * x[-1], x[0]]
-                size_in = 2
-        scale = 0.003 if from_neurons else 0.3
-        options["transform"] = scale * self.transform(size_out, size_in)
-        if not decoded and self.flip(0.3):
-            places = self.rng.randint([size_out, size_in], size=(3, 2))
-            options["transform"] = nengo.Sparse(
-                (size_out, size_in), indices=places, init=scale * self.rng.rand(3)
-            )
-        learns = decoded and has_neurons(pre) and not to_neurons and self.flip(0.3)
-        if learns:
-            options["learning_rule_type"] = nengo.PES(1e-4)
-        connection = nengo.Connection(source, target, **options)
-        if learns:
-            rule, error = connection.learning_rule, self.pick(self.sources)
-            ones = np.ones((rule.size_in, error.size_out))
-            nengo.Connection(error, rule, transform=ones)
-            nengo.Probe(connection, "weights", sample_every=0.004)
-
-    def transform(self, rows, columns):
-        kind = self.rng.randint(3)
-        if kind == 0 or rows != columns:
-            return self.rng.uniform(-1, 1, (rows, columns))
-        return np.float64(1.0) if kind == 1 else self.rng.uniform(-1, 1, rows)
-
-    def probe(self, obj):
-        synapse = self.pick([None, 0.01, nengo.Alpha(0.02)])
-        every = self.pick([None, None, 0.002, 0.0035])
-        nengo.Probe(self.some(obj), synapse=synapse, sample_every=every)
-        if has_neurons(obj) and self.flip(0.5):
-            nengo.Probe(obj.neurons, self.pick(["input", "output"]))
-
-
-class _Anything:
-    def __contains__(self, name):
-        return True
-
-
-#: populations may happen to be silent
-ANYTHING = _Anything()
-
-
-@pytest.mark.parametrize("python", [False, True])
-@pytest.mark.parametrize("seed", range(4))
-def test_random_networks(seed, python):
-    net = RandomNetwork(seed, python).net
-    assert_matches_nengo(
-        net,
-        steps=40,
-        dtypes=("float64",),
-        minibatch=(None, 2),
-        unroll=(1, 3),
-        jit=(True, False),
-        rtol=1e-8,
-        silent=ANYTHING,
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_network(seed):
+    program, options = Generator(seed).program(), Options.of(seed)
+    result = compare(program, options)
+    if result.verdict is Verdict.REFUSED:
+        pytest.skip(result.message)
+    assert result.verdict is not Verdict.DIFFERENT, (
+        f"{result.message}\n{options}\n{program}"
     )
+
+
+# -- what the networks are made of
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return [Generator(seed).program().build() for seed in SEEDS]
+
+
+def classes(module, base):
+    """Return the classes of a module that users make instances of."""
+    found = inspect.getmembers(module, inspect.isclass)
+    return {
+        cls
+        for _, cls in found
+        if issubclass(cls, base) and cls.__module__ == module.__name__
+    }
+
+
+def test_networks_have_all_neuron_types(networks):
+    types = {type(e.neuron_type) for net in networks for e in net.all_ensembles}
+    abstract = {nengo.neurons.NeuronType, nengo.neurons.RatesToSpikesNeuronType}
+    assert types >= classes(nengo.neurons, nengo.neurons.NeuronType) - abstract
+    assert any(cls.__module__.startswith("tests") for cls in types)
+
+
+def test_networks_have_all_synapses_and_transforms(networks):
+    connections = [c for net in networks for c in net.all_connections]
+    synapses = {type(c.synapse) for c in connections}
+    assert synapses >= classes(nengo.synapses, nengo.synapses.Synapse) - {
+        nengo.synapses.Synapse
+    }
+    assert type(None) in synapses
+    transforms = {type(c.transform) for c in connections}
+    abstract = {nengo.transforms.Transform, nengo.transforms._ConvolutionBase}
+    assert (
+        transforms >= classes(nengo.transforms, nengo.transforms.Transform) - abstract
+    )
+    assert {np.ndim(c.transform.init) for c in connections if dense(c)} == {0, 1, 2}
+    ends = {(type(c.pre_obj), type(c.post_obj)) for c in connections}
+    kinds = (nengo.Node, nengo.Ensemble, nengo.ensemble.Neurons)
+    assert ends >= {(pre, post) for pre in kinds for post in kinds}
+
+
+def dense(connection):
+    return isinstance(connection.transform, nengo.Dense)
+
+
+def test_networks_have_all_processes(networks):
+    processes = {type(n.output) for net in networks for n in net.all_nodes}
+    processes |= {type(e.noise) for net in networks for e in net.all_ensembles}
+    assert processes >= classes(nengo.processes, nengo.Process)
+
+
+def test_networks_have_all_learning_rules(networks):
+    rules = [c.learning_rule_type for net in networks for c in net.all_connections]
+    assert {list, dict} <= {type(rule) for rule in rules}
+    types = {type(rule) for given in rules for rule in listed(given)}
+    base = nengo.learning_rules.LearningRuleType
+    assert types >= classes(nengo.learning_rules, base) - {base}
+
+
+def listed(rules):
+    """Return learning rules as a list, however they were given."""
+    if isinstance(rules, dict):
+        return list(rules.values())
+    return rules if isinstance(rules, list) else [rules]
+
+
+def test_networks_probe_all_that_can_be_probed(networks):
+    probed = {
+        (kind(probe.obj), probe.attr) for net in networks for probe in net.all_probes
+    }
+    for net in networks:
+        for ensemble in net.all_ensembles:
+            assert probed >= {("Ensemble", attr) for attr in ensemble.probeable}
+            neurons, own = ensemble.neurons, {"output", "input", "rate_out"}
+            own |= set(ensemble.neuron_type.state)  # not that of a base type
+            if neurons.size_out:
+                wanted = own & set(neurons.probeable)
+                assert probed >= {(kind(neurons), attr) for attr in wanted}
+        for connection in net.all_connections:
+            assert probed >= {("Connection", attr) for attr in connection.probeable}
+            for rule in listed(connection.learning_rule_type):
+                wanted = {
+                    (type(rule).__name__, a) for a in getattr(rule, "probeable", ())
+                }
+                assert probed >= wanted
+
+
+def kind(obj):
+    """Return what an object is, as far as its probeable attributes depend on that."""
+    if isinstance(obj, nengo.connection.LearningRule):
+        return type(obj.learning_rule_type).__name__
+    if isinstance(obj, nengo.ensemble.Neurons):
+        return type(obj.ensemble.neuron_type).__name__
+    return type(obj).__name__
+
+
+# -- whether a difference would be found
+
+
+def test_networks_depend_on_nothing_but_their_seed():
+    assert Generator(3).program() == Generator(3).program()
+    assert Generator(3).program() != Generator(4).program()
+
+
+@pytest.fixture(scope="module")
+def forked():
+    options = Options(parts=(80,))
+    return options, run_nengo(FORKED, options)
+
+
+def test_rounding_errors_that_grow_are_no_difference(forked):
+    options, expected = forked
+    ours = run_nengo(FORKED, options, error=1e-16, draws=100)
+    assert "probe_2" in deviation(FORKED, ours, expected)
+    assert explained(FORKED, options, 0, ours, expected) < 1e-13
+
+
+@pytest.mark.parametrize("step", [0, 10, 20])
+def test_errors_are_found_in_a_network_that_makes_them_grow(forked, step):
+    options, expected = forked
+    ours = run_nengo(FORKED, options)
+    assert not deviation(FORKED, ours, expected)
+    ours.data[0][step] += 1e-3
+    assert f"at step {step + 1}" in deviation(FORKED, ours, expected)
+    assert explained(FORKED, options, 0, ours, expected) is None
+
+
+def test_values_that_are_missing_or_not_finite_are_differences(forked):
+    options, expected = forked
+    ours = run_nengo(FORKED, options)
+    ours.data[0] = ours.data[0][:-1]
+    assert "shape" in deviation(FORKED, ours, expected)
+    assert explained(FORKED, options, 0, ours, expected) is None
+    ours = run_nengo(FORKED, options)
+    ours.data[0][2] = np.nan
+    assert "nan" in deviation(FORKED, ours, expected)
+    assert explained(FORKED, options, 0, ours, expected) is None
+
+
+def test_comparison_ends_where_nengo_diverges():
+    program = Program(
+        0,
+        (
+            "ens_0 = nengo.Ensemble(1, 1, neuron_type=nengo.Direct())",
+            "conn_1 = nengo.Connection(ens_0, ens_0, function=lambda x: x**2 + 2)",
+            "probe_2 = nengo.Probe(ens_0)",
+        ),
+    )
+    result = compare(program, Options(parts=(40,)))
+    assert result.verdict is Verdict.SAME
+    assert 4 < result.n_steps < 40
+
+
+def test_networks_that_nengo_refuses_are_refused():
+    program = Program(
+        0,
+        (
+            "node_0 = nengo.Node(size_in=1)",
+            "conn_1 = nengo.Connection(node_0, node_0, synapse=None)",
+        ),
+    )
+    result = compare(program, Options())
+    assert result.verdict is Verdict.REFUSED
+
+
+def test_shrinking_keeps_what_the_failure_needs():
+    program = Generator(5).program()
+    culprit = next(line for line in program.lines if "nengo.Connection(" in line)
+
+    def fails(program, options):
+        return culprit in program.lines
+
+    shorter, options = shrink.shrink(program, Options.of(5), fails)
+    assert culprit in shorter.lines
+    assert len(shorter.lines) <= 3
+    assert options == Options()
+    assert len(shorter.build().all_connections) == 1

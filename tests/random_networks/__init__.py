@@ -1,0 +1,1 @@
+"""Random networks, and whether they come out as in Nengo."""

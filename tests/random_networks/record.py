@@ -1,0 +1,168 @@
+"""What the probes of a random network record, in Nengo and here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import nengo
+import numpy as np
+
+import nengo_dl
+from tests.helpers import configured
+from tests.random_networks.options import Options
+from tests.random_networks.program import Program
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the probes of one simulation have recorded.
+
+    Attributes
+    ----------
+    data : list of np.ndarray, shape (n_samples, ...)
+        Samples of each probe.
+    steps : list of np.ndarray, shape (n_samples,)
+        The numbers of the steps in which they were taken.
+    n_steps : int
+        How many steps there were.
+    error : Exception or None
+        Why the simulator could not be built or could not go on.
+    built : bool
+        Whether it could be built.
+    """
+
+    data: list[np.ndarray]
+    steps: list[np.ndarray]
+    n_steps: int
+    error: Exception | None = None
+    built: bool = True
+
+    @property
+    def n_finite(self) -> int:
+        """The number of steps before a sample was infinite or no number."""
+        ends = [self.n_steps]
+        for values, steps in zip(self.data, self.steps, strict=True):
+            finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+            ends.extend(steps[~finite][:1] - 1)
+        return int(min(ends))
+
+
+def failed(error: Exception) -> Record:
+    """Return the record of a simulator that could not be built."""
+    return Record([], [], 0, error, built=False)
+
+
+class Rounding(nengo.Simulator):
+    """Nengo's simulator with larger rounding errors.
+
+    Parameters
+    ----------
+    network : nengo.Network
+        What to simulate.
+    error : float
+        Standard deviation of the relative error that all state gets in each step.
+    draws : int
+        Seed of these errors.
+    """
+
+    def __init__(
+        self, network: nengo.Network, error: float, draws: int, **options: Any
+    ) -> None:
+        self._error = error
+        self._draws = np.random.RandomState(draws)
+        super().__init__(network, **options)
+
+    def step(self) -> None:
+        """Change what comes from the last step a little, then simulate one more."""
+        for signal, array in self.signals.items():
+            if signal.sparse or array.dtype.kind != "f" or signal.base is not signal:
+                continue
+            if self._error and array.flags.writeable:
+                change = self._error * self._draws.standard_normal(array.shape)
+                # integers are exact, and some are counters
+                array *= np.where(array == np.round(array), 1, 1 + change)
+        super().step()
+
+
+def run_nengo(
+    program: Program,
+    options: Options,
+    item: int = 0,
+    error: float = 0.0,
+    draws: int = 0,
+) -> Record:
+    """Run a program in Nengo.
+
+    Parameters
+    ----------
+    item : int
+        Number of the batch item that shall come out.
+    error, draws
+        Rounding errors, see `Rounding`.
+    """
+    try:
+        sim = Rounding(
+            program.build(),
+            error,
+            draws,
+            dt=options.dt,
+            seed=program.seed + 1 + item,
+            optimize=False,
+            progress_bar=False,
+        )
+    except Exception as problem:
+        return failed(problem)
+    problem = None
+    with sim:
+        try:
+            for _ in range(options.steps):
+                sim.step()
+        except (ArithmeticError, nengo.exceptions.SimulationError) as raised:
+            problem = raised
+    return _record(sim, [np.array(sim.data[p]) for p in sim.model.probes], problem)
+
+
+def run_nengo_dl(program: Program, options: Options) -> list[Record]:
+    """Run a program here and return the record of each item."""
+    net = program.build()
+    try:
+        with configured(net, **options.settings(program)):
+            sim = nengo_dl.Simulator(
+                net,
+                dt=options.dt,
+                dtype="float64",
+                minibatch_size=options.minibatch_size,
+                unroll_simulation=options.unroll,
+                progress_bar=False,
+            )
+    except Exception as problem:
+        return [failed(problem)]
+    problem = None
+    with sim:
+        try:
+            if options.rehearsal:
+                sim.run_steps(options.rehearsal)
+                sim.reset()
+            for steps in options.parts:
+                sim.run_steps(steps)
+        except Exception as raised:
+            problem = raised
+    data = [sim.data[probe] for probe in sim.model.probes]
+    if options.minibatch_size is None:
+        data = [values[None] for values in data]
+    return [
+        _record(sim, [np.array(values[item]) for values in data], problem)
+        for item in range(options.minibatch_size or 1)
+    ]
+
+
+def _record(sim: Any, data: list[np.ndarray], error: Exception | None) -> Record:
+    """Return a record of simulator's data; check that each sample has its step."""
+    steps = []
+    for probe, values in zip(sim.model.probes, data, strict=True):
+        period = 1 if probe.sample_every is None else probe.sample_every / sim.dt
+        numbers = np.arange(1, sim.n_steps + 1)
+        steps.append(numbers[numbers % period < 1])
+        assert len(values) == len(steps[-1]), f"{probe}: {values.shape}"
+    return Record(data, steps, sim.n_steps, error)
