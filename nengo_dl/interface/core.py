@@ -70,18 +70,20 @@ class Core:
         with stage("Building", None, self.progress_bar) as tracker:
             self.model = graph_model.build(network, dt, model, Steps(tracker))
             settings = config.resolve(self.model.toplevel, options["dtype"])
-            order = dependencies(self.model.operators).operators
+            self._order = dependencies(self.model.operators).operators
+            self._trainable = trainable.resolve(self.model, settings.inference_only)
+            self._settings = settings
             self._program = compile_program(
                 self.model,
-                order,
-                trainable.resolve(self.model, settings.inference_only),
+                self._order,
+                self._trainable,
                 settings,
                 self.minibatch_size or 1,
                 self.unroll,
                 self.device,
             )
         self._runner = Runner(
-            self._program, self.model, order, self.minibatch_size is not None
+            self._program, self.model, self._order, self.minibatch_size is not None
         )
         self._nodes = inputs.input_nodes(self.model)
         self.data = SimulationData(

@@ -119,6 +119,11 @@ class ThroughTime:
             for probe, signal in self.outputs.items()
         }, state
 
+    @property
+    def calls_python(self) -> bool:
+        """Whether some group of the loop calls Python in each step."""
+        return not all(lowering.xla for lowering in self.loop.lowerings)
+
     # -- in front of the loop and behind it
 
     def _at_once(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,8 +21,8 @@ def interactive() -> bool:
 class Tracker:
     """Receives the progress of one stage and shows nothing."""
 
-    def update(self, done: int) -> None:
-        """Say that ``done`` units of work are complete."""
+    def update(self, done: int, **shown: Any) -> None:
+        """Say that ``done`` units of work are complete, and how well they went."""
 
 
 class _Bar(Tracker):
@@ -31,8 +31,8 @@ class _Bar(Tracker):
     def __init__(self, bar: progressbar.ProgressBar) -> None:
         self._bar = bar
 
-    def update(self, done: int) -> None:
-        self._bar.update(done)
+    def update(self, done: int, **shown: Any) -> None:
+        self._bar.update(done, **shown)
 
 
 class _NengoBar(Tracker):
@@ -42,7 +42,7 @@ class _NengoBar(Tracker):
         self._progress = progress
         self._done = 0
 
-    def update(self, done: int) -> None:
+    def update(self, done: int, **shown: Any) -> None:
         self._progress.step(done - self._done)
         self._done = done
 
@@ -61,7 +61,9 @@ class Steps(nengo_progress.Progress):
 
 
 @contextmanager
-def stage(name: str, total: int | None, progress_bar: Any) -> Iterator[Tracker]:
+def stage(
+    name: str, total: int | None, progress_bar: Any, shows: Sequence[str] = ()
+) -> Iterator[Tracker]:
     """Show the progress of one stage of work.
 
     Parameters
@@ -72,6 +74,8 @@ def stage(name: str, total: int | None, progress_bar: Any) -> Iterator[Tracker]:
         Units of work; None if nobody knows.
     progress_bar : bool or nengo.utils.progress.ProgressBar
         Whether to show it, or one of Nengo's own bars to show it with.
+    shows : sequence of str
+        Names of numbers that will be shown beside the bar.
 
     Yields
     ------
@@ -103,6 +107,11 @@ def stage(name: str, total: int | None, progress_bar: Any) -> Iterator[Tracker]:
                 progressbar.Bar(),
                 " ",
                 progressbar.ETA(),
+                *(
+                    widget
+                    for label in shows
+                    for widget in (" ", progressbar.Variable(label, precision=4))
+                ),
             ]
             limit = total
         with progressbar.ProgressBar(

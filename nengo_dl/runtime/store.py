@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -47,6 +48,7 @@ class StateStore:
             self._initial_state = [self._initial(i) for i in self._state_blocks]
         self.state: list[tf.Tensor] = list(self._initial_state)
         self._param_values: list[tf.Tensor] | None = None
+        self._keras: list[Any] | None = None
 
     def param_values(self) -> list[tf.Tensor]:
         """Return the values of the parameter blocks, shape (size,) each.
@@ -58,6 +60,43 @@ class StateStore:
             with tf.device(self._program.device):
                 self._param_values = [tf.convert_to_tensor(v) for v in self.params]
         return self._param_values
+
+    @property
+    def param_blocks(self) -> list[Block]:
+        """The blocks that the parameters stand for."""
+        return [self._layout.blocks[i] for i in self._param_blocks]
+
+    @property
+    def initial_state(self) -> list[tf.Tensor]:
+        """The carried blocks as the model was built, shape (batch, size) each."""
+        return list(self._initial_state)
+
+    def keras_variables(self) -> list[Any]:
+        """Return the parameters as variables of Keras, which its optimizers need.
+
+        From now on `params` are the variables of TensorFlow within them.
+        """
+        if self._keras is None:
+            import keras
+
+            with tf.device(self._program.device):
+                self._keras = [
+                    keras.Variable(
+                        variable.numpy(),
+                        dtype=variable.dtype.name,
+                        trainable=variable.trainable,
+                        name=block.key.replace("/", ".").replace("#", "_"),
+                    )
+                    for variable, block in zip(
+                        self.params, self.param_blocks, strict=True
+                    )
+                ]
+            self.params = [variable.value for variable in self._keras]
+        return self._keras
+
+    def changed(self) -> None:
+        """Take note that somebody has changed the variables."""
+        self._param_values = None
 
     def _dtype(self, block: Block) -> np.dtype:
         return np.dtype(
