@@ -12,7 +12,7 @@ import pytest
 
 from tests.random_networks import shrink
 from tests.random_networks.comparison import Verdict, compare, deviation, explained
-from tests.random_networks.generator import Generator
+from tests.random_networks.generator import generate
 from tests.random_networks.options import Options
 from tests.random_networks.program import Program
 from tests.random_networks.record import run_nengo
@@ -34,7 +34,7 @@ FORKED = Program(
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_network(seed):
-    program, options = Generator(seed).program(), Options.of(seed)
+    program, options = generate(seed), Options.of(seed)
     result = compare(program, options)
     if result.verdict is Verdict.REFUSED:
         pytest.skip(result.message)
@@ -48,7 +48,7 @@ def test_random_network(seed):
 
 @pytest.fixture(scope="module")
 def networks():
-    return [Generator(seed).program().build() for seed in SEEDS]
+    return [generate(seed).build() for seed in SEEDS]
 
 
 def classes(module, base):
@@ -145,8 +145,8 @@ def kind(obj):
 
 
 def test_networks_depend_on_nothing_but_their_seed():
-    assert Generator(3).program() == Generator(3).program()
-    assert Generator(3).program() != Generator(4).program()
+    assert generate(3) == generate(3)
+    assert generate(3) != generate(4)
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +211,7 @@ def test_networks_that_nengo_refuses_are_refused():
 
 
 def test_shrinking_keeps_what_the_failure_needs():
-    program = Generator(5).program()
+    program = generate(5)
     culprit = next(line for line in program.lines if "nengo.Connection(" in line)
 
     def fails(program, options):

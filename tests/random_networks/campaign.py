@@ -12,7 +12,7 @@ from functools import partial
 
 import tests.conftest  # noqa: F401, the environment that all tests run in
 from tests.random_networks.comparison import Result, Verdict, compare
-from tests.random_networks.generator import Generator
+from tests.random_networks.generator import generate
 from tests.random_networks.options import Options
 from tests.random_networks.program import Program
 from tests.random_networks.shrink import shrink
@@ -35,7 +35,7 @@ def main() -> int:
     seeds = range(arguments.first, arguments.first + arguments.count)
     if arguments.show:
         for seed in seeds:
-            print(f"{Generator(seed).program()}# {Options.of(seed)}\n")
+            print(f"{generate(seed)}# {Options.of(seed)}\n")
 
     found: Counter[Verdict] = Counter()
     failed, diverged = [], 0
@@ -63,7 +63,7 @@ def main() -> int:
 def examine(seed: int, shorten: bool = True) -> Result:
     """Compare a network; if it differs, describe the smallest one that does."""
     warnings.simplefilter("ignore")
-    program, options = Generator(seed).program(), Options.of(seed)
+    program, options = generate(seed), Options.of(seed)
     result = attempt(program, options)
     if result.verdict is Verdict.DIFFERENT and shorten:
         program, options = shrink(program, options, differs)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from tests.random_networks.connections import RATE, Connections
 from tests.random_networks.draw import Draw, call
-
-if TYPE_CHECKING:
-    from tests.random_networks.generator import End, Generator
+from tests.random_networks.objects import End, Objects
+from tests.random_networks.writer import Writer
 
 
 def pes(draw: Draw) -> str:
@@ -46,29 +44,48 @@ def _synapse(draw: Draw) -> str:
 
 
 class Learning:
-    """Adds connections that learn to the program of a generator."""
+    """Adds connections that learn to a program.
 
-    def __init__(self, generator: Generator) -> None:
-        self._generator = generator
-        self._draw = generator.draw
+    Parameters
+    ----------
+    writer : Writer
+        Who writes the program.
+    objects : Objects
+        What there is to connect.
+    connections : Connections
+        Who connects it.
 
-    def rule(self) -> None:
-        """Add a connection with one learning rule or several."""
+    Attributes
+    ----------
+    rules : list of str
+        All learning rules so far.
+    """
+
+    def __init__(
+        self, writer: Writer, objects: Objects, connections: Connections
+    ) -> None:
+        self._writer = writer
+        self._draw = writer.draw
+        self._objects = objects
+        self._connections = connections
+        self.rules: list[str] = []
+
+    def learn(self) -> None:
+        """Add a connection with one learning rule or several, if there is a place."""
         kinds = [self._decoders, self._decoders, self._encoders, self._weights]
         self._draw.one_of([*kinds, self._from_neurons])()
 
     def _decoders(self) -> None:
         """Learn decoders, and perhaps the encoders at the other end as well."""
-        draw, generator = self._draw, self._generator
-        source = self._pick(generator.sources, decoded=True)
-        target = self._pick(generator.targets)
-        if source is None or target is None:
+        draw, connections = self._draw, self._connections
+        sources = [end for end in self._objects.sources if end.decoded]
+        if not sources or not self._objects.targets:
             return
+        source, target = draw.one_of(sources), draw.one_of(self._objects.targets)
         (pre, repeats_in), (post, repeats_out) = (
-            generator.pre(source),
-            generator.post(target),
+            connections.pre(source),
+            connections.post(target),
         )
-        repeats = repeats_in or repeats_out
         rules = [draw.one_of([pes, rls])(draw)]
         if target.neurons:
             # the error is encoded for each neuron, which RLS does not do
@@ -77,67 +94,60 @@ class Learning:
             rules.append(voja(draw))
         elif draw.flip(0.1):
             rules.append(pes(draw))
-        size, columns = generator.ask(post).size_in, generator.ask(pre).size_out
+        size, columns = self._size_in(post), self._size_out(pre)
         if size == columns and draw.flip(0.5):
             transform = "0.7"
         else:
-            if repeats:  # Nengo allows no matrix then
+            if repeats_in or repeats_out:  # Nengo allows no matrix then
                 pre, post = source.text, target.text
-                size = generator.ask(post).size_in
-                columns = generator.ask(pre).size_out
-            transform = draw.values(0.5, size, columns)
+            transform = self._matrix(0.5, pre, post)
         self._connect(source, target, pre, post, transform, rules)
 
     def _encoders(self) -> None:
         """Learn the encoders of an ensemble."""
-        generator = self._generator
-        source = self._pick(generator.sources)
-        targets = [end for end in generator.targets if self._has_neurons(end)]
-        if source is None or not targets:
+        targets = [end for end in self._objects.targets if self._has_neurons(end)]
+        if not targets:
             return
+        source = self._draw.one_of(self._objects.sources)
         target = self._draw.one_of(targets)
-        scale = 0.002 if source.neurons else 0.5
-        shape = [generator.ask(end.text).size_out for end in (target, source)]
-        transform = self._draw.values(scale, *shape)
+        scale = 0.4 / RATE if source.neurons else 0.5
+        transform = self._matrix(scale, source.text, target.text)
         rules = [voja(self._draw)]
         self._connect(source, target, source.text, target.text, transform, rules)
 
     def _weights(self) -> None:
         """Learn weights between neurons."""
-        draw, generator = self._draw, self._generator
-        ends = [end for end in generator.targets if self._has_neurons(end)]
+        draw = self._draw
+        ends = [end for end in self._objects.targets if self._has_neurons(end)]
         if not ends:
             return
         source, target = draw.one_of(ends), draw.one_of(ends)
         rules = [
             rule(draw) for rule in draw.some_of([bcm, oja, pes], draw.integer(1, 2))
         ]
-        ask = generator.ask
+        pre, post = source.text, target.text
         if draw.flip(0.5):
-            shape = (ask(target.text).size_in, ask(source.text).size_out)
-            transform = draw.values(0.5, *shape)
+            transform = self._matrix(0.5, pre, post)
             solver = "nengo.solvers.LstsqL2(weights=True)"
-            pre, post = source.text, target.text
             self._connect(source, target, pre, post, transform, rules, solver=solver)
-            return
-        pre, post = f"{source.text}.neurons", f"{target.text}.neurons"
-        transform = draw.values(0.002, ask(post).size_in, ask(pre).size_out)
-        self._connect(source, target, pre, post, transform, rules)
+        else:
+            pre, post = f"{pre}.neurons", f"{post}.neurons"
+            transform = self._matrix(0.4 / RATE, pre, post)
+            self._connect(source, target, pre, post, transform, rules)
 
     def _from_neurons(self) -> None:
         """Learn what neurons send to something without neurons."""
-        draw, generator = self._draw, self._generator
-        source = self._pick(generator.sources, neurons=True)
-        targets = [end for end in generator.targets if not end.neurons]
-        if source is None or not source.text.endswith(".neurons") or not targets:
+        draw = self._draw
+        sources = [e for e in self._objects.sources if e.text.endswith(".neurons")]
+        targets = [end for end in self._objects.targets if not end.neurons]
+        if not sources or not targets:
             return
-        target = draw.one_of(targets)
+        source, target = draw.one_of(sources), draw.one_of(targets)
         rule = draw.one_of([pes, rls])
-        pre, repeats = generator.pre(source)
+        pre, repeats = self._connections.pre(source)
         if rule is rls or repeats:
             pre = source.text
-        ask = generator.ask
-        transform = draw.values(0.002, ask(target.text).size_in, ask(pre).size_out)
+        transform = self._matrix(0.4 / RATE, pre, target.text)
         self._connect(source, target, pre, target.text, transform, [rule(draw)])
 
     def _connect(
@@ -150,30 +160,25 @@ class Learning:
         rules: list[str],
         **options: str,
     ) -> None:
-        """Add the connection, what its rules are told, and probes of them."""
-        draw, generator = self._draw, self._generator
-        name, learned = self._named(rules)
-        connection = generator.say(
-            "conn",
-            call(
-                "nengo.Connection",
-                pre,
-                post,
-                transform=transform,
-                synapse=generator.synapse(source, target),
-                learning_rule_type=learned,
-                **options,
-            ),
+        """Add the connection, and what its rules are told."""
+        draw = self._draw
+        keys, learned = self._named(rules)
+        connection = self._connections.add(
+            pre,
+            post,
+            transform=transform,
+            synapse=self._connections.synapse(source, target),
+            learning_rule_type=learned,
+            **options,
         )
-        generator.connections.append(connection)
-        for key in name:
+        for key in keys:
             rule = f"{connection}.learning_rule{key}"
-            size = generator.ask(rule).size_in
+            self.rules.append(rule)
+            size = self._size_in(rule)
             if size and draw.flip(0.8):
-                self._tell(rule, size)
-            for attribute in generator.ask(rule).probeable:
-                if draw.flip(0.4):
-                    generator.probe(rule, attribute)
+                self._tell(rule)
+            if size > 1 and draw.flip(0.3):
+                self._tell(f"{rule}[{draw.integer(0, size - 1)}]")
 
     def _named(self, rules: list[str]) -> tuple[list[str], str]:
         """Return how to get at each rule, and the rules as a connection takes them."""
@@ -185,25 +190,29 @@ class Learning:
         pairs = ", ".join(f"{k!r}: {r}" for k, r in zip(keys, rules, strict=True))
         return [f"[{key!r}]" for key in keys], f"{{{pairs}}}"
 
-    def _tell(self, rule: str, size: int) -> None:
+    def _tell(self, rule: str) -> None:
         """Connect something to a rule: an error, or how fast it shall learn."""
-        generator = self._generator
-        source = self._draw.one_of(generator.sources)
-        columns = generator.ask(source.text).size_out
-        transform = self._draw.values(0.002 if source.neurons else 0.5, size, columns)
-        synapse = self._draw.one_of(["None", "0.005", "nengo.Alpha(0.01)"])
-        options = {"transform": transform, "synapse": synapse}
-        connection = call("nengo.Connection", source.text, rule, **options)
-        generator.connections.append(generator.say("conn", connection))
+        source = self._draw.one_of(self._objects.sources)
+        scale = 0.4 / RATE if source.neurons else 0.5
+        self._connections.add(
+            source.text,
+            rule,
+            transform=self._matrix(scale, source.text, rule),
+            synapse=self._draw.one_of(["None", "0.005", "nengo.Alpha(0.01)"]),
+        )
 
-    def _pick(self, ends: list[End], **wanted: bool) -> End | None:
-        fitting = [
-            e for e in ends if all(getattr(e, k) == v for k, v in wanted.items())
-        ]
-        return self._draw.one_of(fitting) if fitting else None
+    def _matrix(self, scale: float, pre: str, post: str) -> str:
+        """Return a transform from one end to the other."""
+        return self._draw.values(scale, self._size_in(post), self._size_out(pre))
+
+    def _size_in(self, text: str) -> int:
+        return int(self._writer.ask(text).size_in)
+
+    def _size_out(self, text: str) -> int:
+        return int(self._writer.ask(text).size_out)
 
     def _has_neurons(self, end: End) -> bool:
         """Whether it is an ensemble with neurons."""
-        if end.text not in self._generator.ensembles:
+        if end.text not in self._objects.ensembles:
             return False
-        return bool(self._generator.ask(f"{end.text}.neurons").size_out)
+        return bool(self._size_out(f"{end.text}.neurons"))

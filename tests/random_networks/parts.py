@@ -158,6 +158,7 @@ def noise(draw: Draw) -> str:
                 **seed,
             ),
             call("nengo.processes.BrownNoise", dist, **seed),
+            call("user_types.Walk", **seed),
         ]
     )
 
@@ -184,7 +185,6 @@ def process(draw: Draw, size: int) -> str:
             "nengo.processes.Piecewise",
             f"{{0.004: {rows[0]}, 0.01: lambda t: np.sin(80 * t + np.arange({size}))}}",
         ),
-        call("user_types.Walk", **seed),
     ]
     return draw.one_of(kinds)
 
