@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import nengo
 import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
+
+from nengo_dl.runtime.arrays import Side, numbers
 
 
 def positive_int(value: Any, name: str) -> int:
@@ -107,83 +109,16 @@ def presented_data(
     """
     batch = 1 if minibatch_size is None else minibatch_size
     checked = {}
-    for node, values in _by_node(data, nodes):
+    for node, values in Side(nengo.Node, tuple(nodes)).pairs(data, "data"):
         expected = (batch, n_steps, node.size_out)
-        try:
-            array = np.asarray(values, dtype=float)
-        except (TypeError, ValueError):
-            raise ValidationError(
-                f"Data for {node} are not numbers: {values!r:.100}; expected an array "
-                f"of shape {expected} (minibatch_size, n_steps, node.size_out)",
-                attr="data",
-            ) from None
+        words = f"{expected} (minibatch_size, n_steps, node.size_out)"
+        array = numbers(values, float, node, words, "data")
         if array.ndim == 2 and minibatch_size is None:
             array = array[None]
         if array.shape != expected:
             raise ValidationError(
-                f"Data for {node} have shape {np.shape(values)}; expected {expected} "
-                "(minibatch_size, n_steps, node.size_out)",
-                attr="data",
-            )
-        if not np.all(np.isfinite(array)):
-            raise ValidationError(
-                f"Data for {node} contain NaN or infinity; expected finite numbers",
+                f"Data for {node} have shape {np.shape(values)}; expected {words}",
                 attr="data",
             )
         checked[node] = array
     return checked
-
-
-def _by_node(data: Any, nodes: Sequence[nengo.Node]) -> list[tuple[nengo.Node, Any]]:
-    if data is None:
-        return []
-    if isinstance(data, Mapping):
-        return [(_input_node(key, nodes), values) for key, values in data.items()]
-    if isinstance(data, list | tuple) and all(isinstance(d, np.ndarray) for d in data):
-        if len(data) > len(nodes):
-            raise ValidationError(
-                f"Got {len(data)} arrays for {len(nodes)} input Nodes "
-                f"({_listing(nodes)})",
-                attr="data",
-            )
-        return list(zip(nodes, data, strict=False))
-    if len(nodes) == 1:
-        return [(nodes[0], data)]
-    raise ValidationError(
-        f"A single array needs exactly one input Node; this model has {len(nodes)} "
-        f"({_listing(nodes)}). Expected a dict {{Node: array}}",
-        attr="data",
-    )
-
-
-def _input_node(key: Any, nodes: Sequence[nengo.Node]) -> nengo.Node:
-    if isinstance(key, str):
-        named = [node for node in nodes if node.label == key]
-        if len(named) == 1:
-            return named[0]
-        problem = "no input Node has" if not named else f"{len(named)} input Nodes have"
-        raise ValidationError(
-            f"{problem} the label {key!r}; the input Nodes are {_listing(nodes)}",
-            attr="data",
-        )
-    if not isinstance(key, nengo.Node):
-        raise ValidationError(
-            f"Data are presented to Nodes; got {key!r} as a key", attr="data"
-        )
-    if key in nodes:
-        return key
-    if key.size_in > 0:
-        raise ValidationError(
-            f"{key} has inputs (size_in={key.size_in}), and data can be presented only "
-            "to Nodes with size_in=0",
-            attr="data",
-        )
-    raise ValidationError(
-        f"{key} is not part of the simulated network; its input Nodes are "
-        f"{_listing(nodes)}",
-        attr="data",
-    )
-
-
-def _listing(nodes: Sequence[nengo.Node]) -> str:
-    return ", ".join(map(str, nodes)) if nodes else "none"
