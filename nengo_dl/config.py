@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import nengo
@@ -14,6 +15,8 @@ from nengo.params import BoolParam, Parameter
 from nengo_dl.graph.simplify import Rewrite, default_simplifications
 from nengo_dl.plan.greedy import greedy_planner
 from nengo_dl.plan.groups import Planner
+from nengo_dl.surrogates import Surrogate
+from nengo_dl.surrogates import resolve as resolve_surrogate
 
 _DTYPES = ("float16", "float32", "float64")
 
@@ -36,6 +39,10 @@ class Settings:
         Whether nothing shall be trainable.
     nengo_random_draws : bool
         Whether all random numbers come from Nengo's own streams.
+    lif_smoothing : float or None
+        Width of the soft threshold that LIF neurons have in training.
+    surrogate : Surrogate, "rate" or None
+        Derivative of spikes in training; None: rates stand in for spikes.
     network : nengo.Network or None
         Where settings of single objects are looked up.
     """
@@ -46,6 +53,8 @@ class Settings:
     simplifications: Sequence[Rewrite] = default_simplifications
     inference_only: bool = False
     nengo_random_draws: bool = False
+    lif_smoothing: float | None = None
+    surrogate: Surrogate | str | None = None
     network: nengo.Network | None = None
 
     def keeps_history(self, probe: nengo.Probe) -> bool:
@@ -83,6 +92,14 @@ def configure_settings(**settings: Any) -> None:
         for ``nengo.PoissonSpiking``, which draws in TensorFlow numbers of the same
         distribution, because how many Nengo draws depends on the rates; with True it
         calls NumPy in every step, which is slower by far.
+    lif_smoothing : float or None
+        Train LIF neurons as `nengo_dl.SoftLIFRate` with this ``sigma``: the threshold
+        of their rates becomes that wide, in units of current.
+    surrogate : str, nengo_dl.surrogates.Surrogate or None
+        Train spiking neurons with their spikes, and with this derivative of a spike:
+        ``"fast_sigmoid"``, ``"arctan"``, ``"triangular"``, an instance with parameters
+        of its own, or ``"rate"``, the derivative of the firing rate. None: firing rates
+        stand in for spikes.
     keep_history : bool
         Whether probes keep all samples (default) or the last one only. Single probes
         are set through ``net.config[probe].keep_history``.
@@ -234,12 +251,24 @@ def _check_rewrites(value: Any) -> tuple:
     return tuple(value)
 
 
+def _check_smoothing(value: Any) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, Real) or not 0 < float(value) < float("inf"):
+        raise ValidationError(
+            f"Expected a positive number or None, got {value!r}", attr="lif_smoothing"
+        )
+    return float(value)
+
+
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "dtype": dtype_name,
     "jit_compile": _check_bool("jit_compile"),
     "planner": _check_planner,
     "simplifications": _check_rewrites,
     "inference_only": _check_bool("inference_only"),
+    "lif_smoothing": _check_smoothing,
+    "surrogate": resolve_surrogate,
     "nengo_random_draws": _check_bool("nengo_random_draws"),
 }
 _GLOBAL = tuple(_CHECKS)

@@ -19,6 +19,7 @@ from nengo_dl.graph.rates import with_rates
 from nengo_dl.graph.roles import Role, assign
 from nengo_dl.graph.signals import written
 from nengo_dl.graph.simplify import simplify
+from nengo_dl.graph.surrogate_neurons import with_surrogates
 from nengo_dl.lowering import registry
 from nengo_dl.lowering.neurons.drawn import draws_of
 from nengo_dl.program.segment import Segment, compile_segment
@@ -51,7 +52,7 @@ def compile_through_time(
     minibatch_size : int
         Number of items in the batch.
     training : bool
-        Whether rates stand in for spikes.
+        Whether rates, or spikes with surrogate gradients, stand in for spikes.
 
     Returns
     -------
@@ -63,7 +64,9 @@ def compile_through_time(
     targets = {probe: model.sig[probe]["in"] for probe in probes}
     operators: Sequence[Operator] = nengo_order
     if training:
-        operators = with_rates(operators)
+        if settings.surrogate is not None:
+            operators = with_surrogates(operators, settings.surrogate)
+        operators = with_rates(operators, settings.lif_smoothing)
     draws = partial(draws_of, nengo_only=settings.nengo_random_draws)
     operators, inputs = lift(model, operators, registry.runs_user_code, draws)
     fed = frozenset(i.signal for i in inputs if i.lifted and i.signal is not None)

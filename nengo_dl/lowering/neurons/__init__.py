@@ -13,6 +13,7 @@ from nengo_dl.lowering.neurons import (
     sigmoid,
     soft_lif,
     stochastic,
+    surrogate,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "sigmoid",
     "soft_lif",
     "stochastic",
+    "surrogate",
 ]

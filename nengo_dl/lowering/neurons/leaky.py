@@ -48,5 +48,9 @@ class LowerSpikingLeakyReLU(LowerLeakyReLU):
         """Return spikes and the rest of the voltage."""
         (voltage,) = state
         voltage = voltage + self.leak(j) * self.dt
-        n_spikes = tf.where(voltage > 0, tf.floor(voltage), tf.math.ceil(voltage))
+        n_spikes = self.spikes(voltage)
         return n_spikes * (self.amplitude / self.dt), voltage - n_spikes
+
+    def spikes(self, voltage: tf.Tensor) -> tf.Tensor:
+        """Return the whole thresholds that voltages have passed, on either side."""
+        return tf.where(voltage > 0, tf.floor(voltage), tf.math.ceil(voltage))

@@ -68,7 +68,7 @@ class LowerLIF(LowerNeurons):
         refractory = refractory - self.dt
         delta = tf.clip_by_value(self.dt - refractory, 0, self.dt)
         voltage = voltage - (j - voltage) * tf.math.expm1(-delta / self.tau_rc)
-        spiked = voltage > 1
+        spikes, spiked = self.spikes(voltage), voltage > 1
         # time from crossing the threshold to the end of the step, as a negative number;
         # a current of at most 1 cannot lift a voltage over 1
         past = self.tau_rc * tf.math.log1p(
@@ -77,7 +77,11 @@ class LowerLIF(LowerNeurons):
         past = tf.where(spiked, past, tf.zeros_like(past))
         zero = tf.zeros_like(voltage)
         return (
-            tf.where(spiked, zero + self.amplitude / self.dt, zero),
+            spikes * (self.amplitude / self.dt),
             tf.where(spiked, zero, tf.maximum(voltage, self.min_voltage)),
             tf.where(spiked, self.tau_ref + self.dt + past, refractory),
         )
+
+    def spikes(self, voltage: tf.Tensor) -> tf.Tensor:
+        """Return 1 for voltages above the threshold, else 0."""
+        return tf.cast(voltage > 1, voltage.dtype)

@@ -40,5 +40,9 @@ class LowerSpikingRectifiedLinear(LowerNeurons):
         """Return spikes and the rest of the voltage."""
         (voltage,) = state
         voltage = voltage + tf.nn.relu(j) * self.dt
-        n_spikes = tf.floor(voltage)
+        n_spikes = self.spikes(voltage)
         return n_spikes * (self.amplitude / self.dt), voltage - n_spikes
+
+    def spikes(self, voltage: tf.Tensor) -> tf.Tensor:
+        """Return the whole thresholds that voltages have passed."""
+        return tf.floor(voltage)

@@ -36,5 +36,9 @@ class LowerRegularSpiking(LowerNeurons):
         """Return spikes and the rest of the voltage."""
         (voltage,) = state
         voltage = voltage + j * self.dt
-        n_spikes = tf.floor(voltage)
+        n_spikes = self.spikes(voltage)
         return n_spikes * (self.amplitude / self.dt), voltage - n_spikes
+
+    def spikes(self, voltage: tf.Tensor) -> tf.Tensor:
+        """Return the whole thresholds that voltages have passed."""
+        return tf.floor(voltage)
