@@ -8,10 +8,12 @@ from functools import partial
 import nengo
 import tensorflow as tf
 from nengo.builder import Model
+from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 
 from nengo_dl.config import Settings
+from nengo_dl.graph.gradients import Reach, reach
 from nengo_dl.graph.inputs import Input, lift
 from nengo_dl.graph.needed import needed
 from nengo_dl.graph.phases import partition
@@ -34,7 +36,7 @@ def compile_through_time(
     probes: Iterable[nengo.Probe],
     minibatch_size: int = 1,
     training: bool = True,
-) -> tuple[ThroughTime, tuple[Input, ...]]:
+) -> tuple[ThroughTime, tuple[Input, ...], Reach]:
     """Translate what some probes depend on into one differentiable function.
 
     Parameters
@@ -60,6 +62,8 @@ def compile_through_time(
         The function.
     inputs : tuple of Input
         What it has to be fed.
+    reach : Reach
+        What gradients reach.
     """
     targets = {probe: model.sig[probe]["in"] for probe in probes}
     operators: Sequence[Operator] = nengo_order
@@ -95,10 +99,17 @@ def compile_through_time(
         targets,
         minibatch_size,
         tf.as_dtype(settings.dtype),
+        frozenset(p for p in targets if not settings.keeps_history(p)),
     )
-    return through_time, inputs
+    return through_time, inputs, reach(operators, targets.values(), trained, _blocks)
 
 
 def _needs_loop(op: Operator) -> bool:
     """Whether an operator remembers, or calls Python."""
     return registry.runs_python(op) or bool(registry.carries(op))
+
+
+def _blocks(op: Operator) -> bool:
+    """Whether an operator lets no gradient pass: Python code, or spikes."""
+    spikes = type(op) is SimNeurons and bool(op.neurons.spiking)
+    return spikes or registry.runs_python(op)

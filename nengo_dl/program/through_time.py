@@ -39,6 +39,8 @@ class ThroughTime:
         Number of items in the batch.
     dtype : tf.DType
         Floating point type.
+    last_only : frozenset of Probe
+        Probes that give the last step only.
     """
 
     before: Segment
@@ -47,6 +49,7 @@ class ThroughTime:
     outputs: Mapping[nengo.Probe, Signal]
     minibatch_size: int
     dtype: tf.DType
+    last_only: frozenset[nengo.Probe] = frozenset()
 
     def __call__(
         self,
@@ -74,7 +77,7 @@ class ThroughTime:
         Returns
         -------
         outputs : dict of {Probe: tf.Tensor}, shape (batch, n_steps, *shape)
-            What each probe sees at the end of each step.
+            What each probe sees at the end of each step, or of the last.
         state : sequence of tf.Tensor
             Where it ends.
         """
@@ -115,7 +118,9 @@ class ThroughTime:
 
         self._at_once(self.after, live, series, ends, n_steps)
         return {
-            probe: self._sampled(live, {**series, **seen_at_end}, signal, n_steps)
+            probe: self._sampled(live, {**series, **seen_at_end}, signal, n_steps)[
+                :, -1 if probe in self.last_only else 0 :
+            ]
             for probe, signal in self.outputs.items()
         }, state
 

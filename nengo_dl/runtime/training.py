@@ -13,13 +13,17 @@ import tensorflow as tf
 from nengo.builder import Model
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
+from nengo.exceptions import ValidationError
 
 from nengo_dl.config import Settings
+from nengo_dl.graph.gradients import Reach
 from nengo_dl.graph.inputs import Input, Source
+from nengo_dl.graph.signals import describe_with_signals
 from nengo_dl.program.compile_through_time import compile_through_time
 from nengo_dl.program.epoch import Epoch, Term
 from nengo_dl.program.program import Program
 from nengo_dl.program.through_time import ThroughTime
+from nengo_dl.runtime.blame import warn_user
 from nengo_dl.runtime.optimizers import Optimizers
 from nengo_dl.runtime.progress import stage
 from nengo_dl.runtime.sources import Sources
@@ -39,6 +43,7 @@ class _Form:
     through_time: ThroughTime
     inputs: tuple[Input, ...]
     sources: Sources
+    reach: Reach
 
 
 class Trainer:
@@ -133,6 +138,7 @@ class Trainer:
             found.apply(gradients, trained)
 
         form = self._form(terms, training=True)
+        self._check_reach(form)
         key = (tuple((t.probes, t.function) for t in terms), id(found), truncation)
         if key not in self._epochs:
             self._epochs[key] = self._epoch(
@@ -192,7 +198,7 @@ class Trainer:
         probes = tuple(dict.fromkeys(probe for term in terms for probe in term.probes))
         key = (probes, training)
         if key not in self._forms:
-            through_time, inputs = compile_through_time(
+            through_time, inputs, reached = compile_through_time(
                 self._model,
                 self._order,
                 self._trainable,
@@ -208,10 +214,28 @@ class Trainer:
                 self._model.dt,
                 self._program.minibatch_size,
             )
-            self._forms[key] = _Form(through_time, inputs, sources)
+            self._forms[key] = _Form(through_time, inputs, sources, reached)
         form = self._forms[key]
         form.sources.rewind(self._rng.randint(MAX_SEED))
         return form
+
+    def _check_reach(self, form: _Form) -> None:
+        """Warn about what lets no gradient pass; refuse if nothing can be trained."""
+        for op in form.reach.blocked:
+            warn_user(
+                f"No gradient passes through {describe_with_signals(op)}, which is "
+                "Python code or spikes without a rate. Parameters whose output goes "
+                "through there are trained by other ways or not at all."
+            )
+        if not form.reach.trained:
+            raise ValidationError(
+                "There is nothing to train: no parameter that is trainable has an "
+                "influence on the probes of the objective that a gradient can follow. "
+                "Expected some: see `nengo_dl.configure_settings(trainable=..., "
+                "inference_only=...)`, and the warnings about what lets no gradient "
+                "pass",
+                attr="trainable",
+            )
 
     def _epoch(self, form: _Form, terms: Sequence[Term], **options: Any) -> Epoch:
         compiled = self._program.jit_compile and not form.through_time.calls_python

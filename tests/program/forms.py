@@ -19,7 +19,7 @@ class Form:
 
     def __init__(self, sim, training=False, probes=None):
         self.sim, self.batch = sim, sim.minibatch_size or 1
-        self.form, self.inputs = compile_through_time(
+        self.form, self.inputs, self.reach = compile_through_time(
             sim.model,
             sim._order,
             sim._trainable,
