@@ -46,8 +46,9 @@ def resolve(optimizer: Any) -> keras.optimizers.Optimizer:
         except (ValueError, TypeError) as error:
             raise _refused(f"Keras has no optimizer {optimizer!r}.") from error
     if isinstance(optimizer, Mapping):
+        keys = ", ".join(map(str, optimizer)) or "nothing"
         raise _refused(
-            f"Got a dict as the optimizer: {optimizer!r:.200}. The current form is "
+            f"Got a dict as the optimizer, with {keys} in it. The current form is "
             "`train(data, optimizer)`, with inputs and targets in one dict; the older "
             "one is `train(inputs, targets, optimizer)`."
         )

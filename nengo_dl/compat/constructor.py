@@ -1,16 +1,7 @@
-"""The one door where older call forms become the current one.
-
-Each function takes what was written for an earlier NengoDL (or for Nengo itself, whose
-arguments come in another order) and returns today's arguments, with a
-DeprecationWarning that shows the current form. Nothing behind this door knows of the
-older forms.
-"""
+"""Arguments of ``Simulator`` in the order and with the names of earlier releases."""
 
 from __future__ import annotations
 
-import inspect
-import os
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +10,8 @@ import tensorflow as tf
 from nengo.exceptions import ValidationError
 from nengo.utils.progress import ProgressBar
 
-_PACKAGE = os.path.dirname(__file__) + os.sep
+from nengo_dl.compat.deprecation import deprecated
+
 _NOT_GIVEN = object()
 _DEFAULTS = {
     "dtype": None,
@@ -70,14 +62,14 @@ def constructor_arguments(
             raise TypeError(f"Simulator got two values for '{name}'")
         result[name] = taken[name] = value
         if name not in ("progress_bar", "optimize"):
-            _deprecated(
+            deprecated(
                 f"Simulator(..., {value!r})", f"Simulator(..., {name}={value!r})"
             )
     if "step_blocks" in result:
         _step_blocks(result)
     unroll = result.get("unroll_simulation")
     if unroll is False:
-        _deprecated("unroll_simulation=False", "unroll_simulation=1")
+        deprecated("unroll_simulation=False", "unroll_simulation=1")
         result["unroll_simulation"] = 1
     elif unroll is True:
         raise ValidationError(
@@ -119,83 +111,9 @@ def _step_blocks(arguments: dict[str, Any]) -> None:
     if blocks == "deprecated":
         return
     if arguments.get("unroll_simulation") is True and blocks is not None:
-        _deprecated(f"step_blocks={blocks}", f"unroll_simulation={blocks}")
+        deprecated(f"step_blocks={blocks}", f"unroll_simulation={blocks}")
         arguments["unroll_simulation"] = blocks
     else:
-        _deprecated(
+        deprecated(
             "step_blocks", "Simulator(...) without it: any number of steps can be run"
         )
-
-
-def run_arguments(
-    data: Any, progress_bar: Any, positional: Sequence[Any], older: dict[str, Any]
-) -> tuple[Any, Any]:
-    """Return ``data`` and ``progress_bar`` of a run.
-
-    Parameters
-    ----------
-    data : dict, sequence, array, bool or None
-        The data; Nengo has the progress bar in this place.
-    progress_bar : bool or nengo.utils.progress.ProgressBar
-        As given by name.
-    positional : sequence
-        What was given by position behind the data: in 2.x ``input_feeds``.
-    older : dict
-        What was given by older names: ``input_feeds``, ``profile``, ``extra_feeds``.
-
-    Raises
-    ------
-    ValidationError
-        If data are given twice, or something is asked for that has no meaning today.
-    TypeError
-        If an argument is not known or could be several things.
-    """
-    unknown = set(older) - {"input_feeds", "profile", "extra_feeds"}
-    if unknown:
-        raise TypeError(f"Unknown argument(s): {', '.join(sorted(unknown))}")
-    if isinstance(data, bool | ProgressBar):
-        if progress_bar is not None and progress_bar is not False:
-            raise TypeError("Got two values for 'progress_bar'")
-        data, progress_bar = None, data
-    if positional:
-        feeds, *rest = positional
-        if rest or not isinstance(feeds, Mapping) or "input_feeds" in older:
-            raise TypeError(
-                f"Cannot tell what the positional argument {positional[-1]!r} stands "
-                "for; give all arguments behind `data` by name"
-            )
-        older = {**older, "input_feeds": feeds}
-    feeds = older.get("input_feeds")
-    if feeds is not None:
-        if data is not None:
-            raise ValidationError(
-                "`data` and `input_feeds` are the same argument; give `data` only",
-                attr="data",
-            )
-        _deprecated("input_feeds=...", "data=...")
-        data = feeds
-    if older.get("profile"):
-        raise ValidationError(
-            "Profile any code with TensorFlow itself: "
-            "`with tf.profiler.experimental.Profile(logdir): sim.run(...)`",
-            attr="profile",
-        )
-    if older.get("extra_feeds"):
-        raise ValidationError(
-            "There is no TensorFlow session that values could be fed to; present the "
-            "output of Nodes with `data={node: array}`",
-            attr="extra_feeds",
-        )
-    return data, progress_bar
-
-
-def _deprecated(old: str, new: str) -> None:
-    """Warn where the older form was written: Python shows such warnings only there."""
-    level, frame = 1, inspect.currentframe()
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(
-        f"`{old}` is an older form; the current one is `{new}`",
-        DeprecationWarning,
-        stacklevel=level,
-    )

@@ -1,0 +1,21 @@
+"""The one door where older call forms become the current one.
+
+Each function takes what was written for an earlier NengoDL (or for Nengo itself, whose
+arguments come in another order) and returns today's arguments, with a
+DeprecationWarning that shows the current form. Nothing behind this door knows of the
+older forms.
+"""
+
+from nengo_dl.compat.constructor import constructor_arguments
+from nengo_dl.compat.deprecation import older_forms
+from nengo_dl.compat.running import profile_directory, run_arguments
+from nengo_dl.compat.training import loss_arguments, train_arguments
+
+__all__ = [
+    "constructor_arguments",
+    "loss_arguments",
+    "older_forms",
+    "profile_directory",
+    "run_arguments",
+    "train_arguments",
+]

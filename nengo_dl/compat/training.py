@@ -1,0 +1,210 @@
+"""Arguments of ``train`` and ``loss`` in all the orders that they have had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from nengo.exceptions import ValidationError
+
+from nengo_dl.compat.deprecation import deprecated
+from nengo_dl.compat.running import profile_directory
+from nengo_dl.runtime.training_data import Endpoints
+
+_TRAIN = (
+    "data",
+    "optimizer",
+    "n_epochs",
+    "objective",
+    "shuffle",
+    "truncation",
+    "summaries",
+    "profile",
+    "extra_feeds",
+    "progress_bar",
+)
+#: up to 1.x: inputs and targets apart, in front of the rest
+_OLDER_TRAIN = ("inputs", "targets", *_TRAIN[1:])
+#: 0.5 had fewer options, in another order
+_OLDEST_TRAIN = (*_OLDER_TRAIN[:6], "profile", "summaries")
+
+_LOSS = ("data", "objective", "combine", "extra_feeds", "progress_bar", "training")
+_OLDER_LOSS = ("inputs", "targets", "objective", "extra_feeds")
+
+
+def train_arguments(
+    positional: Sequence[Any], named: Mapping[str, Any], endpoints: Endpoints
+) -> dict[str, Any]:
+    """Return the arguments of ``train``, by name.
+
+    Parameters
+    ----------
+    positional : sequence
+        What was given by position: ``data, optimizer, ...``, or up to release 1.x
+        ``inputs, targets, optimizer, ...``. A second argument with arrays tells.
+    named : dict
+        What was given by name.
+    endpoints : Endpoints
+        The simulator's inputs and outputs.
+
+    Returns
+    -------
+    dict
+        Of the arguments of today those that were given. The older form's
+        ``objective=None``, by which targets are gradients, becomes ``{probe: None}``.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not known, or given twice.
+    ValidationError
+        If a Node or Probe is not known, or something is asked for that has no meaning
+        today.
+    """
+    older = "inputs" in named or "targets" in named
+    if older or (len(positional) > 1 and _is_data(positional[1])):
+        order: Sequence[str] = _OLDER_TRAIN
+        if len(positional) > 6 and isinstance(positional[6], bool | str):
+            order = _OLDEST_TRAIN
+        given = _bind("train", positional, named, order, _OLDER_TRAIN)
+        deprecated(
+            "train(inputs, targets, optimizer)",
+            "train({**inputs, **targets}, optimizer)",
+        )
+        given = _joined(given, endpoints)
+    else:
+        given = _bind("train", positional, named, _TRAIN, _TRAIN)
+    _no_feeds(given)
+    if "profile" in given:
+        given["profile"] = profile_directory(given["profile"])
+    return given
+
+
+def loss_arguments(
+    positional: Sequence[Any], named: Mapping[str, Any], endpoints: Endpoints
+) -> dict[str, Any]:
+    """Return the arguments of ``loss``, by name.
+
+    Parameters
+    ----------
+    positional : sequence
+        What was given by position: ``data, objective, ...``, or up to release 1.x
+        ``inputs, targets, objective``. If both seconds are dicts, what is in it tells:
+        arrays are targets, anything else is an objective.
+    named : dict
+        What was given by name.
+    endpoints : Endpoints
+        The simulator's inputs and outputs.
+
+    Returns
+    -------
+    dict
+        Of the arguments of today those that were given.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not known, or given twice.
+    ValidationError
+        If a dict has both targets and objectives; if a Node or Probe is not known, or
+        something is asked for that has no meaning today.
+    """
+    older = "inputs" in named or "targets" in named
+    if len(positional) > 1 and not older:
+        tells = _is_data if "objective" in named else _are_targets
+        older = tells(positional[1])
+    if older:
+        given = _bind(
+            "loss", positional, named, _OLDER_LOSS, (*_OLDER_LOSS, *_LOSS[1:])
+        )
+        deprecated(
+            "loss(inputs, targets, objective)",
+            "loss({**inputs, **targets}, objective)",
+        )
+        given = _joined(given, endpoints)
+    else:
+        given = _bind("loss", positional, named, _LOSS, _LOSS)
+    _no_feeds(given)
+    return given
+
+
+def _bind(
+    function: str,
+    positional: Sequence[Any],
+    named: Mapping[str, Any],
+    order: Sequence[str],
+    known: Sequence[str],
+) -> dict[str, Any]:
+    """Return arguments by name; ``order`` is that of positions."""
+    if len(positional) > len(order):
+        raise TypeError(
+            f"{function}() takes at most {len(order)} arguments by position "
+            f"({', '.join(order)}); got {len(positional)}"
+        )
+    given = dict(zip(order, positional, strict=False))
+    for name, value in named.items():
+        if name == "data" and "data" not in known:
+            raise TypeError(
+                f"{function}() got `data` besides `inputs` or `targets`; give all "
+                "arrays in one dict, `data={node: array, probe: array}`"
+            )
+        if name not in known:
+            raise TypeError(
+                f"{function}() has no argument {name!r}; it has {', '.join(known)}"
+            )
+        if name in given:
+            raise TypeError(f"{function}() got two values for {name!r}")
+        given[name] = value
+    return given
+
+
+def _joined(given: dict[str, Any], endpoints: Endpoints) -> dict[str, Any]:
+    """Return arguments with the data of inputs and targets in one dict."""
+    inputs = dict(endpoints.inputs.pairs(given.pop("inputs", None), "inputs"))
+    targets = dict(endpoints.outputs.pairs(given.pop("targets", None), "targets"))
+    given["data"] = {**inputs, **targets}
+    if "objective" in given and given["objective"] is None:
+        given["objective"] = dict.fromkeys(targets)
+    return given
+
+
+def _is_data(value: Any) -> bool:
+    """Whether it is arrays, and so cannot be an optimizer."""
+    return isinstance(value, Mapping | np.ndarray | list | tuple) or tf.is_tensor(value)
+
+
+def _are_targets(value: Any) -> bool:
+    """Whether the second argument of ``loss`` is targets, not an objective."""
+    if not isinstance(value, Mapping):
+        return _is_data(value)
+    kinds = {not _is_objective(member) for member in value.values()}
+    if len(kinds) > 1:
+        found = ", ".join(f"{k}: {type(v).__name__}" for k, v in value.items())
+        raise ValidationError(
+            "Cannot tell whether these are targets, which are arrays, or objectives, "
+            f"which are functions: {{{found}}}. Write `loss(data, objective={{...}})` "
+            "with all arrays in `data`",
+            attr="loss",
+        )
+    return True in kinds
+
+
+def _is_objective(value: Any) -> bool:
+    return (
+        value is None
+        or isinstance(value, str | keras.losses.Loss)
+        or (callable(value) and not _is_data(value))
+    )
+
+
+def _no_feeds(given: dict[str, Any]) -> None:
+    if given.pop("extra_feeds", None):
+        raise ValidationError(
+            "There is no TensorFlow session that values could be fed to. Present the "
+            "output of Nodes in `data`; choose between training and inference with "
+            "`loss(..., training=True)` or `configure_settings(learning_phase=...)`",
+            attr="extra_feeds",
+        )
