@@ -8,7 +8,7 @@ import tensorflow as tf
 import nengo_dl
 from tests.helpers import assert_close
 from tests.program.forms import STEPS, Form
-from tests.random_networks.generator import Generator
+from tests.random_networks.generator import generate
 
 
 def assert_equals_simulation(net, minibatch_size=None):
@@ -116,7 +116,7 @@ def test_python_in_the_loop():
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("seed", range(500, 508))
 def test_random_network(seed):
-    net = Generator(seed).program().build()
+    net = generate(seed).build()
     with net:
         nengo_dl.configure_settings(nengo_random_draws=True)
     assert_equals_simulation(net, None if seed % 2 else 2)
