@@ -20,6 +20,7 @@ def test_defaults():
     assert settings.planner is greedy_planner
     assert tuple(settings.simplifications) == default_simplifications
     assert settings.inference_only is False
+    assert settings.nengo_random_draws is False
     assert config.resolve(None).dtype == "float32"
 
 
@@ -125,6 +126,7 @@ def test_unknown_settings_are_named_with_the_known_ones():
         ("dtype", 3, "'float32', 'float64'"),
         ("jit_compile", 1, "bool or None"),
         ("inference_only", "yes", "bool or None"),
+        ("nengo_random_draws", 1, "bool or None"),
         ("planner", "greedy", "callable"),
         ("simplifications", [3], "list of callables"),
         ("simplifications", "none", "list of callables"),

@@ -1,9 +1,11 @@
 import nengo
 import numpy as np
 from nengo.builder import Model
+from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import Copy, SimPyFunc
 from nengo.builder.processes import SimProcess
 
+from nengo_dl.graph.draws import DrawnNeurons, Draws
 from nengo_dl.graph.inputs import Source, input_nodes, lift
 
 
@@ -99,3 +101,45 @@ def test_input_nodes_are_those_without_input_that_have_output():
         nengo.Node(lambda t: None)
     assert input_nodes(built(net)) == (a, b)
     assert input_nodes(Model()) == ()
+
+
+def test_neurons_are_fed_what_they_draw():
+    with nengo.Network() as net:
+        for neuron_type in (
+            nengo.StochasticSpiking(nengo.AdaptiveLIFRate()),
+            nengo.AdaptiveLIF(),
+        ):
+            nengo.Ensemble(5, 1, neuron_type=neuron_type)
+    model = built(net)
+
+    def draws(op):
+        state = getattr(op, "state_extra", {})
+        if not state:
+            return None
+        return Draws(state["rng"], (2, 3), lambda rng, n: rng.rand(n, 2, 3), True)
+
+    operators, (only,) = lift(model, model.operators, lambda op: False, draws)
+    (drawn,) = (op for op in operators if isinstance(op, DrawnNeurons))
+    assert only.source is Source.DRAWS
+    assert only.lifted
+    assert only.node is None
+    assert only.signal is drawn.draws
+    assert only.signal.shape == (2, 3)
+    # the operator in whose place it stands
+    assert only.op in model.operators
+    assert only.draws.rng is only.op.state_extra["rng"]
+    assert drawn.neurons is only.op.neurons
+    assert (drawn.J, drawn.output, drawn.state) == (only.op.J, only.op.output, {})
+    assert drawn.reads == [drawn.J, drawn.draws]
+    # everybody else stays
+    others = [op for op in operators if type(op) is SimNeurons]
+    assert len(others) == 2
+    assert set(others) <= set(model.operators)
+
+
+def test_neurons_stay_if_nobody_says_what_they_draw():
+    with nengo.Network() as net:
+        nengo.Ensemble(5, 1, neuron_type=nengo.StochasticSpiking(nengo.LIFRate()))
+    model, operators, inputs = lifted(net)
+    assert operators == model.operators
+    assert inputs == ()

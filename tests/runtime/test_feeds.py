@@ -6,6 +6,7 @@ import pytest
 from nengo.exceptions import ValidationError
 
 import nengo_dl
+from nengo_dl.runtime.feeds import _zeros
 from tests.helpers import assert_close, configured, simulate
 
 
@@ -174,3 +175,27 @@ def test_constants_are_fed_again_after_data_were_presented():
         sim.run_steps(2)
         values = [sim.data[p].ravel().tolist() for p in probes]
     assert values == [[1, 1, 5, 6, 1, 1], [2] * 6]
+
+
+def test_random_numbers_are_fed_within_the_limits_of_a_buffer(monkeypatch):
+    with nengo.Network(seed=0) as net:
+        neuron_type = nengo.StochasticSpiking(nengo.LIFRate())
+        ensemble = nengo.Ensemble(50, 1, neuron_type=neuron_type)
+        p = nengo.Probe(ensemble.neurons)
+    expected = simulate(net, 30).data[p]
+    # 50 random numbers, 50 samples and one constant take 8 bytes each
+    monkeypatch.setattr("nengo_dl.program.program.MAX_BUFFER_BYTES", 8 * 101 * 7)
+    with nengo_dl.Simulator(net, dtype="float64", progress_bar=False) as sim:
+        assert 7 <= sim._program.capacity < 9
+        sim.run_steps(30)
+        assert np.array_equal(sim.data[p], expected)
+
+
+def test_buffers_begin_where_tensorflow_needs_no_copy():
+    for shape in ((3, 1, 5), (1000, 2, 7), (1, 1, 0)):
+        for dtype in ("float32", "float64"):
+            buffer = _zeros(shape, dtype)
+            assert buffer.shape == shape
+            assert buffer.dtype == dtype
+            assert not buffer.any()
+            assert buffer.ctypes.data % 64 == 0 or not buffer.size

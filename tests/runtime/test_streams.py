@@ -4,8 +4,9 @@ from nengo.builder import Model
 from nengo.builder.processes import SimProcess
 from nengo.processes import WhiteNoise
 
+from nengo_dl.graph.draws import Draws
 from nengo_dl.graph.opgraph import dependencies
-from nengo_dl.runtime.streams import ProcessStream, rewind
+from nengo_dl.runtime.streams import DrawStream, ProcessStream, rewind
 
 
 def noise_operators(*processes):
@@ -74,3 +75,61 @@ def test_streams_leave_the_model_alone():
     take(stream, 5)
     for name, signal in op.state.items():
         assert np.array_equal(signal.initial_value, before[name])
+
+
+def draw_stream(nengo_numbers, item=0, seed=7):
+    draws = Draws(
+        np.random.RandomState(seed),
+        (2,),
+        lambda rng, n_steps: rng.random_sample((n_steps, 2)),
+        nengo_numbers,
+    )
+    return DrawStream(draws, item)
+
+
+def first_draws(stream, seed, *counts):
+    stream.reset(seed)
+    return take(stream, *(counts or (10,)))
+
+
+def test_draws_of_nengo_are_those_of_the_model():
+    expected = np.random.RandomState(7).random_sample((10, 2))
+    stream = draw_stream(True)
+    for seed in (0, 0, 1, 2**32 + 5):
+        assert np.array_equal(first_draws(stream, seed), expected)
+    assert np.array_equal(first_draws(stream, 0, 1, 4, 5), expected)
+    # the model may be simulated again
+    untouched = np.random.RandomState(7).random_sample(5)
+    assert np.array_equal(stream.draws.rng.random_sample(5), untouched)
+
+
+def test_each_item_has_draws_of_its_own():
+    items = [first_draws(draw_stream(True, item), 0) for item in range(4)]
+    items += [first_draws(draw_stream(False, item), 0) for item in range(4)]
+    for i, first in enumerate(items):
+        for second in items[:i]:
+            assert not np.any(first == second)
+
+
+def test_other_draws_depend_on_both_seeds_and_on_the_item():
+    expected = first_draws(draw_stream(False), 5)
+    assert np.array_equal(first_draws(draw_stream(False), 5), expected)
+    assert np.array_equal(first_draws(draw_stream(False, item=2), 3), expected)
+    assert not np.any(first_draws(draw_stream(False), 6) == expected)
+    assert not np.any(first_draws(draw_stream(False, seed=8), 5) == expected)
+
+
+def test_what_was_not_used_is_given_back():
+    stream = draw_stream(True)
+    expected = first_draws(stream, 0, 20)
+    stream.reset(0)
+    take(stream, 8)
+    stream.give_back(5)
+    assert stream.position == 3
+    rest = np.zeros((2, 2))
+    stream.take(3, rest)
+    assert np.array_equal(rest, expected[3:5])
+    stream.give_back(0)
+    rest = np.zeros((15, 2))
+    stream.take(5, rest)
+    assert np.array_equal(rest, expected[5:])

@@ -81,6 +81,18 @@ def test_spikes_have_a_poisson_distribution(dtype):
         assert stats.chisquare(observed, expected).pvalue > LEVEL
 
 
+@pytest.mark.parametrize("jit", [True, False])
+def test_items_differ_although_their_rates_are_equal(jit):
+    net = constant_rates(np.full(100, 700.0))
+    with configured(net, jit_compile=jit):
+        spikes = counts(net, 100, minibatch_size=3)
+    assert spikes.shape == (3, 100, 100)
+    for i in (0, 1):
+        assert not np.array_equal(spikes[i], spikes[i + 1])
+    z = (spikes.sum(axis=(1, 2)) - 7000) / np.sqrt(7000)
+    assert np.all(np.abs(z) < stats.norm.isf(LEVEL / 2))
+
+
 def test_neurons_and_steps_are_independent():
     spikes = np.minimum(counts(constant_rates(np.full(200, 700.0)), 1000), 3)
     spikes = np.round(spikes).astype(int)

@@ -74,6 +74,19 @@ def test_several_spikes_in_one_step():
     assert np.all((spikes == low) | (spikes == low + (rates % 1000 > 0)))
 
 
+@pytest.mark.parametrize("jit", [True, False])
+def test_items_differ_although_their_rates_are_equal(jit):
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=jit)
+        neuron_type = nengo.StochasticSpiking(nengo.LIFRate())
+        p = nengo.Probe(nengo.Ensemble(20, 1, neuron_type=neuron_type).neurons)
+    expected = reference(net, 20)
+    spikes = simulate(net, 20, minibatch_size=3).data[p]
+    assert_close(spikes[0], next(iter(expected.values())))
+    for i in (0, 1):
+        assert not np.array_equal(spikes[i], spikes[i + 1])
+
+
 class Unruly(nengo.RectifiedLinear):
     """A base type of the user's whose rates are negative without a word."""
 
