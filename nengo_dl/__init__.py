@@ -5,7 +5,7 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 from nengo_dl import dists, neurons, surrogates
-from nengo_dl.config import configure_settings
+from nengo_dl.config import configure_settings, configure_trainable
 from nengo_dl.neurons import LeakyReLU, SoftLIFRate, SpikingLeakyReLU
 from nengo_dl.version import version as __version__
 
@@ -25,6 +25,7 @@ __all__ = [
     "SpikingLeakyReLU",
     "__version__",
     "configure_settings",
+    "configure_trainable",
     "dists",
     "losses",
     "neurons",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -43,6 +44,13 @@ class Settings:
         Width of the soft threshold that LIF neurons have in training.
     surrogate : Surrogate, "rate" or None
         Derivative of spikes in training; None: rates stand in for spikes.
+    stateful : bool
+        Whether the state of the simulation lasts from one call to the next.
+    use_loop : bool
+        Whether calls can run any number of steps, or just as many as are unrolled.
+    learning_phase : bool or None
+        Whether everything runs as in training, or as in inference; None: train as in
+        training, everything else as in inference.
     network : nengo.Network or None
         Where settings of single objects are looked up.
     """
@@ -55,6 +63,9 @@ class Settings:
     nengo_random_draws: bool = False
     lif_smoothing: float | None = None
     surrogate: Surrogate | str | None = None
+    stateful: bool = True
+    use_loop: bool = True
+    learning_phase: bool | None = None
     network: nengo.Network | None = None
 
     def keeps_history(self, probe: nengo.Probe) -> bool:
@@ -100,6 +111,16 @@ def configure_settings(**settings: Any) -> None:
         ``"fast_sigmoid"``, ``"arctan"``, ``"triangular"``, an instance with parameters
         of its own, or ``"rate"``, the derivative of the firing rate. None: firing rates
         stand in for spikes.
+    stateful : bool
+        Whether the state of the simulation lasts from one call to the next (default).
+        With False every call begins in the initial state.
+    use_loop : bool
+        Whether a call can run any number of steps (default). With False it runs
+        ``unroll_simulation`` steps, neither more nor fewer, without a loop around them.
+    learning_phase : bool or None
+        True: everything runs as in training, with rates or surrogates; False:
+        everything runs as it is simulated, with spikes, in training too. None: what
+        trains does the one, everything else the other.
     keep_history : bool
         Whether probes keep all samples (default) or the last one only. Single probes
         are set through ``net.config[probe].keep_history``.
@@ -108,6 +129,12 @@ def configure_settings(**settings: Any) -> None:
         and gives it a value for the network whose context is open; None leaves the
         choice to the defaults. Single objects and classes are set through
         ``net.config[obj].trainable``.
+
+    Warns
+    -----
+    DeprecationWarning
+        If a setting of earlier releases has lost its meaning: ``session_config``,
+        ``sorter``.
 
     Raises
     ------
@@ -129,14 +156,52 @@ def configure_settings(**settings: Any) -> None:
             "`configure_settings` has to be called within a network's context: "
             "`with net: nengo_dl.configure_settings(...)`"
         )
-    unknown = sorted(set(settings) - set(_SETTERS))
+    unknown = sorted(set(settings) - set(_SETTERS) - set(_OBSOLETE))
     if unknown:
         raise ConfigError(
             f"Unknown setting {', '.join(map(repr, unknown))}; "
             f"known are {', '.join(sorted(_SETTERS))}"
         )
+    for name in sorted(set(settings) & set(_OBSOLETE)):
+        warnings.warn(
+            f"The setting {name!r} has no meaning any more: {_OBSOLETE[name]}",
+            DeprecationWarning,
+            stacklevel=2,
+        )
     for name, value in settings.items():
-        _SETTERS[name](name, value)
+        if name not in _OBSOLETE:
+            _SETTERS[name](name, value)
+
+
+def configure_trainable(
+    config: nengo.Config | nengo.Network, default: bool | None = None
+) -> None:
+    """Make ``trainable`` a setting; `configure_settings` does the same.
+
+    Parameters
+    ----------
+    config : nengo.Config or nengo.Network
+        Where to.
+    default : bool or None
+        What is trained if nothing else is said; None leaves the choice to the defaults.
+
+    Raises
+    ------
+    ValidationError
+        If it is nothing that can be configured, or the default is not a bool or None.
+    """
+    warnings.warn(
+        "`configure_trainable(network)` is an older form; the current one is "
+        "`with network: configure_settings(trainable=...)`",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    config = getattr(config, "config", config)
+    if not isinstance(config, nengo.Config):
+        raise ValidationError(
+            f"Expected a nengo.Network or nengo.Config, got {config!r}", attr="config"
+        )
+    _make_trainable(config, default)
 
 
 def resolve(network: nengo.Network | None, dtype: Any = None) -> Settings:
@@ -206,15 +271,23 @@ def _set_history(name: str, value: Any) -> None:
 
 
 def _set_trainable(name: str, value: Any) -> None:
-    config = nengo.Network.context[-1].config
+    _make_trainable(nengo.Network.context[-1].config, value)
+
+
+def _make_trainable(config: nengo.Config, value: Any) -> None:
+    """Make `trainable` a setting, and give it a value.
+
+    Neurons get none: they follow their ensemble, so that what is said of Ensembles
+    later is said of encoders and biases.
+    """
     for cls in (
         nengo.Ensemble,
         nengo.Connection,
         nengo.ensemble.Neurons,
         nengo.Network,
     ):
-        _ensure(config, cls, name)
-        setattr(config[cls], name, value)
+        _ensure(config, cls, "trainable")
+        config[cls].trainable = None if cls is nengo.ensemble.Neurons else value
 
 
 def _ensure(config: Any, cls: type, name: str) -> None:
@@ -270,10 +343,24 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "lif_smoothing": _check_smoothing,
     "surrogate": resolve_surrogate,
     "nengo_random_draws": _check_bool("nengo_random_draws"),
+    "stateful": _check_bool("stateful"),
+    "use_loop": _check_bool("use_loop"),
+    "learning_phase": _check_bool("learning_phase"),
 }
 _GLOBAL = tuple(_CHECKS)
 _SETTERS: dict[str, Callable[[str, Any], None]] = {
     **dict.fromkeys(_GLOBAL, _set_global),
     "keep_history": _set_history,
     "trainable": _set_trainable,
+}
+#: settings of earlier releases, and why they are gone
+_OBSOLETE = {
+    "session_config": (
+        "TensorFlow has no sessions now. Devices and threads are set up by "
+        "`tf.config`, with `tf.config.experimental.set_memory_growth`, for example"
+    ),
+    "sorter": (
+        "memory is laid out in the order of the plan, without a search. The planner "
+        "decides: `configure_settings(planner=...)`"
+    ),
 }

@@ -21,6 +21,9 @@ def test_defaults():
     assert tuple(settings.simplifications) == default_simplifications
     assert settings.inference_only is False
     assert settings.nengo_random_draws is False
+    assert settings.lif_smoothing is settings.surrogate is None
+    assert settings.stateful is settings.use_loop is True
+    assert settings.learning_phase is None
     assert config.resolve(None).dtype == "float32"
 
 
@@ -55,6 +58,72 @@ def test_settings_add_up_over_several_calls():
     assert settings.jit_compile is False
     assert settings.planner is noop_planner
     assert net.config[nengo.Ensemble].trainable is False
+
+
+def test_settings_for_training():
+    with nengo.Network() as net:
+        nengo_dl.configure_settings(
+            lif_smoothing=1,
+            surrogate="arctan",
+            stateful=False,
+            use_loop=False,
+            learning_phase=True,
+        )
+    settings = config.resolve(net)
+    assert settings.lif_smoothing == 1.0
+    assert settings.surrogate == nengo_dl.surrogates.Arctan()
+    assert settings.stateful is settings.use_loop is False
+    assert settings.learning_phase is True
+    with net:
+        nengo_dl.configure_settings(
+            lif_smoothing=None, surrogate="rate", stateful=None, learning_phase=False
+        )
+    settings = config.resolve(net)
+    assert settings.lif_smoothing is None
+    assert settings.surrogate == "rate"
+    assert settings.stateful is True  # the default again
+    assert settings.learning_phase is False
+
+
+@pytest.mark.parametrize(
+    "name, value, reason",
+    [
+        (
+            "session_config",
+            {"gpu_options.allow_growth": True},
+            "no sessions.*tf.config",
+        ),
+        ("sorter", None, "order of the plan.*planner"),
+    ],
+)
+def test_settings_that_have_lost_their_meaning(name, value, reason):
+    with (
+        nengo.Network() as net,
+        pytest.warns(
+            DeprecationWarning, match=f"'{name}' has no mean.*{reason}"
+        ) as log,
+    ):
+        nengo_dl.configure_settings(**{name: value}, dtype="float64")
+    assert [warning.filename for warning in log] == [__file__]
+    assert config.resolve(net).dtype == "float64"
+
+
+def test_what_configured_training_once():
+    with nengo.Network() as net:
+        ensemble = nengo.Ensemble(3, 1)
+    for target, default in ((net, None), (net.config, False)):
+        with pytest.warns(DeprecationWarning, match="configure_settings") as log:
+            nengo_dl.configure_trainable(target, default=default)
+        assert log[0].filename == __file__
+        for cls in (nengo.Ensemble, nengo.Connection):
+            assert net.config[cls].trainable is default
+    net.config[ensemble].trainable = True
+    assert net.config[ensemble].trainable is True
+    with (
+        pytest.warns(DeprecationWarning),
+        pytest.raises(ValidationError, match="nengo.Network or nengo.Config, got 3"),
+    ):
+        nengo_dl.configure_trainable(3)
 
 
 def test_later_calls_replace_earlier_ones():
@@ -127,6 +196,12 @@ def test_unknown_settings_are_named_with_the_known_ones():
         ("jit_compile", 1, "bool or None"),
         ("inference_only", "yes", "bool or None"),
         ("nengo_random_draws", 1, "bool or None"),
+        ("lif_smoothing", 0, "positive number or None, got 0"),
+        ("lif_smoothing", "soft", "positive number or None"),
+        ("surrogate", "sigmoid", "'fast_sigmoid'.*'rate'"),
+        ("stateful", "no", "bool or None"),
+        ("use_loop", 0, "bool or None"),
+        ("learning_phase", "training", "bool or None"),
         ("planner", "greedy", "callable"),
         ("simplifications", [3], "list of callables"),
         ("simplifications", "none", "list of callables"),

@@ -24,8 +24,8 @@ def resolve(model: Model, inference_only: bool = False) -> dict[Signal, bool]:
     """Return ``{parameter Signal: whether it is trainable}`` for a built model.
 
     Parameters are connection weights (decoders and transforms), scaled encoders and
-    neuron biases. The setting nearest to the object wins: on the object itself, on its
-    class, on its network; inner networks override outer ones. What a learning rule
+    neuron biases. The setting of the object itself wins, then the nearest one of its
+    class or its network: inner networks override outer ones. What a learning rule
     changes while the model runs is not trained unless that was asked for.
 
     Parameters
@@ -50,7 +50,7 @@ def resolve(model: Model, inference_only: bool = False) -> dict[Signal, bool]:
         return {}
     table: dict[Signal, bool] = {}
     learned = set(_learned(model))
-    for obj, key, asked in _parameters(model.toplevel, None):
+    for obj, key, asked in _parameters(model.toplevel, ()):
         signal = model.sig[obj].get(key)
         if signal is None or signal in table:
             continue
@@ -69,37 +69,76 @@ def resolve(model: Model, inference_only: bool = False) -> dict[Signal, bool]:
 
 
 def _parameters(
-    network: nengo.Network, inherited: bool | None
+    network: nengo.Network, outer: tuple[nengo.Network, ...]
 ) -> Iterator[tuple[Any, str, bool | None]]:
     """Yield ``(object, key in model.sig, what the user asked for)``."""
-    config = network.config
-    own = _setting(config, network)
-    default = inherited if own is None else own
+    chain = (network, *outer)
     for ensemble in network.ensembles:
         if isinstance(ensemble.neuron_type, nengo.Direct):
             continue  # its encoders are an identity that stands for no parameter
-        asked = _setting(config, ensemble, default)
-        yield ensemble, "encoders", asked
-        yield ensemble.neurons, "bias", _setting(config, ensemble.neurons, asked)
+        yield ensemble, "encoders", _asked(chain, ensemble)
+        # without a setting of their own, neurons follow their ensemble
+        yield ensemble.neurons, "bias", _asked(chain, ensemble.neurons, ensemble)
     for connection in network.connections:
-        yield connection, "weights", _setting(config, connection, default)
+        yield connection, "weights", _asked(chain, connection)
     for subnetwork in network.networks:
-        asked = _setting(config, subnetwork, default)
-        yield from _parameters(subnetwork, asked)
+        yield from _parameters(subnetwork, chain)
 
 
-def _setting(config: Any, obj: Any, default: bool | None = None) -> bool | None:
-    """Return the `trainable` setting of an object or its class in one config."""
-    for configured in (obj, type(obj)):
-        try:
-            params = config[configured]
-            value = params.trainable
-        except Exception:
-            # Nengo's config raises different errors for 'not configured' by kind
-            continue
+def _asked(chain: tuple[nengo.Network, ...], *objects: Any) -> bool | None:
+    """Return what the user asked for an object, or for the one behind it.
+
+    Parameters
+    ----------
+    chain : tuple of nengo.Network
+        The networks around the object, the innermost first.
+    objects : nengo object
+        What is looked up, the most specific first.
+
+    Returns
+    -------
+    bool or None
+        The setting of the object itself, wherever it was made; else the one that is
+        nearest, going outwards: of its class, then of the network.
+    """
+    for obj in objects:
+        for network in chain:
+            value = _instance(network, obj)
+            if value is not None:
+                return value
+    for i, network in enumerate(chain):
+        for obj in objects:
+            value = _class(network, type(obj))
+            if value is not None:
+                return value
+        for around in chain[i:]:
+            value = _instance(around, network)
+            if value is not None:
+                return value
+        value = _class(network, nengo.Network)
         if value is not None:
-            return bool(value)
-    return default
+            return value
+    return None
+
+
+def _instance(network: nengo.Network, obj: Any) -> bool | None:
+    """Return the setting of one object in the configuration of a network."""
+    params = network.config.params.get(obj)  # asking the configuration would add one
+    try:
+        # the attribute alone would be the one of the class
+        is_set = params is not None and "trainable" in params
+    except AttributeError:
+        return None  # a network without this setting
+    return params.trainable if is_set else None
+
+
+def _class(network: nengo.Network, cls: type) -> bool | None:
+    """Return the setting of a class, or of the next one above it that has one."""
+    for base in cls.__mro__:
+        params = network.config.params.get(base)
+        if params is not None and "trainable" in params.extra_params:
+            return params.trainable
+    return None
 
 
 def _learned(model: Model) -> Iterator[Signal]:
