@@ -9,7 +9,10 @@ version = runpy.run_path(str(here / "nengo_dl" / "version.py"))["version"]
 plots = ["matplotlib"]
 docs = ["furo", "numpydoc", "sphinx"]
 nengo_spa = ["nengo-spa>=2"]
+# TensorFlow 2.21 no longer brings it
+tensorboard = ["tensorboard"]
 tests = [
+    *tensorboard,
     "hypothesis",
     "matplotlib",
     "mypy>=1.15",
@@ -50,6 +53,7 @@ setup(
         "docs": docs,
         "nengo-spa": nengo_spa,
         "plots": plots,
+        "tensorboard": tensorboard,
         "tests": tests,
     },
     entry_points={"nengo.backends": ["dl = nengo_dl:Simulator"]},

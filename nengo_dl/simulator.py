@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from nengo_dl.interface.running import Running
+from nengo_dl.interface.training import Training
 
 
-class Simulator(Running):
+class Simulator(Running, Training):
     """Simulate a Nengo network with TensorFlow.
 
     A drop-in replacement for `nengo.Simulator`: same results, several times faster.

@@ -72,26 +72,14 @@ class StateStore:
         return list(self._initial_state)
 
     def keras_variables(self) -> list[Any]:
-        """Return the parameters as variables of Keras, which its optimizers need.
-
-        From now on `params` are the variables of TensorFlow within them.
-        """
+        """Return `params` as variables of Keras, which share their storage."""
         if self._keras is None:
-            import keras
+            from nengo_dl.runtime.keras_variables import shared
 
-            with tf.device(self._program.device):
-                self._keras = [
-                    keras.Variable(
-                        variable.numpy(),
-                        dtype=variable.dtype.name,
-                        trainable=variable.trainable,
-                        name=block.key.replace("/", ".").replace("#", "_"),
-                    )
-                    for variable, block in zip(
-                        self.params, self.param_blocks, strict=True
-                    )
-                ]
-            self.params = [variable.value for variable in self._keras]
+            self._keras = [
+                shared(variable, block.key)
+                for variable, block in zip(self.params, self.param_blocks, strict=True)
+            ]
         return self._keras
 
     def changed(self) -> None:

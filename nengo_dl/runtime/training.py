@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import nengo
@@ -16,34 +15,21 @@ from nengo.builder.signal import Signal
 from nengo.exceptions import ValidationError
 
 from nengo_dl.config import Settings
-from nengo_dl.graph.gradients import Reach
-from nengo_dl.graph.inputs import Input, Source
+from nengo_dl.graph.inputs import Source
 from nengo_dl.graph.signals import describe_with_signals
-from nengo_dl.program.compile_through_time import compile_through_time
 from nengo_dl.program.epoch import Epoch, Term
 from nengo_dl.program.program import Program
-from nengo_dl.program.through_time import ThroughTime
 from nengo_dl.runtime.blame import warn_user
+from nengo_dl.runtime.forms import Form, Forms
 from nengo_dl.runtime.optimizers import Optimizers
 from nengo_dl.runtime.progress import stage
-from nengo_dl.runtime.sources import Sources
 from nengo_dl.runtime.store import StateStore
 from nengo_dl.runtime.streams import MAX_SEED
+from nengo_dl.runtime.summaries import Summaries
+from nengo_dl.runtime.training_data import TrainingData
 
 #: seconds that one call of compiled code should take: progress is shown between calls
 CALL = 0.3
-
-Arrays = Mapping[Any, np.ndarray]
-
-
-@dataclass(frozen=True)
-class _Form:
-    """A differentiable form of the model, and what feeds it."""
-
-    through_time: ThroughTime
-    inputs: tuple[Input, ...]
-    sources: Sources
-    reach: Reach
 
 
 class Trainer:
@@ -63,6 +49,13 @@ class Trainer:
         The simulation.
     store : StateStore
         Where its parameters and its state are.
+
+    Attributes
+    ----------
+    forms : Forms
+        The model as differentiable functions.
+    optimizers : Optimizers
+        The optimizers that were used, with what they remember.
     """
 
     def __init__(
@@ -74,44 +67,37 @@ class Trainer:
         program: Program,
         store: StateStore,
     ) -> None:
-        self._model = model
-        self._order = order
-        self._trainable = trainable
-        self._settings = settings
         self._program = program
         self._store = store
-        self._variables = store.keras_variables()
-        self._optimizers = Optimizers()
-        self._forms: dict[tuple, _Form] = {}
+        self._phase = settings.learning_phase
+        self.optimizers = Optimizers()
+        self.forms = Forms(model, order, trainable, settings, program)
         self._epochs: dict[tuple, Epoch] = {}
         self._rng = np.random.RandomState()
 
-    def reset(self, seed: int) -> None:
-        """Begin anew with whatever is random."""
+    def reset(self, seed: int, optimizers: bool = False) -> None:
+        """Begin anew with whatever is random, and let optimizers forget if asked to."""
         self._rng = np.random.RandomState(seed % 2**32)
+        if optimizers:
+            self.optimizers.reset()
 
     def train(
         self,
-        inputs: Arrays,
-        targets: Arrays,
-        n_steps: int,
+        data: TrainingData,
         terms: Sequence[Term],
         optimizer: Any,
         n_epochs: int = 1,
         shuffle: bool = True,
         truncation: int | None = None,
         progress_bar: Any = True,
+        summaries: Summaries | None = None,
     ) -> np.ndarray:
         """Change the parameters so that the sum of some terms becomes smaller.
 
         Parameters
         ----------
-        inputs : mapping of Node to np.ndarray, shape (n_items, n_steps, size_out)
-            What to present.
-        targets : mapping of Probe to np.ndarray, shape (n_items, n_steps, size)
-            What is wanted.
-        n_steps : int
-            Length of each item.
+        data : TrainingData
+            What to present, and what is wanted.
         terms : sequence of Term
             What is minimised.
         optimizer : keras.optimizers.Optimizer, str or tf.compat.v1.train.Optimizer
@@ -124,6 +110,8 @@ class Trainer:
             Steps that gradients go back.
         progress_bar : bool or nengo.utils.progress.ProgressBar
             Whether to show progress.
+        summaries : Summaries, optional
+            Written to after each update.
 
         Returns
         -------
@@ -131,24 +119,24 @@ class Trainer:
             The loss of each epoch, a mean over its minibatches, each measured before
             the update that it led to.
         """
-        trained = [variable for variable in self._variables if variable.trainable]
-        found = self._optimizers.of(optimizer, trained)
+        trained = [variable for variable in self._store.params if variable.trainable]
+        found = self.optimizers.of(optimizer, trained)
 
         def update(gradients: Sequence[tf.Tensor]) -> None:
             found.apply(gradients, trained)
 
-        form = self._form(terms, training=True)
-        self._check_reach(form)
+        form = self._form(terms, self._phase is not False)
+        self.check_reach(form)
         key = (tuple((t.probes, t.function) for t in terms), id(found), truncation)
         if key not in self._epochs:
             self._epochs[key] = self._epoch(
                 form,
                 terms,
                 update=update,
-                trained=[variable.value for variable in trained],
+                trained=trained,
                 truncation=truncation,
             )
-        run = _Run(self, form, self._epochs[key], inputs, targets, n_steps)
+        run = _Run(self, form, self._epochs[key], data)
         total = n_epochs * run.n_minibatches
         losses = np.zeros(n_epochs)
         with stage("Training", total, progress_bar, shows=("loss",)) as tracker:
@@ -158,21 +146,24 @@ class Trainer:
                     if shuffle:
                         order = self._rng.permutation(order)
                     done = np.zeros(0)
-                    for part in run.minibatches(order):
+                    one_by_one = summaries is not None and summaries.wanted
+                    for part in run.minibatches(order, one_by_one):
                         done = np.append(done, part.sum(axis=1))
+                        if summaries is not None:
+                            summaries.write(terms, part)
                         tracker.update(
                             epoch * run.n_minibatches + len(done), loss=done.mean()
                         )
                     losses[epoch] = done.mean()
             finally:
+                # some keep averages of the parameters, which are the result
+                found.finalize_variable_values(trained)
                 self._store.changed()
         return losses
 
     def loss(
         self,
-        inputs: Arrays,
-        targets: Arrays,
-        n_steps: int,
+        data: TrainingData,
         terms: Sequence[Term],
         training: bool = False,
         progress_bar: Any = True,
@@ -181,11 +172,12 @@ class Trainer:
 
         With ``training``, rates stand in for spikes as they do in training.
         """
+        training = training if self._phase is None else self._phase
         form = self._form(terms, training)
         key = (tuple((t.probes, t.function) for t in terms), training)
         if key not in self._epochs:
             self._epochs[key] = self._epoch(form, terms)
-        run = _Run(self, form, self._epochs[key], inputs, targets, n_steps)
+        run = _Run(self, form, self._epochs[key], data)
         parts = []
         with stage("Measuring", run.n_minibatches, progress_bar) as tracker:
             for part in run.minibatches(np.arange(run.n_items)):
@@ -193,33 +185,17 @@ class Trainer:
                 tracker.update(sum(map(len, parts)))
         return np.concatenate(parts)
 
-    def _form(self, terms: Sequence[Term], training: bool) -> _Form:
+    def _form(self, terms: Sequence[Term], training: bool) -> Form:
         """Return the model as a function of time, for the probes of some terms."""
-        probes = tuple(dict.fromkeys(probe for term in terms for probe in term.probes))
-        key = (probes, training)
-        if key not in self._forms:
-            through_time, inputs, reached = compile_through_time(
-                self._model,
-                self._order,
-                self._trainable,
-                self._settings,
-                probes,
-                self._program.minibatch_size,
-                training,
-            )
-            sources = Sources(
-                inputs,
-                through_time.loop.lowerings,
-                self._order,
-                self._model.dt,
-                self._program.minibatch_size,
-            )
-            self._forms[key] = _Form(through_time, inputs, sources, reached)
-        form = self._forms[key]
-        form.sources.rewind(self._rng.randint(MAX_SEED))
+        form = self.forms.of((p for term in terms for p in term.probes), training)
+        form.sources.rewind(self.new_seed())
         return form
 
-    def _check_reach(self, form: _Form) -> None:
+    def new_seed(self) -> int:
+        """Return a seed, the next one from the seed of the simulator."""
+        return self._rng.randint(MAX_SEED)
+
+    def check_reach(self, form: Form) -> None:
         """Warn about what lets no gradient pass; refuse if nothing can be trained."""
         for op in form.reach.blocked:
             warn_user(
@@ -237,7 +213,7 @@ class Trainer:
                 attr="trainable",
             )
 
-    def _epoch(self, form: _Form, terms: Sequence[Term], **options: Any) -> Epoch:
+    def _epoch(self, form: Form, terms: Sequence[Term], **options: Any) -> Epoch:
         compiled = self._program.jit_compile and not form.through_time.calls_python
         return Epoch(
             form.through_time,
@@ -255,20 +231,18 @@ class _Run:
     def __init__(
         self,
         trainer: Trainer,
-        form: _Form,
+        form: Form,
         epoch: Epoch,
-        inputs: Arrays,
-        targets: Arrays,
-        n_steps: int,
+        data: TrainingData,
     ) -> None:
         program = trainer._program
         self._batch = program.minibatch_size
         self._dtype = program.dtype.as_numpy_dtype
-        self._form, self._epoch, self._n_steps = form, epoch, n_steps
+        self._form, self._epoch, self._n_steps = form, epoch, data.n_steps
         self._device = program.device
         self._state = trainer._store.initial_state
-        self._presented = inputs
-        self.n_items = len(next(iter((*inputs.values(), *targets.values()))))
+        self._presented = inputs = data.inputs
+        self.n_items = data.n_items
         self.n_minibatches = self.n_items // self._batch
         with tf.device(self._device):
             self._items = {
@@ -276,15 +250,17 @@ class _Run:
                 for item in form.inputs
                 if item.node in inputs and item.lifted
             }
-            self._targets = {p: self._tensor(values) for p, values in targets.items()}
+            self._targets = {
+                p: self._tensor(values) for p, values in data.targets.items()
+            }
 
     def _tensor(self, array: np.ndarray) -> tf.Tensor:
         return tf.constant(np.asarray(array, self._dtype))
 
-    def minibatches(self, order: np.ndarray) -> Any:
+    def minibatches(self, order: np.ndarray, one_by_one: bool = False) -> Any:
         """Run all minibatches; yield the losses of some at a time."""
         inputs = self._form.inputs
-        alone = any(
+        alone = one_by_one or any(
             item.source in (Source.PROCESS, Source.DRAWS)
             or (item.source is Source.IN_STEP and item.node in self._presented)
             for item in inputs
@@ -320,6 +296,7 @@ class _Run:
         own: Mapping[nengo.Node, np.ndarray] = {
             node: array[items] for node, array in self._presented.items()
         }
+        self._form.through_time.loop.presented.first_step = 0
         self._form.through_time.loop.presented.values = {
             item.op: own[item.node]
             for item in self._form.inputs

@@ -1,0 +1,287 @@
+"""Training a model, and measuring how well it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from nengo_dl import compat
+from nengo_dl.interface.core import Core
+from nengo_dl.runtime import checks, objectives, training_data
+from nengo_dl.runtime.blame import warn_user
+from nengo_dl.runtime.objectives import NOT_GIVEN, Term
+from nengo_dl.runtime.profiling import profiling
+from nengo_dl.runtime.summaries import Summaries
+from nengo_dl.runtime.training import Trainer
+from nengo_dl.runtime.training_data import Endpoints, TrainingData
+
+
+class Training(Core):
+    """Train a model and measure losses; see `nengo_dl.Simulator`."""
+
+    @compat.older_forms(
+        lambda self, positional, named: compat.train_arguments(
+            positional, named, self._endpoints
+        )
+    )
+    def train(
+        self,
+        data: Any,
+        optimizer: Any,
+        n_epochs: int = 1,
+        objective: Any = NOT_GIVEN,
+        shuffle: bool = True,
+        truncation: int | None = None,
+        summaries: Sequence[Any] | None = None,
+        profile: str | None = None,
+        progress_bar: Any = None,
+    ) -> np.ndarray:
+        """Optimise the trainable parameters of the network.
+
+        Each item of the data is a simulation of its own, which begins in the initial
+        state; the state, time and samples of the simulator itself do not change. Firing
+        rates stand in for spikes, unless `configure_settings(surrogate=...)` says
+        otherwise. Which parameters are trained is a matter of
+        `configure_settings(trainable=...)`.
+
+        Parameters
+        ----------
+        data : dict of {Node or Probe: array}, shape (n_items, n_steps, size)
+            What Nodes without inputs present, and what is wanted of Probes. Nodes that
+            are left out have their own output. A number instead of a dict: that many
+            steps, and no data. As an older form, ``inputs`` and ``targets`` apart.
+        optimizer : keras.optimizers.Optimizer, str or tf.compat.v1.train.Optimizer
+            How parameters are changed. What an optimizer remembers stays with it from
+            one call to the next.
+        n_epochs : int, optional
+            How often each item is presented.
+        objective : callable, str, keras.losses.Loss or dict, optional
+            What is minimised: ``f(outputs, targets)`` or ``f(outputs)`` of tensors of
+            shape (minibatch_size, n_steps, size), which returns a scalar; a loss of
+            Keras, or its name; applied to each Probe that has targets. ``{probe: f}``
+            says what is for which, ``{(probe, probe): f}`` takes lists of both. The sum
+            counts. ``{probe: None}``: the targets are the derivatives of the loss by
+            the outputs. By default the mean squared error.
+        shuffle : bool, optional
+            Whether items come in another order in each epoch.
+        truncation : int, optional
+            Go back through so many time steps only, and change the parameters after
+            each such part of an item. Needs less memory.
+        summaries : list, optional
+            What to write for TensorBoard, if the simulator has a ``tensorboard``
+            directory: ``"loss"``, Connections, Ensembles, Neurons.
+        profile : bool or str, optional
+            Write a profile that TensorBoard shows, into this directory.
+        progress_bar : bool, optional
+            Whether to show progress; by default as the simulator was told.
+
+        Returns
+        -------
+        np.ndarray, shape (n_epochs,)
+            The mean loss of each epoch.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If an argument does not fit, or if there is nothing to train.
+
+        Warns
+        -----
+        NengoWarning
+            If no gradient passes through some part of the network, which is named.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     ensemble = nengo.Ensemble(20, 1, neuron_type=nengo.RectifiedLinear())
+        ...     _ = nengo.Connection(node, ensemble, synapse=None)
+        ...     probe = nengo.Probe(ensemble)
+        >>> x = np.linspace(-1, 1, 50).reshape(50, 1, 1)
+        >>> with nengo_dl.Simulator(net, minibatch_size=10, progress_bar=False) as sim:
+        ...     losses = sim.train({node: x, probe: x**2}, "adam", n_epochs=20)
+        >>> bool(losses[-1] < losses[0])
+        True
+        """
+        self._check_open("train")
+        if self._settings.inference_only:
+            raise ValidationError(
+                "The network is configured with inference_only=True, so nothing can be "
+                "trained. Expected `configure_settings(inference_only=False)`",
+                attr="inference_only",
+                obj=self,
+            )
+        arrays, terms = self._work(data, objective)
+        training_data.warn_about_synapses(
+            self.model.toplevel, arrays.targets, arrays.n_steps
+        )
+        with profiling(profile), self._summaries(summaries) as written:
+            return self._trainer.train(
+                arrays,
+                terms,
+                optimizer,
+                checks.positive_int(n_epochs, "n_epochs"),
+                shuffle,
+                training_data.check_truncation(truncation, arrays.n_steps),
+                self.progress_bar if progress_bar is None else progress_bar,
+                written,
+            )
+
+    @compat.older_forms(
+        lambda self, positional, named: compat.loss_arguments(
+            positional, named, self._endpoints
+        )
+    )
+    def loss(
+        self,
+        data: Any,
+        objective: Any = NOT_GIVEN,
+        combine: Callable[[list], Any] = np.mean,
+        progress_bar: Any = None,
+        training: bool = False,
+    ) -> Any:
+        """Measure how well the network does what is wanted.
+
+        Parameters
+        ----------
+        data : dict of {Node or Probe: array}, shape (n_items, n_steps, size)
+            As for `train`.
+        objective : callable, str, keras.losses.Loss or dict, optional
+            As for `train`.
+        combine : callable, optional
+            Makes one value of the list of those of all minibatches.
+        progress_bar : bool, optional
+            Whether to show progress; by default as the simulator was told.
+        training : bool, optional
+            Measure the network as it is during training, with firing rates in the place
+            of spikes.
+
+        Returns
+        -------
+        float
+            The sum over the objectives of what ``combine`` made of each.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If an argument does not fit.
+        """
+        self._check_open("measure a loss")
+        arrays, terms = self._work(data, objective)
+        values = self._trainer.loss(
+            arrays,
+            terms,
+            training,
+            self.progress_bar if progress_bar is None else progress_bar,
+        )
+        return sum(combine(list(column)) for column in values.T)
+
+    def _work(self, data: Any, objective: Any) -> tuple[TrainingData, tuple[Term, ...]]:
+        """Return data and objectives of a call, checked."""
+        inputs, targets, n_steps = self._endpoints.split(data)
+        terms = objectives.resolve(
+            objective,
+            () if targets is None else tuple(targets),
+            self._endpoints.probes,
+            names=self._endpoints.names,
+        )
+        classes = {p for term in terms if term.class_numbers for p in term.probes}
+        return (
+            self._endpoints.check(inputs, targets, n_steps, any_size=classes),
+            terms,
+        )
+
+    def _summaries(self, objects: Sequence[Any] | None) -> Summaries:
+        """Return what writes about some objects for TensorBoard."""
+        if objects and self.tensorboard is None:
+            warn_user(
+                "`summaries` are ignored: the simulator has no directory for them. "
+                "Expected `Simulator(..., tensorboard=directory)`"
+            )
+        directory = self.tensorboard if objects else None
+        return Summaries(directory, objects or (), self.model, self._runner.store)
+
+    @cached_property
+    def _endpoints(self) -> Endpoints:
+        probes = tuple(self.model.probes)
+        return Endpoints(
+            tuple(self._nodes),
+            probes,
+            self.minibatch_size,
+            self._settings.dtype,
+            frozenset(p for p in probes if not self._settings.keeps_history(p)),
+        )
+
+    @cached_property
+    def _trainer(self) -> Trainer:
+        trainer = Trainer(
+            self.model,
+            self._order,
+            self._trainable,
+            self._settings,
+            self._program,
+            self._runner.store,
+        )
+        trainer.reset(self.seed)
+        return trainer
+
+    def reset(
+        self,
+        seed: int | None = None,
+        include_trainable: bool = True,
+        include_probes: bool = True,
+        include_processes: bool = True,
+    ) -> None:
+        """Return to the beginning.
+
+        Parameters
+        ----------
+        seed : int, optional
+            A new seed for everything random, now and after later resets.
+        include_trainable : bool, optional
+            Whether parameters return to their initial values too, including those that
+            learning rules have changed, and optimizers forget what they remember.
+        include_probes : bool, optional
+            Whether recorded samples are forgotten and time returns to 0.
+        include_processes : bool, optional
+            Whether Processes begin anew.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        """
+        super().reset(seed, include_trainable, include_probes, include_processes)
+        if "_trainer" in vars(self):
+            self._trainer.reset(self.seed, include_trainable)
+
+    def get_name(self, obj: nengo.Node | nengo.Probe) -> str:
+        """Return the name that an input Node or a Probe has for Keras.
+
+        Parameters
+        ----------
+        obj : nengo.Node or nengo.Probe
+            One of the network's.
+
+        Returns
+        -------
+        str
+            Its label, with ``_`` for characters that a name cannot have, or ``node`` or
+            ``probe``; a number is added where several would have the same.
+
+        Raises
+        ------
+        ValidationError
+            If it is neither an input Node nor a Probe of the network.
+        """
+        return self._endpoints.name(obj)
