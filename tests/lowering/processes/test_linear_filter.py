@@ -4,6 +4,10 @@ import pytest
 from nengo.builder.processes import SimProcess
 
 from tests.helpers import assert_close, assert_matches_nengo, reference, simulate
+from tests.lowering.processes.filters import (
+    assert_derivatives_match,
+    assert_filters_any_signal,
+)
 
 FILTERS = {
     "gain": nengo.LinearFilter([2], [1]),
@@ -146,17 +150,58 @@ def test_state_goes_on_over_runs_and_chunks(monkeypatch):
         assert_close(sim.data[probe], expected[probe.label], what=probe.label)
 
 
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 2)], ids=str)
+@pytest.mark.parametrize("mode", ["update", "set"])
+def test_signals_of_any_shape(shape, mode):
+    assert_filters_any_signal(FILTERS.values(), shape, mode)
+
+
 @pytest.mark.parametrize(
-    "synapse", [nengo.synapses.Triangle(0.006), nengo.synapses.Triangle(0.01)], ids=str
+    "label", ["gain", "lowpass", "alpha", "highpass", "discrete, passthrough"]
 )
-def test_triangle(synapse):
+def test_filters_of_matrices_alone_and_with_others_of_their_kind(label):
+    assert_filters_any_signal([FILTERS[label]], (2, 3))
+    assert_filters_any_signal([FILTERS[label]] * 3, (2, 3))
+
+
+def test_increments_of_signals_of_any_shape():
+    # the others return one axis too many, which Nengo cannot add
+    labels = ("gain", "lowpass", "alpha", "third order", "discrete, second order")
+    for shape in ((), (3,), (2, 3, 2)):
+        assert_filters_any_signal([FILTERS[label] for label in labels], shape, "inc")
+
+
+def test_filters_of_weights_with_any_number_of_axes():
     with nengo.Network(seed=0) as net:
-        source = stimulus()
-        sink = nengo.Node(size_in=2)
-        nengo.Connection(source, sink, synapse=synapse)
-        nengo.Connection(sink[0], sink[1], synapse=synapse)
-        nengo.Probe(sink)
-        node = nengo.Node(synapse, size_in=2, size_out=2)
-        nengo.Connection(source, node, synapse=None)
-        nengo.Probe(node, synapse=0.01)
-    assert_matches_nengo(net)
+        net.config[nengo.Ensemble].neuron_type = nengo.LIFRate()
+        kernels = nengo.Convolution(
+            2, (6, 1), kernel_size=(3,), strides=(1,), init=nengo.dists.Gaussian(0, 1)
+        )
+        images = nengo.Convolution(2, (4, 4, 1), init=nengo.dists.Gaussian(0, 1))
+        for size, transform in (
+            (2, 2.5),
+            (3, [1, 2, 3]),
+            (3, np.arange(9).reshape(3, 3)),
+            (6, kernels),
+            (16, images),
+        ):
+            size_out = getattr(getattr(transform, "output_shape", None), "size", size)
+            connection = nengo.Connection(
+                stimulus(size), nengo.Node(size_in=size_out), transform=transform
+            )
+            for synapse in (0.01, nengo.Alpha(0.01), FILTERS["highpass"]):
+                nengo.Probe(connection, "weights", synapse=synapse)
+    assert_matches_nengo(net, dtypes=("float64", "float32"), minibatch=(None, 2))
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["gain", "lowpass", "alpha", "highpass", "third order", "discrete, passthrough"],
+)
+@pytest.mark.parametrize("jit", [True, False])
+def test_derivatives(label, jit):
+    assert_derivatives_match(FILTERS[label], (2,), jit=jit)
+
+
+def test_derivatives_of_matrices():
+    assert_derivatives_match(FILTERS["alpha"], (2, 2), steps=3)
