@@ -24,7 +24,7 @@ NENGO_SPA = Suite(
     install="nengo-dl[tests,nengo-spa]",
     excluded=excluded,
     # runs the notebooks of NengoSPA's repository, which are not in the package
-    arguments=("--ignore-glob", "*/nengo_spa/tests/test_examples.py"),
+    ignored=("tests/test_examples.py",),
     full=("--slow",),
     configurations=(("--full",), ("--full", "--dtype", "float32")),
 )

@@ -34,6 +34,8 @@ class Suite:
     excluded, tolerances : callable
         ``{pattern: reason}`` of what is left out, and ``{pattern: tolerances}``, for a
         simulation of a type.
+    ignored : tuple of str
+        Files with tests that are not even read, from the folder of the package.
     arguments : tuple of str
         Further arguments of pytest, in each run.
     full : tuple of str
@@ -46,6 +48,7 @@ class Suite:
     install: str
     excluded: Callable[[str], Mapping[str, str]]
     tolerances: Callable[[str], Mapping[str, str]] = lambda dtype: {}
+    ignored: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     full: tuple[str, ...] = ()
     configurations: tuple[tuple[str, ...], ...] = ((),)
@@ -92,7 +95,9 @@ def command(
     args = [sys.executable, "-m", "pytest", "--pyargs", suite.package]
     args += ["-p", "plugin", "-p", "no:cacheprovider", "-c", str(configuration)]
     # node ids are the seeds of these tests, and have to begin with the package's name
-    args += ["--rootdir", str(Path(spec.origin).parents[1])]
+    folder = Path(spec.origin).parent
+    args += ["--rootdir", str(folder.parent)]
+    args += [f"--ignore={folder / path}" for path in suite.ignored]
     args += suite.arguments
     if importlib.util.find_spec("xdist") is not None:
         args += ["-n", "2"]
