@@ -1,8 +1,14 @@
 import nengo
 import numpy as np
 import pytest
+from nengo.builder.neurons import SimNeurons
+from nengo.builder.operator import Reset
+from nengo.builder.signal import Signal
 
 import nengo_dl
+from nengo_dl.lowering import registry
+from nengo_dl.lowering.neurons.drawn import draws_of
+from nengo_dl.lowering.neurons.regular import LowerRegularSpiking
 from tests.helpers import assert_close, assert_matches_nengo, reference, simulate
 from tests.lowering.neurons.test_rates import add_ensemble
 from tests.lowering.neurons.test_spiking import drive, probe_state
@@ -99,6 +105,29 @@ def test_negative_rates_of_a_type_that_says_it_has_none():
         add_ensemble(drive(), nengo.StochasticSpiking(Unruly(amplitude=1)))
         net.ensembles[0].gain = np.linspace(500, 3000, 30)
     assert_matches_nengo(net, steps=40, minibatch=(None,))
+
+
+class Mine(nengo.StochasticSpiking):
+    """A subclass of the user's, which may draw other numbers."""
+
+
+def test_only_what_is_known_to_draw_these_numbers_is_fed_them(monkeypatch):
+    def drawing(neuron_type):
+        signal, rng = Signal(np.zeros(3)), np.random.RandomState(0)
+        return SimNeurons(neuron_type, signal, Signal(np.zeros(3)), {"rng": rng})
+
+    op = drawing(nengo.StochasticSpiking(nengo.LIFRate()))
+    assert draws_of(op).shape == (3,)
+    assert draws_of(op, nengo_only=True).rng is op.state_extra["rng"]
+    poisson = drawing(nengo.PoissonSpiking(nengo.LIFRate()))
+    assert draws_of(poisson) is not None
+    assert draws_of(poisson, nengo_only=True) is None
+    assert draws_of(drawing(Mine(nengo.LIFRate()))) is None
+    assert draws_of(Reset(Signal(np.zeros(3)))) is None
+    # a lowering of the user's own comes first
+    key = (SimNeurons, nengo.StochasticSpiking)
+    monkeypatch.setitem(registry._LOWERINGS, key, LowerRegularSpiking)
+    assert draws_of(op) is None
 
 
 def test_numbers_go_on_over_chunks_and_runs(monkeypatch):
