@@ -186,6 +186,70 @@ class Training(Core):
         )
         return sum(combine(list(column)) for column in values.T)
 
+    def check_gradients(
+        self,
+        outputs: nengo.Probe | Sequence[nengo.Probe] | None = None,
+        atol: float = 1e-5,
+        rtol: float = 1e-3,
+        inputs: Any = None,
+        n_steps: int | None = None,
+    ) -> dict[nengo.Probe, dict[str, np.ndarray]]:
+        """Compare the gradients that training would use with differences of outputs.
+
+        Parameters
+        ----------
+        outputs : Probe or sequence of Probe, optional
+            What gradients are taken of; by default all Probes.
+        atol, rtol : float, optional
+            Largest deviation: ``atol`` plus ``rtol`` times the sum of the absolute
+            values that the derivative is the sum of.
+        inputs : dict of {Node: array}, shape (minibatch_size, n_steps, size_out)
+            What Nodes present; by default random numbers between -1 and 1.
+        n_steps : int, optional
+            How many time steps; by default as many as the inputs have, or two times
+            ``unroll_simulation``.
+
+        Returns
+        -------
+        dict of {Probe: {"analytic": array, "numeric": array, "names": array}}
+            For each parameter that is trained, and for each input, the derivative of a
+            random projection of what the Probe sees, along one random direction.
+            Differences are taken in double precision. Shape (n,) each.
+
+        Raises
+        ------
+        SimulationError
+            If two derivatives differ, or one is not a number; it names the signal.
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If spikes have surrogate gradients, which are no slopes.
+        """
+        self._check_open("check gradients")
+        if self._settings.surrogate is not None:
+            raise ValidationError(
+                "Surrogate gradients are no slopes of the output, so there is nothing "
+                "to compare them with. Expected surrogate=None",
+                attr="surrogate",
+                obj=self,
+            )
+        if isinstance(outputs, nengo.Probe):
+            outputs = [outputs]
+        probes = self._endpoints.probes if outputs is None else outputs
+        if inputs is None:
+            n_steps = 2 * self.unroll if n_steps is None else n_steps
+            shape = (self.minibatch_size or 1, n_steps)
+            rng = np.random.RandomState(0)
+            inputs = {n: rng.uniform(-1, 1, (*shape, n.size_out)) for n in self._nodes}
+        arrays = self._endpoints.check(inputs, None, n_steps, one_minibatch=True)
+        return self._trainer.check_gradients(
+            [self._endpoints.outputs.find(probe, "outputs") for probe in probes],
+            arrays.inputs,
+            arrays.n_steps,
+            atol,
+            rtol,
+        )
+
     def _work(self, data: Any, objective: Any) -> tuple[TrainingData, tuple[Term, ...]]:
         """Return data and objectives of a call, checked."""
         inputs, targets, n_steps = self._endpoints.split(data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import nengo
@@ -284,6 +284,16 @@ class Forms:
         self._settings = settings
         self._program = program
         self._forms: dict[tuple, Form] = {}
+
+    def exact(self) -> Forms:
+        """Return the forms of the same model in double precision."""
+        return Forms(
+            self._model,
+            self._order,
+            self._trainable,
+            replace(self._settings, dtype="float64"),
+            self._program,
+        )
 
     def of(self, probes: Iterable[nengo.Probe], training: bool) -> Form:
         """Return the model as a function of time, for some probes.

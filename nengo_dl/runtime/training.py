@@ -21,6 +21,7 @@ from nengo_dl.program.epoch import Epoch, Term
 from nengo_dl.program.program import Program
 from nengo_dl.runtime.blame import warn_user
 from nengo_dl.runtime.forms import Form, Forms
+from nengo_dl.runtime.gradient_check import compare
 from nengo_dl.runtime.optimizers import Optimizers
 from nengo_dl.runtime.progress import stage
 from nengo_dl.runtime.store import StateStore
@@ -184,6 +185,32 @@ class Trainer:
                 parts.append(part)
                 tracker.update(sum(map(len, parts)))
         return np.concatenate(parts)
+
+    def check_gradients(
+        self,
+        probes: Sequence[nengo.Probe],
+        presented: Mapping[nengo.Node, np.ndarray],
+        n_steps: int,
+        atol: float,
+        rtol: float,
+    ) -> dict[nengo.Probe, dict[str, np.ndarray]]:
+        """Compare gradients with differences; see `gradient_check.compare`."""
+        form = self.forms.of(probes, training=True)
+        self.check_reach(form)
+        layout = self._program.layout
+        return compare(
+            form,
+            self.forms.exact().of(probes, training=True),
+            [variable.numpy() for variable in self._store.params],
+            [values.numpy() for values in self._store.initial_state],
+            presented,
+            sorted(
+                form.reach.trained & set(layout.places), key=layout.places.__getitem__
+            ),
+            n_steps,
+            atol,
+            rtol,
+        )
 
     def _form(self, terms: Sequence[Term], training: bool) -> Form:
         """Return the model as a function of time, for the probes of some terms."""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nengo_dl import Simulator
-from tests.helpers import assert_close, assert_matches_nengo
+from tests.helpers import assert_matches_nengo
 
 
 @pytest.fixture

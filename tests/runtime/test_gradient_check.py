@@ -1,0 +1,97 @@
+import nengo
+import numpy as np
+import pytest
+import tensorflow as tf
+from nengo.exceptions import SimulationError, SimulatorClosed, ValidationError
+
+import nengo_dl
+from nengo_dl.lowering.neurons.lif import LowerLIFRate
+
+
+def network(neuron_type=None, **settings):
+    with nengo.Network(seed=0) as net:
+        if settings:
+            nengo_dl.configure_settings(**settings)
+        net.config[nengo.Ensemble].neuron_type = neuron_type or nengo.LIF()
+        net.config[nengo.Ensemble].intercepts = nengo.dists.Uniform(-1, -0.5)
+        node = nengo.Node(np.zeros(2), label="stimulus")
+        a = nengo.Ensemble(10, 2, label="a")
+        b = nengo.Ensemble(9, 1, label="b")
+        nengo.Connection(node, a, synapse=None)
+        nengo.Connection(a, b, function=lambda x: x[0] * x[1], synapse=0.005)
+        nengo.Connection(b, b, synapse=nengo.Alpha(0.005))
+        net.p = nengo.Probe(b, synapse=0.005)
+        net.q = nengo.Probe(a.neurons)
+    return net
+
+
+def simulator(net, **options):
+    return nengo_dl.Simulator(net, progress_bar=False, **options)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "neuron_type", [None, nengo.Tanh(), nengo.AdaptiveLIF()], ids=str
+)
+def test_gradients_of_whole_networks(dtype, neuron_type):
+    net = network(neuron_type)
+    with simulator(net, dtype=dtype, minibatch_size=2) as sim:
+        found = sim.check_gradients(n_steps=6)
+    assert list(found) == [net.p, net.q]
+    for figures in found.values():
+        assert len(figures["names"]) >= 6
+        assert any("encoders" in name for name in figures["names"])
+        assert any("stimulus" in name for name in figures["names"])
+        np.testing.assert_allclose(
+            figures["analytic"], figures["numeric"], rtol=1e-2, atol=1e-2
+        )
+    assert np.count_nonzero(found[net.p]["numeric"]) >= 5
+
+
+def test_one_probe_and_given_inputs():
+    net = network()
+    inputs = {net.nodes[0]: np.full((1, 3, 2), 0.2)}
+    with simulator(net, dtype="float64") as sim:
+        before = sim.n_steps, sim.signals[sim.model.sig[net.q]["in"]].copy()
+        found = sim.check_gradients(net.q, inputs=inputs)
+        assert list(found) == [net.q]
+        assert sim.n_steps == before[0]
+        # what follows behind the probe has no part in it
+        others = [i for i, n in enumerate(found[net.q]["names"]) if "b" in n.split(".")]
+        assert not np.any(found[net.q]["numeric"][others])
+
+
+def test_wrong_gradients_are_found_and_named(monkeypatch):
+    step = LowerLIFRate.step
+
+    def wrong(self, j, *state):
+        (rates,) = step(self, j, *state)
+
+        @tf.custom_gradient
+        def twice(x):
+            return tf.identity(x), lambda upstream: 2 * upstream
+
+        return (twice(rates),)
+
+    monkeypatch.setattr(LowerLIFRate, "step", wrong)
+    net = network()
+    with (
+        simulator(net, dtype="float64") as sim,
+        pytest.raises(SimulationError, match=r"gradient of .* with respect to .*a"),
+    ):
+        sim.check_gradients(net.q)
+
+
+def test_surrogates_are_no_slopes():
+    with (
+        simulator(network(surrogate="arctan")) as sim,
+        pytest.raises(ValidationError, match="surrogate"),
+    ):
+        sim.check_gradients()
+
+
+def test_closed_simulators():
+    with simulator(network()) as sim:
+        pass
+    with pytest.raises(SimulatorClosed):
+        sim.check_gradients()
