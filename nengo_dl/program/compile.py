@@ -94,7 +94,8 @@ def _recordings(
         period = 1.0 if probe.sample_every is None else probe.sample_every / model.dt
         yield Recording(
             probe,
-            layout.view([signal], signal.shape),
+            layout.view([signal], None if signal.sparse else signal.shape),
             period,
             settings.keeps_history(probe),
+            signal if signal.sparse or signal.dtype.kind in "iu" else None,
         )

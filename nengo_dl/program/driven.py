@@ -197,7 +197,10 @@ class DrivenLoop:
         if following.calls is not None:
             return self._close(now, j + 1, i)
         state = [now.block(block) for block in self._carried]
-        samples = [sample(now, recording) for recording in self._recordings]
+        samples = [
+            tf.cast(sample(now, recording), self._dtype)
+            for recording in self._recordings
+        ]
         return self._begin(values, series, state, i + 1, samples)
 
     def _open(

@@ -92,7 +92,7 @@ def drive(
     row_of = [None if r.every_step else next(row_source) for r in recordings]
     buffers = tuple(
         tf.TensorArray(
-            values.dtype,
+            tf.int64 if recording.is_integer else values.dtype,
             size=recording.capacity(capacity),
             element_shape=(values.minibatch_size, *recording.view.shape),
             clear_after_read=False,

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import nengo
 import numpy as np
+from nengo.builder.signal import Signal
 
+from nengo_dl.graph.signals import coordinates
 from nengo_dl.plan.layout import View
 
 
@@ -29,12 +31,35 @@ class Recording:
         Steps from one sample to the next: ``sample_every / dt``, or 1.
     keep_history : bool
         False keeps the last sample only.
+    signal : Signal or None
+        What the probe sees, if it is not plain floating point numbers.
     """
 
     probe: nengo.Probe
     view: View
     period: float = 1.0
     keep_history: bool = True
+    signal: Signal | None = None
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether the samples are whole numbers."""
+        return self.signal is not None and self.signal.dtype.kind in "iu"
+
+    def presented(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows of the buffer as users see them.
+
+        Whole numbers have the type that they have in Nengo. A sparse matrix, of which
+        the loop knows the stored elements only, becomes an array with all of them.
+        """
+        if self.is_integer:
+            return rows.astype(self.signal.dtype)  # type: ignore[union-attr]
+        if self.signal is None or not self.signal.sparse:
+            return rows
+        row, column, _ = coordinates(self.signal)
+        dense = np.zeros((*rows.shape[:-1], *self.signal.shape), rows.dtype)
+        np.add.at(dense, (..., row, column), rows)
+        return dense
 
     @property
     def every_step(self) -> bool:

@@ -244,7 +244,9 @@ class ThroughTime:
         self, live: SignalValues, series: Series, signal: Signal, n_steps: int
     ) -> tf.Tensor:
         """Return what a probe of ``signal`` sees, shape (batch, n_steps, *shape)."""
-        base, shape = signal.base, tuple(signal.shape)
+        base = signal.base
+        # of a sparse matrix, its elements
+        shape = (size(signal),) if signal.sparse else tuple(signal.shape)
         if base in series:
             rows = tf.transpose(series[base], (1, 0, 2))
         else:  # a parameter

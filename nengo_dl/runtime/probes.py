@@ -63,7 +63,7 @@ class ProbeStore:
                 self._chunks[probe].clear()
                 count = 1
             # a copy, so that the whole buffer does not live as long as its samples
-            self._chunks[probe].append(np.array(buffer[:count]))
+            self._chunks[probe].append(recording.presented(np.array(buffer[:count])))
 
     def snapshot(self) -> dict[nengo.Probe, np.ndarray]:
         """Return all samples, shape (n_samples, batch, *shape) each."""

@@ -2,6 +2,7 @@ import nengo
 import numpy as np
 import pytest
 import scipy.sparse
+from nengo.builder import Model
 from nengo.exceptions import ValidationError
 
 import nengo_dl
@@ -130,3 +131,39 @@ def test_keep_history_false_keeps_the_last_sample():
 
 def test_repr_lists_the_probes(net, sims):
     assert "(3, 2)" in repr(sims[0].data)
+
+
+@pytest.mark.parametrize("jit", [True, False])
+@pytest.mark.parametrize("minibatch_size", [None, 2])
+def test_probes_of_whole_numbers(jit, minibatch_size):
+    with nengo.Network() as net:
+        nengo_dl.configure_settings(jit_compile=jit)
+        node = nengo.Node(lambda t, x: x, size_in=1)
+        probe = nengo.Probe(node)
+    model = Model()
+    model.build(net)
+    model.sig[probe]["in"] = model.step
+    options = {"minibatch_size": minibatch_size, "progress_bar": False}
+    with nengo_dl.Simulator(None, model=model, **options) as sim:
+        sim.run_steps(3)
+        expected = [1, 2, 3] if minibatch_size is None else [[1, 2, 3], [1, 2, 3]]
+        assert sim.data[probe].tolist() == expected
+        assert sim.data[probe].dtype == model.step.dtype
+
+
+@pytest.mark.parametrize("own_type", [True, False])
+def test_probes_of_sparse_weights_show_the_whole_matrix(own_type):
+    dense = np.array([[1.0, 0, 3], [0, 2, 0]])
+    places = np.argwhere(dense)
+    if own_type:
+        transform = nengo.Sparse((2, 3), indices=places, init=dense[tuple(places.T)])
+    else:
+        sparse = pytest.importorskip("scipy.sparse")
+        transform = nengo.Sparse((2, 3), init=sparse.csr_matrix(dense))
+    with nengo.Network() as net:
+        a, b = nengo.Node(np.ones(3)), nengo.Node(size_in=2)
+        connection = nengo.Connection(a, b, transform=transform)
+        probe = nengo.Probe(connection, "weights", sample_every=0.002)
+    with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        sim.run_steps(5)
+        assert np.array_equal(sim.data[probe], np.tile(dense, (2, 2, 1, 1)))
