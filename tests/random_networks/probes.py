@@ -29,11 +29,8 @@ def _exists(writer: Writer, name: str, attribute: str) -> bool:
     """Whether Nengo can probe what it says that it can."""
     target = writer.ask(name)
     if attribute == "weights":
-        # sparse matrices are not recorded as arrays
-        sparse = isinstance(target.transform, nengo.Sparse)
-        return target.has_weights and not sparse
-    rule = isinstance(target, nengo.connection.LearningRule)
-    return bool(rule or target.size_out)
+        return bool(target.has_weights)
+    return bool(target.size_out) or isinstance(target, nengo.connection.LearningRule)
 
 
 def probe(writer: Writer, name: str, attribute: str, synapses: list[str]) -> None:
@@ -42,6 +39,8 @@ def probe(writer: Writer, name: str, attribute: str, synapses: list[str]) -> Non
     if isinstance(target, SLICED) and attribute not in MATRICES and draw.flip(0.3):
         name, _ = part(draw, name, target.size_out)
     options = {"synapse": draw.one_of(["None", "None", *synapses])}
+    if attribute == "weights" and isinstance(target.transform, nengo.Sparse):
+        options["synapse"] = "None"  # Nengo's do not filter sparse matrices
     if draw.flip(0.4):
         options["sample_every"] = draw.one_of(["0.002", "0.0035", "0.0007", "0.01"])
     writer.say("probe", call("nengo.Probe", name, repr(attribute), **options))

@@ -118,9 +118,10 @@ def run_nengo(
         try:
             for _ in range(options.steps):
                 sim.step()
-        except (ArithmeticError, nengo.exceptions.SimulationError) as raised:
+        except Exception as raised:
             problem = raised
-    return _record(sim, [np.array(sim.data[p]) for p in sim.model.probes], problem)
+    data = [_as_arrays(sim.data[probe]) for probe in sim.model.probes]
+    return _record(sim, data, problem)
 
 
 def run_nengo_dl(program: Program, options: Options) -> list[Record]:
@@ -155,6 +156,13 @@ def run_nengo_dl(program: Program, options: Options) -> list[Record]:
         _record(sim, [np.array(values[item]) for values in data], problem)
         for item in range(options.minibatch_size or 1)
     ]
+
+
+def _as_arrays(samples: np.ndarray) -> np.ndarray:
+    """Return samples as numbers: Nengo records sparse matrices as they are."""
+    if samples.dtype != object:
+        return np.array(samples)
+    return np.array([matrix.toarray() for matrix in samples])
 
 
 def _record(sim: Any, data: list[np.ndarray], error: Exception | None) -> Record:
