@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from nengo_dl.interface.batches import MinibatchRunning
+from nengo_dl.interface.keras import KerasInterface
 from nengo_dl.interface.running import Running
-from nengo_dl.interface.training import Training
 
 
-class Simulator(Running, Training):
+class Simulator(Running, KerasInterface, MinibatchRunning):
     """Simulate a Nengo network with TensorFlow.
 
     A drop-in replacement for `nengo.Simulator`: same results, several times faster.

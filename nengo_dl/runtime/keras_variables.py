@@ -32,6 +32,6 @@ def shared(variable: tf.Variable, name: str) -> keras.Variable:
         variable,
         dtype=variable.dtype.name,
         trainable=variable.trainable,
-        name=name.replace("/", "."),
+        name=name.replace("/", ".").replace("#", "_"),
         autocast=False,
     )
