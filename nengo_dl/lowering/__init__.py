@@ -6,6 +6,8 @@ imported from here.
 """
 
 from nengo_dl.lowering import (
+    block_sparse,
+    convolution,
     copy,
     dot,
     elementwise,
@@ -35,6 +37,8 @@ __all__ = [
     "OpGroup",
     "SignalValues",
     "View",
+    "block_sparse",
+    "convolution",
     "copy",
     "dot",
     "elementwise",
