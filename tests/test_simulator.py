@@ -13,7 +13,7 @@ from nengo.exceptions import (
 )
 
 import nengo_dl
-from tests.helpers import assert_close, reference, simulate
+from tests.helpers import assert_close, configured, reference, simulate
 
 
 @pytest.fixture
@@ -105,6 +105,15 @@ def test_steps_without_state_leave_the_simulator_as_it_was(net):
         sim.run_steps(7)
         assert sim.n_steps == 12
         assert np.array_equal(sim.data[net.p_ensemble], first)
+
+
+def test_simulators_can_be_without_state_altogether(net):
+    with configured(net, stateful=False), open_simulator(net) as sim:
+        sim.run_steps(5)
+        first = np.array(sim.data[net.p_ensemble])
+        assert sim.n_steps == 0
+        sim.run_steps(5)
+        assert np.array_equal(sim.data[net.p_ensemble][-5:], first)
 
 
 def test_trange():

@@ -89,7 +89,8 @@ class Running(Core):
             Whether to show progress; by default as the simulator was told.
         stateful : bool, optional
             False returns to the state before the call when it is over. What the probes
-            recorded stays; time does not advance.
+            recorded stays; time does not advance. `configure_settings(stateful=False)`
+            does so for all calls.
 
         Raises
         ------
@@ -110,4 +111,5 @@ class Running(Core):
         )
         if progress_bar is None:
             progress_bar = self.progress_bar
+        stateful = stateful and self._settings.stateful
         self._runner.run(n_steps, presented, progress_bar, stateful)
