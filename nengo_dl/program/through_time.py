@@ -16,6 +16,7 @@ from nengo_dl.graph.signals import initial_elements, runs, size
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import Block, SignalLayout, View
 from nengo_dl.program.adjoint import Impure, Tensors, scan
+from nengo_dl.program.python_errors import remembered
 from nengo_dl.program.segment import Segment
 from nengo_dl.program.stages import PythonCalls, cut, trace
 
@@ -308,6 +309,7 @@ def _call(calls: PythonCalls, values: SignalValues, number: tf.Tensor) -> Tensor
     flat = [tensor for own in arguments for tensor in own]
     dtype = values.dtype.as_numpy_dtype
 
+    @remembered
     def host(step: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
         results = [np.zeros(shape, dtype) for shape in calls.shapes]
         calls.host(int(step), [np.array(a) for a in arrays], counts, results)

@@ -13,6 +13,7 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.program.program import Program
+from nengo_dl.program.python_errors import as_raised
 from nengo_dl.runtime.forms import Form, Forms
 from nengo_dl.runtime.loss_functions import LossFunction, loss_function
 from nengo_dl.runtime.names import listing
@@ -201,7 +202,7 @@ class Batches:
         call = self._function(
             form, outputs, tuple(presented), tuple(targets), tuple(generated)
         )
-        with tf.device(self._program.device):
+        with tf.device(self._program.device), as_raised():
             results, state = call(
                 self._runner.store.param_values(),
                 list(state),

@@ -11,6 +11,7 @@ import nengo
 import tensorflow as tf
 
 from nengo_dl.program.program import Program
+from nengo_dl.program.python_errors import as_raised
 from nengo_dl.runtime.forms import Forms
 from nengo_dl.runtime.passes import Pass
 from nengo_dl.runtime.runner import Runner
@@ -169,39 +170,22 @@ class SimulatorModel(keras.Model):
 
     def make_train_function(self, force: bool = False) -> None:
         """Begin to train."""
-        make = super().make_train_function
-
-        def made() -> Any:
-            make(force=True)
-            return self.train_function
-
         self.fitting.begin(self._new_seed(), self._runner.n_steps)
-        self.train_function = self._function(self.fitting, made)
+        self._make("train", self.fitting, super().make_train_function)
 
     def make_test_function(self, force: bool = False) -> None:
         """Begin to evaluate."""
-        make = super().make_test_function
-
-        def made() -> Any:
-            make(force=True)
-            return self.test_function
-
         self.testing.begin(self.seed, self._runner.n_steps)
-        self.test_function = self._function(self.testing, made)
+        self._make("test", self.testing, super().make_test_function)
 
     def make_predict_function(self, force: bool = False) -> None:
         """Begin to predict."""
-        make = super().make_predict_function
-
-        def made() -> Any:
-            make(force=True)
-            return self.predict_function
-
         self.predicting.begin(self.seed, self._runner.n_steps)
-        self.predict_function = self._function(self.predicting, made)
+        self._make("predict", self.predicting, super().make_predict_function)
 
-    def _function(self, own: Pass, make: Callable[[], Any]) -> Callable[[Any], Any]:
-        """Return a function of Keras' that is fed what does not come with its data."""
+    def _make(self, kind: str, own: Pass, make: Callable[..., None]) -> None:
+        """Give Keras a function that also gets what does not come with the data."""
+        attribute = f"{kind}_function"
 
         def function(data: Any) -> Any:
             inputs, data = _inputs(data)
@@ -212,12 +196,14 @@ class SimulatorModel(keras.Model):
             try:
                 if key not in own.functions:
                     self.jit_compile = xla
-                    own.functions[key] = make()
+                    make(force=True)
+                    own.functions[key] = getattr(self, attribute)
+                    setattr(self, attribute, function)
                 return own.functions[key](data)
             finally:
                 self._within = False
 
-        return function
+        setattr(self, attribute, function)
 
     # -- in the precision of the simulation
 
@@ -253,7 +239,7 @@ class SimulatorModel(keras.Model):
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
-        with precision(self.dtype), tf.device(self._program.device):
+        with precision(self.dtype), tf.device(self._program.device), as_raised():
             try:
                 yield
             finally:

@@ -6,7 +6,7 @@ state of the simulation and the inputs that nobody gives, waits for it in variab
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,38 +27,50 @@ STEPS = "#steps"
 
 @dataclass(eq=False)
 class _Feed:
-    """Generated inputs of the minibatches of one call of a compiled function.
+    """Generated inputs for the minibatches of one call of a compiled function.
 
     Attributes
     ----------
     slots : int
-        How many minibatches there are values for.
+        How many minibatches these are at most.
     renewed : bool
-        Whether they are new in each call; otherwise in each pass.
+        Whether each minibatch has values of its own; otherwise each pass.
     slot : tf.Variable
         Number of the minibatch that comes next.
     variables : dict of {Signal: tf.Variable}, shape (slots, n_steps, batch or 1, size)
         The values.
-    filled : bool
-        Whether they are good for this pass.
+    waiting : list of dict
+        The same, minibatch by minibatch; nothing at the beginning of a pass.
     """
 
     slots: int
     renewed: bool
     slot: tf.Variable
     variables: dict[Signal, tf.Variable] = field(default_factory=dict)
-    filled: bool = False
+    waiting: list[dict[Signal, np.ndarray]] = field(default_factory=list)
 
-    def fill(self, minibatches: Sequence[Mapping[Signal, np.ndarray]]) -> None:
-        """Replace the values."""
-        for signal in minibatches[0]:
-            values = np.stack([minibatch[signal] for minibatch in minibatches])
+    def fill(self, generate: Callable[[int], dict[Signal, np.ndarray]]) -> None:
+        """Have values for the next call.
+
+        Parameters
+        ----------
+        generate : callable
+            ``generate(k)`` returns those of the k-th minibatch that is to come.
+        """
+        if self.waiting and not self.renewed:
+            return
+        used = int(self.slot.numpy()) if self.slots > 1 else 1
+        # an epoch may end before all have been used
+        self.waiting = self.waiting[used:]
+        while len(self.waiting) < self.slots:
+            self.waiting.append(generate(len(self.waiting)))
+        for signal in self.waiting[0]:
+            values = np.stack([minibatch[signal] for minibatch in self.waiting])
             if signal in self.variables:
                 self.variables[signal].assign(values)
             else:
                 self.variables[signal] = tf.Variable(values, trainable=False)
         self.slot.assign(0)
-        self.filled = True
 
     def next(self) -> dict[Signal, tf.Tensor]:
         """Return the values for the next minibatch, in a function that is traced."""
@@ -152,7 +164,7 @@ class Pass:
         self._clock.assign(first_step)
         self._seed = seed
         for feed in self._feeds.values():
-            feed.filled = False
+            feed.waiting.clear()
 
     def restore(self) -> None:
         """Let the next minibatch start in the state of the simulation."""
@@ -193,18 +205,12 @@ class Pass:
             with tf.device(self._device):
                 slot = tf.Variable(0, trainable=False, dtype=tf.int32)
             self._feeds[key] = _Feed(self.slots if renewed else 1, renewed, slot)
-        feed = self._feeds[key]
-        if feed.renewed or not feed.filled:
-            first_step = int(self._clock.numpy())
-            with tf.device(self._device):
-                feed.fill(
-                    [
-                        form.generate(presented, n_steps, first_step + k * n_steps)
-                        if self.stateful
-                        else form.generate(presented, n_steps, first_step)
-                        for k in range(feed.slots)
-                    ]
-                )
+        first_step = int(self._clock.numpy())
+        stride = n_steps if self.stateful else 0
+        with tf.device(self._device):
+            self._feeds[key].fill(
+                lambda k: form.generate(presented, n_steps, first_step + k * stride)
+            )
 
     # -- in TensorFlow
 

@@ -19,6 +19,7 @@ from nengo_dl.graph.inputs import Source
 from nengo_dl.graph.signals import describe_with_signals
 from nengo_dl.program.epoch import Epoch, Term
 from nengo_dl.program.program import Program
+from nengo_dl.program.python_errors import as_raised
 from nengo_dl.runtime.blame import warn_user
 from nengo_dl.runtime.forms import Form, Forms
 from nengo_dl.runtime.gradient_check import compare
@@ -302,15 +303,16 @@ class _Run:
                 if alone or shared is None:
                     shared = self._shared(order[done * self._batch :][: self._batch])
                 begin = time.perf_counter()
-                losses = self._epoch(
-                    self._items,
-                    shared,
-                    self._targets,
-                    self._state,
-                    chosen,
-                    done,
-                    stop,
-                ).numpy()
+                with as_raised():
+                    losses = self._epoch(
+                        self._items,
+                        shared,
+                        self._targets,
+                        self._state,
+                        chosen,
+                        done,
+                        stop,
+                    ).numpy()
                 seconds = (time.perf_counter() - begin) / (stop - done)
                 yield losses[done:stop]
                 # the first call compiles too, and says nothing about the others

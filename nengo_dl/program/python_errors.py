@@ -1,0 +1,44 @@
+"""Errors of Python code that TensorFlow calls, in their own words."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import tensorflow as tf
+
+T = TypeVar("T")
+
+#: the error that came last, if any
+_raised: list[Exception] = []
+
+
+def remembered(function: Callable[..., T]) -> Callable[..., T]:
+    """Return a function for `tf.numpy_function` whose errors `as_raised` finds."""
+
+    @functools.wraps(function)
+    def call(*args: object) -> T:
+        try:
+            return function(*args)
+        except Exception as error:
+            _raised[:] = [error]
+            raise
+
+    return call
+
+
+@contextmanager
+def as_raised() -> Iterator[None]:
+    """Raise errors of Python code as they are.
+
+    TensorFlow raises errors of its own instead, with the traceback as their text.
+    """
+    _raised.clear()
+    try:
+        yield
+    except tf.errors.OpError:
+        if _raised:
+            raise _raised.pop() from None
+        raise
