@@ -58,7 +58,7 @@ class Recording:
             return rows
         row, column, _ = coordinates(self.signal)
         dense = np.zeros((*rows.shape[:-1], *self.signal.shape), rows.dtype)
-        np.add.at(dense, (..., row, column), rows)
+        np.add.at(dense, (..., row, column), rows)  # type: ignore[arg-type]
         return dense
 
     @property
