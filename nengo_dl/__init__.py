@@ -10,7 +10,7 @@ from nengo_dl.neurons import LeakyReLU, SoftLIFRate, SpikingLeakyReLU
 from nengo_dl.version import version as __version__
 
 if TYPE_CHECKING:
-    from nengo_dl import losses, objectives
+    from nengo_dl import callbacks, losses, objectives
     from nengo_dl import objectives as obj
     from nengo_dl.simulator import Simulator
 
@@ -24,6 +24,7 @@ __all__ = [
     "SoftLIFRate",
     "SpikingLeakyReLU",
     "__version__",
+    "callbacks",
     "configure_settings",
     "configure_trainable",
     "dists",
@@ -37,6 +38,7 @@ __all__ = [
 #: what TensorFlow is needed for: the module, and the name in it if not all of it
 _LAZY = {
     "Simulator": ("nengo_dl.simulator", "Simulator"),
+    "callbacks": ("nengo_dl.callbacks", None),
     "losses": ("nengo_dl.losses", None),
     "lowering": ("nengo_dl.lowering", None),
     "obj": ("nengo_dl.objectives", None),

@@ -27,6 +27,7 @@ FLOORS = (
     "objectives",
     "program",
     "runtime",
+    "callbacks",
     "compat",
     "interface",
     "simulator",

@@ -57,8 +57,6 @@ class _Feed:
         generate : callable
             ``generate(k)`` returns those of the k-th minibatch that is to come.
         """
-        if self.waiting and not self.renewed:
-            return
         used = int(self.slot.numpy()) if self.slots > 1 else 1
         # an epoch may end before all have been used
         self.waiting = self.waiting[used:]
@@ -130,6 +128,7 @@ class Pass:
         self._device = device
         self._feeds: dict[tuple, _Feed] = {}
         self._seed: int | None = None
+        self._first_step = 0
         self.probes = tuple(probes)
         self.stateful = False
         self.slots = 1
@@ -160,14 +159,15 @@ class Pass:
         first_step : int
             Number of time steps simulated so far.
         """
-        self.restore()
-        self._clock.assign(first_step)
+        self._first_step = first_step
         self._seed = seed
+        self.restore()
         for feed in self._feeds.values():
             feed.waiting.clear()
 
     def restore(self) -> None:
-        """Let the next minibatch start in the state of the simulation."""
+        """Let the next minibatch start where the simulation is."""
+        self._clock.assign(self._first_step)
         for variable, value in zip(self._state, self._store.state, strict=True):
             variable.assign(value)
 
@@ -195,20 +195,23 @@ class Pass:
     def prepare(self, inputs: Mapping[str, Any]) -> None:
         """Have everything ready for the next call of a compiled function."""
         key = self.key(inputs)
+        feed = self._feeds.get(key)
+        if feed is not None and feed.waiting and not feed.renewed:
+            return
         n_steps, form = key[0], self.form
         if self._seed is not None:
             form.sources.rewind(self._seed)
             self._seed = None
         presented = [self._nodes[name] for name in inputs if name in self._nodes]
-        if key not in self._feeds:
-            renewed = self.stateful or any(map(differs, form.generated(presented)))
-            with tf.device(self._device):
-                slot = tf.Variable(0, trainable=False, dtype=tf.int32)
-            self._feeds[key] = _Feed(self.slots if renewed else 1, renewed, slot)
         first_step = int(self._clock.numpy())
         stride = n_steps if self.stateful else 0
         with tf.device(self._device):
-            self._feeds[key].fill(
+            if feed is None:
+                renewed = self.stateful or any(map(differs, form.generated(presented)))
+                slot = tf.Variable(0, trainable=False, dtype=tf.int32)
+                feed = _Feed(self.slots if renewed else 1, renewed, slot)
+                self._feeds[key] = feed
+            feed.fill(
                 lambda k: form.generate(presented, n_steps, first_step + k * stride)
             )
 

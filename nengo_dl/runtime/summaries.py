@@ -19,9 +19,7 @@ from nengo.exceptions import ValidationError
 from nengo_dl.program.epoch import Term
 from nengo_dl.runtime.store import StateStore
 
-_EXPECTED = (
-    'Expected "loss", Connections with weights, Ensembles, or Neurons of the network'
-)
+_EXPECTED = "Connections with weights, Ensembles, or Neurons of the network"
 
 
 class Summaries:
@@ -63,18 +61,12 @@ class Summaries:
         self._step = 0
         if not self.wanted:
             return
-        if importlib.util.find_spec("tensorboard") is None:
-            raise ValidationError(
-                "TensorBoard is not installed, and TensorFlow needs it to write "
-                "summaries: `pip install nengo-dl[tensorboard]`",
-                attr="summaries",
-            )
-        for obj in objects:
-            if isinstance(obj, str) and obj == "loss":
-                self._losses = True
-            else:
-                name, signal = _signal(obj, model)
-                self._signals[_unused(name, self._signals)] = signal
+        require_tensorboard("summaries")
+        others = [
+            obj for obj in objects if not (isinstance(obj, str) and obj == "loss")
+        ]
+        self._losses = len(others) < len(objects)
+        self._signals = signals_of(others, model, "summaries")
 
     def __enter__(self) -> Summaries:
         if self._directory is not None:
@@ -114,15 +106,56 @@ class Summaries:
                 tf.summary.scalar(f"loss/{_clean(label)}", value, self._step)
 
 
-def _signal(obj: Any, model: Model) -> tuple[str, Signal]:
+def require_tensorboard(attr: str) -> None:
+    """Raise an error if TensorFlow cannot write for TensorBoard.
+
+    Raises
+    ------
+    ValidationError
+        If TensorBoard is not installed; the error is about the argument ``attr``.
+    """
+    if importlib.util.find_spec("tensorboard") is None:
+        raise ValidationError(
+            "TensorBoard is not installed, and TensorFlow needs it to write "
+            "summaries: `pip install nengo-dl[tensorboard]`",
+            attr=attr,
+        )
+
+
+def signals_of(objects: Sequence[Any], model: Model, attr: str) -> dict[str, Signal]:
+    """Return the parameters of some objects, by the names that TensorBoard shows.
+
+    Parameters
+    ----------
+    objects : sequence of nengo.Connection, nengo.Ensemble or nengo.ensemble.Neurons
+        Their weights, encoders and biases.
+    model : nengo.builder.Model
+        The built model.
+    attr : str
+        The argument that they were given as.
+
+    Raises
+    ------
+    ValidationError
+        If there is nothing to write about an object.
+    """
+    signals: dict[str, Signal] = {}
+    for obj in objects:
+        name, signal = _signal(obj, model, attr)
+        signals[_unused(name, signals)] = signal
+    return signals
+
+
+def _signal(obj: Any, model: Model, attr: str) -> tuple[str, Signal]:
     """Return what to write about an object, and under which name."""
     kind = {nengo.Connection: "weights", nengo.Ensemble: "encoders", Neurons: "bias"}
     key = kind.get(type(obj))
     signal = model.sig[obj].get(key) if key and obj in model.sig else None
     if signal is None:
         raise ValidationError(
-            f"There is nothing to write about {obj!r} for TensorBoard. {_EXPECTED}",
-            attr="summaries",
+            f"There is nothing to write about {obj!r} for TensorBoard. Expected "
+            f"{_EXPECTED}",
+            attr=attr,
         )
     owner = obj.ensemble if isinstance(obj, Neurons) else obj
     label = owner.label or type(owner).__name__

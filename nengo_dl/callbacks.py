@@ -1,0 +1,164 @@
+"""Callbacks for ``fit``, ``evaluate`` and ``predict``, beside those of Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from nengo_dl.runtime.summaries import require_tensorboard, signals_of
+
+__all__ = ["IsolateState", "NengoSummaries", "TensorBoard"]
+
+
+class NengoSummaries(keras.callbacks.Callback):
+    """Show in TensorBoard how parameters of a network change from epoch to epoch.
+
+    Parameters
+    ----------
+    log_dir : str
+        Where to write, for ``tensorboard --logdir log_dir``.
+    sim : nengo_dl.Simulator
+        The simulator that is trained.
+    objects : sequence of nengo.Connection, nengo.Ensemble or nengo.ensemble.Neurons
+        What to write about: the weights of Connections, the encoders of Ensembles, the
+        biases of Neurons.
+
+    Raises
+    ------
+    ValidationError
+        If there is nothing to write about an object, or TensorBoard is not installed.
+
+    Examples
+    --------
+    >>> import nengo_dl
+    >>> summaries = nengo_dl.callbacks.NengoSummaries(  # doctest: +SKIP
+    ...     "logs", sim, [connection, ensemble, ensemble.neurons]
+    ... )
+    >>> sim.fit(x, y, epochs=10, callbacks=[summaries])  # doctest: +SKIP
+    """
+
+    def __init__(self, log_dir: str, sim: Any, objects: Sequence[Any]) -> None:
+        super().__init__()
+        require_tensorboard("log_dir")
+        self.log_dir = str(log_dir)
+        self.sim = sim
+        self._signals = signals_of(objects, sim.model, "objects")
+        self._writer: Any = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Open a file, and write the values before the first epoch."""
+        self._writer = tf.summary.create_file_writer(self.log_dir)
+        self._write(0)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Write the values after an epoch, as those of step ``epoch + 1``."""
+        self._write(epoch + 1)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Complete the file."""
+        self._writer.close()
+
+    def _write(self, step: int) -> None:
+        with self._writer.as_default():
+            for name, signal in self._signals.items():
+                tf.summary.histogram(name, self.sim.signals[signal], step)
+
+
+class TensorBoard(keras.callbacks.TensorBoard):
+    """TensorBoard's callback of Keras, which profiles ``predict`` too.
+
+    Parameters
+    ----------
+    log_dir : str
+        Where to write, for ``tensorboard --logdir log_dir``.
+    profile_batch : int or (int, int)
+        The minibatches that are profiled, counted from 1: one, or from the first to the
+        last. 0: none.
+    **options
+        Other arguments of `keras.callbacks.TensorBoard`.
+
+    Raises
+    ------
+    ValidationError
+        If TensorBoard is not installed.
+    """
+
+    def __init__(
+        self, log_dir: str = "logs", profile_batch: Any = 0, **options: Any
+    ) -> None:
+        require_tensorboard("log_dir")
+        super().__init__(log_dir=log_dir, profile_batch=profile_batch, **options)
+        pair = isinstance(profile_batch, list | tuple)
+        first, last = profile_batch if pair else (profile_batch, profile_batch)
+        self._profiled = (int(first), int(last))
+        self._predicted = 0
+        self._profiling = False
+
+    def on_predict_begin(self, logs: Any = None) -> None:
+        """Count minibatches from 1."""
+        self._predicted = 0
+
+    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Begin the profile, if this is the first minibatch of it."""
+        self._predicted += 1
+        if self._predicted == self._profiled[0]:
+            tf.profiler.experimental.start(self.log_dir)
+            self._profiling = True
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        """End the profile, if this is the last minibatch of it."""
+        if self._predicted == self._profiled[1]:
+            self._stop()
+
+    def on_predict_end(self, logs: Any = None) -> None:
+        """End a profile that has fewer minibatches than were asked for."""
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._profiling:
+            tf.profiler.experimental.stop()
+            self._profiling = False
+
+
+class IsolateState(keras.callbacks.Callback):
+    """Let each minibatch start where the simulation is, in stateful calls too.
+
+    If one of Keras' steps runs several (``steps_per_execution``), the first of them.
+    The state of the simulation, and its time, do not change.
+
+    Parameters
+    ----------
+    sim : nengo_dl.Simulator
+        The simulator.
+    """
+
+    def __init__(self, sim: Any) -> None:
+        super().__init__()
+        self.sim = sim
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Return to the state of the simulation."""
+        self.sim.keras_model.fitting.restore()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Return to the state of the simulation."""
+        self.sim.keras_model.fitting.restore()
+
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Return to the state of the simulation."""
+        self.sim.keras_model.testing.restore()
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Return to the state of the simulation."""
+        self.sim.keras_model.testing.restore()
+
+    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Return to the state of the simulation."""
+        self.sim.keras_model.predicting.restore()
+
+    def on_predict_end(self, logs: Any = None) -> None:
+        """Return to the state of the simulation."""
+        self.sim.keras_model.predicting.restore()
