@@ -92,7 +92,7 @@ def drive(
     row_of = [None if r.every_step else next(row_source) for r in recordings]
     buffers = tuple(
         tf.TensorArray(
-            tf.int64 if recording.is_integer else values.dtype,
+            _dtype(values, recording),
             size=recording.capacity(capacity),
             element_shape=(values.minibatch_size, *recording.view.shape),
             clear_after_read=False,
@@ -145,3 +145,9 @@ def sample(values: SignalValues, recording: Recording) -> tf.Tensor:
         value = value[None]
     shape = (values.minibatch_size, *recording.view.shape)
     return value if tuple(value.shape) == shape else tf.broadcast_to(value, shape)
+
+
+def _dtype(values: SignalValues, recording: Recording) -> tf.DType:
+    """Return the type of what a probe sees."""
+    blocks = [values.layout.blocks[i] for i in recording.view.blocks]
+    return tf.int64 if any(block.kind == "i" for block in blocks) else values.dtype

@@ -169,7 +169,7 @@ class Program:
         return fingerprint(
             [(b.size, b.kind, b.role.name) for b in self.layout.blocks],
             self.lowerings,
-            [(r.view, r.period, r.keep_history, r.is_integer) for r in self.recordings],
+            [(r.view, r.period, r.keep_history) for r in self.recordings],
             self.capacity,
             self.minibatch_size,
             self.dtype.name,

@@ -41,20 +41,17 @@ class Recording:
     keep_history: bool = True
     signal: Signal | None = None
 
-    @property
-    def is_integer(self) -> bool:
-        """Whether the samples are whole numbers."""
-        return self.signal is not None and self.signal.dtype.kind in "iu"
-
     def presented(self, rows: np.ndarray) -> np.ndarray:
         """Return rows of the buffer as users see them.
 
         Whole numbers have the type that they have in Nengo. A sparse matrix, of which
         the loop knows the stored elements only, becomes an array with all of them.
         """
-        if self.is_integer:
-            return rows.astype(self.signal.dtype)  # type: ignore[union-attr]
-        if self.signal is None or not self.signal.sparse:
+        if self.signal is None:
+            return rows
+        if self.signal.dtype.kind in "iu":
+            rows = rows.astype(self.signal.dtype)
+        if not self.signal.sparse:
             return rows
         row, column, _ = coordinates(self.signal)
         dense = np.zeros((*rows.shape[:-1], *self.signal.shape), rows.dtype)

@@ -151,9 +151,11 @@ def test_probes_of_whole_numbers(jit, minibatch_size):
         assert sim.data[probe].dtype == model.step.dtype
 
 
-@pytest.mark.parametrize("own_type", [True, False])
-def test_probes_of_sparse_weights_show_the_whole_matrix(own_type):
-    dense = np.array([[1.0, 0, 3], [0, 2, 0]])
+@pytest.mark.parametrize(
+    ("own_type", "dtype"), [(True, float), (True, int), (False, float)]
+)
+def test_probes_of_sparse_weights_show_the_whole_matrix(own_type, dtype):
+    dense = np.array([[1, 0, 3], [0, 2, 0]], dtype)
     places = np.argwhere(dense)
     if own_type:
         transform = nengo.Sparse((2, 3), indices=places, init=dense[tuple(places.T)])
