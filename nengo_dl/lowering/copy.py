@@ -26,6 +26,10 @@ class LowerCopy(Lowering):
 
     Index lists become part of the views, so a merged group of plain, sliced and indexed
     copies still is one read and one write. Indices that repeat in an increment add up.
+
+    References
+    ----------
+    The definition is that of ``nengo.builder.operator.Copy``.
     """
 
     source: View

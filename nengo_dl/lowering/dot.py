@@ -26,6 +26,10 @@ class LowerDotInc(Lowering):
 
     Equal shapes stack to one batched product. The matrices have a batch axis of their
     own where a learning rule changes them.
+
+    References
+    ----------
+    The definition is that of ``nengo.builder.operator.DotInc``.
     """
 
     a: View
@@ -63,7 +67,12 @@ class LowerDotInc(Lowering):
 
 @dataclass(frozen=True)
 class _ScaledDot(Lowering):
-    """A DotInc one of whose factors is a scalar."""
+    r"""Add products with a scalar: :math:`y \leftarrow y + a x`, one of both a number.
+
+    References
+    ----------
+    The definition is that of ``nengo.builder.operator.DotInc``, and so of ``np.dot``.
+    """
 
     a: View
     x: View

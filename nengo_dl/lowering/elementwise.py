@@ -17,7 +17,12 @@ from nengo_dl.plan.layout import View
 @register(ElementwiseInc)
 @dataclass(frozen=True)
 class LowerElementwiseInc(Lowering):
-    r"""Add products: :math:`y \leftarrow y + a \circ x`, broadcast as in NumPy."""
+    r"""Add products: :math:`y \leftarrow y + a \circ x`, broadcast as in NumPy.
+
+    References
+    ----------
+    The definition is that of ``nengo.builder.operator.ElementwiseInc``.
+    """
 
     a: View
     x: View

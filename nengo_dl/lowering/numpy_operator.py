@@ -88,12 +88,20 @@ class SteppedOperator:
 
 @dataclass(frozen=True)
 class NumPyOperator(PythonLowering):
-    """Run ``op.make_step`` itself, once for each operator and batch item.
+    r"""Run ``op.make_step`` itself, once for each operator and batch item.
 
-    For operators, neuron types and processes without a TensorFlow implementation. The
-    values of all signals go through TensorFlow, so state is carried, reset and saved
-    like any other; what the step function keeps to itself stays in Python. The code
-    runs at Nengo's precision.
+    .. math:: (y, s) \leftarrow f(t, x, s)
+
+    for what the operator reads, :math:`x`, what it sets or increments, :math:`y`, and
+    what it keeps, :math:`s`: for operators, neuron types and processes without a
+    TensorFlow implementation. The values of all signals go through TensorFlow, so state
+    is carried, reset and saved like any other; what the step function keeps to itself
+    stays in Python. The code runs at Nengo's precision. There is no derivative.
+
+    References
+    ----------
+    The definition is the operator's own ``make_step``; see
+    ``nengo.builder.operator.Operator``.
     """
 
     ops: tuple[Operator, ...]

@@ -17,7 +17,14 @@ from nengo_dl.plan.groups import OpGroup
 @register(SimProbe)
 @dataclass(frozen=True)
 class LowerSimProbe(Lowering):
-    """Do nothing: probes are sampled when the step is complete, after all updates."""
+    r"""Do nothing: :math:`x \leftarrow x`.
+
+    Probes are sampled when the step is complete, after all updates.
+
+    References
+    ----------
+    The definition is that of ``nengo.builder.probe.SimProbe``.
+    """
 
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:

@@ -99,10 +99,15 @@ def _where(op: SimPyFunc, args: Sequence[Any]) -> str:
 @register(SimPyFunc)
 @dataclass(frozen=True)
 class LowerSimPyFunc(PythonLowering):
-    """Call a function of the user's: ``output = fn(t, x)``.
+    r"""Call a function of the user's: :math:`y \leftarrow f(t, x)`.
 
     Once for each item of the batch if it has an input, else once for all. The time is
     computed in double precision, as in Nengo, whatever the simulation's precision.
+    There is no derivative.
+
+    References
+    ----------
+    The definition is that of ``nengo.builder.operator.SimPyFunc``.
     """
 
     op: SimPyFunc

@@ -21,6 +21,10 @@ class LowerReset(Lowering):
 
     Costs nothing for :math:`c = 0`: the number is noted, and the first increment that
     follows becomes a plain write.
+
+    References
+    ----------
+    The definition is that of ``nengo.builder.operator.Reset``.
     """
 
     target: View

@@ -25,6 +25,10 @@ class LowerSparseDotInc(Lowering):
 
     Matrices of any shapes merge: they become the blocks of one block-diagonal matrix.
     The sum over each row is a gather of its products (see `indexing.accumulate`).
+
+    References
+    ----------
+    The definition is that of ``nengo.builder.operator.SparseDotInc``.
     """
 
     a: View

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -23,11 +23,20 @@ class LowerTimeUpdate(Lowering):
 
     The product is taken in double precision whatever the simulation's own, because
     32-bit multiples of 0.001 drift off the grid that Processes look themselves up on.
+
+    References
+    ----------
+    The definition is that of ``nengo.builder.operator.TimeUpdate``.
     """
 
     step: View
     time: View
     dt: float
+
+    @classmethod
+    def merge_key(cls, op: Operator) -> Hashable:
+        """Return None: a model has one clock."""
+        return None
 
     @classmethod
     def carries(cls, op: Operator) -> Collection[Signal]:

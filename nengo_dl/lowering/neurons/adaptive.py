@@ -42,7 +42,13 @@ class LowerAdaptiveLIFRate(LowerLIFRate):
 @neurons(AdaptiveLIF)
 @dataclass(frozen=True)
 class LowerAdaptiveLIF(LowerLIF):
-    r"""Spikes for the current that the adaptation leaves, as the rates above."""
+    r"""Spikes for the current that the adaptation leaves.
+
+    .. math:: a = s(J - n), \quad
+              n \leftarrow n + \frac{\Delta t}{\tau_n} (\beta a - n)
+
+    with the spikes :math:`s` of LIF and the increment :math:`\beta` (``inc_n``).
+    """
 
     parameters = (*LowerLIF.parameters, "tau_n", "inc_n")
     state_names = (*LowerLIF.state_names, "adaptation")

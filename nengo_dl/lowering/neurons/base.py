@@ -22,8 +22,11 @@ from nengo_dl.plan.layout import View
 
 @dataclass(frozen=True)
 class LowerNeurons(Lowering):
-    """Populations of one neuron type, stacked to one vector of neurons.
+    r"""Populations of one neuron type, stacked to one vector of neurons.
 
+    .. math:: (a, s) \leftarrow f(J, s)
+
+    for currents :math:`J`, activities :math:`a` and state variables :math:`s`.
     Subclasses name the attributes of the NeuronType that are their ``parameters`` and
     implement `step`. Populations of different sizes and parameters merge: a parameter
     that differs becomes an array.

@@ -18,6 +18,12 @@ class LowerLeakyReLU(LowerNeurons):
     r"""Rectify in part.
 
     .. math:: a = \alpha J \text{ for } J > 0, \text{ else } \alpha \lambda J
+
+    References
+    ----------
+    A. L. Maas, A. Y. Hannun and A. Y. Ng, "Rectifier nonlinearities improve neural
+    network acoustic models", ICML Workshop on Deep Learning for Audio, Speech and
+    Language Processing, 2013.
     """
 
     parameters: ClassVar[tuple[str, ...]] = ("negative_slope", "amplitude")
@@ -40,6 +46,10 @@ class LowerSpikingLeakyReLU(LowerLeakyReLU):
               v \leftarrow v' - n
 
     where :math:`n` is :math:`v'` without its decimal places.
+
+    References
+    ----------
+    The definition is that of `nengo_dl.SpikingLeakyReLU`.
     """
 
     state_names: ClassVar[tuple[str, ...]] = ("voltage",)

@@ -37,6 +37,10 @@ class LowerPoissonSpiking(LowerDrawnNeurons):
     the loop computes as many random numbers as it needs; see
     `nengo_dl.lowering.sampling`. Keys come from the population's seed, the simulator's
     seed and the number of the batch item; which populations are merged plays no part.
+
+    References
+    ----------
+    P. Dayan and L. F. Abbott, *Theoretical Neuroscience*, MIT Press, 2001, chapter 1.4.
     """
 
     parameters = ("amplitude",)

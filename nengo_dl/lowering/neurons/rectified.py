@@ -14,7 +14,13 @@ from nengo_dl.lowering.neurons.base import LowerNeurons, neurons
 @neurons(RectifiedLinear)
 @dataclass(frozen=True)
 class LowerRectifiedLinear(LowerNeurons):
-    r"""Rectify: :math:`a = \alpha \max(0, J)`."""
+    r"""Rectify: :math:`a = \alpha \max(0, J)`.
+
+    References
+    ----------
+    V. Nair and G. E. Hinton, "Rectified linear units improve restricted Boltzmann
+    machines", ICML, 2010.
+    """
 
     parameters = ("amplitude",)
 
@@ -31,6 +37,12 @@ class LowerSpikingRectifiedLinear(LowerNeurons):
     .. math:: v' = v + \max(0, J)\,\Delta t, \quad
               a = \frac{\alpha}{\Delta t} \lfloor v' \rfloor, \quad
               v \leftarrow v' - \lfloor v' \rfloor
+
+    References
+    ----------
+    The definition is that of ``nengo.SpikingRectifiedLinear``: integrate-and-fire
+    neurons without a leak, in W. Gerstner et al., *Neuronal Dynamics*, Cambridge
+    University Press, 2014, chapter 1.
     """
 
     parameters = ("amplitude",)

@@ -76,7 +76,15 @@ def soft_lif_rates(
 @neurons(SoftLIFRate)
 @dataclass(frozen=True)
 class LowerSoftLIFRate(LowerNeurons):
-    """Rates with a soft threshold; see `soft_lif_rates`."""
+    r"""Rates with a soft threshold.
+
+    .. math:: a = \frac{\alpha}{\tau_{ref} + \tau_{rc} \ln(1 + 1/z)}, \quad
+              z = \sigma \ln\left(1 + e^{(J - 1)/\sigma}\right)
+
+    References
+    ----------
+    See `soft_lif_rates`.
+    """
 
     parameters: ClassVar[tuple[str, ...]] = ("sigma", "tau_rc", "tau_ref", "amplitude")
 

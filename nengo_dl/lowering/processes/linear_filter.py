@@ -1,4 +1,11 @@
-"""LinearFilter and so Lowpass and Alpha: linear systems in discrete time."""
+"""LinearFilter and so Lowpass and Alpha: linear systems in discrete time.
+
+References
+----------
+G. F. Franklin, J. D. Powell and M. L. Workman, *Digital Control of Dynamic Systems*,
+Addison-Wesley, 3rd edition, 1998, chapter 4. The order of updates and outputs is that
+of ``nengo.LinearFilter``.
+"""
 
 from __future__ import annotations
 
@@ -115,7 +122,11 @@ class _StateSpace(Lowering):
 @register(SimProcess, Lowpass)
 @register(SimProcess, Alpha)
 class LowerLinearFilter(Lowering):
-    """Choose the cheapest of the forms above, as `nengo.LinearFilter` does."""
+    r"""Choose the cheapest of the forms above, as `nengo.LinearFilter` does.
+
+    They compute :math:`x \leftarrow A x + B u` and :math:`y = C x + D u` in steps of
+    :math:`\Delta t`; see `state_space`.
+    """
 
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:
