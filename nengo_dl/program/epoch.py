@@ -81,6 +81,7 @@ class Epoch:
         order: tf.Tensor,
         start: int,
         stop: int,
+        n_steps: int,
     ) -> tf.Tensor:
         """Run some minibatches.
 
@@ -98,6 +99,8 @@ class Epoch:
             The items of the first minibatch, of the second, and so on.
         start, stop : int
             Numbers of the first minibatch and of the one behind the last.
+        n_steps : int
+            Length of each item.
 
         Returns
         -------
@@ -124,6 +127,7 @@ class Epoch:
             order,
             tf.constant(start),
             tf.constant(stop),
+            n_steps,
         )
 
     def _run(
@@ -135,6 +139,7 @@ class Epoch:
         order: tf.Tensor,
         start: tf.Tensor,
         stop: tf.Tensor,
+        n_steps: int,
     ) -> tf.Tensor:
         batch, dtype = self.through_time.minibatch_size, self.through_time.dtype
         losses = tf.zeros((order.shape[0] // batch, len(self.terms)), dtype)
@@ -146,17 +151,20 @@ class Epoch:
                 for signal, values in items.items()
             }
             wanted = {p: tf.gather(values, chosen) for p, values in targets.items()}
-            own = self._minibatch({**shared, **series}, wanted, state)
+            own = self._minibatch({**shared, **series}, wanted, state, n_steps)
             row = tf.one_hot(i, losses.shape[0], dtype=dtype)[:, None]
             return i + 1, losses + row * own
 
         return tf.while_loop(lambda i, _: i < stop, body, (start, losses))[1]
 
     def _minibatch(
-        self, series: Series, targets: dict[nengo.Probe, tf.Tensor], state: Tensors
+        self,
+        series: Series,
+        targets: dict[nengo.Probe, tf.Tensor],
+        state: Tensors,
+        n_steps: int,
     ) -> tf.Tensor:
         """Return the losses of one minibatch, shape (n_terms,)."""
-        n_steps = next(iter(series.values())).shape[0]
         length = self.truncation or n_steps
         if length >= n_steps:
             return self._part(series, targets, state, None, n_steps)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -196,13 +197,22 @@ def _metric(metric: Any, probe: nengo.Probe, attr: str, taken: set[int]) -> Any:
         taken.add(id(metric))
         return metric
     if isinstance(metric, str):
+        try:
+            keras.metrics.get(metric)
+        except ValueError:
+            if metric.lower() not in ("acc", *_CHOSEN_BY_SHAPE):
+                raise ValidationError(
+                    f"Got {metric!r} for {probe}: Keras has no metric of this name",
+                    attr=attr,
+                ) from None
         return metric
     call = _check(metric, probe, attr)
 
     def measure(y_true: Any, y_pred: Any) -> Any:
         return call.call(y_pred, y_true)
 
-    measure.__name__ = getattr(metric, "__name__", type(metric).__name__)
+    name = getattr(metric, "__name__", type(metric).__name__)
+    measure.__name__ = re.sub(r"\W", "_", name).strip("_")
     return measure
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -115,6 +115,7 @@ class KerasCalls:
         self, x: Any, y: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
     ) -> Any:
         """Train; see `Simulator.fit`."""
+        y = self._for_output(y)
         wanted = self._wanted(x, y)
         weights = _weights_of(options)
         split = options.pop("validation_split", None)
@@ -146,6 +147,7 @@ class KerasCalls:
         self, x: Any, y: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
     ) -> dict[str, float]:
         """Measure losses and metrics; see `Simulator.evaluate`."""
+        y = self._for_output(y)
         wanted = self._wanted(x, y)
         weights = _weights_of(options)
         if is_stream(x):
@@ -155,7 +157,9 @@ class KerasCalls:
             parts = self._parts(wanted, x, y, n_steps, **weights)
             data = dataset(parts, self._batch)
         with self._going_on(self.model.testing, stateful):
-            return self.model.evaluate(data, **{**options, "return_dict": True})
+            found = self.model.evaluate(data, **{**options, "return_dict": True})
+        # Keras sorts by name
+        return {name: found[name] for name in self.model.get_metrics_result()}
 
     def predict(
         self, x: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
@@ -211,6 +215,15 @@ class KerasCalls:
             [p for p in outputs if compilation.any_size(p)],
         )
 
+    def _for_output(self, y: Any) -> Any:
+        """Return targets; a single array belongs to the only output, if it is one."""
+        compilation = self._compilation
+        several = isinstance(y, Mapping | list | tuple)
+        if compilation is None or y is None or several or compilation.for_all:
+            return y
+        outputs = self._outputs(compilation)
+        return {outputs[0]: y} if len(outputs) == 1 else y
+
     def _parts(
         self,
         wanted: Wanted,
@@ -234,6 +247,7 @@ class KerasCalls:
         if is_stream(given):
             return stream(given, wanted, None, None)
         x, y, weights = keras.utils.unpack_x_y_sample_weight(given)
+        y = self._for_output(y)
         return dataset(self._parts(wanted, x, y, n_steps, weights), self._batch)
 
     def _by_probe(self, outputs: dict[str, np.ndarray]) -> dict:

@@ -84,14 +84,14 @@ class Wanted:
         return np.dtype(self.endpoints.dtype)
 
     def _weights(self, given: Any, n_items: int) -> dict[str, np.ndarray]:
-        """Return weights of samples for each output, shape (n_items, ...)."""
+        """Return weights of samples for each output, shape (n_items, 1 or n_steps)."""
         names = self.endpoints.names
         if isinstance(given, Mapping):
             side = self.endpoints.outputs
             given = {side.find(key, "sample_weight"): v for key, v in given.items()}
         else:
             given = dict.fromkeys(self.outputs, given)
-        weights = {names[p]: np.ones(n_items, self._dtype) for p in self.outputs}
+        weights = {names[p]: np.ones((n_items, 1), self._dtype) for p in self.outputs}
         for probe, values in given.items():
             array = np.asarray(values, self._dtype)
             if array.ndim not in (1, 2) or len(array) < n_items:
@@ -100,7 +100,7 @@ class Wanted:
                     f"({n_items},), one for each item, or ({n_items}, n_steps)",
                     attr="sample_weight",
                 )
-            weights[names[probe]] = array[:n_items]
+            weights[names[probe]] = array[:n_items].reshape(n_items, -1)
         return weights
 
 

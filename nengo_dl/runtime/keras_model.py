@@ -188,9 +188,13 @@ class SimulatorModel(keras.Model):
         attribute = f"{kind}_function"
 
         def function(data: Any) -> Any:
-            inputs, data = _inputs(data)
+            minibatch, data = _first(data)
+            inputs, _, _ = keras.utils.unpack_x_y_sample_weight(minibatch)
             xla = self._xla and not own.form.calls_python
-            key = (own.key(inputs), xla, self.run_eagerly)
+            # Keras would generalise its function to shapes that are not known
+            types = [t for t in tf.nest.flatten(minibatch) if t is not None]
+            shapes = tuple((t.shape, t.dtype) for t in types)
+            key = (own.key(inputs), shapes, xla, self.run_eagerly)
             own.prepare(inputs)
             self._within = True
             try:
@@ -262,7 +266,12 @@ class SimulatorModel(keras.Model):
         for name in with_loss:
             if f"{name}_loss" in results:
                 ordered[f"{name}_loss"] = results.pop(f"{name}_loss")
-        return {**ordered, **results}
+
+        def place(key: str) -> int:
+            owner = max((n for n in outputs if key.startswith(f"{n}_")), key=len)
+            return outputs.index(owner)
+
+        return {**ordered, **{key: results[key] for key in sorted(results, key=place)}}
 
     def set_weights(self, weights: Any) -> None:
         """Change the parameters of the simulation."""
@@ -282,22 +291,19 @@ class SimulatorModel(keras.Model):
         )
 
 
-def _inputs(data: Any) -> tuple[Mapping[str, Any], Any]:
-    """Return the inputs that a function of Keras' gets, or their types, and its data.
+def _first(data: Any) -> tuple[Any, Any]:
+    """Return the first minibatch, or the types of all, and the data once more.
 
     Parameters
     ----------
     data : tf.data.Iterator, iterator or list
-        Over minibatches ``(x, y, sample_weight)``, of which y and weights may miss.
+        Over minibatches, what Keras calls its functions with.
     """
     if isinstance(data, tf.data.Iterator):
-        first = data.element_spec
-    elif isinstance(data, list):
-        first = data[0]
-    else:
-        minibatches = list(data)
-        first, data = minibatches[0], iter(minibatches)
-    return first[0] if isinstance(first, tuple | list) else first, data
+        return data.element_spec, data
+    minibatches = list(data)
+    # Keras' functions for predictions take lists, the others take iterators
+    return minibatches[0], minibatches if isinstance(data, list) else iter(minibatches)
 
 
 def _connected(output: tf.Tensor, variables: Sequence[tf.Variable]) -> tf.Tensor:

@@ -151,4 +151,6 @@ def _like(example: np.ndarray, values: tf.Tensor | None) -> tf.Tensor:
     """Return values that must have the shape of an example, or the example itself."""
     if values is None:
         return tf.constant(example)
+    if values.shape.rank == example.ndim - 1:
+        values = values[..., None]  # weights of items
     return tf.cast(tf.ensure_shape(values, example.shape), example.dtype)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -228,8 +229,10 @@ class OutputLoss(keras.losses.Loss):
             # in Keras' interface this is Keras' own
             loss = keras.losses.mean_squared_error
         is_object = isinstance(loss, keras.losses.Loss)
+        name = getattr(loss, "name", None) or getattr(loss, "__name__", None)
         super().__init__(
-            name=getattr(loss, "name", None) or getattr(loss, "__name__", None),
+            # TensorFlow refuses that of a lambda
+            name=None if name is None else re.sub(r"\W", "_", name).strip("_"),
             reduction=loss.reduction if is_object else "sum_over_batch_size",
             dtype=dtype,
         )

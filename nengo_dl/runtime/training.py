@@ -312,6 +312,7 @@ class _Run:
                         chosen,
                         done,
                         stop,
+                        self._n_steps,
                     ).numpy()
                 seconds = (time.perf_counter() - begin) / (stop - done)
                 yield losses[done:stop]
