@@ -12,7 +12,7 @@ import tensorflow as tf
 from nengo.builder.signal import Signal
 
 from nengo_dl.graph.roles import Role
-from nengo_dl.graph.signals import initial_elements, runs, size
+from nengo_dl.graph.signals import coordinates, initial_elements, runs, size
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import Block, SignalLayout, View
 from nengo_dl.program.adjoint import Impure, Tensors, scan
@@ -245,9 +245,7 @@ class ThroughTime:
         self, live: SignalValues, series: Series, signal: Signal, n_steps: int
     ) -> tf.Tensor:
         """Return what a probe of ``signal`` sees, shape (batch, n_steps, *shape)."""
-        base = signal.base
-        # of a sparse matrix, its elements
-        shape = (size(signal),) if signal.sparse else tuple(signal.shape)
+        base, shape = signal.base, tuple(signal.shape)
         if base in series:
             rows = tf.transpose(series[base], (1, 0, 2))
         else:  # a parameter
@@ -257,6 +255,11 @@ class ThroughTime:
         if signal is not base:
             index = np.concatenate([np.arange(a, b) for a, b in runs(signal)])
             rows = tf.gather(rows, index, axis=-1)
+        if signal.sparse:  # the loop knows the stored elements only
+            row, column, _ = coordinates(signal)
+            places = np.zeros((row.size, *shape), self.dtype.as_numpy_dtype)
+            places[np.arange(row.size), row, column] = 1
+            rows = tf.tensordot(rows, places.reshape(row.size, -1), 1)
         return tf.reshape(rows, (self.minibatch_size, n_steps, *shape))
 
 
