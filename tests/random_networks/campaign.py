@@ -8,6 +8,8 @@ import time
 import traceback
 import warnings
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import tests.conftest  # noqa: F401, the environment that all tests run in
@@ -17,9 +19,9 @@ from tests.random_networks.options import Options
 from tests.random_networks.program import Program
 from tests.random_networks.shrink import shrink
 
-#: networks that one process compares before its memory, to which TensorFlow adds about
-#: 25 MB for each compiled function, is given back
-PER_PROCESS = 50
+#: networks that one process compares, before its memory is given back: TensorFlow keeps
+#: about 25 MB for each of them
+PER_PROCESS = 20
 
 
 def main() -> int:
@@ -40,16 +42,14 @@ def main() -> int:
     found: Counter[Verdict] = Counter()
     failed, diverged = [], 0
     start = time.perf_counter()
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(arguments.processes, maxtasksperchild=PER_PROCESS) as pool:
-        check = partial(examine, shorten=not arguments.no_shrink)
-        for seed, result in zip(seeds, pool.imap(check, seeds), strict=True):
-            found[result.verdict] += 1
-            diverged += result.diverged
-            if result.verdict is not Verdict.SAME or result.diverged:
-                print(f"{seed}: {result.verdict.name} {result.message}", flush=True)
-            if result.verdict is Verdict.DIFFERENT:
-                failed.append(seed)
+    results = run(seeds, arguments.processes, not arguments.no_shrink)
+    for seed, result in zip(seeds, results, strict=True):
+        found[result.verdict] += 1
+        diverged += result.diverged
+        if result.verdict is not Verdict.SAME or result.diverged:
+            print(f"{seed}: {result.verdict.name} {result.message}", flush=True)
+        if result.verdict is Verdict.DIFFERENT:
+            failed.append(seed)
 
     seconds = (time.perf_counter() - start) / arguments.count
     print(f"\n{arguments.count} networks, {seconds:.2f} s each")
@@ -58,6 +58,16 @@ def main() -> int:
     print(f"{diverged:5} of them as far as Nengo came before it failed")
     print(f"failed: {failed}")
     return int(bool(failed))
+
+
+def run(seeds: Sequence[int], processes: int, shorten: bool) -> Iterator[Result]:
+    """Compare the networks of some seeds, in new processes now and then."""
+    context = multiprocessing.get_context("spawn")
+    size = PER_PROCESS * processes
+    for first in range(0, len(seeds), size):
+        with ProcessPoolExecutor(processes, context) as pool:
+            batch = seeds[first : first + size]
+            yield from pool.map(partial(examine, shorten=shorten), batch)
 
 
 def examine(seed: int, shorten: bool = True) -> Result:

@@ -142,7 +142,7 @@ class Objects:
             # their gains would not be positive
             options.pop("max_rates", None)
         direct = "Direct" in neurons
-        if draw.flip(0.1) and not direct:
+        if draw.flip(0.1) and not direct and "Izhikevich" not in neurons:
             options["gain"] = "nengo.dists.Uniform(0.5, 2)"
             options["bias"] = "nengo.dists.Uniform(0.5, 1.5)"
             options.pop("max_rates", None)

@@ -56,7 +56,7 @@ class Options:
             parts=draw.one_of([(steps,), (steps,), (first, steps - first)]),
             rehearsal=draw.one_of([0, 0, 0, 4]),
             minibatch_size=draw.one_of([None, None, 1, 2, 3]),
-            unroll=draw.one_of([1, 1, 1, 3]),
+            unroll=draw.one_of([1, 1, 1, 1, 3]),
             jit_compile=draw.flip(0.7),
             greedy=draw.flip(0.8),
             simplified=draw.flip(0.8),

@@ -66,6 +66,8 @@ def _sparse(draw: Draw, rows: int, columns: int, scale: float) -> str:
     init = draw.one_of(
         [draw.values(scale, len(places)), f"nengo.dists.Gaussian(0, {scale:.3g})"]
     )
+    if scale > 0.3 and draw.flip(0.2):
+        init = [draw.one_of([-1, 1]) for _ in places]  # stays whole numbers in Nengo
     return call("nengo.Sparse", (rows, columns), indices=places, init=init)
 
 
