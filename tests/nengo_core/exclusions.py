@@ -26,6 +26,9 @@ EXCLUDED_FLOAT32: dict[str, str] = {
         "Asks for 64 bits through nengo.rc, while this run has asked for 32 through "
         "the simulator, which decides"
     ),
+    "nengo/tests/test_simulator.py::test_dtype[16]": (
+        "Asks for 16 bits through nengo.rc, in the same way"
+    ),
 }
 
 #: tolerances in 32-bit floats, and why the test's own are too narrow

@@ -62,7 +62,6 @@ def test_none_is_not_trained():
         ({Q: "mae"}, (None, ["mae"])),
         ({"p": ["mae", "mse"], Q: []}, (["mae", "mse"], None)),
     ],
-    ids=str,
 )
 def test_metrics(metrics, expected):
     found = resolve(TWO, "mse", metrics=metrics)
@@ -134,7 +133,6 @@ def test_what_targets_have_to_look_like():
         ({"metrics": 0.5}, "metrics: Got 0.5 for .*p"),
         ({"metrics": "no such metric"}, "metrics: .*Keras has no metric of this name"),
     ],
-    ids=str,
 )
 def test_mistakes(arguments, message):
     with pytest.raises(ValidationError, match=message):
