@@ -138,13 +138,16 @@ def resolve(
     for probe, value in losses.items():
         if value not in _CHOSEN_BY_SHAPE:
             _check(value, probe)
-    weights = _by_probe(side, loss_weights, "loss_weights")
-    for probe, weight in weights.items():
-        if probe not in losses:
+    weights = {
+        probe: float(weight)
+        for probe, weight in _by_probe(side, loss_weights, "loss_weights").items()
+        if weight is not None
+    }
+    for probe in weights:
+        if probe not in losses and isinstance(loss_weights, Mapping):
             raise ValidationError(
                 f"Got a weight for {probe}, which has no loss", attr="loss_weights"
             )
-        weights[probe] = float(weight)
     return Compilation(
         losses,
         weights,

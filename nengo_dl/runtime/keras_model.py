@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import keras
@@ -121,6 +121,16 @@ class SimulatorModel(keras.Model):
         first = next(iter(outputs))
         trained = [variable.value for variable in self.trainable_variables]
         return {**outputs, first: _connected(outputs[first], trained)}
+
+    def train_step(self, data: Any) -> dict:
+        """Train with one minibatch; see `keras.Model.train_step`."""
+        with _after(data):
+            return super().train_step(data)
+
+    def test_step(self, data: Any) -> dict:
+        """Measure with one minibatch; see `keras.Model.test_step`."""
+        with _after(data):
+            return super().test_step(data)
 
     def predict_step(self, data: Any) -> dict:
         """Return the outputs of all Probes for one minibatch."""
@@ -304,6 +314,16 @@ def _first(data: Any) -> tuple[Any, Any]:
     minibatches = list(data)
     # Keras' functions for predictions take lists, the others take iterators
     return minibatches[0], minibatches if isinstance(data, list) else iter(minibatches)
+
+
+def _after(data: Any) -> AbstractContextManager:
+    """Return a context for what may happen only if there is another minibatch.
+
+    The end of a dataset is an error of the operation that gets the next one. Where
+    minibatches have a fixed size, counts of items do not depend on that operation.
+    """
+    tensors = [tensor for tensor in tf.nest.flatten(data) if tensor is not None]
+    return tf.control_dependencies(tensors)
 
 
 def _connected(output: tf.Tensor, variables: Sequence[tf.Variable]) -> tf.Tensor:
