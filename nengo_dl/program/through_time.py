@@ -125,6 +125,20 @@ class ThroughTime:
             for probe, signal in self.outputs.items()
         }, state
 
+    def specs(self, n_steps: int) -> dict[nengo.Probe, tf.TensorSpec]:
+        """Return shape and type of what each probe sees in so many steps."""
+        return {
+            probe: tf.TensorSpec(
+                (
+                    self.minibatch_size,
+                    min(n_steps, 1) if probe in self.last_only else n_steps,
+                    *signal.shape,
+                ),
+                self.dtype,
+            )
+            for probe, signal in self.outputs.items()
+        }
+
     @property
     def calls_python(self) -> bool:
         """Whether some group of the loop calls Python in each step."""

@@ -199,7 +199,7 @@ class SimulatorModel(keras.Model):
 
         def function(data: Any) -> Any:
             minibatch, data = _first(data)
-            inputs, _, _ = keras.utils.unpack_x_y_sample_weight(minibatch)
+            inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(minibatch)
             xla = self._xla and not own.form.calls_python
             # Keras would generalise its function to shapes that are not known
             types = [t for t in tf.nest.flatten(minibatch) if t is not None]
@@ -209,6 +209,8 @@ class SimulatorModel(keras.Model):
             self._within = True
             try:
                 if key not in own.functions:
+                    if own is not self.predicting:
+                        self._build_losses(own.specs(inputs), targets, weights)
                     self.jit_compile = xla
                     make(force=True)
                     own.functions[key] = getattr(self, attribute)
@@ -218,6 +220,30 @@ class SimulatorModel(keras.Model):
                 self._within = False
 
         setattr(self, attribute, function)
+
+    def _build_losses(self, outputs: Any, targets: Any, weights: Any) -> None:
+        """Have Keras make the variables of losses and metrics.
+
+        It makes them when it first meets outputs, which is too late within XLA.
+        """
+        if all(part is None or part.built for part in self._measures()):
+            return
+
+        def measure(outputs: Any, targets: Any, weights: Any) -> None:
+            with precision(self.dtype):
+                self.compute_loss(None, targets, outputs, weights, training=False)
+                self.compute_metrics(None, targets, outputs, weights)
+
+        specs = tf.nest.map_structure(
+            lambda t: None if t is None else tf.TensorSpec(t.shape, t.dtype),
+            (outputs, targets, weights),
+        )
+        tf.function(measure).get_concrete_function(*specs)
+
+    def _measures(self) -> tuple[Any, ...]:
+        return getattr(self, "_compile_loss", None), getattr(
+            self, "_compile_metrics", None
+        )
 
     # -- in the precision of the simulation
 

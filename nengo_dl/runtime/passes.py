@@ -192,6 +192,11 @@ class Pass:
         given = frozenset(name for name in inputs if name in self._nodes)
         return self._n_steps(inputs), given, self.probes, self.stateful, self.slots
 
+    def specs(self, inputs: Mapping[str, Any]) -> dict[str, tf.TensorSpec]:
+        """Return shapes and types of the outputs by name, given those of the inputs."""
+        specs = self.form.through_time.specs(self._n_steps(inputs))
+        return {self._names[probe]: specs[probe] for probe in self.probes}
+
     def prepare(self, inputs: Mapping[str, Any]) -> None:
         """Have everything ready for the next call of a compiled function."""
         key = self.key(inputs)
