@@ -6,13 +6,12 @@ hundreds of shapes can be tried, and derivatives taken.
 
 import numpy as np
 import tensorflow as tf
-from nengo.builder.signal import SignalDict
+from nengo.builder.signal import Signal, SignalDict
 
 from nengo_dl.graph.roles import Role
 from nengo_dl.graph.signals import size
 from nengo_dl.lowering.context import Context
 from nengo_dl.lowering.presented import Presented
-from nengo_dl.lowering.python_call import PythonLowering
 from nengo_dl.lowering.registry import lower, merge_kind
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.claims import arrange
@@ -38,10 +37,9 @@ def lowered(operators, per_item=(), items=1, dtype="float64"):
         s: Role.STATE if s in written or s in per_item else Role.PARAM for s in signals
     }
     (group,), layout = arrange((OpGroup(tuple(operators)),), roles)
-    time = next((s for s in signals if s.name == "time"), signals[0])
-    context = Context(
-        layout, 0.001, np.dtype(dtype), items, signals[0], time, Presented()
-    )
+    unused = Signal(0.0, name="unused")
+    time = next((s for s in signals if s.name == "time"), unused)
+    context = Context(layout, 0.001, np.dtype(dtype), items, unused, time, Presented())
     return lower(group, context), layout
 
 
@@ -63,8 +61,7 @@ def as_function(operators, per_item=(), items=1, dtype="float64"):
     -------
     callable
         Takes and returns a tensor for each of `bases`, of shape (items, *signal.shape),
-        or (*signal.shape) for a parameter. Instead of ``items`` there may be 1 while
-        all items are equal.
+        or (*signal.shape) for a parameter.
     """
     lowering, layout = lowered(operators, per_item, items, dtype)
     signals = bases(operators)
@@ -74,10 +71,7 @@ def as_function(operators, per_item=(), items=1, dtype="float64"):
         blocks = {
             i: tf.concat(
                 [
-                    tf.reshape(
-                        given[s],
-                        (*given[s].shape[:1], -1) if block.role.batched else (-1,),
-                    )
+                    tf.reshape(given[s], (items, -1) if block.role.batched else (-1,))
                     for s in block.signals
                 ],
                 axis=-1,
@@ -85,19 +79,14 @@ def as_function(operators, per_item=(), items=1, dtype="float64"):
             for i, block in enumerate(layout.blocks)
         }
         values = SignalValues(layout, blocks, items, tf.as_dtype(dtype))
-        if isinstance(lowering, PythonLowering):
-            _call_python(lowering, values)
-        else:
-            lowering.build_step(values)
-        return [
-            values.read(layout.view([signal], shape_of(signal))) for signal in signals
-        ]
+        lowering.build_step(values)
+        return [values.read(layout.view([signal], signal.shape)) for signal in signals]
 
     return function
 
 
-def _call_python(lowering, values):
-    """Let a group that calls Python do so; XLA cannot compile this."""
+def call_python(lowering, values):
+    """Take the step of a group that calls Python; XLA cannot compile this."""
 
     def host(*arguments):
         for item in (item for row in getattr(lowering, "stepped", ()) for item in row):
@@ -111,9 +100,10 @@ def _call_python(lowering, values):
     results = tf.numpy_function(
         host, lowering.arguments(values), [values.dtype] * len(shapes)
     )
-    for result, shape in zip(results, shapes, strict=True):
-        result.set_shape(shape)
-    lowering.store(values, results)
+    if shapes:
+        for result, shape in zip(results, shapes, strict=True):
+            result.set_shape(shape)
+        lowering.store(values, results)
 
 
 def random_values(operators, per_item=(), items=1, dtype="float64", seed=0):

@@ -35,7 +35,7 @@ def fire(distance: tf.Tensor, surrogate: Surrogate) -> tf.Tensor:
     return step(distance)
 
 
-def count(voltage: tf.Tensor, surrogate: Surrogate) -> tf.Tensor:
+def count(voltage: tf.Tensor, surrogate: Surrogate, down: bool = False) -> tf.Tensor:
     """Return how many whole thresholds of 1 a voltage has passed, on either side of 0.
 
     Parameters
@@ -45,6 +45,9 @@ def count(voltage: tf.Tensor, surrogate: Surrogate) -> tf.Tensor:
     surrogate : Surrogate
         The derivative for the backward pass, taken at the distance to the nearest of
         the thresholds ..., -2, -1, 1, 2, ...
+    down : bool
+        Whether negative voltages have passed 0 too, as numbers rounded down: -0.5
+        counts as -1, and its nearest threshold is 0 or -1.
 
     Returns
     -------
@@ -58,8 +61,10 @@ def count(voltage: tf.Tensor, surrogate: Surrogate) -> tf.Tensor:
 
         def backward(upstream: tf.Tensor) -> tf.Tensor:
             nearest = tf.maximum(tf.round(size), 1)
+            if down:
+                nearest = tf.where(v < 0, tf.round(size), nearest)
             return upstream * surrogate.derivative(size - nearest)
 
-        return tf.sign(v) * tf.floor(size), backward
+        return tf.floor(v) if down else tf.sign(v) * tf.floor(size), backward
 
     return steps(voltage)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 from nengo.builder.neurons import SimNeurons
@@ -69,6 +69,9 @@ class _Counting(LowerNeurons):
     .. math:: \frac{\partial a}{\partial v'} = \frac{\alpha}{\Delta t} f(v' - k)
     """
 
+    #: whether negative voltages have passed 0 too
+    down: ClassVar[bool] = True
+
     surrogate: Surrogate
 
     def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
@@ -79,38 +82,60 @@ class _Counting(LowerNeurons):
         return spikes, _value_with_gradient_of(rest, voltage)
 
     def spikes(self, voltage: tf.Tensor) -> tf.Tensor:
-        """Return the whole thresholds that voltages have passed, on either side."""
-        return count(voltage, self.surrogate)
+        """Return the whole thresholds that voltages have passed."""
+        return count(voltage, self.surrogate, self.down)
 
 
 @dataclass(frozen=True)
 class LowerSurrogateLIF(_Firing, LowerLIF):
-    """LIF neurons; see `_Firing`."""
+    r"""Gradients for LIF neurons; see `_Firing`.
+
+    .. math:: \partial a / \partial v' = \alpha f(v' - 1) / \Delta t
+    """
 
 
 @dataclass(frozen=True)
 class LowerSurrogateAdaptiveLIF(_Firing, LowerAdaptiveLIF):
-    """AdaptiveLIF neurons; see `_Firing`."""
+    r"""Gradients for AdaptiveLIF neurons; see `_Firing`.
+
+    .. math:: \partial a / \partial v' = \alpha f(v' - 1) / \Delta t
+    """
 
 
 @dataclass(frozen=True)
 class LowerSurrogateRectifiedLinear(_Counting, LowerSpikingRectifiedLinear):
-    """SpikingRectifiedLinear neurons; see `_Counting`."""
+    r"""Gradients for SpikingRectifiedLinear neurons; see `_Counting`.
+
+    .. math:: \partial a / \partial v' = \alpha f(v' - k) / \Delta t
+    """
 
 
 @dataclass(frozen=True)
 class LowerSurrogateRegularSpiking(_Counting, LowerRegularSpiking):
-    """RegularSpiking neurons; see `_Counting`."""
+    r"""Gradients for RegularSpiking neurons; see `_Counting`.
+
+    .. math:: \partial a / \partial v' = \alpha f(v' - k) / \Delta t
+    """
 
 
 @dataclass(frozen=True)
 class LowerSurrogateLeakyReLU(_Counting, LowerSpikingLeakyReLU):
-    """SpikingLeakyReLU neurons; see `_Counting`."""
+    r"""Gradients for SpikingLeakyReLU neurons; see `_Counting`.
+
+    .. math:: \partial a / \partial v' = \alpha f(v' - k) / \Delta t
+    """
+
+    down = False
 
 
 @dataclass(frozen=True)
 class LowerRateGradient(Lowering):
-    r"""Spikes forward, and backward the derivative :math:`r'(J)` of the firing rate."""
+    r"""Spikes forward, backward the derivative of the firing rate.
+
+    .. math:: \frac{\partial a}{\partial J} = r'(J)
+
+    with the rates :math:`r` of the type's rate equivalent.
+    """
 
     spikes: LowerNeurons
     rates: LowerNeurons
@@ -145,7 +170,11 @@ _WITH_VOLTAGE: dict[type, type[LowerNeurons]] = {
 
 
 class LowerSurrogateNeurons(LowerNeurons):
-    """Choose between a surrogate for the voltage and the gradient of the rates."""
+    r"""Choose between a surrogate for the voltage and the gradient of the rates.
+
+    The derivative of the spikes is :math:`\partial a / \partial v'`, see `_Firing` and
+    `_Counting`, or :math:`\partial a / \partial J`, see `LowerRateGradient`.
+    """
 
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:
@@ -180,7 +209,12 @@ def _rates(op: SimNeurons) -> SimNeurons:
     return SimNeurons(rates, op.J, op.output, state)
 
 
-@tf.custom_gradient
-def _value_with_gradient_of(value: tf.Tensor, source: tf.Tensor) -> tuple:
-    """Return ``value``; gradients go to ``source`` instead."""
-    return tf.identity(value), lambda upstream: (tf.zeros_like(upstream), upstream)
+def _value_with_gradient_of(value: tf.Tensor, source: tf.Tensor) -> tf.Tensor:
+    """Return ``value``; gradients go to ``source`` instead, which may be broadcast."""
+
+    @tf.custom_gradient
+    def exchange(value: tf.Tensor, source: tf.Tensor) -> tuple:
+        return tf.identity(value), lambda upstream: (tf.zeros_like(upstream), upstream)
+
+    # rates for a constant current have no batch axis, or one item, unlike spikes
+    return exchange(value, tf.broadcast_to(source, value.shape))

@@ -83,8 +83,9 @@ class LowerTriangle(Lowering):
         slope = 2 / (n_taps * (n_taps + 1))
         place = values.read(self.place) + 1
         place = tf.where(place < n_taps, place, tf.zeros_like(place))
-        # steps since each place was filled; 0 is the one to be filled now
-        age = place - tf.constant(np.arange(n_taps), values.dtype)
+        # steps since each place was filled; 0 is the one to be filled now. A count has
+        # no derivative
+        age = tf.stop_gradient(place) - tf.constant(np.arange(n_taps), values.dtype)
         age = tf.where(age < 0, age + n_taps, age)[..., None]
         u = values.read(self.u)[..., None, :] * slope
         ring = tf.where(age > 0, values.read(self.ring), u)

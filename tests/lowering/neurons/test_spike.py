@@ -52,6 +52,18 @@ def test_counting(surrogate, dtype, jit_compile):
     np.testing.assert_allclose(gradient, expected, rtol=1e-5)
 
 
+def test_counting_down(dtype, jit_compile):
+    surrogate = Triangular(slope=0.4)
+    v = np.array([-2.75, -1, -0.75, -0.25, 0, 0.25, 0.75, 1.25, 7.125])
+    counts, gradient = with_gradient(
+        lambda v: count(v, surrogate, down=True), v, dtype, jit_compile
+    )
+    np.testing.assert_array_equal(counts, np.floor(v))
+    distance = [-0.25, 0, -0.25, 0.25, -1, -0.75, -0.25, 0.25, 0.125]
+    expected = 3 * surrogate.derivative(np.array(distance, dtype))
+    np.testing.assert_allclose(gradient, expected, rtol=1e-5)
+
+
 def test_gradients_flow_through_time(dtype, jit_compile):
     """An integrator over three steps, by hand and in a loop."""
     surrogate, steps, decay = Triangular(slope=0.25), 3, 0.5
