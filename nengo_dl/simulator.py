@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from nengo_dl.interface.batches import MinibatchRunning
 from nengo_dl.interface.keras import KerasInterface
+from nengo_dl.interface.parameters import Parameters
 from nengo_dl.interface.running import Running
 
 
-class Simulator(Running, KerasInterface, MinibatchRunning):
+class Simulator(Running, KerasInterface, MinibatchRunning, Parameters):
     """Simulate a Nengo network with TensorFlow.
 
     A drop-in replacement for `nengo.Simulator`: same results, several times faster.

@@ -8,6 +8,7 @@ older forms.
 
 from nengo_dl.compat.constructor import constructor_arguments
 from nengo_dl.compat.deprecation import older_forms
+from nengo_dl.compat.parameters import parameter_arguments
 from nengo_dl.compat.running import profile_directory, run_arguments
 from nengo_dl.compat.training import loss_arguments, train_arguments
 
@@ -15,6 +16,7 @@ __all__ = [
     "constructor_arguments",
     "loss_arguments",
     "older_forms",
+    "parameter_arguments",
     "profile_directory",
     "run_arguments",
     "train_arguments",

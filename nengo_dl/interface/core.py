@@ -20,6 +20,8 @@ from nengo_dl import compat, config
 from nengo_dl.graph import inputs, trainable
 from nengo_dl.graph import model as graph_model
 from nengo_dl.graph.opgraph import dependencies
+from nengo_dl.graph.tensor_operator import tensor_nodes
+from nengo_dl.lowering.tensor_binding import bind, post_build
 from nengo_dl.program.compile import compile_program
 from nengo_dl.runtime import checks
 from nengo_dl.runtime.data import SignalMapping, SimulationData
@@ -70,6 +72,12 @@ class Core:
         with stage("Building", None, self.progress_bar) as tracker:
             self.model = graph_model.build(network, dt, model, Steps(tracker))
             settings = config.resolve(self.model.toplevel, options["dtype"])
+            bind(
+                self.model,
+                settings.dtype,
+                self.minibatch_size or 1,
+                settings.jit_compile is not False,
+            )
             self._order = dependencies(self.model.operators).operators
             self._trainable = trainable.resolve(self.model, settings.inference_only)
             self._settings = settings
@@ -153,6 +161,16 @@ class Core:
         self._runner.reset(
             self.seed, include_trainable, include_probes, include_processes
         )
+        if include_trainable:
+            self._post_build()
+
+    def _post_build(self) -> None:
+        """Let functions of TensorNodes that want to give their variables values."""
+        rng = np.random.RandomState(self.seed % 2**32)
+        for op in tensor_nodes(self.model.operators):
+            for signal, value in post_build(op, rng).items():
+                if self._runner.store.has(signal):
+                    self._runner.store.set_value(signal, value)
 
     def soft_reset(
         self, include_trainable: bool = False, include_probes: bool = False
@@ -189,6 +207,7 @@ class Core:
             self.closed = True
             self.data.close()
             self._n_steps = self._runner.n_steps
+            self._begin = self._runner.first_step
             del self._program, self._runner
 
     def _check_open(self, what: str) -> None:
@@ -222,6 +241,7 @@ class Core:
             "options": {**self._options, "progress_bar": self.progress_bar},
             "samples": self.data.samples(),
             "n_steps": self.n_steps,
+            "first_step": self._first_step,
             "runner": None if self.closed else self._runner.snapshot(),
         }
 
@@ -232,6 +252,7 @@ class Core:
         self._runner.probes.restore(state["samples"])
         if state["runner"] is None:
             self._runner.n_steps = state["n_steps"]
+            self._runner.first_step = state["first_step"]
             self.close()
         else:
             self._runner.restore(state["runner"])
@@ -265,6 +286,11 @@ class Core:
     def n_steps(self) -> int:
         """Number of time steps simulated so far."""
         return self._n_steps if self.closed else self._runner.n_steps
+
+    @property
+    def _first_step(self) -> int:
+        """Number of the step before the first that probes may have samples of."""
+        return self._begin if self.closed else self._runner.first_step
 
     @property
     def time(self) -> float:
@@ -303,7 +329,7 @@ class Core:
             )
             sample_every = dt
         period = 1 if sample_every is None else sample_every / self.dt
-        steps = np.arange(1, self.n_steps + 1)
+        steps = np.arange(self._first_step + 1, self.n_steps + 1)
         return self.dt * steps[steps % period < 1]
 
     def __repr__(self) -> str:

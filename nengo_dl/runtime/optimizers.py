@@ -138,7 +138,9 @@ class Optimizers:
             with tf.device(_storage(variables[0]).device if variables else None):
                 optimizer.build(variables)
         if optimizer not in self._start:
-            self._start[optimizer] = [_compact(v.numpy()) for v in _kept(optimizer)]
+            self._start[optimizer] = [
+                _compact(v.numpy()) for v in remembered(optimizer)
+            ]
 
     def reset(self) -> None:
         """Let all optimizers forget, as if none had taken a step here."""
@@ -147,7 +149,7 @@ class Optimizers:
 
     def _restart(self, optimizer: keras.optimizers.Optimizer) -> None:
         for variable, value in zip(
-            _kept(optimizer), self._start[optimizer], strict=True
+            remembered(optimizer), self._start[optimizer], strict=True
         ):
             variable.assign(np.broadcast_to(value, variable.shape))
 
@@ -200,7 +202,7 @@ def _share_learning_rate(
         copy.learning_rate = float(rate.numpy())
 
 
-def _kept(optimizer: keras.optimizers.Optimizer) -> list[Any]:
+def remembered(optimizer: keras.optimizers.Optimizer) -> list[Any]:
     """Return what an optimizer remembers: its variables but the learning rate."""
     rate = optimizer.learning_rate
     return [v for v in optimizer.variables if v is not rate]

@@ -46,6 +46,8 @@ class Runner:
         Samples.
     n_steps : int
         Steps simulated so far.
+    first_step : int
+        Number of the step before the first that probes have samples of.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class Runner:
         self._seconds_per_step = float("inf")
         self.store = StateStore(program)
         self.probes = ProbeStore(program.recordings, minibatched)
-        self.n_steps = 0
+        self.n_steps = self.first_step = 0
 
     def run(
         self,
@@ -111,7 +113,7 @@ class Runner:
         self.store.reset(params=parameters, learned=parameters)
         if samples:
             self.probes.clear()
-            self.n_steps = 0
+            self.n_steps = self.first_step = 0
         elif self.n_steps:
             # time goes on where the samples end
             counter = np.full((self._program.minibatch_size, 1), self.n_steps)
@@ -123,15 +125,38 @@ class Runner:
         """Return all that changes while a simulation runs, without TensorFlow."""
         return {
             "n_steps": self.n_steps,
+            "first_step": self.first_step,
             "values": self.store.snapshot(),
-            "streams": self._feeds.sources.positions(),
+            "streams": self.positions(),
         }
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Return to a `snapshot`, of this simulation or another one of its model."""
         self.n_steps = snapshot["n_steps"]
+        self.first_step = snapshot["first_step"]
         self.store.restore(snapshot["values"])
         self._feeds.sources.advance(snapshot["streams"], self.n_steps)
+
+    def positions(self) -> list[list[int]]:
+        """Return how far each stream of random numbers has gone, for each item."""
+        return self._feeds.sources.positions()
+
+    def go_to(self, n_steps: int, seed: int, positions: list[list[int]]) -> None:
+        """Go to another time, forget all samples, and draw what is drawn from there on.
+
+        Parameters
+        ----------
+        n_steps : int
+            Steps that are over there.
+        seed : int
+            Seed of everything random.
+        positions : list of list of int
+            How far each stream has gone, for each item.
+        """
+        self.probes.clear()
+        self.n_steps = self.first_step = n_steps
+        self._feeds.sources.rewind(seed)
+        self._feeds.sources.advance(positions, n_steps)
 
     def _compile(self, progress_bar: Any) -> None:
         """Trace and compile the program before its first step, by running none."""

@@ -48,6 +48,8 @@ class StateStore:
             self._initial_state = [self._initial(i) for i in self._state_blocks]
         self.state: list[tf.Tensor] = list(self._initial_state)
         self._param_values: list[tf.Tensor] | None = None
+        #: parameters that the program has no use for, but that were given values
+        self._unused: dict[Signal, np.ndarray] = {}
         self._keras: list[Any] | None = None
 
     def param_values(self) -> list[tf.Tensor]:
@@ -109,6 +111,7 @@ class StateStore:
             Whether what learning rules have changed returns too.
         """
         if params:
+            self._unused.clear()
             self._param_values = None
             for variable, i in zip(self.params, self._param_blocks, strict=True):
                 variable.assign(self._initial(i))
@@ -137,12 +140,19 @@ class StateStore:
             flat = self.params[self._param_blocks.index(block)].numpy()
         elif role is not None and role.carried:
             flat = self.state[self._state_blocks.index(block)].numpy()
+        elif signal in self._unused:
+            return self._unused[signal].astype(dtype).reshape(shape)
         else:
             return sig.initial_elements(signal).astype(dtype).reshape(shape)
         index = np.concatenate(
             [np.arange(offset + a, offset + b) for a, b in sig.runs(signal)]
         )
         return flat[..., index].astype(dtype).reshape(*flat.shape[:-1], *shape)
+
+    def batched(self, signal: Signal) -> bool:
+        """Return whether each item of the minibatch has a value of its own."""
+        block, _ = self._layout.places.get(signal.base, (-1, 0))
+        return block in self._state_blocks
 
     def snapshot(self) -> dict[Signal, np.ndarray]:
         """Return the current values of all that is kept, by base Signal.
@@ -152,17 +162,23 @@ class StateStore:
         dict of {Signal: np.ndarray}, shape (size,) or (batch, size)
             Parameters have no batch axis.
         """
-        return {
+        kept = {
             signal: flat[..., offset : offset + sig.size(signal)].copy()
             for signal, offset, flat in self._kept(self._flat())
         }
+        return {**kept, **self._unused}
 
     def restore(self, values: Mapping[Signal, np.ndarray]) -> None:
-        """Return to the values of a `snapshot`."""
+        """Return to the values of a `snapshot`, or to some of them."""
         flats = {i: flat.copy() for i, flat in self._flat().items()}
         for signal, offset, flat in self._kept(flats):
             if signal in values:
                 flat[..., offset : offset + sig.size(signal)] = values[signal]
+        self._unused.update(
+            (signal, value)
+            for signal, value in values.items()
+            if self._layout.places.get(signal, (-1, 0))[0] not in flats
+        )
         self._param_values = None
         for variable, i in zip(self.params, self._param_blocks, strict=True):
             variable.assign(flats[i])
@@ -181,6 +197,11 @@ class StateStore:
         for signal, (block, offset) in self._layout.places.items():
             if block in flats:
                 yield signal, offset, flats[block]
+
+    def has(self, signal: Signal) -> bool:
+        """Return whether the program keeps a value of a Signal."""
+        block, _ = self._layout.places.get(signal.base, (-1, 0))
+        return block in (*self._param_blocks, *self._state_blocks)
 
     def set_value(self, signal: Signal, value: np.ndarray) -> None:
         """Change the current value of a Signal; shapes as `value` returns them."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
 import nengo
 import numpy as np
 import tensorflow as tf
@@ -121,7 +122,7 @@ class Trainer:
             The loss of each epoch, a mean over its minibatches, each measured before
             the update that it led to.
         """
-        trained = [variable for variable in self._store.params if variable.trainable]
+        trained = self._trained()
         found = self.optimizers.of(optimizer, trained)
 
         def update(gradients: Sequence[tf.Tensor]) -> None:
@@ -212,6 +213,13 @@ class Trainer:
             atol,
             rtol,
         )
+
+    def optimizer(self, optimizer: Any) -> keras.optimizers.Optimizer:
+        """Return what stands for an optimizer here, built for the parameters."""
+        return self.optimizers.of(optimizer, self._trained())
+
+    def _trained(self) -> list[tf.Variable]:
+        return [variable for variable in self._store.params if variable.trainable]
 
     def _form(self, terms: Sequence[Term], training: bool) -> Form:
         """Return the model as a function of time, for the probes of some terms."""
@@ -343,5 +351,5 @@ class _Run:
                     (self._n_steps, self._batch, item.signal.size), self._dtype
                 )
                 sources.fill(item, 0, out, own, functions)
-                values[item.signal] = tf.constant(out)
+                values[item.signal] = tf.constant(out.transpose(1, 0, 2))
         return values

@@ -1,0 +1,136 @@
+"""Whether arrays from a file fit those of a simulation, and what is wrong if not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from nengo.exceptions import ValidationError
+
+#: so many names of one kind are listed in an error; one mistake often concerns them all
+_LISTED = 20
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a simulation has room for.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Shape of the value, without a batch axis.
+    dtype : np.dtype
+        Its type.
+    items : int or None
+        Number of items of the minibatch if each has a value of its own.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    items: int | None = None
+
+
+class Misfit(Exception):
+    """An array does not fit; the message says why."""
+
+
+def fit(array: np.ndarray, items: int | None, place: Place) -> np.ndarray:
+    """Return an array in the form that a simulation has room for.
+
+    Parameters
+    ----------
+    array : np.ndarray, shape (*shape) or (items, *shape)
+        From a file.
+    items : int or None
+        Number of items of the minibatch that had values of their own in the file.
+    place : Place
+        Where it shall go.
+
+    Returns
+    -------
+    np.ndarray, shape (size,) or (place.items, size)
+        Cast to the type of the place. A value goes to all items where the file has one
+        only, or where all in the file are equal.
+
+    Raises
+    ------
+    Misfit
+        If it cannot go there.
+    """
+    shape = array.shape if items is None else array.shape[1:]
+    if shape != place.shape or (items is not None and len(array) != items):
+        raise Misfit(f"shape {shape} in the file, {place.shape} in the simulator")
+    if array.dtype.kind != place.dtype.kind:
+        raise Misfit(f"type {array.dtype} in the file, {place.dtype} in the simulator")
+    with np.errstate(over="ignore"):
+        cast = array.astype(place.dtype)
+    if np.any(np.isfinite(array) & ~np.isfinite(cast)):
+        raise Misfit(f"numbers beyond the range of {place.dtype}")
+    if items is None:
+        one = cast.reshape(-1)
+    elif items == place.items:
+        return cast.reshape(items, -1)
+    elif np.array_equal(array, np.broadcast_to(array[:1], array.shape), equal_nan=True):
+        one = cast[0].reshape(-1)
+    else:
+        here = "one for all" if place.items is None else f"{place.items} items"
+        raise Misfit(
+            f"{items} items of a minibatch have different values in the file, "
+            f"and the simulator has room for {here}"
+        )
+    return one if place.items is None else np.tile(one, (place.items, 1))
+
+
+def fit_all(
+    arrays: Mapping[str, np.ndarray],
+    items: Mapping[str, int],
+    places: Mapping[str, Place],
+) -> dict[str, np.ndarray]:
+    """Return arrays in the form that a simulation has room for, all of them.
+
+    Parameters
+    ----------
+    arrays : mapping of str to np.ndarray
+        From a file, by name.
+    items : mapping of str to int
+        Which of them have a batch axis, and how long it is.
+    places : mapping of str to Place
+        What is expected.
+
+    Raises
+    ------
+    ValidationError
+        If any is missing, unexpected, or does not fit; it lists them all.
+    """
+    fitted, misfits = {}, []
+    for name, place in places.items():
+        if name in arrays:
+            try:
+                fitted[name] = fit(arrays[name], items.get(name), place)
+            except Misfit as misfit:
+                misfits.append(f"{name}: {misfit}")
+    missing = [f"{n}: {p.shape}" for n, p in places.items() if n not in arrays]
+    unexpected = [f"{n}: {a.shape}" for n, a in arrays.items() if n not in places]
+    problems = [
+        *_lines("missing in the file (name: shape)", missing),
+        *_lines("in the file, but not in the simulator (name: shape)", unexpected),
+        *_lines("do not fit", misfits),
+    ]
+    if problems:
+        raise ValidationError(
+            "The file does not fit the simulator, and nothing has been loaded:\n"
+            + "\n".join(problems)
+            + "\nExpected the parameters of a network of the same structure and labels",
+            attr="path",
+        )
+    return fitted
+
+
+def _lines(title: str, entries: list[str]) -> list[str]:
+    if not entries:
+        return []
+    more = len(entries) - _LISTED
+    rest = [f"    ... and {more} more"] if more > 0 else []
+    listed = [f"    {entry}" for entry in entries[:_LISTED]]
+    return [f"  {len(entries)} {title}:", *listed, *rest]
