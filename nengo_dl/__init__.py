@@ -12,17 +12,21 @@ from nengo_dl.version import version as __version__
 if TYPE_CHECKING:
     from nengo_dl import callbacks, losses, objectives
     from nengo_dl import objectives as obj
+    from nengo_dl.layers import Layer, tensor_layer
     from nengo_dl.simulator import Simulator
+    from nengo_dl.tensor_node import TensorNode, reshaped
 
 # TensorFlow's information about its CPU build is not for the users of a simulator;
 # warnings and errors still come through
 _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
 __all__ = [
+    "Layer",
     "LeakyReLU",
     "Simulator",
     "SoftLIFRate",
     "SpikingLeakyReLU",
+    "TensorNode",
     "__version__",
     "callbacks",
     "configure_settings",
@@ -32,17 +36,23 @@ __all__ = [
     "neurons",
     "obj",
     "objectives",
+    "reshaped",
     "surrogates",
+    "tensor_layer",
 ]
 
 #: what TensorFlow is needed for: the module, and the name in it if not all of it
 _LAZY = {
+    "Layer": ("nengo_dl.layers", "Layer"),
     "Simulator": ("nengo_dl.simulator", "Simulator"),
+    "TensorNode": ("nengo_dl.tensor_node", "TensorNode"),
     "callbacks": ("nengo_dl.callbacks", None),
     "losses": ("nengo_dl.losses", None),
     "lowering": ("nengo_dl.lowering", None),
     "obj": ("nengo_dl.objectives", None),
     "objectives": ("nengo_dl.objectives", None),
+    "reshaped": ("nengo_dl.tensor_node", "reshaped"),
+    "tensor_layer": ("nengo_dl.layers", "tensor_layer"),
 }
 
 

@@ -23,6 +23,8 @@ FLOORS = (
     "plan",
     "config",
     "lowering",
+    "tensor_node",
+    "layers",
     "losses",
     "objectives",
     "program",

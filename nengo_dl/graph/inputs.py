@@ -21,6 +21,7 @@ from nengo.builder.processes import SimProcess
 from nengo.builder.signal import Signal
 
 from nengo_dl.graph.draws import DrawnNeurons, Draws
+from nengo_dl.graph.tensor_operator import SimTensorNode, tensor_nodes
 
 
 class Source(enum.Enum):
@@ -66,13 +67,19 @@ class Input:
 
 
 def input_nodes(model: Model) -> tuple[nengo.Node, ...]:
-    """Return the Nodes of the model that users may present data for."""
+    """Return the Nodes of the model that users may present data for.
+
+    TensorNodes are part of what is computed from data, even those without an input.
+    """
     if model.toplevel is None:
         return ()
+    computed = {op.output for op in tensor_nodes(model.operators)}
     return tuple(
         node
         for node in model.toplevel.all_nodes
-        if node.size_in == 0 and model.sig[node].get("out") is not None
+        if node.size_in == 0
+        and model.sig[node].get("out") is not None
+        and model.sig[node]["out"] not in computed
     )
 
 
@@ -128,7 +135,8 @@ def lift(
             seen.add(signal)
         elif (drawn := draws(op)) is not None:
             signal = Signal(shape=drawn.shape, name=f"{op.output.name}.draws")
-            kept.append(DrawnNeurons(op, signal))
+            fed = isinstance(op, SimTensorNode)
+            kept.append(op.fed(signal) if fed else DrawnNeurons(op, signal))
             inputs.append(Input(Source.DRAWS, signal, op=op, draws=drawn))
         else:
             kept.append(op)

@@ -12,6 +12,8 @@ from nengo.builder.signal import Signal
 from nengo.ensemble import Neurons
 from nengo.exceptions import NengoWarning
 
+from nengo_dl.graph.tensor_operator import tensor_nodes
+
 #: what each object's parameter is called in ``model.sig``
 _KEYS: tuple[tuple[type, str], ...] = (
     (nengo.Connection, "weights"),
@@ -26,7 +28,8 @@ def resolve(model: Model, inference_only: bool = False) -> dict[Signal, bool]:
     Parameters are connection weights (decoders and transforms), scaled encoders and
     neuron biases. The setting of the object itself wins, then the nearest one of its
     class or its network: inner networks override outer ones. What a learning rule
-    changes while the model runs is not trained unless that was asked for.
+    changes while the model runs is not trained unless that was asked for. Variables of
+    TensorNodes are trainable if they are so in TensorFlow.
 
     Parameters
     ----------
@@ -65,6 +68,9 @@ def resolve(model: Model, inference_only: bool = False) -> dict[Signal, bool]:
             )
         default = signal not in learned
         table[signal] = not inference_only and (default if asked is None else asked)
+    for op in tensor_nodes(model.operators):
+        for signal, is_on in op.trainable.items():
+            table[signal] = not inference_only and is_on
     return table
 
 

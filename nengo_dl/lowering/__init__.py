@@ -19,6 +19,7 @@ from nengo_dl.lowering import (
     python_function,
     reset,
     sparse,
+    tensor_node,
     time,
 )
 from nengo_dl.lowering.context import Context
@@ -52,5 +53,6 @@ __all__ = [
     "register",
     "reset",
     "sparse",
+    "tensor_node",
     "time",
 ]

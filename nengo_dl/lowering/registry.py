@@ -71,6 +71,19 @@ class Lowering:
         """
         return ()
 
+    @property
+    def adapts(self) -> tuple[Signal, ...]:
+        """Return the parameters that the step leaves in ``values.adapted``.
+
+        They have no gradient, and change as training goes on: averages, for example.
+        """
+        return ()
+
+    @classmethod
+    def compiles(cls, op: Operator) -> bool:
+        """Return whether XLA can compile what the operator does in TensorFlow."""
+        return True
+
     @classmethod
     def user_code(cls, op: Operator) -> bool:
         """Return whether the step calls a Python function or class of the user's."""
@@ -207,6 +220,11 @@ def redundant(op: Operator) -> Collection[Signal]:
 def runs_python(op: Operator) -> bool:
     """Return whether ``op`` leaves the compiled step to call Python."""
     return not lowering_of(op).xla
+
+
+def compiles(op: Operator) -> bool:
+    """Return whether XLA can compile what ``op`` does in TensorFlow."""
+    return lowering_of(op).compiles(op)
 
 
 def runs_user_code(op: Operator) -> bool:

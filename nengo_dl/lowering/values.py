@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+from nengo.builder.signal import Signal
 
 from nengo_dl.lowering.indexing import (
     MAX_SLICES,
@@ -66,6 +67,9 @@ class SignalValues:
         self.layout = layout
         self.minibatch_size = minibatch_size
         self.dtype = dtype
+        #: new values of parameters that training changes without a gradient: averages
+        #: over minibatches. They count from the next minibatch on
+        self.adapted: dict[Signal, tf.Tensor] = {}
         self._invariant: dict[View, tf.Tensor] = {}
         self._pieces: dict[int, list[Piece]] = {
             i: [Piece(0, block.size, blocks.get(i, 0.0))]

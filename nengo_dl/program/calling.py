@@ -22,7 +22,7 @@ def flat_call(concrete: Any) -> Callable[..., Sequence[tf.Tensor]]:
     Parameters
     ----------
     concrete : ConcreteFunction
-        From flat tensors to a list of tensors; without captured tensors.
+        From flat tensors to a list of tensors.
 
     Returns
     -------
@@ -39,9 +39,11 @@ def flat_call(concrete: Any) -> Callable[..., Sequence[tf.Tensor]]:
     except (ImportError, AttributeError):
         return concrete
     outputs = len(concrete.outputs)
+    # tensors and variables of the user's TensorFlow code
+    captured = list(concrete.captured_inputs)
 
     def call(*tensors: tf.Tensor) -> Sequence[tf.Tensor]:
-        return run(name, outputs, list(tensors), attributes, eager)
+        return run(name, outputs, [*tensors, *captured], attributes, eager)
 
     # TensorFlow forgets a function together with its owner
     call.owner = concrete  # type: ignore[attr-defined]

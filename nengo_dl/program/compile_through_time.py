@@ -22,8 +22,9 @@ from nengo_dl.graph.roles import Role, assign
 from nengo_dl.graph.signals import written
 from nengo_dl.graph.simplify import simplify
 from nengo_dl.graph.surrogate_neurons import with_surrogates
+from nengo_dl.graph.tensor_operator import with_training
 from nengo_dl.lowering import registry
-from nengo_dl.lowering.neurons.drawn import draws_of
+from nengo_dl.lowering.random_draws import fed_draws
 from nengo_dl.program.segment import Segment, compile_segment
 from nengo_dl.program.through_time import ThroughTime
 
@@ -54,7 +55,8 @@ def compile_through_time(
     minibatch_size : int
         Number of items in the batch.
     training : bool
-        Whether rates, or spikes with surrogate gradients, stand in for spikes.
+        Whether rates, or spikes with surrogate gradients, stand in for spikes, and
+        TensorFlow code runs as in training.
 
     Returns
     -------
@@ -71,7 +73,8 @@ def compile_through_time(
         if settings.surrogate is not None:
             operators = with_surrogates(operators, settings.surrogate)
         operators = with_rates(operators, settings.lif_smoothing)
-    draws = partial(draws_of, nengo_only=settings.nengo_random_draws)
+        operators = with_training(operators)
+    draws = partial(fed_draws, nengo_only=settings.nengo_random_draws)
     operators, inputs = lift(model, operators, registry.runs_user_code, draws)
     fed = frozenset(i.signal for i in inputs if i.lifted and i.signal is not None)
     trained = frozenset(signal for signal, is_on in trainable.items() if is_on)

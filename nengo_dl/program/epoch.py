@@ -89,7 +89,7 @@ class Epoch:
         ----------
         items : mapping of Signal to tf.Tensor, shape (n_items, n_steps, size)
             Inputs that differ from item to item.
-        shared : mapping of Signal to tf.Tensor, shape (n_steps, batch, size)
+        shared : mapping of Signal to tf.Tensor, shape (batch, n_steps, size)
             Inputs that are the same for all minibatches of this call.
         targets : mapping of Probe to tf.Tensor, shape (n_items, n_steps, size)
             Targets of the probes that have some.
@@ -146,10 +146,7 @@ class Epoch:
 
         def body(i: tf.Tensor, losses: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             chosen = tf.slice(order, [i * batch], [batch])
-            series = {
-                signal: tf.transpose(tf.gather(values, chosen), (1, 0, 2))
-                for signal, values in items.items()
-            }
+            series = {s: tf.gather(values, chosen) for s, values in items.items()}
             wanted = {p: tf.gather(values, chosen) for p, values in targets.items()}
             own = self._minibatch({**shared, **series}, wanted, state, n_steps)
             row = tf.one_hot(i, losses.shape[0], dtype=dtype)[:, None]
@@ -170,12 +167,8 @@ class Epoch:
             return self._part(series, targets, state, None, n_steps)[0]
 
         def part(first: tf.Tensor, carried: Tensors | None, count: int) -> tuple:
-            cut = {
-                s: _slice(values, first, count, axis=0) for s, values in series.items()
-            }
-            wanted = {
-                p: _slice(values, first, count, axis=1) for p, values in targets.items()
-            }
+            cut = {s: _slice(values, first, count) for s, values in series.items()}
+            wanted = {p: _slice(values, first, count) for p, values in targets.items()}
             return self._part(cut, wanted, state, carried, count, first)
 
         def body(k: tf.Tensor, losses: tf.Tensor, carried: tuple) -> tuple:
@@ -220,8 +213,9 @@ class Epoch:
                 self.through_time.minibatch_size,
                 self.through_time.dtype,
             )
+            adapted: dict[Signal, tf.Tensor] = {}
             outputs, carried = self.through_time(
-                live, series, n_steps, carried, first_step
+                live, series, n_steps, carried, first_step, adapted
             )
             losses = tf.stack(
                 [
@@ -237,6 +231,7 @@ class Epoch:
             )
             total = tf.reduce_sum(losses)
         if self.update is not None:
+            adapt(self.layout, self.params, adapted)
             self.update(
                 tape.gradient(
                     total,
@@ -247,9 +242,35 @@ class Epoch:
         return losses, carried
 
 
-def _slice(values: tf.Tensor, first: tf.Tensor, count: int, axis: int) -> tf.Tensor:
-    """Return ``count`` entries of an axis from ``first`` on."""
-    begin = [0] * len(values.shape)
-    size = list(values.shape)
-    begin[axis], size[axis] = first, count
-    return tf.slice(values, begin, size)
+def adapt(
+    layout: SignalLayout,
+    params: Sequence[tf.Variable],
+    new: Mapping[Signal, tf.Tensor],
+) -> None:
+    """Write new values of parameters that change without a gradient.
+
+    Parameters
+    ----------
+    layout : SignalLayout
+        Where parameters live in the simulation.
+    params : sequence of tf.Variable, shape (size,)
+        The parameter blocks, in the order of the layout.
+    new : mapping of Signal to tf.Tensor
+        The values.
+    """
+    for i, variable in zip(layout.of_role(Role.PARAM), params, strict=True):
+        block = layout.blocks[i]
+        if new.keys() & set(block.signals):
+            own = SignalValues(layout, {i: variable.value()}, 1, variable.dtype)
+            for signal in block.signals:
+                if signal in new:
+                    value = tf.cast(new[signal], variable.dtype)
+                    own.set(layout.view([signal], signal.shape), value)
+            variable.assign(own.read(layout.view(block.signals, (block.size,))))
+
+
+def _slice(values: tf.Tensor, first: tf.Tensor, count: int) -> tf.Tensor:
+    """Return ``count`` steps from ``first`` on."""
+    batch, _, *shape = values.shape
+    begin = [0, first, *[0] * len(shape)]
+    return tf.slice(values, begin, [batch, count, *shape])

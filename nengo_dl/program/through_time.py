@@ -20,7 +20,7 @@ from nengo_dl.program.python_errors import remembered
 from nengo_dl.program.segment import Segment
 from nengo_dl.program.stages import PythonCalls, cut, trace
 
-#: values of base Signals for all steps, shape (n_steps, batch, size)
+#: values of base Signals for all steps, shape (batch, n_steps, size)
 Series = dict[Signal, tf.Tensor]
 
 
@@ -59,6 +59,7 @@ class ThroughTime:
         n_steps: int,
         state: Tensors | None = None,
         first_step: int | tf.Tensor = 0,
+        adapted: dict[Signal, tf.Tensor] | None = None,
     ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
         """Return what probes see in each step.
 
@@ -66,7 +67,7 @@ class ThroughTime:
         ----------
         live : SignalValues
             Current parameters, and the state to start from.
-        inputs : dict of {Signal: tf.Tensor}, shape (n_steps, batch, size)
+        inputs : dict of {Signal: tf.Tensor}, shape (batch, n_steps, size)
             Values of the inputs.
         n_steps : int
             How many steps.
@@ -74,6 +75,8 @@ class ThroughTime:
             Where an earlier call ended, to go on from there.
         first_step : int or tf.Tensor
             Number of the step before the first, for Python code.
+        adapted : dict, optional
+            Filled with new values of parameters that change without a gradient.
 
         Returns
         -------
@@ -82,10 +85,11 @@ class ThroughTime:
         state : sequence of tf.Tensor
             Where it ends.
         """
+        adapted = {} if adapted is None else adapted
         series = dict(inputs)
         ends = {signal.base for signal in self.outputs.values()}
         wanted = ends | _fed(self.loop) | _fed(self.after)
-        self._at_once(self.before, live, series, wanted, n_steps)
+        self._at_once(self.before, live, series, wanted, n_steps, adapted)
 
         if state is None:
             state = [
@@ -106,18 +110,23 @@ class ThroughTime:
                 self._constants(live),
                 state,
                 [
-                    *self._blocks(self.loop, series),
+                    *map(_exchange, self._blocks(self.loop, series)),
                     first_step + tf.range(1, n_steps + 1),
                 ],
                 n_steps,
             )
-            values = iter(outputs)
+            values = map(_exchange, outputs)
             series.update({base: next(values) for base in begins})
             seen_at_end = {base: next(values) for base in finals}
+            for signal in self._adapted_in_loop:
+                new = next(values)
+                adapted[signal] = (
+                    tf.reduce_mean(new, 0) if new.dtype.is_floating else new[-1]
+                )
             for base, value in seen_at_end.items():
                 series.setdefault(base, value)
 
-        self._at_once(self.after, live, series, ends, n_steps)
+        self._at_once(self.after, live, series, ends, n_steps, adapted)
         return {
             probe: self._sampled(live, {**series, **seen_at_end}, signal, n_steps)[
                 :, -1 if probe in self.last_only else 0 :
@@ -153,11 +162,12 @@ class ThroughTime:
         series: Series,
         wanted: Iterable[Signal],
         n_steps: int,
+        adapted: dict[Signal, tf.Tensor],
     ) -> None:
         """Run a segment for all steps; add what is wanted of its results."""
         if not segment.lowerings:
             return
-        layout, batch = segment.layout, n_steps * self.minibatch_size
+        layout, batch = segment.layout, self.minibatch_size * n_steps
         blocks = self._params(segment, live)
         for i, rows in zip(
             layout.of_role(Role.INPUT), self._blocks(segment, series), strict=True
@@ -165,13 +175,14 @@ class ThroughTime:
             blocks[i] = tf.reshape(rows, (batch, layout.blocks[i].size))
         values = SignalValues(layout, blocks, batch, self.dtype)
         trace(segment.lowerings, values)
+        adapted.update(values.adapted)
         for base in wanted:
             place = layout.places.get(base)
             if place and layout.blocks[place[0]].role is Role.TRANSIENT:
                 flat = values.read(layout.view([base], (size(base),)))
                 flat = tf.broadcast_to(flat, (batch, size(base)))
                 series[base] = tf.reshape(
-                    flat, (n_steps, self.minibatch_size, size(base))
+                    flat, (self.minibatch_size, n_steps, size(base))
                 )
 
     # -- the loop
@@ -185,6 +196,10 @@ class ThroughTime:
             self.dtype,
         )
         return [values.read(view) for view in self._param_views()]
+
+    @property
+    def _adapted_in_loop(self) -> list[Signal]:
+        return [signal for low in self.loop.lowerings for signal in low.adapts]
 
     def _param_views(self) -> list[View]:
         views = (view for low in self.loop.lowerings for view in low.views)
@@ -216,6 +231,7 @@ class ThroughTime:
                 results = impure(call, len(stage.calls.shapes))
                 stage.calls.store(now, results)
         outputs += [self._value(now, base) for base in finals]
+        outputs += [now.adapted[signal] for signal in self._adapted_in_loop]
         return [now.block(i) for i in layout.carried()], outputs
 
     def _value(self, values: SignalValues, base: Signal) -> tf.Tensor:
@@ -246,7 +262,7 @@ class ThroughTime:
         }
 
     def _blocks(self, segment: Segment, series: Series) -> list[tf.Tensor]:
-        """Return the input blocks of a segment, shape (n_steps, batch, size)."""
+        """Return the input blocks of a segment, shape (batch, n_steps, size)."""
         blocks = [segment.layout.blocks[i] for i in segment.layout.of_role(Role.INPUT)]
         return [
             tf.concat([series[base] for base in block.signals], axis=-1)
@@ -261,7 +277,7 @@ class ThroughTime:
         """Return what a probe of ``signal`` sees, shape (batch, n_steps, *shape)."""
         base, shape = signal.base, tuple(signal.shape)
         if base in series:
-            rows = tf.transpose(series[base], (1, 0, 2))
+            rows = series[base]
         else:  # a parameter
             block = Block("", Role.PARAM, "f", False, (base,))
             value = _initial(live, block, 1)
@@ -275,6 +291,11 @@ class ThroughTime:
             places[np.arange(row.size), row, column] = 1
             rows = tf.tensordot(rows, places.reshape(row.size, -1), 1)
         return tf.reshape(rows, (self.minibatch_size, n_steps, *shape))
+
+
+def _exchange(values: tf.Tensor) -> tf.Tensor:
+    """Exchange the axes of items and steps: the loop takes and gives step by step."""
+    return tf.transpose(values, (1, 0, 2))
 
 
 def _fed(segment: Segment) -> set[Signal]:

@@ -118,6 +118,7 @@ class Form:
         n_steps: int,
         first_step: int | tf.Tensor = 0,
         keep_state: bool = True,
+        adapted: dict[Signal, tf.Tensor] | None = None,
     ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
         """Return what the probes see in one minibatch.
 
@@ -137,6 +138,8 @@ class Form:
             Number of the step before the first.
         keep_state : bool
             Whether anybody wants to know where it ends.
+        adapted : dict, optional
+            Filled with new values of parameters that change without a gradient.
 
         Returns
         -------
@@ -153,7 +156,9 @@ class Form:
         if self._called:
             first_step = self._hold(presented, first_step)
         series = self._series(presented, generated, n_steps)
-        outputs, end = self.through_time(live, series, n_steps, first_step=first_step)
+        outputs, end = self.through_time(
+            live, series, n_steps, first_step=first_step, adapted=adapted
+        )
         if not keep_state:
             return outputs, state
         self._move(live, end)
@@ -165,19 +170,19 @@ class Form:
         generated: Mapping[Signal, tf.Tensor],
         n_steps: int,
     ) -> Series:
-        """Return the inputs of all steps, shape (n_steps, batch, size) each."""
+        """Return the inputs of all steps, shape (batch, n_steps, size) each."""
         series = {}
         for item in self.inputs:
             if item.signal not in self._fed:
                 continue
             if item.node in presented:
-                rows = tf.transpose(presented[item.node], (1, 0, 2))
+                rows = presented[item.node]
             elif item.source is Source.CONSTANT:
                 values = initial_elements(item.signal)
                 rows = tf.constant(values.astype(self._dtype.as_numpy_dtype))
             else:
-                rows = generated[item.signal]
-            shape = (n_steps, self._batch, item.signal.size)
+                rows = tf.transpose(generated[item.signal], (1, 0, 2))
+            shape = (self._batch, n_steps, item.signal.size)
             series[item.signal] = tf.broadcast_to(rows, shape)
         return series
 

@@ -40,6 +40,7 @@ def compare(
     n_steps: int,
     atol: float,
     rtol: float,
+    jit_compile: bool = True,
 ) -> dict[nengo.Probe, dict[str, np.ndarray]]:
     """Compare analytic with numeric derivatives.
 
@@ -62,6 +63,8 @@ def compare(
     atol, rtol : float
         Largest deviation: ``atol`` plus ``rtol`` times the sum of the absolute values
         of what the derivative is a sum of.
+    jit_compile : bool
+        Whether XLA compiles what it can.
 
     Returns
     -------
@@ -113,7 +116,7 @@ def compare(
             for y in results
         ]
 
-    jit = not form.calls_python
+    jit = jit_compile and not form.calls_python
     analytic = tf.function(gradients, jit_compile=jit, autograph=False)
     numeric = tf.function(totals(exact), jit_compile=jit, autograph=False)
     slopes = analytic(*(tf.cast(v, form.through_time.dtype) for v in values))

@@ -81,10 +81,11 @@ class SimulatorModel(keras.Model):
         super().__init__(name="simulator", dtype=program.dtype.name)
         probes = [obj for obj in names if isinstance(obj, nengo.Probe)]
 
-        def new_pass(training: bool) -> Pass:
-            return Pass(forms, runner.store, names, probes, training, program.device)
+        def new_pass(training: bool, adapts: bool = False) -> Pass:
+            store, device = runner.store, program.device
+            return Pass(forms, store, names, probes, training, device, adapts)
 
-        self.fitting = new_pass(training=learning_phase is not False)
+        self.fitting = new_pass(learning_phase is not False, adapts=True)
         self.testing = new_pass(training=learning_phase is True)
         self.predicting = new_pass(training=learning_phase is True)
         self.seed = 0

@@ -17,6 +17,7 @@ from nengo.builder.signal import Signal
 from nengo.exceptions import ValidationError
 
 from nengo_dl.program.adjoint import Tensors
+from nengo_dl.program.epoch import adapt
 from nengo_dl.runtime.forms import Form, Forms, differs
 from nengo_dl.runtime.store import StateStore
 
@@ -96,6 +97,8 @@ class Pass:
         Whether rates, or spikes with surrogate gradients, stand in for spikes.
     device : str or None
         Where it runs.
+    adapts : bool
+        Whether averages over minibatches change, as they do in training.
 
     Attributes
     ----------
@@ -117,7 +120,9 @@ class Pass:
         probes: Sequence[nengo.Probe],
         training: bool,
         device: str | None,
+        adapts: bool = False,
     ) -> None:
+        self._adapts = adapts
         self._forms = forms
         self._store = store
         self._names = names
@@ -240,6 +245,7 @@ class Pass:
         key = self.key(inputs)
         n_steps, form = key[0], self.form
         dtype, batch = form.through_time.dtype, form.through_time.minibatch_size
+        adapted: dict[Signal, tf.Tensor] = {}
         presented = {
             node: tf.reshape(tf.cast(inputs[name], dtype), (batch, n_steps, -1))
             for name, node in self._nodes.items()
@@ -253,7 +259,10 @@ class Pass:
             n_steps,
             self._clock,
             self.stateful,
+            adapted,
         )
+        if self._adapts:
+            adapt(form.layout, self._store.params, adapted)
         if self.stateful:
             for variable, value in zip(self._state, state, strict=True):
                 variable.assign(value)

@@ -44,7 +44,7 @@ class Form:
             if item.lifted and item.signal is not None:
                 out = np.zeros((STEPS, self.batch, item.signal.size))
                 sources.fill(item, 0, out, {}, functions)
-                series[item.signal] = tf.constant(out)
+                series[item.signal] = tf.constant(out.transpose(1, 0, 2))
         return series
 
     def __call__(self, params=None):
