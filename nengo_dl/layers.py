@@ -1,0 +1,225 @@
+"""Networks written layer by layer: functions or neurons, and Connections to them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import nengo
+import numpy as np
+from nengo.exceptions import ValidationError
+from nengo.neurons import NeuronType
+from nengo.params import BoolParam
+
+from nengo_dl.tensor_node import TensorNode
+
+#: what a function that is called layer by layer leaves to the TensorNode
+_OF_NODE = ("shape_out", "label")
+
+
+class Layer:
+    """Make a TensorNode or neurons, and connect something to it.
+
+    Parameters
+    ----------
+    layer_func : callable, keras.Layer or nengo.neurons.NeuronType
+        A function ``f(x)`` of a tensor of shape ``(minibatch_size, *shape_in)``; a
+        layer of Keras, or a class of layers; or a neuron type.
+
+    Raises
+    ------
+    ValidationError
+        If it is nothing of this kind.
+
+    Examples
+    --------
+    >>> import keras, nengo, nengo_dl
+    >>> with nengo.Network() as net:
+    ...     image = nengo.Node([0.0] * 64)
+    ...     x = nengo_dl.Layer(keras.layers.Conv2D(4, 3))(image, shape_in=(8, 8, 1))
+    ...     x = nengo_dl.Layer(nengo.LIF(amplitude=0.01))(x)
+    ...     x = nengo_dl.Layer(keras.layers.Dense(10))(x)
+    >>> x.shape_out
+    (10,)
+    """
+
+    def __init__(self, layer_func: Any) -> None:
+        is_type = isinstance(layer_func, type)
+        if is_type and issubclass(layer_func, NeuronType):
+            layer_func = layer_func()
+        if not (isinstance(layer_func, NeuronType) or callable(layer_func)):
+            raise ValidationError(
+                "Expected a function of a tensor, a Keras layer or a Nengo neuron "
+                f"type; got {layer_func!r}",
+                attr="layer_func",
+            )
+        self.layer_func = layer_func
+
+    def __call__(
+        self,
+        input: Any,
+        transform: Any = nengo.params.Default,
+        shape_in: Any = None,
+        synapse: Any = None,
+        return_conn: bool = False,
+        **layer_args: Any,
+    ) -> Any:
+        """Apply the layer to the output of an object.
+
+        Parameters
+        ----------
+        input : nengo.Node, Ensemble, Neurons or a slice of one
+            What the layer is connected to.
+        transform : array_like or nengo.transforms.Transform, optional
+            Transform of the Connection; it is not trained.
+        shape_in : tuple of int, optional
+            Shape of the layer's input; by default what ``input`` has, if it is a
+            TensorNode, or else one vector.
+        synapse : float, nengo.synapses.Synapse or None, optional
+            Synapse of the Connection.
+        return_conn : bool, optional
+            Whether to return the Connection too.
+        **layer_args
+            For neuron types: arguments of `nengo.Ensemble`. For classes of layers:
+            their arguments. For functions: further arguments of the function.
+            ``shape_out`` and ``label`` are the TensorNode's.
+
+        Returns
+        -------
+        TensorNode or nengo.ensemble.Neurons
+            The layer; with ``return_conn`` a tuple of it and the Connection.
+        """
+        size_in = _size_in(input, transform)
+        if isinstance(self.layer_func, NeuronType):
+            layer: Any = self._neurons(size_in, shape_in, layer_args)
+        else:
+            layer = self._node(input, transform, size_in, shape_in, layer_args)
+        connection = nengo.Connection(
+            input, layer, transform=transform, synapse=synapse
+        )
+        _not_trainable(connection)
+        return (layer, connection) if return_conn else layer
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.layer_func!r})"
+
+    def _neurons(self, size: int, shape_in: Any, arguments: dict[str, Any]) -> Any:
+        """Return the neurons of an Ensemble whose input is their current."""
+        if shape_in is not None and int(np.prod(shape_in)) != size:
+            raise ValidationError(
+                f"shape_in={shape_in} has {int(np.prod(shape_in))} elements, and the "
+                f"input {size}",
+                attr="shape_in",
+            )
+        given = {"gain": nengo.dists.Choice([1]), "bias": nengo.dists.Choice([0])}
+        if {"max_rates", "intercepts"} & arguments.keys():
+            given = {}
+        ensemble = nengo.Ensemble(
+            size, 1, neuron_type=self.layer_func, **{**given, **arguments}
+        )
+        return ensemble.neurons
+
+    def _node(
+        self,
+        input: Any,
+        transform: Any,
+        size: int,
+        shape_in: Any,
+        arguments: dict[str, Any],
+    ) -> TensorNode:
+        """Return a TensorNode with a function of its input."""
+        function = self.layer_func
+        own = {name: arguments.pop(name) for name in _OF_NODE if name in arguments}
+        if isinstance(function, type) and issubclass(function, keras.Layer):
+            function, arguments = function(**arguments), {}
+        if shape_in is None:
+            direct = transform is nengo.params.Default
+            known = isinstance(input, TensorNode) and direct
+            shape_in = input.shape_out if known else (size,)
+        if int(np.prod(shape_in)) != size:
+            raise ValidationError(
+                f"shape_in={shape_in} has {int(np.prod(shape_in))} elements, and the "
+                f"input {size}",
+                attr="shape_in",
+            )
+        if arguments:
+            if isinstance(function, keras.Layer):
+                raise ValidationError(
+                    f"The layer {function.name!r} is made already, and takes no "
+                    f"arguments; got {', '.join(arguments)}",
+                    attr="layer_func",
+                )
+            function = _Applied(function, arguments)
+        return TensorNode(function, shape_in=shape_in, pass_time=False, **own)
+
+
+class _Applied:
+    """A function of a tensor with further arguments; unlike a closure it pickles."""
+
+    def __init__(self, function: Callable, arguments: dict[str, Any]) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.__name__ = getattr(function, "__name__", type(function).__name__)
+
+    def __call__(self, x: Any) -> Any:
+        return self.function(x, **self.arguments)
+
+
+def tensor_layer(
+    input: Any,
+    layer_func: Any,
+    shape_in: Any = None,
+    synapse: Any = None,
+    transform: Any = nengo.params.Default,
+    return_conn: bool = False,
+    **layer_args: Any,
+) -> Any:
+    """Apply a layer; an older form of `nengo_dl.Layer`.
+
+    Parameters
+    ----------
+    input : nengo.Node, Ensemble, Neurons or a slice of one
+        What the layer is connected to.
+    layer_func : callable, keras.Layer or nengo.neurons.NeuronType
+        See `Layer`.
+    shape_in, synapse, transform, return_conn, **layer_args
+        See `Layer.__call__`.
+
+    Returns
+    -------
+    TensorNode or nengo.ensemble.Neurons
+        The layer; with ``return_conn`` a tuple of it and the Connection.
+    """
+    warnings.warn(
+        "`tensor_layer(input, f, ...)` is an older form; the current one is "
+        "`nengo_dl.Layer(f)(input, ...)`",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    if transform is None or (np.ndim(transform) == 0 and np.all(transform == 1)):
+        transform = nengo.params.Default
+    return Layer(layer_func)(
+        input, transform, shape_in, synapse, return_conn, **layer_args
+    )
+
+
+def _size_in(input: Any, transform: Any) -> int:
+    """Return how many numbers the layer gets."""
+    if transform is nengo.params.Default or transform is None:
+        return input.size_out
+    if isinstance(transform, nengo.transforms.Transform):
+        return transform.size_out
+    return np.shape(transform)[0] if np.ndim(transform) == 2 else input.size_out
+
+
+def _not_trainable(connection: nengo.Connection) -> None:
+    """Leave all training to the layer itself."""
+    network = nengo.Network.context[-1]
+    params = network.config[nengo.Connection]
+    if "trainable" not in params.extra_params:
+        params.set_param(
+            "trainable", BoolParam("trainable", default=None, optional=True)
+        )
+    network.config[connection].trainable = False

@@ -1,0 +1,163 @@
+"""Tensors that stand in for the variables of somebody else's code.
+
+A simulation keeps the weights of TensorFlow code among its own parameters. While the
+code is traced, they take the place of the variables that it was written with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+Variable = Any  # a keras.Variable or a tf.Variable
+
+
+class StandIns:
+    """The values that variables have while code is traced.
+
+    Parameters
+    ----------
+    variables : sequence of keras.Variable or tf.Variable
+        The variables.
+    values : sequence of tf.Tensor
+        Their values at the beginning.
+    """
+
+    def __init__(
+        self, variables: Sequence[Variable], values: Sequence[tf.Tensor]
+    ) -> None:
+        self.variables = list(variables)
+        self._first = list(values)
+        self._last = list(values)
+
+    @property
+    def values(self) -> list[tf.Tensor]:
+        """The values that the variables have now."""
+        return list(self._last)
+
+    @property
+    def changed(self) -> list[int]:
+        """Numbers of the variables that the code has changed."""
+        pairs = zip(self._first, self._last, strict=True)
+        return [i for i, (first, last) in enumerate(pairs) if first is not last]
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Let the values stand in for the variables, as long as the context is open."""
+        own = [i for i, v in enumerate(self.variables) if isinstance(v, keras.Variable)]
+        with ExitStack() as stack:
+            for i, variable in enumerate(self.variables):
+                if i not in own:
+                    stack.enter_context(self._patched(i, variable))
+            scope = stack.enter_context(keras.StatelessScope())
+            # given to the constructor, they would be cast to the variables' precision
+            for i in own:
+                scope.state_mapping[id(self.variables[i])] = self._last[i]
+            yield
+            for i in own:
+                self._last[i] = scope.get_current_value(self.variables[i])
+
+    @contextmanager
+    def _patched(self, i: int, variable: tf.Variable) -> Iterator[None]:
+        """Let one variable of TensorFlow be read and assigned here."""
+
+        def read(no_copy: bool = False) -> tf.Tensor:
+            return self._last[i]
+
+        def assign(value: Any, *args: Any, **kwargs: Any) -> tf.Tensor:
+            value = tf.convert_to_tensor(value)
+            self._last[i] = tf.cast(value, self._first[i].dtype)
+            return self._last[i]
+
+        methods = {
+            "_read_variable_op": read,
+            "sparse_read": lambda indices, name=None: tf.gather(read(), indices),
+            "gather_nd": lambda indices, name=None: tf.gather_nd(read(), indices),
+            "assign": assign,
+            "assign_add": lambda delta, *_, **__: assign(read() + delta),
+            "assign_sub": lambda delta, *_, **__: assign(read() - delta),
+        }
+        before = {n: variable.__dict__[n] for n in methods if n in variable.__dict__}
+        variable.__dict__.update(methods)
+        try:
+            yield
+        finally:
+            for name in methods:
+                del variable.__dict__[name]
+            variable.__dict__.update(before)
+
+
+@contextmanager
+def in_precision(layer: Any, dtype: str) -> Iterator[None]:
+    """Let a Keras layer compute with 64 bits although it was made for 32.
+
+    Parameters
+    ----------
+    layer : object
+        A layer, with layers within; anything else is left alone.
+    dtype : str
+        Precision of the simulation. Layers with another policy than ``"float32"``
+        keep it, and so do all if this is not ``"float64"``.
+    """
+    if dtype != "float64" or not isinstance(layer, keras.Layer):
+        yield
+        return
+    policy = keras.DTypePolicy("float64")
+    changed = []
+    for part in layer._flatten_layers():
+        if part.dtype_policy.name == "float32":
+            changed.append((part, "_dtype_policy", part.dtype_policy, policy))
+        # a functional model casts its inputs to the types it was made with
+        for symbol in getattr(part, "_inputs", None) or ():
+            if getattr(symbol, "_dtype", None) == "float32":
+                changed.append((symbol, "_dtype", "float32", "float64"))
+    try:
+        for owner, name, _, value in changed:
+            object.__setattr__(owner, name, value)
+        yield
+    finally:
+        for owner, name, value, _ in changed:
+            object.__setattr__(owner, name, value)
+
+
+def is_seed(variable: Variable) -> bool:
+    """Return whether a variable is the state of a random generator of Keras."""
+    return tuple(variable.shape) == (2,) and "seed_generator_state" in variable.name
+
+
+def storage(variable: Variable) -> tf.Variable:
+    """Return a tf.Variable, which a keras.Variable may be around."""
+    return variable if isinstance(variable, tf.Variable) else variable.value
+
+
+def unique_names(variables: Sequence[Variable], owner: str = "") -> list[str]:
+    """Return names that are the same in each process.
+
+    Keras numbers the layers of a process, so that the second of two equal networks has
+    a ``dense_1``: trailing numbers are left out, and added where a name comes again.
+
+    Parameters
+    ----------
+    variables : sequence of keras.Variable or tf.Variable
+        What the names are for.
+    owner : str
+        Name of the layer that all belong to, which their names do without.
+    """
+    names: list[str] = []
+    for variable in variables:
+        path = getattr(variable, "path", None) or variable.name.split(":")[0]
+        parts = path.split("/")
+        if len(parts) > 1 and parts[0] == owner:
+            parts = parts[1:]
+        base = "/".join(re.sub(r"_\d+$", "", part) for part in parts)
+        name, number = base, 0
+        while name in names:
+            number += 1
+            name = f"{base}_{number}"
+        names.append(name)
+    return names

@@ -1,0 +1,243 @@
+"""TensorFlow code within a Nengo network: a Node whose function is of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from nengo import Network, Node
+from nengo.base import NengoObject
+from nengo.builder import Builder, Model
+from nengo.builder.operator import Reset
+from nengo.builder.signal import Signal
+from nengo.exceptions import SimulationError, ValidationError
+from nengo.params import BoolParam, Default, Parameter
+
+from nengo_dl import config
+from nengo_dl.graph.tensor_operator import SimTensorNode
+from nengo_dl.lowering.tensor_function import TensorFunction, infer_shape_out
+
+Shape = tuple[int, ...]
+
+
+class TensorNode(Node):
+    r"""A Node that computes :math:`y = f(t, x)` in TensorFlow.
+
+    Parameters
+    ----------
+    tensor_func : callable, keras.Layer or subclass of keras.Layer
+        The function. It is called with the time (s), a tensor of shape () of the
+        simulation's type, if ``pass_time``; and with the input, of shape
+        ``(minibatch_size, *shape_in)``, if there is one. It returns a tensor of shape
+        ``(minibatch_size, *shape_out)``. It may have an argument ``training``. Layers
+        of Keras are called with the input only, unless their ``call`` takes two
+        tensors; a class is instantiated first.
+    shape_in : tuple of int or int, optional
+        Shape of the input for one item; None: no input.
+    shape_out : tuple of int or int, optional
+        Shape of the output for one item; None: the function is called once, without
+        data, to find out.
+    pass_time : bool, optional
+        Whether the function is called with the time.
+    label : str, optional
+        A name, for messages and for files of parameters.
+    size_in, size_out : int, optional
+        Older names of ``shape_in`` and ``shape_out``, for vectors.
+
+    Attributes
+    ----------
+    tensor_func : callable or keras.Layer
+        The function.
+    shape_in, shape_out : tuple of int or None
+        Shapes for one item.
+    pass_time : bool
+        Whether the function is called with the time.
+
+    Raises
+    ------
+    ValidationError
+        If the arguments do not fit together, or the function does not return what it
+        should.
+
+    Notes
+    -----
+    Variables of layers, and those that a function refers to, are parameters of the
+    simulation: each Simulator has its own copy, starting with the values that the
+    variables have when it is made; ``sim.reset`` returns to them.
+    They are trained if they are trainable in TensorFlow.
+
+    In training, many time steps may come as one batch. A function has to treat each
+    item by itself.
+
+    Examples
+    --------
+    >>> import nengo, nengo_dl, tensorflow as tf
+    >>> with nengo.Network() as net:
+    ...     node = nengo_dl.TensorNode(lambda t, x: tf.exp(x), shape_in=(2,))
+    >>> node.shape_out
+    (2,)
+    """
+
+    tensor_func = Parameter("tensor_func", default=None, optional=True)
+    shape_in = Parameter("shape_in", default=None, optional=True)
+    shape_out = Parameter("shape_out", default=None, optional=True)
+    pass_time = BoolParam("pass_time", default=True)
+
+    def __init__(
+        self,
+        tensor_func: Any,
+        shape_in: Any = None,
+        shape_out: Any = None,
+        pass_time: bool = True,
+        label: Any = Default,
+        *,
+        size_in: int | None = None,
+        size_out: int | None = None,
+    ) -> None:
+        shape_in = _one_of("shape_in", shape_in, "size_in", size_in)
+        shape_out = _one_of("shape_out", shape_out, "size_out", size_out)
+        if not isinstance(pass_time, bool | np.bool_):
+            raise ValidationError(
+                f"Expected True or False, got {pass_time!r}", attr="pass_time"
+            )
+        if isinstance(tensor_func, type) and issubclass(tensor_func, keras.Layer):
+            tensor_func = tensor_func()
+        if not callable(tensor_func):
+            raise ValidationError(
+                "Expected a function of tensors or a Keras layer, got "
+                f"{tensor_func!r}; constants and NumPy functions belong into a "
+                "nengo.Node",
+                attr="tensor_func",
+            )
+        if shape_in is None and not pass_time:
+            raise ValidationError(
+                "The function would get no arguments: expected shape_in, "
+                "pass_time=True, or both",
+                attr="pass_time",
+            )
+        # before anything is added to the network: the function may be wrong
+        function = TensorFunction(
+            tensor_func, shape_in, shape_out, bool(pass_time), _label(label)
+        )
+        if shape_out is None:
+            shape_out = infer_shape_out(function, _dtype())
+        NengoObject.__init__(self, label=label, seed=None)
+        self.size_in = _size(shape_in)
+        self.size_out = _size(shape_out)
+        self.output = _elsewhere
+        self.tensor_func = tensor_func
+        self.shape_in = shape_in
+        self.shape_out = shape_out
+        self.pass_time = pass_time
+
+    def function(self) -> TensorFunction:
+        """Return the function with what it was declared to be."""
+        return TensorFunction(
+            self.tensor_func, self.shape_in, self.shape_out, self.pass_time, str(self)
+        )
+
+
+def reshaped(shape_in: Sequence[int]) -> Callable[[Callable], Callable]:
+    """Return a decorator that gives a function of vectors its input in a shape.
+
+    Parameters
+    ----------
+    shape_in : tuple of int
+        Shape of the input for one item.
+
+    Returns
+    -------
+    callable
+        Takes a function ``f(t, x)`` with x of shape ``(batch, *shape_in)``, returns one
+        with x of shape ``(batch, size_in)`` and an output of shape
+        ``(batch, size_out)``.
+
+    Examples
+    --------
+    >>> import nengo_dl, tensorflow as tf
+    >>> @nengo_dl.reshaped((2, 3))
+    ... def transpose(t, x):
+    ...     return tf.transpose(x, (0, 2, 1))
+    >>> transpose(0.0, tf.ones((5, 6))).shape
+    TensorShape([5, 6])
+    """
+    import functools
+
+    import tensorflow as tf
+
+    shape = _shape("shape_in", shape_in)
+
+    def decorate(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def flat(t: Any, x: tf.Tensor) -> tf.Tensor:
+            result = function(t, tf.reshape(x, (x.shape[0], *(shape or ()))))
+            return tf.reshape(result, (result.shape[0], -1))
+
+        return flat
+
+    return decorate
+
+
+@Builder.register(TensorNode)
+def build_tensor_node(model: Model, node: TensorNode) -> None:
+    """Add the operator of a TensorNode, and its signals, to a model."""
+    source = None
+    if node.size_in > 0:
+        source = Signal(shape=node.size_in, name=f"{node}.in")
+        model.add_op(Reset(source))
+    target = Signal(shape=node.size_out, name=f"{node}.out")
+    time = model.time if node.pass_time else None
+    model.add_op(SimTensorNode(node.function(), time, source, target, tag=str(node)))
+    model.sig[node]["in"] = source
+    model.sig[node]["out"] = target
+    model.params[node] = None
+
+
+def _elsewhere(t: float, x: Any = None) -> None:
+    """Say what other simulators cannot do: they call the output of Nodes."""
+    raise SimulationError("A TensorNode can be run by `nengo_dl.Simulator` only")
+
+
+def _one_of(name: str, shape: Any, older: str, size: Any) -> Shape | None:
+    """Return a shape that was given by one of two names."""
+    if size is None:
+        return _shape(name, shape)
+    if shape is not None:
+        raise ValidationError(
+            f"`{older}` is another name of `{name}`; expected one of them", attr=name
+        )
+    return _shape(older, size)
+
+
+def _shape(name: str, value: Any) -> Shape | None:
+    """Return a shape as a tuple, or None for no elements at all."""
+    if value is None or (isinstance(value, int | np.integer) and value == 0):
+        return None
+    members = [value] if isinstance(value, int | np.integer) else value
+    if (
+        not isinstance(members, list | tuple)
+        or not members
+        or not all(isinstance(n, int | np.integer) and n > 0 for n in members)
+    ):
+        raise ValidationError(
+            f"Expected a tuple of positive whole numbers, or one; got {value!r}",
+            attr=name,
+        )
+    return tuple(map(int, members))
+
+
+def _size(shape: Shape | None) -> int:
+    return 0 if shape is None else int(np.prod(shape))
+
+
+def _label(label: Any) -> str:
+    named = isinstance(label, str)
+    return f"<TensorNode {label!r}>" if named else "<TensorNode (unlabeled)>"
+
+
+def _dtype() -> str:
+    """Return the precision that the network in whose context this is will have."""
+    outermost = Network.context[0] if len(Network.context) else None
+    return config.resolve(outermost).dtype
