@@ -104,7 +104,7 @@ def bind(model: Model, dtype: str, minibatch_size: int, jit_compile: bool) -> No
         seed = model.seeds.get(node) if node is not None else None
         _bind(op, dtype, minibatch_size, jit_compile, seed or 0)
         if node is not None:
-            model.sig[node].update(op.state)
+            model.sig[node].update(op.weights)
         if not op.bound.compiles:
             refused.append(op.function.label)
     if refused:

@@ -159,7 +159,7 @@ class LowerTensorNode(Lowering):
     ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
         """Call the function for one time step after the other."""
         given = [
-            tf.reshape(v, (steps, self.batch, *v.shape[1:]))
+            _exchange(tf.reshape(v, (self.batch, steps, *v.shape[1:])))
             for v in (t, x, random)
             if v is not None
         ]
@@ -184,8 +184,10 @@ class LowerTensorNode(Lowering):
             ]
             results = tf.map_fn(step, given, fn_output_signature=signature)
         output, *adapted = results
+        if output.shape[1] != self.batch:
+            output = tf.broadcast_to(output, (steps, self.batch, *output.shape[2:]))
         return (
-            tf.reshape(output, (-1, *output.shape[2:])),
+            tf.reshape(_exchange(output), (-1, *output.shape[2:])),
             [
                 tf.reduce_mean(value, 0) if value.dtype.is_floating else value[-1]
                 for value in adapted
@@ -222,6 +224,11 @@ class LowerTensorNode(Lowering):
             [tf.stop_gradient(new[k]) for k in adapted],
             new[first : first + len(bound.memory)],
         )
+
+
+def _exchange(values: tf.Tensor) -> tf.Tensor:
+    """Exchange the first two axes, items and steps."""
+    return tf.transpose(values, (1, 0, *range(2, values.shape.rank)))
 
 
 def _seeds(bound: Bound, random: tf.Tensor | None) -> list[tf.Tensor]:

@@ -113,7 +113,8 @@ def in_precision(layer: Any, dtype: str) -> Iterator[None]:
         if part.dtype_policy.name == "float32":
             changed.append((part, "_dtype_policy", part.dtype_policy, policy))
         # a functional model casts its inputs to the types it was made with
-        for symbol in getattr(part, "_inputs", None) or ():
+        functional = getattr(part, "_functional", None) or part
+        for symbol in getattr(functional, "_inputs", None) or ():
             if getattr(symbol, "_dtype", None) == "float32":
                 changed.append((symbol, "_dtype", "float32", "float64"))
     try:
@@ -148,6 +149,7 @@ def unique_names(variables: Sequence[Variable], owner: str = "") -> list[str]:
     owner : str
         Name of the layer that all belong to, which their names do without.
     """
+    taken = {"in", "out"}  # what a TensorNode's other signals are called
     names: list[str] = []
     for variable in variables:
         path = getattr(variable, "path", None) or variable.name.split(":")[0]
@@ -156,8 +158,9 @@ def unique_names(variables: Sequence[Variable], owner: str = "") -> list[str]:
             parts = parts[1:]
         base = "/".join(re.sub(r"_\d+$", "", part) for part in parts)
         name, number = base, 0
-        while name in names:
+        while name in taken:
             number += 1
             name = f"{base}_{number}"
+        taken.add(name)
         names.append(name)
     return names

@@ -115,11 +115,10 @@ class ThroughTime:
                 ],
                 n_steps,
             )
-            values = map(_exchange, outputs)
-            series.update({base: next(values) for base in begins})
-            seen_at_end = {base: next(values) for base in finals}
-            for signal in self._adapted_in_loop:
-                new = next(values)
+            values = iter(outputs)
+            series.update({base: _exchange(next(values)) for base in begins})
+            seen_at_end = {base: _exchange(next(values)) for base in finals}
+            for signal, new in zip(self._adapted_in_loop, values, strict=True):
                 adapted[signal] = (
                     tf.reduce_mean(new, 0) if new.dtype.is_floating else new[-1]
                 )

@@ -87,6 +87,12 @@ def compare(
 
     def totals(which: Form) -> Callable[..., list[tf.Tensor]]:
         dtype = which.through_time.dtype
+        # each form has Signals of its own for what is generated
+        own = {
+            mine.signal: tf.cast(generated[theirs.signal], dtype)
+            for mine, theirs in zip(which.inputs, form.inputs, strict=True)
+            if theirs.signal in generated
+        }
 
         def run(*arguments: tf.Tensor) -> list[tf.Tensor]:
             outputs, _ = which(
@@ -96,7 +102,7 @@ def compare(
                     for s in state
                 ],
                 dict(zip(nodes, arguments[len(params) :], strict=True)),
-                {s: tf.cast(v, dtype) for s, v in generated.items()},
+                own,
                 n_steps,
                 keep_state=False,
             )

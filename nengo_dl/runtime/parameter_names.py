@@ -97,7 +97,7 @@ class Names:
 
 
 def parameters(model: Model) -> dict[str, Signal]:
-    """Return all parameters of a model: encoders, biases and weights.
+    """Return all parameters of a model: encoders, biases, weights, variables.
 
     Parameters
     ----------
@@ -122,6 +122,10 @@ def parameters(model: Model) -> dict[str, Signal]:
         weights = model.sig[connection].get("weights")
         if weights is not None:
             found[f"{names[connection]}.weights"] = weights
+    for node in model.toplevel.all_nodes:
+        for key, signal in model.sig[node].items():
+            if key not in ("in", "out"):  # variables of TensorFlow code
+                found[f"{names[node]}.{key}"] = signal
     return found
 
 

@@ -198,6 +198,7 @@ class Trainer:
     ) -> dict[nengo.Probe, dict[str, np.ndarray]]:
         """Compare gradients with differences; see `gradient_check.compare`."""
         form = self.forms.of(probes, training=True)
+        form.sources.rewind(0)
         self.check_reach(form)
         layout = self._program.layout
         return compare(
