@@ -112,11 +112,13 @@ def in_precision(layer: Any, dtype: str) -> Iterator[None]:
     for part in layer._flatten_layers():
         if part.dtype_policy.name == "float32":
             changed.append((part, "_dtype_policy", part.dtype_policy, policy))
-        # a functional model casts its inputs to the types it was made with
+        # models cast their inputs to the types that they were made with
         functional = getattr(part, "_functional", None) or part
-        for symbol in getattr(functional, "_inputs", None) or ():
-            if getattr(symbol, "_dtype", None) == "float32":
-                changed.append((symbol, "_dtype", "float32", "float64"))
+        inputs = [part] if isinstance(part, keras.layers.InputLayer) else []
+        inputs += getattr(functional, "_inputs", None) or []
+        for given in inputs:
+            if getattr(given, "_dtype", None) == "float32":
+                changed.append((given, "_dtype", "float32", "float64"))
     try:
         for owner, name, _, value in changed:
             object.__setattr__(owner, name, value)
