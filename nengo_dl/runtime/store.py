@@ -147,7 +147,7 @@ class StateStore:
         index = np.concatenate(
             [np.arange(offset + a, offset + b) for a, b in sig.runs(signal)]
         )
-        return flat[..., index].astype(dtype).reshape(*flat.shape[:-1], *shape)
+        return flat[..., index].astype(dtype).reshape((*flat.shape[:-1], *shape))
 
     def batched(self, signal: Signal) -> bool:
         """Return whether each item of the minibatch has a value of its own."""
