@@ -10,7 +10,7 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl import compat
 from nengo_dl.interface.training import Training
-from nengo_dl.runtime import parameter_files
+from nengo_dl.runtime import freezing, parameter_files
 from nengo_dl.runtime.saving import Parts, Saving
 
 
@@ -132,6 +132,92 @@ class Parameters(Training):
         seed = self._saving.load(parameter_files.read(path), parts)
         if seed is not None:
             self.seed = seed
+
+    def freeze_params(self, objs: Any) -> None:
+        """Write the current parameters back into the network.
+
+        Any simulator of Nengo's that builds the network then gets the model as it is
+        now, trained: encoders, gains, biases, decoders and weights are arrays where
+        they were distributions and solvers. Ensembles, Connections and Probes are
+        changed in place.
+
+        Parameters
+        ----------
+        objs : nengo.Network, nengo.Ensemble, nengo.Connection, or a list of them
+            What is frozen, the whole network or parts of it. A Network stands for all
+            Ensembles and Connections in it, and in Networks within it. Probes of what
+            a frozen Ensemble represents keep the decoders that they have.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        TypeError
+            If it is something else.
+        ValidationError
+            If one is not part of the network, or cannot be frozen, which is said by
+            name. Nothing has changed then.
+        NotImplementedError
+            If weights are of a kind that is not Nengo's. Nothing has changed then.
+
+        Notes
+        -----
+        If an Ensemble is frozen and a Connection from it is not, Nengo will compute
+        decoders for the new encoders. What a function or a transform did to decoders is
+        part of the frozen decoders, so they give way to `nengo.solvers.NoSolver`.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     ensemble = nengo.Ensemble(20, 1)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     sim.freeze_params(net)
+        >>> ensemble.encoders.shape
+        (20, 1)
+        """
+        self._check_open("freeze parameters")
+        freezing.freeze(self.model, self._runner.store, objs)
+
+    def get_nengo_params(self, objs: Any, as_dict: bool = False) -> Any:
+        """Return the current parameters as arguments of Nengo's objects.
+
+        Parameters
+        ----------
+        objs : nengo.Ensemble, nengo.ensemble.Neurons, nengo.Connection, or a list
+            Of which objects; Neurons stand for their Ensemble.
+        as_dict : bool, optional
+            Whether to return arguments by label, which have to differ then.
+
+        Returns
+        -------
+        dict, list of dict, or dict of {str: dict}
+            For one object, for several in their order, or by label:
+            ``nengo.Ensemble(n_neurons, dimensions, **params)`` and
+            ``nengo.Connection(a, b, **params)`` make objects with the same parameters.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If an object is not part of the network, has no such parameters, or if two
+            have the same label.
+        NotImplementedError
+            If weights are of a kind that is not Nengo's.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     a = nengo.Ensemble(20, 1)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     params = sim.get_nengo_params(a)
+        >>> with nengo.Network() as other:
+        ...     b = nengo.Ensemble(20, 1, **params)
+        """
+        self._check_open("read parameters")
+        return freezing.params(self.model, self._runner.store, objs, as_dict)
 
     @cached_property
     def _saving(self) -> Saving:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ from nengo.builder.connection import BuiltConnection
 from nengo.builder.ensemble import BuiltEnsemble
 from nengo.builder.signal import Signal
 from nengo.exceptions import ValidationError
+from nengo.transforms import SparseMatrix
 
 from nengo_dl.graph.signals import coordinates, size
+from nengo_dl.runtime.blame import warn_user
 
 if TYPE_CHECKING:
     from nengo.builder import Model
@@ -53,6 +56,12 @@ class SimulationData(Mapping):
         self._minibatched = minibatched
         self._store: StateStore | None = store
         self._probes = probes
+        # as it was built: `freeze_params` changes Ensembles
+        self._normalized = {
+            obj: obj.normalize_encoders
+            for obj in model.params
+            if isinstance(obj, nengo.Ensemble)
+        }
 
     def close(self) -> None:
         """Let go of the live values; from now on initial ones are returned."""
@@ -74,11 +83,57 @@ class SimulationData(Mapping):
                 attr="data",
                 obj=self,
             ) from None
+        if self._store is None and isinstance(obj, nengo.Ensemble | nengo.Connection):
+            warn_user(
+                f"The simulator is closed, so the parameters of {obj} are those that "
+                "it was built with, whatever has been learned or trained since. Look "
+                "them up before it is closed"
+            )
         if isinstance(obj, nengo.Ensemble):
             return _read_only(self._ensemble(obj, built))
         if isinstance(obj, nengo.Connection):
             return _read_only(self._connection(obj, built))
         return built
+
+    def get_params(self, *obj_attrs: tuple[Any, str]) -> list[Any]:
+        """Return current parameters of objects, one by one.
+
+        Parameters
+        ----------
+        obj_attrs : tuple of (nengo object, str)
+            An object, and the name of one of its parameters: ``(ensemble, "bias")``.
+
+        Returns
+        -------
+        list of np.ndarray
+            What ``sim.data[obj].attr`` is, for each.
+
+        Raises
+        ------
+        ValidationError
+            If an object is not part of the network, or has no such parameter.
+        """
+        found = []
+        for obj, attr in obj_attrs:
+            built = self[obj]
+            if attr not in getattr(built, "_fields", ()):
+                names = ", ".join(getattr(built, "_fields", ())) or "none"
+                raise ValidationError(
+                    f"{obj} has no parameter {attr!r}; it has {names}",
+                    attr="get_params",
+                    obj=self,
+                )
+            found.append(getattr(built, attr))
+        return found
+
+    def get_param(self, obj: Any, attr: str) -> Any:
+        """Return one current parameter; an older form of `get_params`."""
+        warn_user(
+            "`get_param(obj, attr)` is an older form; the current one is "
+            "`get_params((obj, attr))[0]`, or `sim.data[obj]`",
+            DeprecationWarning,
+        )
+        return self.get_params((obj, attr))[0]
 
     def __iter__(self) -> Iterator:
         return iter(self._model.params)
@@ -114,7 +169,7 @@ class SimulationData(Mapping):
             built = built._replace(bias=bias)
         if encoders is not None:
             gain = built.gain
-            if ensemble.normalize_encoders and gain is not None:
+            if self._normalized[ensemble] and gain is not None:
                 # scaled encoders are gain / radius times unit vectors
                 gain = np.linalg.norm(encoders, axis=-1) * ensemble.radius
             scale = 1.0 if gain is None else gain / ensemble.radius
@@ -123,6 +178,8 @@ class SimulationData(Mapping):
             built = built._replace(
                 scaled_encoders=encoders, encoders=unscaled, gain=gain
             )
+        if built.gain is not None and not (bias is None and encoders is None):
+            built = built._replace(**_tuning(ensemble, built))
         return built
 
     def _connection(
@@ -133,14 +190,36 @@ class SimulationData(Mapping):
         if weights is None or signal is None:
             return built
         if signal.sparse:
-            rows, columns, _ = coordinates(signal)
             assert weights.size == size(signal)
-            dense = np.zeros(signal.shape, weights.dtype)
-            np.add.at(dense, (rows, columns), weights)
             if np.array_equal(weights, coordinates(signal)[2].astype(weights.dtype)):
                 return built
-            weights = dense
+            return built._replace(weights=_sparse(signal, weights))
         return built._replace(weights=weights)
+
+
+def _tuning(ensemble: nengo.Ensemble, built: BuiltEnsemble) -> dict[str, np.ndarray]:
+    """Return intercepts and maximum rates that follow from gain and bias."""
+    tuning = ensemble.neuron_type.max_rates_intercepts
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        # neurons that training has silenced have none
+        warnings.simplefilter("ignore")
+        if built.gain.ndim == 1:
+            rates, intercepts = tuning(built.gain, built.bias)
+        else:
+            # each item of the minibatch has learned encoders of its own
+            each = [tuning(gain, built.bias) for gain in built.gain]
+            rates, intercepts = map(np.stack, zip(*each, strict=True))
+    return {"max_rates": rates, "intercepts": intercepts}
+
+
+def _sparse(signal: Signal, values: np.ndarray) -> Any:
+    """Return a sparse matrix of the type that Nengo has built, with other values."""
+    initial = signal.initial_value
+    if isinstance(initial, SparseMatrix):
+        return SparseMatrix(initial.indices, values, initial.shape)
+    matrix = initial.tocoo(copy=True)
+    matrix.data = values
+    return matrix.asformat(initial.format)
 
 
 def _read_only(built: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -20,6 +21,9 @@ _HEADER = "nengo_dl"
 
 #: grows when readers of today could no longer read what is written
 _FORMAT = 1
+
+#: where the header has the checksum
+_CHECKSUM = "sha256"
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def location(path: Any) -> Path:
         raise ValidationError(
             f"Expected the path of a file, got {path!r}", attr="path"
         ) from None
-    if path.is_dir():
+    if os.path.isdir(path):  # which raises no error where it is not allowed to look
         raise ValidationError(
             f"{str(path)!r} is a directory. Expected the path of a file in it, for "
             f"example {str(path / 'params')!r}",
@@ -73,7 +77,8 @@ def write(path: Any, content: Content) -> None:
     """
     path = location(path)
     header = {"format": _FORMAT, "version": version, **content.facts}
-    text = json.dumps(header, sort_keys=True).encode()
+    header[_CHECKSUM] = _checksum(header, content.arrays)
+    text = json.dumps(header).encode()
     arrays = {_HEADER: np.frombuffer(text, np.uint8), **content.arrays}
     files = npz_files if path.suffix == ".npz" else checkpoint_files
     try:
@@ -96,9 +101,10 @@ def read(path: Any) -> Content:
     ValidationError
         If there is no such file, or it is something else, or it is damaged.
     """
-    path = _existing(location(path))
-    files = npz_files if path.suffix == ".npz" else checkpoint_files
+    path = location(path)
     try:
+        path = _existing(path)
+        files = npz_files if path.suffix == ".npz" else checkpoint_files
         arrays = files.read(path)
     except FileNotFoundError:
         raise _missing(path) from None
@@ -107,6 +113,8 @@ def read(path: Any) -> Content:
             f"Parameters cannot be read from {str(path)!r}: {error}. Check that you "
             "may read it"
         ) from error
+    except ValidationError:
+        raise
     except ValueError as error:
         raise ValidationError(
             f"{str(path)!r} is damaged or not a file of parameters ({error}). Expected "
@@ -120,11 +128,7 @@ def read(path: Any) -> Content:
         facts = json.loads(header.tobytes().decode())
         found = facts["format"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValidationError(
-            f"{str(path)!r} is damaged: its header cannot be read ({error}). Take a "
-            "copy, or save again",
-            attr="path",
-        ) from error
+        raise _damaged(path, f"its header cannot be read ({error})") from error
     if found != _FORMAT:
         raise ValidationError(
             f"{str(path)!r} has format {found}, written by NengoDL "
@@ -132,7 +136,30 @@ def read(path: Any) -> Content:
             f"{_FORMAT}. Load it with that version",
             attr="path",
         )
+    if facts.pop(_CHECKSUM, None) != _checksum(facts, arrays):
+        raise _damaged(path, "its checksum is not that of its content")
     return Content(arrays, facts)
+
+
+def _checksum(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    """Return a number that changes with any bit of the content.
+
+    Both formats have checksums of their arrays. That of zip files does not tell if one
+    has been lost from the list of contents.
+    """
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name])
+        array = array.astype(array.dtype.newbyteorder("<"))
+        digest.update(f"{name}\0{array.dtype.str}{array.shape}\0".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _damaged(path: Path, how: str) -> ValidationError:
+    return ValidationError(
+        f"{str(path)!r} is damaged: {how}. Take a copy, or save again", attr="path"
+    )
 
 
 def _existing(path: Path) -> Path:

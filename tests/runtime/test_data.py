@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from nengo.builder import Model
-from nengo.exceptions import ValidationError
+from nengo.exceptions import NengoWarning, ValidationError
 
 import nengo_dl
 
@@ -169,3 +169,119 @@ def test_probes_of_sparse_weights_show_the_whole_matrix(own_type, dtype):
     with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
         sim.run_steps(5)
         assert np.array_equal(sim.data[probe], np.tile(dense, (2, 2, 1, 1)))
+
+
+# -- live parameters
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A network whose parameters have all been changed, and Nengo's view of it."""
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        node = nengo.Node([0.5, 0.5], label="node")
+        a = nengo.Ensemble(10, 2, label="a", radius=1.5, neuron_type=nengo.LIFRate())
+        b = nengo.Ensemble(
+            9, 1, label="b", neuron_type=nengo.RegularSpiking(nengo.Tanh())
+        )
+        nengo.Connection(node, a, transform=0.5)
+        nengo.Connection(a[0], b)
+        matrix = scipy.sparse.random(9, 10, 0.5, "csr", random_state=0)
+        for init in ({"init": matrix}, {"indices": [[0, 1], [2, 0]], "init": 1.0}):
+            nengo.Connection(
+                a.neurons, b.neurons, transform=nengo.Sparse((9, 10), **init)
+            )
+    with nengo_dl.Simulator(net, dtype="float64", progress_bar=False) as sim:
+        store = sim._runner.store
+        values = store.snapshot()
+        store.restore({s: 1.1 * v for s, v in values.items() if s in sim._trainable})
+        yield net, sim
+
+
+def test_parameters_are_live(trained):
+    net, sim = trained
+    with nengo.Simulator(net, progress_bar=False) as built:
+        for obj in (*net.ensembles, *net.connections):
+            ours, theirs = sim.data[obj], built.data[obj]
+            if isinstance(obj, nengo.Connection):
+                assert type(ours.weights) is type(theirs.weights)
+                difference = dense(ours.weights) - 1.1 * dense(theirs.weights)
+                assert np.allclose(difference, 0)
+                continue
+            expected = {
+                name: 1.1 * getattr(theirs, name)
+                for name in ("scaled_encoders", "gain", "bias")
+            }
+            # lengths of encoders are part of the gain
+            expected["encoders"] = theirs.encoders
+            expected["eval_points"] = theirs.eval_points
+            rates, intercepts = obj.neuron_type.max_rates_intercepts(
+                expected["gain"], expected["bias"]
+            )
+            expected.update(max_rates=rates, intercepts=intercepts)
+            for name, value in expected.items():
+                assert np.allclose(getattr(ours, name), value), (obj, name)
+            assert set(ours._fields) == set(expected)
+
+
+def test_single_parameters(trained):
+    net, sim = trained
+    a, connection = net.ensembles[0], net.connections[0]
+    bias, weights = sim.data.get_params((a, "bias"), (connection, "weights"))
+    assert np.array_equal(bias, sim.data[a].bias)
+    assert weights == sim.data[connection].weights == 0.55
+    assert sim.data.get_params() == []
+    with pytest.warns(DeprecationWarning, match=r"get_params\("):
+        assert np.array_equal(sim.data.get_param(a, "gain"), sim.data[a].gain)
+    for obj, attr in ((a, "weights"), (connection, "bias"), (net.nodes[0], "output")):
+        with pytest.raises(ValidationError, match=f"no parameter '{attr}'; it has"):
+            sim.data.get_params((obj, attr))
+
+
+def test_freezing_does_not_change_what_is_known(trained):
+    net, sim = trained
+    a = net.ensembles[0]
+    before = sim.data[a]._asdict()
+    sim.freeze_params(a)
+    for name, value in sim.data[a]._asdict().items():
+        assert np.array_equal(value, before[name]), name
+
+
+@pytest.mark.parametrize("minibatch_size", [None, 3])
+def test_what_is_learned_has_a_batch_axis(minibatch_size):
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        a = nengo.Ensemble(10, 2, neuron_type=nengo.PoissonSpiking(nengo.LIFRate()))
+        b = nengo.Ensemble(7, 2)
+        nengo.Connection(nengo.Node([0.5, 1]), a)
+        voja = nengo.Connection(a, b, learning_rule_type=nengo.Voja())
+        pes = nengo.Connection(b, a, learning_rule_type=nengo.PES())
+        nengo.Connection(a, pes.learning_rule)
+    with nengo_dl.Simulator(
+        net, minibatch_size=minibatch_size, progress_bar=False
+    ) as sim:
+        sim.run_steps(20)
+        lead = () if minibatch_size is None else (minibatch_size,)
+        assert sim.data[pes].weights.shape == (*lead, 2, 7)
+        assert sim.data[voja].weights.shape == (2, 10)
+        learned = sim.data[b]
+        assert learned.encoders.shape == learned.scaled_encoders.shape == (*lead, 7, 2)
+        assert np.allclose(np.linalg.norm(learned.encoders, axis=-1), 1)
+        assert learned.gain.shape == learned.intercepts.shape == (*lead, 7)
+        assert learned.bias.shape == (7,)
+
+
+def test_after_closing_parameters_are_initial_and_a_warning_says_so():
+    with nengo.Network(seed=0) as net:
+        ensemble = nengo.Ensemble(5, 1, label="a")
+        probe = nengo.Probe(ensemble)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        initial = sim.data[ensemble].bias
+        store = sim._runner.store
+        signal = sim.model.sig[ensemble.neurons]["bias"]
+        store.set_value(signal, np.ones(5))
+        assert np.array_equal(sim.data[ensemble].bias, np.ones(5))
+        sim.run_steps(3)
+    assert sim.data[probe].shape == (3, 1)
+    with pytest.warns(NengoWarning, match="closed, so the parameters of .* a"):
+        assert np.array_equal(sim.data[ensemble].bias, initial)
