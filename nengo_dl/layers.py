@@ -17,6 +17,8 @@ from nengo_dl.tensor_node import TensorNode
 
 #: what a function that is called layer by layer leaves to the TensorNode
 _OF_NODE = ("shape_out", "label")
+#: what decides how neurons respond to their input
+_TUNING = ("gain", "bias", "max_rates", "intercepts")
 
 
 class Layer:
@@ -86,6 +88,10 @@ class Layer:
             their arguments. For functions: further arguments of the function.
             ``shape_out`` and ``label`` are the TensorNode's.
 
+            Neurons have a gain of 1 and a bias of 0, so that their input is their
+            current, unless ``gain``, ``bias``, ``max_rates`` or ``intercepts`` are
+            given here or in the network's configuration.
+
         Returns
         -------
         TensorNode or nengo.ensemble.Neurons
@@ -113,12 +119,13 @@ class Layer:
                 f"input {size}",
                 attr="shape_in",
             )
-        given = {"gain": nengo.dists.Choice([1]), "bias": nengo.dists.Choice([0])}
-        if {"max_rates", "intercepts"} & arguments.keys():
-            given = {}
-        ensemble = nengo.Ensemble(
-            size, 1, neuron_type=self.layer_func, **{**given, **arguments}
-        )
+        if not any(name in arguments or _configured(name) for name in _TUNING):
+            arguments = {
+                "gain": nengo.dists.Choice([1]),
+                "bias": nengo.dists.Choice([0]),
+                **arguments,
+            }
+        ensemble = nengo.Ensemble(size, 1, neuron_type=self.layer_func, **arguments)
         return ensemble.neurons
 
     def _node(
@@ -212,6 +219,12 @@ def _size_in(input: Any, transform: Any) -> int:
     if isinstance(transform, nengo.transforms.Transform):
         return transform.size_out
     return np.shape(transform)[0] if np.ndim(transform) == 2 else input.size_out
+
+
+def _configured(name: str) -> bool:
+    """Return whether the user has set a parameter of all Ensembles here."""
+    default = getattr(nengo.Ensemble, name).default
+    return nengo.Config.default(nengo.Ensemble, name) is not default
 
 
 def _not_trainable(connection: nengo.Connection) -> None:

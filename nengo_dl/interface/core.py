@@ -24,6 +24,7 @@ from nengo_dl.graph.tensor_operator import tensor_nodes
 from nengo_dl.lowering.tensor_binding import bind, post_build
 from nengo_dl.program.compile import compile_program
 from nengo_dl.runtime import checks
+from nengo_dl.runtime.blame import warn_user
 from nengo_dl.runtime.data import SignalMapping, SimulationData
 from nengo_dl.runtime.progress import Steps, stage
 from nengo_dl.runtime.runner import Runner
@@ -72,12 +73,9 @@ class Core:
         with stage("Building", None, self.progress_bar) as tracker:
             self.model = graph_model.build(network, dt, model, Steps(tracker))
             settings = config.resolve(self.model.toplevel, options["dtype"])
-            bind(
-                self.model,
-                settings.dtype,
-                self.minibatch_size or 1,
-                settings.jit_compile is not False,
-            )
+            batch, jit = self.minibatch_size or 1, settings.jit_compile is not False
+            for warning in bind(self.model, settings.dtype, batch, jit):
+                warn_user(warning)
             self._order = dependencies(self.model.operators).operators
             self._trainable = trainable.resolve(self.model, settings.inference_only)
             self._settings = settings

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 from nengo.builder import Model
 from nengo.builder.signal import Signal
-from nengo.exceptions import NengoWarning
 
 from nengo_dl.graph.tensor_operator import SimTensorNode, tensor_nodes
 from nengo_dl.lowering.tensor_function import TensorFunction
@@ -68,10 +67,13 @@ class _Look:
     changed: list[int] = field(default_factory=list)
     uses_time: bool = True
     found: list[tf.Variable] = field(default_factory=list)
+    drawn: set[str] = field(default_factory=set)
     compiles: bool = True
 
 
-def bind(model: Model, dtype: str, minibatch_size: int, jit_compile: bool) -> None:
+def bind(
+    model: Model, dtype: str, minibatch_size: int, jit_compile: bool
+) -> Iterator[str]:
     """Find the variables of all TensorNodes of a model, and make them Signals.
 
     Parameters
@@ -85,15 +87,15 @@ def bind(model: Model, dtype: str, minibatch_size: int, jit_compile: bool) -> No
     jit_compile : bool
         Whether XLA shall compile the simulation.
 
+    Yields
+    ------
+    str
+        What users should know about a function.
+
     Raises
     ------
     ValidationError
         If a function fails, or does not return what it was declared to.
-
-    Warns
-    -----
-    NengoWarning
-        If XLA cannot compile a function.
     """
     nodes = {
         model.sig[node].get("out"): node for node in model.params if node in model.sig
@@ -102,18 +104,24 @@ def bind(model: Model, dtype: str, minibatch_size: int, jit_compile: bool) -> No
     for op in tensor_nodes(model.operators):
         node = nodes.get(op.output)
         seed = model.seeds.get(node) if node is not None else None
-        _bind(op, dtype, minibatch_size, jit_compile, seed or 0)
+        looks = _bind(op, dtype, minibatch_size, jit_compile, seed or 0)
         if node is not None:
             model.sig[node].update(op.weights)
         if not op.bound.compiles:
             refused.append(op.function.label)
+        drawn = sorted(set().union(*(look.drawn for look in looks)))
+        if drawn:
+            yield (
+                f"The function of {op.function.label} draws random numbers with "
+                f"{', '.join(drawn)} of TensorFlow. They do not follow the seed of the "
+                "simulation, and on their way back through time gradients would meet "
+                "other numbers. Expected layers of Keras such as Dropout, or functions "
+                "of keras.random with a `keras.random.SeedGenerator`"
+            )
     if refused:
-        warnings.warn(
-            NengoWarning(
-                f"XLA cannot compile the function of {', '.join(refused)}; the "
-                "simulation runs as a plain TensorFlow graph, which is slower"
-            ),
-            stacklevel=4,
+        yield (
+            f"XLA cannot compile the function of {', '.join(refused)}; the simulation "
+            "runs as a plain TensorFlow graph, which is slower"
         )
 
 
@@ -140,8 +148,8 @@ def post_build(op: SimTensorNode, rng: np.random.RandomState) -> dict[Signal, An
 
 def _bind(
     op: SimTensorNode, dtype: str, minibatch_size: int, jit: bool, seed: int
-) -> None:
-    """Look into one function."""
+) -> list[_Look]:
+    """Look into one function; return what was seen."""
     function: TensorFunction = op.function
     function.build()
     function.pre_build(minibatch_size)
@@ -194,6 +202,7 @@ def _bind(
         },
         any(look.uses_time for look in looks),
     )
+    return looks
 
 
 def _signal(variable: Variable, name: str) -> Signal:
@@ -249,6 +258,8 @@ def _look(
     traced = tf.function(call, autograph=False, jit_compile=jit)
     graph = traced.get_concrete_function(*specs).graph
     look.uses_time = function.takes_time and bool(graph.inputs[0].consumers())
+    operations = {op.type for op in graph.get_operations() if op.op_def.is_stateful}
+    look.drawn = {name for name in operations if re.match("Random|Truncated", name)}
     known = {id(storage(v)) for v in variables}
     look.found = [v for v in graph.variables if id(v) not in known]
     if jit:

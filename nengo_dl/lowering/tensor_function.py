@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
-from nengo_dl.lowering.tensor_variables import in_precision
+from nengo_dl.lowering.keras_precision import in_precision
 
 Shape = tuple[int, ...]
 
@@ -214,8 +214,9 @@ def infer_shape_out(function: TensorFunction, dtype: str) -> Shape:
         function.build()
         tf.function(call, autograph=False).get_concrete_function(*specs)
     except ValidationError as error:
+        problem = str(error).removeprefix("tensor_func: ").rstrip(".")
         raise ValidationError(
-            f"{error}. The function was called to find out the shape of its output; "
+            f"{problem}. The function was called to find out the shape of its output; "
             "give `shape_out=` (or `size_out=`) to do without this call",
             attr="tensor_func",
         ) from error

@@ -221,7 +221,7 @@ class LowerTensorNode(Lowering):
         adapted = bound.adapted if self.adapts else ()
         return (
             output,
-            [tf.stop_gradient(new[k]) for k in adapted],
+            [tf.stop_gradient(tf.cast(new[k], kept[k].dtype)) for k in adapted],
             new[first : first + len(bound.memory)],
         )
 

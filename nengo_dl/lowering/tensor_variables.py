@@ -58,6 +58,7 @@ class StandIns:
             # given to the constructor, they would be cast to the variables' precision
             for i in own:
                 scope.state_mapping[id(self.variables[i])] = self._last[i]
+                stack.enter_context(_typed(self.variables[i], self._last[i].dtype))
             yield
             for i in own:
                 self._last[i] = scope.get_current_value(self.variables[i])
@@ -93,39 +94,14 @@ class StandIns:
 
 
 @contextmanager
-def in_precision(layer: Any, dtype: str) -> Iterator[None]:
-    """Let a Keras layer compute with 64 bits although it was made for 32.
-
-    Parameters
-    ----------
-    layer : object
-        A layer, with layers within; anything else is left alone.
-    dtype : str
-        Precision of the simulation. Layers with another policy than ``"float32"``
-        keep it, and so do all if this is not ``"float64"``.
-    """
-    if dtype != "float64" or not isinstance(layer, keras.Layer):
-        yield
-        return
-    policy = keras.DTypePolicy("float64")
-    changed = []
-    for part in layer._flatten_layers():
-        if part.dtype_policy.name == "float32":
-            changed.append((part, "_dtype_policy", part.dtype_policy, policy))
-        # models cast their inputs to the types that they were made with
-        functional = getattr(part, "_functional", None) or part
-        inputs = [part] if isinstance(part, keras.layers.InputLayer) else []
-        inputs += getattr(functional, "_inputs", None) or []
-        for given in inputs:
-            if getattr(given, "_dtype", None) == "float32":
-                changed.append((given, "_dtype", "float32", "float64"))
+def _typed(variable: keras.Variable, dtype: tf.DType) -> Iterator[None]:
+    """Let what is assigned to a variable keep the precision of its stand-in."""
+    before = variable._dtype
+    variable._dtype = dtype.name
     try:
-        for owner, name, _, value in changed:
-            object.__setattr__(owner, name, value)
         yield
     finally:
-        for owner, name, value, _ in changed:
-            object.__setattr__(owner, name, value)
+        variable._dtype = before
 
 
 def is_seed(variable: Variable) -> bool:
