@@ -24,6 +24,7 @@ tests = [
     "pytest>=8,<9",
     # its formatting may change from one minor version to the next
     "ruff==0.17.*",
+    "scikit-learn",
     "scipy",
     # Nengo's test suite imports pkg_resources
     "setuptools<81",

@@ -20,6 +20,7 @@ from nengo_dl.lowering.tensor_variables import (
     is_seed,
     storage,
     unique_names,
+    value_type,
 )
 
 
@@ -153,10 +154,7 @@ def _bind(
     function: TensorFunction = op.function
     function.build()
     function.pre_build(minibatch_size)
-    variables: list[Variable] = []
-    if function.is_layer:
-        metrics = {id(v) for v in function.function.metrics_variables}
-        variables = [v for v in function.function.variables if id(v) not in metrics]
+    variables: list[Variable] = list(function.variables)
     looks = _looks(function, variables, dtype, minibatch_size, jit)
     if looks[0].found:
         # now they are known, nothing in the trace may refer to them
@@ -269,12 +267,3 @@ def _look(
             # which error depends on the operation and on the release of TensorFlow
             look.compiles = False
     return look
-
-
-def value_type(variable: Variable, dtype: tf.DType) -> tf.DType:
-    """Return the type of what stands in for a variable.
-
-    Floating point variables have the precision of the simulation, whatever theirs.
-    """
-    own = storage(variable).dtype
-    return dtype if own.is_floating else own

@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
-from nengo_dl.lowering.keras_precision import in_precision
+from nengo_dl.lowering.keras_precision import in_precision, layers_of
+from nengo_dl.lowering.tensor_variables import StandIns, value_type
 
 Shape = tuple[int, ...]
 
@@ -45,6 +46,15 @@ class TensorFunction:
     def is_layer(self) -> bool:
         """Whether it is a layer of Keras."""
         return isinstance(self.function, keras.Layer)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """The variables of the layers that it is, or refers to."""
+        found: dict[int, keras.Variable] = {}
+        for layer in layers_of(self.function):
+            metrics = {id(v) for v in layer.metrics_variables}
+            found.update({id(v): v for v in layer.variables if id(v) not in metrics})
+        return list(found.values())
 
     @property
     def takes_time(self) -> bool:
@@ -205,13 +215,18 @@ def infer_shape_out(function: TensorFunction, dtype: str) -> Shape:
     found: list[Shape] = []
 
     def call(t: tf.Tensor, x: tf.Tensor | None = None) -> tf.Tensor:
-        result = function(t, x, False)
+        with StandIns(variables, values)():
+            result = function(t, x, False)
         shape = result.shape[1:] if result.shape.rank else result.shape
         found.append(tuple(shape))
         return result
 
     try:
         function.build()
+        variables = function.variables
+        values = [
+            tf.zeros(v.shape, value_type(v, tf.as_dtype(dtype))) for v in variables
+        ]
         tf.function(call, autograph=False).get_concrete_function(*specs)
     except ValidationError as error:
         problem = str(error).removeprefix("tensor_func: ").rstrip(".")

@@ -16,8 +16,8 @@ from nengo_dl.graph.tensor_operator import SimTensorNode
 from nengo_dl.lowering.context import Context
 from nengo_dl.lowering.registry import Lowering, register
 from nengo_dl.lowering.sampling import KEY_BITS, KEY_WORDS
-from nengo_dl.lowering.tensor_binding import Bound, value_type
-from nengo_dl.lowering.tensor_variables import StandIns
+from nengo_dl.lowering.tensor_binding import Bound
+from nengo_dl.lowering.tensor_variables import StandIns, value_type
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import OpGroup
 from nengo_dl.plan.layout import View

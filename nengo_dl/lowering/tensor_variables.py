@@ -54,7 +54,9 @@ class StandIns:
             for i, variable in enumerate(self.variables):
                 if i not in own:
                     stack.enter_context(self._patched(i, variable))
-            scope = stack.enter_context(keras.StatelessScope())
+            # variables that are made within such a scope get no values at once, so
+            # there is none without need
+            scope = stack.enter_context(keras.StatelessScope() if own else ExitStack())
             # given to the constructor, they would be cast to the variables' precision
             for i in own:
                 scope.state_mapping[id(self.variables[i])] = self._last[i]
@@ -142,3 +144,12 @@ def unique_names(variables: Sequence[Variable], owner: str = "") -> list[str]:
         taken.add(name)
         names.append(name)
     return names
+
+
+def value_type(variable: Variable, dtype: tf.DType) -> tf.DType:
+    """Return the type of what stands in for a variable.
+
+    Floating point variables have the precision of the simulation, whatever theirs.
+    """
+    own = storage(variable).dtype
+    return dtype if own.is_floating else own

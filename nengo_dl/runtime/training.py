@@ -217,6 +217,7 @@ class Trainer:
             n_steps,
             atol,
             rtol,
+            self._program.jit_compile,
         )
 
     def optimizer(self, optimizer: Any) -> keras.optimizers.Optimizer:

@@ -1,0 +1,202 @@
+"""Networks written layer by layer."""
+
+import keras
+import nengo
+import numpy as np
+import pytest
+import tensorflow as tf
+from nengo.exceptions import ValidationError
+
+import nengo_dl
+
+
+def simulator(net, **options):
+    return nengo_dl.Simulator(net, progress_bar=False, **options)
+
+
+def square(x, factor=1.0):
+    return factor * x**2
+
+
+@pytest.fixture
+def net():
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False, dtype="float64")
+        net.source = nengo.Node(np.linspace(0.1, 1, 6), label="source")
+        yield net
+
+
+def last(net, layer, **options):
+    """Return what a layer gives in the first step."""
+    with net:
+        probe = nengo.Probe(layer)
+    with simulator(net, **options) as sim:
+        sim.run_steps(1)
+        return sim.data[probe][0]
+
+
+# -- TensorNodes
+
+
+def test_functions_become_tensor_nodes_that_get_no_time(net):
+    layer = nengo_dl.Layer(square)(net.source)
+    assert isinstance(layer, nengo_dl.TensorNode)
+    assert (layer.shape_in, layer.shape_out, layer.pass_time) == ((6,), (6,), False)
+    np.testing.assert_allclose(last(net, layer), net.source.output**2)
+
+
+def test_arguments_go_to_the_function_but_for_those_of_the_node(net):
+    layer = nengo_dl.Layer(square)(
+        net.source, factor=3.0, label="three", shape_out=(2, 3), shape_in=(2, 3)
+    )
+    assert layer.label == "three" and layer.shape_out == (2, 3)
+    np.testing.assert_allclose(last(net, layer), 3 * net.source.output**2)
+
+
+def test_classes_of_layers_are_made_with_the_arguments(net):
+    layer = nengo_dl.Layer(keras.layers.Dense)(
+        net.source, units=2, kernel_initializer="ones", label="dense"
+    )
+    assert layer.tensor_func.units == 2
+    np.testing.assert_allclose(last(net, layer), [net.source.output.sum()] * 2)
+
+
+def test_shape_of_a_tensor_node_goes_on_to_the_next_layer(net):
+    conv = nengo_dl.Layer(keras.layers.Conv1D(2, 2))(net.source, shape_in=(6, 1))
+    assert conv.shape_out == (5, 2)
+    assert nengo_dl.Layer(square)(conv).shape_in == (5, 2)
+    neurons = nengo_dl.Layer(nengo.RectifiedLinear())(conv)
+    assert nengo_dl.Layer(square)(neurons).shape_in == (10,)
+    # not through a transform
+    assert nengo_dl.Layer(square)(conv, transform=np.ones((3, 10))).shape_in == (3,)
+
+
+def test_connections_are_returned_if_wanted_and_never_trained(net):
+    matrix = np.random.RandomState(0).randn(4, 6)
+    layer, connection = nengo_dl.Layer(square)(
+        net.source, transform=matrix, synapse=0.01, return_conn=True
+    )
+    assert connection.pre is net.source and connection.post is layer
+    assert connection.synapse == nengo.Lowpass(0.01)
+    assert net.config[connection].trainable is False
+    assert layer.shape_in == (4,)
+    other = nengo_dl.Layer(keras.layers.Dense(2))(layer)
+    with net:
+        probe = nengo.Probe(other)
+    with simulator(net) as sim:
+        assert len(sim.keras_model.trainable_weights) == 2
+        sim.run_steps(2)
+        assert np.any(sim.data[probe])
+        np.testing.assert_array_equal(sim.data[connection].weights, matrix)
+
+
+def test_transforms_of_nengo_decide_the_size_of_the_input(net):
+    transform = nengo.Convolution(
+        n_filters=3, input_shape=(6, 1), kernel_size=(2,), strides=(1,)
+    )
+    layer = nengo_dl.Layer(square)(net.source, transform=transform)
+    assert layer.shape_in == (transform.size_out,) == (15,)
+    scaled = nengo_dl.Layer(square)(net.source, transform=2)
+    np.testing.assert_allclose(last(net, scaled), (2 * net.source.output) ** 2)
+
+
+def test_parts_of_objects_are_inputs(net):
+    layer = nengo_dl.Layer(square)(net.source[2:4])
+    np.testing.assert_allclose(last(net, layer), net.source.output[2:4] ** 2)
+    with net:
+        ensemble = nengo.Ensemble(10, 3)
+    assert nengo_dl.Layer(square)(ensemble).shape_in == (3,)
+    assert nengo_dl.Layer(square)(ensemble.neurons).shape_in == (10,)
+
+
+# -- neurons
+
+
+@pytest.mark.parametrize(
+    "neuron_type", [nengo.RectifiedLinear, nengo.RectifiedLinear()]
+)
+def test_neurons_have_their_input_as_current(net, neuron_type):
+    neurons = nengo_dl.Layer(neuron_type)(net.source)
+    assert isinstance(neurons, nengo.ensemble.Neurons)
+    np.testing.assert_allclose(last(net, neurons), net.source.output)
+
+
+def test_arguments_of_ensembles(net):
+    neurons = nengo_dl.Layer(nengo.LIFRate(amplitude=0.1))(
+        net.source, gain=np.full(6, 2.0), bias=np.ones(6), label="six"
+    )
+    ensemble = neurons.ensemble
+    assert ensemble.label == "six" and ensemble.neuron_type.amplitude == 0.1
+    rates = nengo.LIFRate(amplitude=0.1).rates(net.source.output, 2.0, 1.0)
+    np.testing.assert_allclose(last(net, neurons), np.ravel(rates))
+
+
+def test_configuration_of_ensembles_is_respected(net):
+    net.config[nengo.Ensemble].max_rates = nengo.dists.Choice([100])
+    net.config[nengo.Ensemble].intercepts = nengo.dists.Choice([0])
+    neurons = nengo_dl.Layer(nengo.LIFRate())(net.source)
+    assert neurons.ensemble.gain is None and neurons.ensemble.bias is None
+    # at the end of the range of unit length the rate is 100 Hz
+    np.testing.assert_allclose(last(net, neurons)[-1], 100)
+
+
+def test_biases_of_neurons_are_trained(net):
+    neurons = nengo_dl.Layer(nengo.RectifiedLinear())(net.source)
+    with net:
+        probe = nengo.Probe(neurons)
+    with simulator(net) as sim:
+        data = {net.source: np.ones((1, 1, 6)), probe: np.zeros((1, 1, 6))}
+        sim.train(data, keras.optimizers.SGD(0.3))
+        np.testing.assert_allclose(sim.data[neurons.ensemble].bias, -0.1, rtol=1e-6)
+
+
+# -- errors and older forms
+
+
+@pytest.mark.parametrize(
+    "layer, arguments, match",
+    [
+        (3, {}, "Expected a function of a tensor, a Keras layer or a Nengo neuron"),
+        (nengo.LIF(), {"shape_in": (5,)}, r"shape_in=\(5,\) has 5 elements.* 6"),
+        (square, {"shape_in": (2, 2)}, r"shape_in=\(2, 2\) has 4 elements.* 6"),
+        (keras.layers.Flatten(), {"units": 3}, "made already.*units"),
+        (square, {"power": 3}, "(?s)raised TypeError.*'power'"),
+    ],
+)
+def test_what_cannot_be_a_layer(net, layer, arguments, match):
+    with pytest.raises(ValidationError, match=match):
+        nengo_dl.Layer(layer)(net.source, **arguments)
+    assert not net.connections and net.nodes == [net.source]
+
+
+@pytest.mark.parametrize(
+    "function, options, expected",
+    [
+        (square, {"factor": 2.0}, lambda x: 2 * x**2),
+        (nengo.RectifiedLinear(), {"bias": np.ones(6)}, None),
+        (keras.layers.Flatten(), {"shape_in": (2, 3), "transform": 1}, lambda x: x),
+        (square, {"transform": np.eye(6) * 3}, lambda x: 9 * x**2),
+    ],
+)
+def test_older_form(net, function, options, expected):
+    with pytest.warns(DeprecationWarning, match=r"nengo_dl.Layer\(f\)\(input, ...\)"):
+        layer, connection = nengo_dl.tensor_layer(
+            net.source, function, return_conn=True, **options
+        )
+    assert connection.post is layer and connection.synapse is None
+    if expected is not None:
+        np.testing.assert_allclose(last(net, layer), expected(net.source.output))
+
+
+def test_layers_in_a_row_have_right_gradients(net):
+    x = nengo_dl.Layer(keras.layers.Conv1D(2, 3))(net.source, shape_in=(6, 1))
+    x = nengo_dl.Layer(nengo.Sigmoid(tau_ref=1))(x)
+    x = nengo_dl.Layer(tf.tanh)(x)
+    x = nengo_dl.Layer(keras.layers.Dense(2))(x, synapse=0.005)
+    with net:
+        probe = nengo.Probe(x)
+    with simulator(net, minibatch_size=2) as sim:
+        found = sim.check_gradients(n_steps=3)[probe]
+    # two kernels, two biases of layers, those of the neurons, and the input
+    assert len(found["names"]) == 6
+    assert np.all(found["analytic"] != 0)
