@@ -4,7 +4,8 @@ Only what remembers needs a loop: the state of neurons and filters, and whatever
 it or is fed by it within a step. Operators in front of that depend on inputs and
 parameters alone; operators behind it change nothing that anybody reads again. Both can
 run for all time steps at once, as one large batch: a product of 100 steps in one is
-several times faster than 100 small ones.
+several times faster than 100 small ones. Linear filters join them where they can; see
+`nengo_dl.graph.series`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from nengo.builder.operator import Copy, Operator
+from nengo.builder.operator import Copy, Operator, TimeUpdate
 from nengo.builder.signal import Signal
 
+from nengo_dl.graph import series
 from nengo_dl.graph.roles import Role
+from nengo_dl.graph.series import FilterSeries
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,16 @@ class Phases:
         Depend on the others, and nothing in the loop depends on them.
     roles : dict of {Signal: Role}
         The role of each base, those included that `partition` has added.
+    ends : dict of {Signal: Signal}
+        For outputs of filters that run outside of the loop: what has their values at
+        the end of each step.
     """
 
     before: tuple[Operator, ...]
     loop: tuple[Operator, ...]
     after: tuple[Operator, ...]
     roles: dict[Signal, Role]
+    ends: dict[Signal, Signal] = field(default_factory=dict)
 
     def known(self) -> set[Signal]:
         """Return the bases whose values are known for all steps before the loop."""
@@ -52,6 +59,8 @@ def partition(
     operators: Sequence[Operator],
     roles: Mapping[Signal, Role],
     needs_loop: Callable[[Operator], bool],
+    across_time: Callable[[Operator], bool] = lambda op: False,
+    runs_python: Callable[[Operator], bool] = lambda op: False,
 ) -> Phases:
     """Divide operators by when they can run.
 
@@ -63,6 +72,10 @@ def partition(
         The role of each base.
     needs_loop : callable
         Whether an operator remembers, or calls Python.
+    across_time : callable
+        Whether an operator remembers, but can run for all steps at once nevertheless.
+    runs_python : callable
+        Whether an operator calls Python.
 
     Returns
     -------
@@ -70,7 +83,36 @@ def partition(
         An increment of a signal of the loop whose own operands are known before is
         divided: the product is computed before the loop, and a Copy adds it there.
     """
-    free = [op for op in operators if not op.updates and not needs_loop(op)]
+    free = {op for op in operators if not op.updates and not needs_loop(op)}
+    chosen = series.candidates(operators, across_time, runs_python)
+    front, back = series.without_loop(free | chosen, operators, roles)
+    chosen &= front | back
+    while True:
+        new = series.rewrite(operators, chosen)
+        ends = {output: by.end for output, by in new.series.items()}
+        outputs = [s for by in new.series.values() for s in by.sets]
+        phases = _divide(
+            new.operators,
+            {**roles, **dict.fromkeys(outputs, Role.TRANSIENT)},
+            needs_loop,
+        )
+        stuck = [op for op in phases.loop if isinstance(op, FilterSeries)]
+        if not stuck:
+            return replace(phases, ends=ends)
+        chosen -= {by.op for by in stuck}
+
+
+def _divide(
+    operators: Sequence[Operator],
+    roles: Mapping[Signal, Role],
+    needs_loop: Callable[[Operator], bool],
+) -> Phases:
+    """Divide operators that have been rewritten."""
+    free = [
+        op
+        for op in operators
+        if isinstance(op, FilterSeries) or not (op.updates or needs_loop(op))
+    ]
     before = _before(free, operators, roles)
     known = _written(before) | {
         b for b, r in roles.items() if r in (Role.PARAM, Role.INPUT)
@@ -94,6 +136,8 @@ def partition(
             divided.append(product)
         else:
             loop.append(op)
+    if all(isinstance(op, TimeUpdate) for op in loop):
+        loop = []  # it would count the steps for nobody
     return Phases(
         (*(op for op in operators if op in before), *divided),
         tuple(loop),
@@ -111,11 +155,13 @@ def _before(
     writers = _by_base(operators, lambda op: (*op.sets, *op.incs, *op.updates))
     given = (Role.PARAM, Role.INPUT)
     found = set(free)
+    own = _own(found)
     while True:
         unknown = {
             base
             for base, role in roles.items()
             if role not in given
+            and base not in own
             and (role is not Role.TRANSIENT or not found.issuperset(writers[base]))
         }
         out = {op for op in found if any(s.base in unknown for s in op.all_signals)}
@@ -150,6 +196,16 @@ def _after(
         if not out:
             return found
         found -= out
+
+
+def _own(operators: Iterable[Operator]) -> set[Signal]:
+    """Return what filters remember that need no loop; nobody else knows it."""
+    return {
+        signal.base
+        for op in operators
+        if isinstance(op, FilterSeries)
+        for signal in op.updates
+    }
 
 
 def _divisible(op: Operator, known: set[Signal]) -> bool:

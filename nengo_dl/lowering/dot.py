@@ -105,4 +105,7 @@ def product(a: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         return tf.einsum(
             "bkij,bkj->bki", a, tf.broadcast_to(x, (a.shape[0], *x.shape[1:]))
         )
+    if a.shape[0] == 1 and batch > rows:
+        # XLA transposes one of both, the larger one if asked for ``a @ x``
+        return tf.matmul(x[:, 0], a[0], transpose_b=True)[:, None]
     return tf.einsum("kij,bkj->bki", a, x)

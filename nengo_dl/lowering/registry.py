@@ -85,6 +85,14 @@ class Lowering:
         return True
 
     @classmethod
+    def across_time(cls, op: Operator) -> bool:
+        """Return whether `FilterSeries` can take the operator's place.
+
+        If all that it reads is known at once, or nothing in the loop depends on it.
+        """
+        return False
+
+    @classmethod
     def user_code(cls, op: Operator) -> bool:
         """Return whether the step calls a Python function or class of the user's."""
         return False
@@ -215,6 +223,11 @@ def carries(op: Operator) -> Collection[Signal]:
 def redundant(op: Operator) -> Collection[Signal]:
     """Return the updated signals that the lowering of ``op`` leaves alone."""
     return lowering_of(op).redundant(op)
+
+
+def across_time(op: Operator) -> bool:
+    """Return whether ``op`` can run for all steps at once, though it remembers."""
+    return lowering_of(op).across_time(op)
 
 
 def runs_python(op: Operator) -> bool:

@@ -19,6 +19,7 @@ from nengo_dl.graph.needed import needed
 from nengo_dl.graph.phases import partition
 from nengo_dl.graph.rates import with_rates
 from nengo_dl.graph.roles import Role, assign
+from nengo_dl.graph.series import view_of
 from nengo_dl.graph.signals import written
 from nengo_dl.graph.simplify import simplify
 from nengo_dl.graph.surrogate_neurons import with_surrogates
@@ -82,7 +83,15 @@ def compile_through_time(
     operators = needed(operators, targets.values())
 
     roles = assign(operators, fed, trainable, registry.carries, registry.redundant)
-    phases = partition(operators, roles, _needs_loop)
+    phases = partition(
+        operators, roles, _needs_loop, registry.across_time, registry.runs_python
+    )
+    ends = {
+        probe: view_of(signal, phases.ends[signal.base])
+        if signal.base in phases.ends
+        else signal
+        for probe, signal in targets.items()
+    }
     known = phases.known()
 
     def segment(operators: Sequence[Operator], given: Collection[Signal]) -> Segment:
@@ -99,7 +108,7 @@ def compile_through_time(
         segment(phases.before, known),
         segment(phases.loop, known),
         segment(phases.after, phases.roles),
-        targets,
+        ends,
         minibatch_size,
         tf.as_dtype(settings.dtype),
         frozenset(p for p in targets if not settings.keeps_history(p)),

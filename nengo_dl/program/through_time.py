@@ -89,26 +89,28 @@ class ThroughTime:
         series = dict(inputs)
         ends = {signal.base for signal in self.outputs.values()}
         wanted = ends | _fed(self.loop) | _fed(self.after)
-        self._at_once(self.before, live, series, wanted, n_steps, adapted)
-
         if state is None:
-            state = [
-                _initial(live, self.loop.layout.blocks[i], self.minibatch_size)
-                for i in self.loop.layout.carried()
-            ]
+            state = [_initial(live, b, self.minibatch_size) for b in self.carried]
+        remaining = iter(state)
+        first, looped, behind = (
+            [next(remaining) for _ in part.layout.carried()] for part in self._parts
+        )
+        at_once = partial(self._at_once, live, series, adapted, n_steps)
+        first = at_once(self.before, first, wanted)
         begins = [b for b in self._produced(_fed(self.after)) if self._updated(b)]
         finals = [
             base
             for base in self._produced(ends | _fed(self.after))
             if base in ends or base not in begins
         ]
+        end: Tensors = looped
         seen_at_end: Series = {}
         if self.loop.lowerings:
             step = partial(self._step, begins, finals)
-            state, outputs = scan(
+            end, outputs = scan(
                 step,
                 self._constants(live),
-                state,
+                looped,
                 [
                     *map(_exchange, self._blocks(self.loop, series)),
                     first_step + tf.range(1, n_steps + 1),
@@ -125,13 +127,24 @@ class ThroughTime:
             for base, value in seen_at_end.items():
                 series.setdefault(base, value)
 
-        self._at_once(self.after, live, series, ends, n_steps, adapted)
+        behind = at_once(self.after, behind, ends)
         return {
             probe: self._sampled(live, {**series, **seen_at_end}, signal, n_steps)[
                 :, -1 if probe in self.last_only else 0 :
             ]
             for probe, signal in self.outputs.items()
-        }, state
+        }, [*first, *end, *behind]
+
+    @property
+    def carried(self) -> list[Block]:
+        """The blocks of what is remembered from step to step."""
+        return [
+            part.layout.blocks[i] for part in self._parts for i in part.layout.carried()
+        ]
+
+    @property
+    def _parts(self) -> tuple[Segment, Segment, Segment]:
+        return self.before, self.loop, self.after
 
     def specs(self, n_steps: int) -> dict[nengo.Probe, tf.TensorSpec]:
         """Return shape and type of what each probe sees in so many steps."""
@@ -156,22 +169,30 @@ class ThroughTime:
 
     def _at_once(
         self,
-        segment: Segment,
         live: SignalValues,
         series: Series,
-        wanted: Iterable[Signal],
-        n_steps: int,
         adapted: dict[Signal, tf.Tensor],
-    ) -> None:
-        """Run a segment for all steps; add what is wanted of its results."""
+        n_steps: int,
+        segment: Segment,
+        state: Tensors,
+        wanted: Iterable[Signal],
+    ) -> list[tf.Tensor]:
+        """Run a segment for all steps; add what is wanted of its results.
+
+        Returns
+        -------
+        list of tf.Tensor, shape (batch, size)
+            What the filters in it remember at the end.
+        """
         if not segment.lowerings:
-            return
+            return []
         layout, batch = segment.layout, self.minibatch_size * n_steps
         blocks = self._params(segment, live)
         for i, rows in zip(
             layout.of_role(Role.INPUT), self._blocks(segment, series), strict=True
         ):
             blocks[i] = tf.reshape(rows, (batch, layout.blocks[i].size))
+        blocks.update(zip(layout.carried(), state, strict=True))
         values = SignalValues(layout, blocks, batch, self.dtype)
         trace(segment.lowerings, values)
         adapted.update(values.adapted)
@@ -183,6 +204,8 @@ class ThroughTime:
                 series[base] = tf.reshape(
                     flat, (self.minibatch_size, n_steps, size(base))
                 )
+        carried = [layout.blocks[i] for i in layout.carried()]
+        return [values.read(layout.view(b.signals, (b.size,))) for b in carried]
 
     # -- the loop
 

@@ -44,6 +44,8 @@ class Form:
         What gradients reach.
     layout : SignalLayout
         Where parameters and state live in the simulation.
+    step : Signal
+        What counts the steps of the simulation.
     """
 
     through_time: ThroughTime
@@ -51,6 +53,7 @@ class Form:
     sources: Sources
     reach: Reach
     layout: SignalLayout
+    step: Signal
 
     @property
     def calls_python(self) -> bool:
@@ -161,7 +164,7 @@ class Form:
         )
         if not keep_state:
             return outputs, state
-        self._move(live, end)
+        self._move(live, end, n_steps)
         return outputs, [live.block(i) for i in layout.carried()]
 
     def _series(
@@ -207,12 +210,14 @@ class Form:
         number.set_shape(())
         return number
 
-    def _move(self, live: SignalValues, end: Tensors) -> None:
+    def _move(self, live: SignalValues, end: Tensors, n_steps: int) -> None:
         """Write the state at the end to where the simulation keeps it."""
-        layout = self.through_time.loop.layout
-        for i, values in zip(layout.carried(), end, strict=True):
+        if self.step in self.layout.places:
+            counter = self.layout.view([self.step], ())
+            live.set(counter, live.read(counter) + n_steps)
+        for block, values in zip(self.through_time.carried, end, strict=True):
             stop, kept, stretches = 0, [], []
-            for base in layout.blocks[i].signals:
+            for base in block.signals:
                 start, stop = stop, stop + size(base)
                 place = self.layout.places.get(base)
                 if place and self.layout.blocks[place[0]].role.carried:
@@ -330,6 +335,11 @@ class Forms:
                 self._program.minibatch_size,
             )
             self._forms[key] = Form(
-                through_time, inputs, sources, reached, self._program.layout
+                through_time,
+                inputs,
+                sources,
+                reached,
+                self._program.layout,
+                self._model.step,
             )
         return self._forms[key]

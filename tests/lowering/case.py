@@ -5,7 +5,7 @@ by their names.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import nengo
@@ -18,6 +18,7 @@ from nengo.builder.signal import Signal, SignalDict
 from scipy import stats
 
 from nengo_dl.graph.draws import DrawnNeurons
+from nengo_dl.graph.series import FilterSeries
 from nengo_dl.graph.surrogate_neurons import SurrogateNeurons
 from nengo_dl.lowering.sampling import KEY_BITS
 from nengo_dl.surrogates import Arctan
@@ -247,6 +248,12 @@ def process(
         )
 
     return Case(make, {"time": first_time}, fixed=["time", "Xi"], warm=4, **options)
+
+
+def series(synapse: Any, shape: tuple[int, ...] = (3,), any_size: bool = False) -> Case:
+    """A filter for all steps; here there is one."""
+    stepped = process(lambda i: synapse, "update", shape, any_size=any_size)
+    return replace(stepped, make=lambda i: FilterSeries(stepped.make(i)))
 
 
 # -- products

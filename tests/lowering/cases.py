@@ -21,6 +21,7 @@ from nengo.builder.processes import SimProcess
 from nengo.builder.transforms import ConvInc, ConvTransposeInc
 
 from nengo_dl.graph.draws import DrawnNeurons
+from nengo_dl.graph.series import FilterSeries
 from nengo_dl.graph.surrogate_neurons import SurrogateNeurons
 from nengo_dl.lowering.sampling import KEY_WORDS
 from nengo_dl.neurons import LeakyReLU, SoftLIFRate, SpikingLeakyReLU
@@ -44,6 +45,7 @@ from tests.lowering.case import (
     process,
     product,
     rate,
+    series,
     signal,
     sparse_product,
     spiking,
@@ -153,6 +155,14 @@ FILTERS = {
         "process of the user's": process(
             lambda i: OwnProcess(), "inc", flat=PYTHON, alone=USERS
         ),
+    },
+}
+
+SERIES = {
+    nengo.Lowpass: {"output as state": series(nengo.Lowpass(0.01), any_size=True)},
+    nengo.Alpha: {"second order": series(nengo.Alpha(0.01))},
+    nengo.LinearFilter: {
+        "passthrough": series(nengo.LinearFilter([0.01, 2], [0.02, 1]), (2, 3))
     },
 }
 
@@ -280,6 +290,7 @@ CASES: dict[tuple[type[Operator], type | None], dict[str, Case]] = {
     **{(SimNeurons, kind): cases for kind, cases in NEURONS.items()},
     **{(SurrogateNeurons, kind): cases for kind, cases in SURROGATES.items()},
     **{(SimProcess, kind): cases for kind, cases in FILTERS.items()},
+    **{(FilterSeries, kind): cases for kind, cases in SERIES.items()},
     **{
         (kind, None): {"rule": Case(make, {"inverse": symmetric})}
         for kind, make in LEARNING.items()

@@ -1,5 +1,5 @@
 """Processes as TensorFlow computations, one family per file."""
 
-from nengo_dl.lowering.processes import linear_filter, triangle
+from nengo_dl.lowering.processes import filter_series, linear_filter, triangle
 
-__all__ = ["linear_filter", "triangle"]
+__all__ = ["filter_series", "linear_filter", "triangle"]

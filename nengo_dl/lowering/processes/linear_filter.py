@@ -134,7 +134,7 @@ class LowerLinearFilter(Lowering):
         if _order(op) == 0:
             return op.mode, "gain"
         if _first_order(op):
-            return op.mode, "first order", _state_is_output(op)
+            return op.mode, "first order", output_is_state(op)
         synapse = op.process
         system = (
             tuple(synapse.num),
@@ -145,9 +145,14 @@ class LowerLinearFilter(Lowering):
         return op.mode, system, op.input.shape
 
     @classmethod
+    def across_time(cls, op: Operator) -> bool:
+        """Return whether the filter's output is that of the step before."""
+        return op.mode == "update" and _order(op) > 0
+
+    @classmethod
     def redundant(cls, op: Operator) -> Collection[Signal]:
         """Return the state where the output holds the same numbers."""
-        if _order(op) > 0 and _first_order(op) and _state_is_output(op):
+        if output_is_state(op):
             return (op.state["X"],)
         return ()
 
@@ -171,7 +176,7 @@ class LowerLinearFilter(Lowering):
             return _FirstOrder(
                 view(u),
                 view(y),
-                None if _state_is_output(first) else view(x),
+                None if output_is_state(first) else view(x),
                 merged([a.item() for a, *_ in systems], sizes, dtype),
                 merged([b.item() * c.item() for _, b, c, _ in systems], sizes, dtype),
                 mode,
@@ -204,8 +209,8 @@ def _first_order(op: SimProcess) -> bool:
     return _order(op) == 1 and keeps and not np.any(d)
 
 
-def _state_is_output(op: SimProcess) -> bool:
+def output_is_state(op: SimProcess) -> bool:
     """Whether output and state of a first-order filter are the same numbers."""
-    return op.mode == "update" and np.array_equal(
-        initial_elements(op.state["X"]), initial_elements(op.output)
-    )
+    if op.mode != "update" or not _first_order(op):
+        return False
+    return np.array_equal(initial_elements(op.state["X"]), initial_elements(op.output))
