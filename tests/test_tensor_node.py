@@ -560,6 +560,26 @@ def test_pre_build_and_post_build_are_called():
         np.testing.assert_allclose(weights(sim, node)["Variable"], expected)
 
 
+def test_layer_of_several_nodes_has_one_set_of_weights():
+    layer = keras.layers.Dense(3, use_bias=False, kernel_initializer="identity")
+    net, source, node, _ = network(layer)
+    with net:
+        second = nengo_dl.Layer(layer)(node)
+        probe = nengo.Probe(second)
+    with simulator(net) as sim:
+        assert len(sim.keras_model.trainable_weights) == 1
+        sim.check_gradients([probe])
+        data = {source: np.ones((1, 1, 3)), probe: np.zeros((1, 1, 3))}
+        sim.train(data, keras.optimizers.SGD(0.1))
+        # both uses bring 2 / 3 for each element
+        kernel = weights(sim, node)["kernel"]
+        np.testing.assert_array_equal(kernel, weights(sim, second)["kernel"])
+        np.testing.assert_allclose(kernel, np.eye(3) - 0.1 * 4 / 3, rtol=1e-6)
+        sim.run_steps(1)
+        expected = source.output @ kernel @ kernel
+        np.testing.assert_allclose(sim.data[probe][0], expected)
+
+
 def test_inference_only_and_layers_that_are_frozen_have_nothing_to_train():
     net, *_ = network(keras.layers.Dense(2))
     with net:

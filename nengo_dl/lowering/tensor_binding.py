@@ -102,10 +102,12 @@ def bind(
         model.sig[node].get("out"): node for node in model.params if node in model.sig
     }
     refused = []
+    #: layers that several nodes have in common have one set of weights
+    known: dict[int, Signal] = {}
     for op in tensor_nodes(model.operators):
         node = nodes.get(op.output)
         seed = model.seeds.get(node) if node is not None else None
-        looks = _bind(op, dtype, minibatch_size, jit_compile, seed or 0)
+        looks = _bind(op, dtype, minibatch_size, jit_compile, seed or 0, known)
         if node is not None:
             model.sig[node].update(op.weights)
         if not op.bound.compiles:
@@ -148,9 +150,18 @@ def post_build(op: SimTensorNode, rng: np.random.RandomState) -> dict[Signal, An
 
 
 def _bind(
-    op: SimTensorNode, dtype: str, minibatch_size: int, jit: bool, seed: int
+    op: SimTensorNode,
+    dtype: str,
+    minibatch_size: int,
+    jit: bool,
+    seed: int,
+    known: dict[int, Signal],
 ) -> list[_Look]:
-    """Look into one function; return what was seen."""
+    """Look into one function; return what was seen.
+
+    Signals of variables, by the identity of their storage, are taken from ``known``, or
+    else added to it.
+    """
     function: TensorFunction = op.function
     function.build()
     function.pre_build(minibatch_size)
@@ -177,16 +188,17 @@ def _bind(
         seed,
         plain.compiles,
     )
-    known = op.state
     kept = (*bound.weights, *bound.memory)
     owner = function.function.name if function.is_layer else ""
-    names = unique_names(kept, owner)
-    signals = {
-        name: known[name]
-        if name in known
-        else _signal(variable, f"{function.label}.{name}")
-        for name, variable in zip(names, kept, strict=True)
-    }
+    signals: dict[str, Signal] = {}
+    for name, variable in zip(unique_names(kept, owner), kept, strict=True):
+        identity = id(storage(variable))
+        if identity not in known:
+            # a model that is simulated again has some
+            former = op.state.get(name)
+            made = _signal(variable, f"{function.label}.{name}")
+            known[identity] = made if former is None else former
+        signals[name] = known[identity]
     free = dict(list(signals.items())[: len(weights)])
     op.bind(
         bound,
