@@ -3,7 +3,6 @@
 import copy
 import pickle
 
-import keras
 import nengo
 import numpy as np
 import pytest
@@ -17,6 +16,8 @@ from tests.trained_networks import (
     assert_differ,
     assert_equal,
     everything,
+    in_nengo,
+    other_values,
     outputs,
     small,
     train,
@@ -28,24 +29,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:No gradient passes")
 def simulator(net, **options):
     options = {"dtype": "float64", "progress_bar": False, **options}
     return nengo_dl.Simulator(net, **options)
-
-
-def in_nengo(net, steps=30):
-    with nengo.Simulator(net, progress_bar=False) as sim:
-        return outputs(sim, steps)
-
-
-def other_values(sim, factor=0.1):
-    """Change all parameters, as training might, but at once."""
-    rng = np.random.RandomState(3)
-    store = sim._runner.store
-    store.restore(
-        {
-            signal: values * (1 + factor * rng.uniform(-1, 1, size=values.shape))
-            for signal, values in store.snapshot().items()
-            if signal in sim._trainable
-        }
-    )
 
 
 def definitions(net):
@@ -60,24 +43,6 @@ def definitions(net):
 
 def is_unchanged(before):
     return all(getattr(obj, name) is value for obj, name, value in before)
-
-
-@pytest.mark.parametrize("sub", [False, True], ids=["flat", "nested"])
-def test_a_network_of_everything(sub):
-    net = everything(sub=sub)
-    with simulator(net) as sim:
-        before = outputs(sim)
-        train(sim, keras.optimizers.Adam(1e-4))
-        trained = outputs(sim)
-        assert_differ(trained, before)
-        sim.freeze_params(net)
-        # what is simulated has not changed, nor what is known about it
-        assert_equal(outputs(sim), trained)
-        frozen = [e for e in net.all_ensembles if e.normalize_encoders is False]
-        assert len(frozen) == 3
-    assert_equal(in_nengo(net), trained)
-    with simulator(net) as again:
-        assert_equal(outputs(again), trained)
 
 
 @pytest.mark.parametrize("name", [*RATES, *SPIKES])

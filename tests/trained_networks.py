@@ -45,6 +45,10 @@ def square(x):
     return x**2
 
 
+def both(x):
+    return [x, -x]
+
+
 def three(x):
     return [x[0], x[1], x[0] * x[1]]
 
@@ -155,7 +159,7 @@ def small(neuron_type, seed=0, **settings):
         a = nengo.Ensemble(8, 1, radius=0.8, label="a")
         b = nengo.Ensemble(6, 2, label="b")
         nengo.Connection(net.node, a, synapse=None)
-        nengo.Connection(a, b, function=lambda x: [x, -x], synapse=None)
+        nengo.Connection(a, b, function=both, synapse=None)
         nengo.Connection(a.neurons[:6], b.neurons, transform=1e-3, synapse=0.002)
         nengo.Probe(b)
         nengo.Probe(b.neurons)
@@ -199,3 +203,21 @@ def assert_differ(ours, others):
     """Fail unless most outputs differ."""
     same = [np.allclose(a, b, 1e-6, 0) for a, b in zip(ours, others, strict=True)]
     assert sum(same) < len(same) / 2, same
+
+
+def in_nengo(net, steps=30):
+    with nengo.Simulator(net, progress_bar=False) as sim:
+        return outputs(sim, steps)
+
+
+def other_values(sim, factor=0.1):
+    """Change all parameters, as training might, but at once."""
+    rng = np.random.RandomState(3)
+    store = sim._runner.store
+    store.restore(
+        {
+            signal: values * (1 + factor * rng.uniform(-1, 1, size=values.shape))
+            for signal, values in store.snapshot().items()
+            if signal in sim._trainable
+        }
+    )

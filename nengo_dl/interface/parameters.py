@@ -240,4 +240,11 @@ class Parameters(Training):
                 "to `train` or `compile`",
                 attr="optimizer",
             )
+        if not any(self._trainable.values()):
+            raise ValidationError(
+                "Nothing in the network is trainable, so an optimizer has nothing to "
+                "remember. Expected `configure_settings(trainable=True, "
+                "inference_only=False)`; or leave `optimizer` out",
+                attr="optimizer",
+            )
         return Parts(params, state, self._trainer.optimizer(optimizer))

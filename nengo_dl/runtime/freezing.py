@@ -100,6 +100,7 @@ def _members(model: Model, objs: Iterable[Any]) -> Iterable[Any]:
                 raise ValidationError(
                     f"{obj} is not part of the simulated network", attr="objs"
                 )
+            _check_nodes(model, obj)
             # what is in Direct mode has nothing that could have changed
             seen.update(
                 (ensemble, None)
@@ -115,6 +116,18 @@ def _members(model: Model, objs: Iterable[Any]) -> Iterable[Any]:
                 "or a Network, or a list of them"
             )
     return seen
+
+
+def _check_nodes(model: Model, network: nengo.Network) -> None:
+    """Raise an error if Nodes have parameters, which Nengo has no place for."""
+    for node in network.all_nodes:
+        if set(model.sig[node]) - {"in", "out"}:
+            raise ValidationError(
+                f"{node} has variables of TensorFlow, which Nengo's objects cannot "
+                "hold. Freeze the other objects by themselves, `freeze_params([...])`; "
+                "or use `save_params`",
+                attr="objs",
+            )
 
 
 def _apply(changes: Mapping[Any, Mapping[str, Any]]) -> None:

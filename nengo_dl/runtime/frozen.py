@@ -16,6 +16,7 @@ from nengo.solvers import NoSolver
 from nengo.transforms import SparseMatrix
 
 from nengo_dl.graph.signals import coordinates, initial_elements
+from nengo_dl.runtime.parameter_names import parameters
 from nengo_dl.runtime.store import StateStore
 
 #: transforms whose weights can be replaced: with `init`, all else being equal
@@ -36,6 +37,7 @@ class Frozen:
     def __init__(self, model: Model, store: StateStore) -> None:
         self._model = model
         self._store = store
+        self._values = store.values(parameters(model).values())
         self._probed: dict[nengo.Probe, nengo.Connection] = {
             conn.post_obj: conn
             for conn in model.params
@@ -157,7 +159,9 @@ class Frozen:
 
     def _current(self, obj: Any, signal: Signal) -> np.ndarray:
         """Return the current value of a parameter, in Nengo's precision."""
-        value = self._store.value(signal)
+        value = self._values.get(signal)
+        if value is None:  # decoders of a Probe
+            value = self._store.value(signal)
         if self._store.batched(signal):
             if not np.array_equal(value, np.broadcast_to(value[:1], value.shape)):
                 raise ValidationError(

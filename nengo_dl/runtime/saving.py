@@ -103,7 +103,8 @@ class Saving:
                 if self._store.batched(signal)
             }
         }
-        arrays = {name: self._store.value(signal) for name, signal in signals.items()}
+        values = self._store.values(signals.values())
+        arrays = {name: values[signal] for name, signal in signals.items()}
         if parts.state:
             facts["n_steps"] = self._runner.n_steps
             facts["seed"] = int(seed)
@@ -173,7 +174,7 @@ class Saving:
         floating = self._program.dtype.as_numpy_dtype
         return Place(
             (size(signal),) if signal.sparse else signal.shape,
-            np.dtype(floating if signal.dtype.kind == "f" else np.int64),
+            np.dtype(floating if signal.dtype.kind == "f" else signal.dtype),
             self._program.minibatch_size if self._store.batched(signal) else None,
         )
 

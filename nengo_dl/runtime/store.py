@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -148,6 +148,24 @@ class StateStore:
             [np.arange(offset + a, offset + b) for a, b in sig.runs(signal)]
         )
         return flat[..., index].astype(dtype).reshape((*flat.shape[:-1], *shape))
+
+    def values(self, signals: Iterable[Signal]) -> dict[Signal, np.ndarray]:
+        """Return the current values of many base Signals; see `value`.
+
+        A block is copied once, not once for each of its Signals.
+        """
+        kept = self.snapshot()
+        floating = self._program.dtype.as_numpy_dtype
+        found = {}
+        for signal in signals:
+            flat = kept.get(signal)
+            if flat is None:
+                found[signal] = self.value(signal)
+                continue
+            shape = (sig.size(signal),) if signal.sparse else signal.shape
+            dtype = floating if signal.dtype.kind == "f" else signal.dtype
+            found[signal] = flat.astype(dtype).reshape((*flat.shape[:-1], *shape))
+        return found
 
     def batched(self, signal: Signal) -> bool:
         """Return whether each item of the minibatch has a value of its own."""

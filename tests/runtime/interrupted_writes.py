@@ -123,7 +123,7 @@ def cases(folder, ending):
         assert dying(path, 2.0, at) == 7
         yield f"nothing before, call {at}", path
     rng = random.Random(0)
-    for i in range(12):
+    for i in range(8):
         path = folder / f"signal{i}{ending}" / f"file{ending}"
         path.parent.mkdir()
 

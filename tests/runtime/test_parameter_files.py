@@ -131,7 +131,11 @@ def test_every_bit_counts(path):
     for file in files_of(path):
         content = file.read_bytes()
         for position in range(len(content)):
-            for bit in {position % 8, (3 * position + 1) % 8}:
+            for bit in (
+                {position % 8, (3 * position + 1) % 8}
+                if path.suffix == ""
+                else [position % 8]
+            ):
                 changed = bytearray(content)
                 changed[position] ^= 1 << bit
                 file.write_bytes(changed)
@@ -151,7 +155,7 @@ def test_files_that_end_early(path):
     parameter_files.write(path, Content(ARRAYS, FACTS))
     for file in files_of(path):
         content = file.read_bytes()
-        for length in range(len(content)):
+        for length in range(0, len(content), 3):
             file.write_bytes(content[:length])
             refused(path, "damaged")
         file.write_bytes(content)
