@@ -266,6 +266,44 @@ def test_code_that_xla_cannot_compile_runs_without_it_and_learns():
         sim.check_gradients()
 
 
+@pytest.mark.parametrize("minibatch", [None, 2])
+def test_what_is_around_code_that_xla_cannot_compile_is_compiled(minibatch):
+    tuning = {"gain": np.ones(10), "bias": np.linspace(-1, 1, 10)}
+
+    def make(function, jit):
+        with nengo.Network(seed=0) as net:
+            nengo_dl.configure_settings(jit_compile=jit, dtype="float64")
+            source = nengo.Node(lambda t: np.sin(200 * t))
+            before, behind = (
+                nengo.Ensemble(10, 1, neuron_type=nengo.Tanh(tau_ref=1), **tuning)
+                for _ in range(2)
+            )
+            node = nengo_dl.TensorNode(function, size_in=1)
+            nengo.Connection(source, before, synapse=0.01)
+            nengo.Connection(before, node, synapse=None)
+            nengo.Connection(node, behind)
+            nengo.Connection(behind, before)
+            return net, source, nengo.Probe(behind)
+
+    def refused(t, x):
+        return tf.math.special.bessel_j0(3 * x)
+
+    net, source, probe = make(refused, None)
+    with pytest.warns(NengoWarning, match="XLA cannot compile"):
+        sim = simulator(net, minibatch_size=minibatch)
+    plain = simulator(make(refused, False)[0], minibatch_size=minibatch)
+    with sim, plain:
+        for one in (sim, plain):
+            one.run_steps(20)
+        other = plain.model.probes[0]
+        np.testing.assert_allclose(sim.data[probe], plain.data[other], rtol=1e-12)
+        assert np.abs(sim.data[probe]).max() > 0.1
+        sim.check_gradients(n_steps=4)
+        sim.compile("sgd", loss="mse")
+        data = np.ones((2, 4, 1))
+        sim.fit({source: data}, {probe: data}, verbose=0)
+
+
 def test_random_numbers_without_a_seed_of_the_simulation_are_pointed_out():
     net, *_ = network(lambda t, x: x + tf.random.normal(x.shape, dtype=x.dtype))
     with (

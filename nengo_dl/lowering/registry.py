@@ -34,6 +34,11 @@ class Lowering:
     xla: ClassVar[bool] = True
 
     @property
+    def compiled(self) -> bool:
+        """Return whether XLA can compile what the group does in TensorFlow."""
+        return True
+
+    @property
     def views(self) -> tuple[View, ...]:
         """All that `build_step` touches: every View among the fields.
 

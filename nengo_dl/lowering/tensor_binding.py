@@ -123,8 +123,8 @@ def bind(
             )
     if refused:
         yield (
-            f"XLA cannot compile the function of {', '.join(refused)}; the simulation "
-            "runs as a plain TensorFlow graph, which is slower"
+            f"XLA cannot compile the function of {', '.join(refused)}. It runs as a "
+            "plain TensorFlow graph, and what is compiled is cut there, which is slower"
         )
 
 

@@ -76,6 +76,11 @@ class LowerTensorNode(Lowering):
         return op.bound.compiles
 
     @property
+    def compiled(self) -> bool:
+        """Return what was found out."""
+        return self.op.bound.compiles
+
+    @property
     def adapts(self) -> tuple[Signal, ...]:
         """Return averages that the function keeps in training."""
         if not self.op.training:

@@ -85,10 +85,37 @@ def _blocks(lowerings: Sequence[Lowering]) -> frozenset[int]:
 
 
 def trace(lowerings: Sequence[Lowering], values: SignalValues) -> None:
-    """Add groups to the graph that is being traced, in their order."""
+    """Add groups to the graph that is being traced, in their order.
+
+    If XLA cannot compile one of them, it is not compiled, nor is what calls this; then
+    XLA compiles those around it by themselves.
+    """
+    whole = all(lowering.compiled for lowering in lowerings)
+    for compiled, members in groupby(lowerings, key=lambda lowering: lowering.compiled):
+        add = _trace if whole or not compiled else _compile
+        add(tuple(members), values)
+
+
+def _trace(lowerings: Sequence[Lowering], values: SignalValues) -> None:
     for lowering in lowerings:
         with tf.name_scope(type(lowering).__name__.lstrip("_")):
             lowering.build_step(values)
+
+
+def _compile(lowerings: Sequence[Lowering], values: SignalValues) -> None:
+    """Add groups as one function that XLA compiles."""
+    blocks = sorted(
+        i for i in _blocks(lowerings) if values.layout.blocks[i].role.batched
+    )
+    structure: list = []
+
+    def compiled() -> list[tf.Tensor]:
+        _trace(lowerings, values)
+        tensors, structure[:] = values.pack(blocks)
+        return tensors
+
+    tensors = tf.function(compiled, jit_compile=True, autograph=False)()
+    values.unpack(tensors, structure)
 
 
 def cut(lowerings: Sequence[Lowering]) -> tuple[Stage, ...]:
