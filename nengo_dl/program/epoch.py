@@ -60,6 +60,8 @@ class Epoch:
         Steps that gradients go back; there is an update after so many steps.
     jit_compile : bool
         Whether XLA compiles it.
+    per_call : int
+        How many minibatches to run in one call, for whoever calls this to remember.
     """
 
     through_time: ThroughTime
@@ -70,6 +72,7 @@ class Epoch:
     trained: Sequence[tf.Variable] = ()
     truncation: int | None = None
     jit_compile: bool = True
+    per_call: int = field(default=1, init=False)
     _call: Any = field(default=None, init=False)
 
     def __call__(

@@ -284,6 +284,7 @@ class _Run:
         self._device = program.device
         self._state = trainer._store.initial_state
         self._presented = inputs = data.inputs
+        self._warm = epoch.per_call > 1
         self.n_items = data.n_items
         self.n_minibatches = self.n_items // self._batch
         with tf.device(self._device):
@@ -311,9 +312,10 @@ class _Run:
         with tf.device(self._device):
             chosen = tf.constant(order, tf.int32)
             shared = None
-            done, count = 0, 1
+            done = 0
             while done < self.n_minibatches:
-                stop = done + (1 if alone else min(count, self.n_minibatches - done))
+                count = 1 if alone else self._epoch.per_call
+                stop = min(done + count, self.n_minibatches)
                 if alone or shared is None:
                     shared = self._shared(order[done * self._batch :][: self._batch])
                 begin = time.perf_counter()
@@ -331,7 +333,9 @@ class _Run:
                 seconds = (time.perf_counter() - begin) / (stop - done)
                 yield losses[done:stop]
                 # the first call compiles too, and says nothing about the others
-                count = 1 if done == 0 else max(1, int(CALL / max(seconds, 1e-6)))
+                if self._warm:
+                    self._epoch.per_call = max(1, int(CALL / max(seconds, 1e-6)))
+                self._warm = True
                 done = stop
 
     def _shared(self, items: np.ndarray) -> dict[Signal, tf.Tensor]:
