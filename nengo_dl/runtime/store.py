@@ -41,7 +41,8 @@ class StateStore:
                 tf.Variable(
                     self._initial(i),
                     trainable=self._layout.blocks[i].trainable,
-                    name=self._layout.blocks[i].key.replace("#", "_"),
+                    # some optimizers of Keras name variables of theirs after it
+                    name=self._layout.blocks[i].key.replace("#", "_").replace("/", "."),
                 )
                 for i in self._param_blocks
             ]
