@@ -56,6 +56,8 @@ class SimulationData(Mapping):
         self._minibatched = minibatched
         self._store: StateStore | None = store
         self._probes = probes
+        #: what has changed before the simulator was closed
+        self._outdated: set[Any] = set()
         # as it was built: `freeze_params` changes Ensembles
         self._normalized = {
             obj: obj.normalize_encoders
@@ -65,7 +67,21 @@ class SimulationData(Mapping):
 
     def close(self) -> None:
         """Let go of the live values; from now on initial ones are returned."""
+        if self._store is not None:
+            self._outdated = {
+                obj
+                for obj in self._model.params
+                if isinstance(obj, nengo.Ensemble | nengo.Connection)
+                and not all(map(self._store.is_initial, self._signals_of(obj)))
+            }
         self._store = None
+
+    def _signals_of(self, obj: Any) -> list[Signal]:
+        """Return the signals that have the parameters of an object."""
+        found = [self._model.sig[obj].get(key) for key in ("encoders", "weights")]
+        if isinstance(obj, nengo.Ensemble):
+            found.append(self._model.sig[obj.neurons].get("bias"))
+        return [signal for signal in found if signal is not None]
 
     def samples(self) -> dict[nengo.Probe, np.ndarray]:
         """Return all samples, shape (n_samples, batch, *shape) each."""
@@ -83,11 +99,11 @@ class SimulationData(Mapping):
                 attr="data",
                 obj=self,
             ) from None
-        if self._store is None and isinstance(obj, nengo.Ensemble | nengo.Connection):
+        if obj in self._outdated:
             warn_user(
                 f"The simulator is closed, so the parameters of {obj} are those that "
-                "it was built with, whatever has been learned or trained since. Look "
-                "them up before it is closed"
+                "it was built with, not what was learned or trained since. Look them "
+                "up before it is closed"
             )
         if isinstance(obj, nengo.Ensemble):
             return _read_only(self._ensemble(obj, built))

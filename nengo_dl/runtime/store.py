@@ -49,6 +49,7 @@ class StateStore:
             self._initial_state = [self._initial(i) for i in self._state_blocks]
         self.state: list[tf.Tensor] = list(self._initial_state)
         self._param_values: list[tf.Tensor] | None = None
+        self._changed = False
         #: parameters that the program has no use for, but that were given values
         self._unused: dict[Signal, np.ndarray] = {}
         self._keras: list[Any] | None = None
@@ -88,6 +89,17 @@ class StateStore:
     def changed(self) -> None:
         """Take note that somebody has changed the variables."""
         self._param_values = None
+        self._changed = True
+
+    def is_initial(self, signal: Signal) -> bool:
+        """Return whether nobody can have changed a parameter since it was built."""
+        if signal.base in self._unused:
+            return False
+        block, _ = self._layout.places.get(signal.base, (-1, 0))
+        if block in self._state_blocks:
+            at = self._state_blocks.index(block)
+            return self.state[at] is self._initial_state[at]
+        return not self._changed
 
     def _dtype(self, block: Block) -> np.dtype:
         return np.dtype(
@@ -113,7 +125,8 @@ class StateStore:
         """
         if params:
             self._unused.clear()
-            self._param_values = None
+            self.changed()
+            self._changed = False
             for variable, i in zip(self.params, self._param_blocks, strict=True):
                 variable.assign(self._initial(i))
         self.state = [
@@ -198,7 +211,7 @@ class StateStore:
             for signal, value in values.items()
             if self._layout.places.get(signal, (-1, 0))[0] not in flats
         )
-        self._param_values = None
+        self.changed()
         for variable, i in zip(self.params, self._param_blocks, strict=True):
             variable.assign(flats[i])
         self.state = [tf.constant(flats[i]) for i in self._state_blocks]
@@ -229,7 +242,7 @@ class StateStore:
             [np.arange(offset + a, offset + b) for a, b in sig.runs(signal)]
         )
         if self._layout.blocks[block].role is Role.PARAM:
-            self._param_values = None
+            self.changed()
             variable = self.params[self._param_blocks.index(block)]
             flat = variable.numpy()
             flat[index] = np.ravel(value)

@@ -1,3 +1,5 @@
+import warnings
+
 import nengo
 import numpy as np
 import pytest
@@ -271,17 +273,63 @@ def test_what_is_learned_has_a_batch_axis(minibatch_size):
         assert learned.bias.shape == (7,)
 
 
-def test_after_closing_parameters_are_initial_and_a_warning_says_so():
+def closing_network():
     with nengo.Network(seed=0) as net:
-        ensemble = nengo.Ensemble(5, 1, label="a")
-        probe = nengo.Probe(ensemble)
+        nengo_dl.configure_settings(jit_compile=False)
+        a = nengo.Ensemble(5, 1, label="a", neuron_type=nengo.LIFRate())
+        b = nengo.Ensemble(5, 1, label="b", neuron_type=nengo.LIFRate())
+        learned = nengo.Connection(
+            a, b, label="learned", learning_rule_type=nengo.PES(), synapse=None
+        )
+        nengo.Connection(nengo.Node([1], label="error"), learned.learning_rule)
+        nengo.Connection(nengo.Node([0], label="input"), a, synapse=None)
+        nengo.Probe(b)
+    return net
+
+
+@pytest.mark.parametrize("how", ["not at all", "set", "load", "train", "fit", "reset"])
+def test_after_closing_changed_parameters_are_initial_and_a_warning_says_so(
+    how, tmp_path
+):
+    net = closing_network()
+    ensemble, (learned, *_), (probe,) = net.ensembles[0], net.connections, net.probes
+    data = {net.nodes[1]: np.ones((1, 1, 1))}, {probe: np.ones((1, 1, 1))}
     with nengo_dl.Simulator(net, progress_bar=False) as sim:
-        initial = sim.data[ensemble].bias
-        store = sim._runner.store
-        signal = sim.model.sig[ensemble.neurons]["bias"]
-        store.set_value(signal, np.ones(5))
-        assert np.array_equal(sim.data[ensemble].bias, np.ones(5))
+        bias, weights = sim.data[ensemble].bias, sim.data[learned].weights
+        if how in ("set", "reset"):
+            signal = sim.model.sig[ensemble.neurons]["bias"]
+            sim._runner.store.set_value(signal, np.ones(5))
+            assert np.array_equal(sim.data[ensemble].bias, np.ones(5))
+        elif how == "load":
+            sim.save_params(tmp_path / "p.npz")
+            sim.load_params(tmp_path / "p.npz")
+        elif how == "train":
+            sim.train({**data[0], **data[1]}, "sgd")
+        elif how == "fit":
+            sim.compile("sgd", loss="mse")
+            sim.fit(*data, verbose=0)
         sim.run_steps(3)
+        if how == "reset":
+            sim.reset()
+            sim.run_steps(3)
     assert sim.data[probe].shape == (3, 1)
-    with pytest.warns(NengoWarning, match="closed, so the parameters of .* a"):
-        assert np.array_equal(sim.data[ensemble].bias, initial)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if how in ("not at all", "reset"):
+            found = sim.data[ensemble].bias
+        else:
+            with pytest.warns(NengoWarning, match="closed, so the parameters of .* a"):
+                found = sim.data[ensemble].bias
+        assert np.array_equal(found, bias)
+    # what learning rules change
+    with pytest.warns(NengoWarning, match="closed, so the parameters of .* learned"):
+        assert np.array_equal(sim.data[learned].weights, weights)
+
+
+def test_after_closing_a_simulator_that_has_not_run_there_is_no_warning():
+    net = closing_network()
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        before = sim.data[net.connections[0]].weights
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.array_equal(sim.data[net.connections[0]].weights, before)
