@@ -136,7 +136,8 @@ def _divide(
             divided.append(product)
         else:
             loop.append(op)
-    if all(isinstance(op, TimeUpdate) for op in loop):
+    behind = {signal.base for op in after for signal in op.reads}
+    if all(isinstance(op, TimeUpdate) for op in loop) and not behind & _written(loop):
         loop = []  # it would count the steps for nobody
     return Phases(
         (*(op for op in operators if op in before), *divided),

@@ -16,9 +16,9 @@ from nengo_dl.graph.signals import coordinates, initial_elements, runs, size
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import Block, SignalLayout, View
 from nengo_dl.program.adjoint import Impure, Tensors, scan
-from nengo_dl.program.python_errors import remembered
+from nengo_dl.program.python_in_graph import call_python
 from nengo_dl.program.segment import Segment
-from nengo_dl.program.stages import PythonCalls, cut, trace
+from nengo_dl.program.stages import cut, trace
 
 #: values of base Signals for all steps, shape (batch, n_steps, size)
 Series = dict[Signal, tf.Tensor]
@@ -249,7 +249,7 @@ class ThroughTime:
         for stage in cut(self.loop.lowerings):
             stage.trace(now)
             if stage.calls is not None:
-                call = partial(_call, stage.calls, now, number)
+                call = partial(call_python, stage.calls, now, number)
                 results = impure(call, len(stage.calls.shapes))
                 stage.calls.store(now, results)
         outputs += [self._value(now, base) for base in finals]
@@ -360,24 +360,3 @@ def _is_live(layout: SignalLayout, base: Signal, role: Role) -> bool:
         return False
     kept = layout.blocks[layout.places[base][0]].role
     return kept.carried if role.batched else kept is Role.PARAM
-
-
-def _call(calls: PythonCalls, values: SignalValues, number: tf.Tensor) -> Tensors:
-    """Call Python; there is no gradient through it."""
-    arguments = calls.arguments(values)
-    counts = [len(own) for own in arguments]
-    flat = [tensor for own in arguments for tensor in own]
-    dtype = values.dtype.as_numpy_dtype
-
-    @remembered
-    def host(step: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
-        results = [np.zeros(shape, dtype) for shape in calls.shapes]
-        calls.host(int(step), [np.array(a) for a in arrays], counts, results)
-        return results
-
-    results = tf.numpy_function(
-        host, [number, *flat], [values.dtype] * len(calls.shapes)
-    )
-    for result, shape in zip(results, calls.shapes, strict=True):
-        result.set_shape(shape)
-    return results
