@@ -1,4 +1,4 @@
-"""Python that is called from within a graph of TensorFlow, which XLA does not compile."""
+"""Python that is called from within a graph of TensorFlow, outside of XLA."""
 
 from __future__ import annotations
 
