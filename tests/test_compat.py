@@ -203,12 +203,15 @@ def test_extra_feeds_have_no_meaning():
         run_arguments(None, None, (), {"extra_feeds": {"tensor": 1}})
 
 
-def test_profiling_is_done_with_tensorflow_itself(net):
-    with (
-        nengo_dl.Simulator(net, progress_bar=False) as sim,
-        pytest.raises(ValidationError, match="tf.profiler"),
-    ):
-        sim.run_steps(2, profile=True)
+def test_profile_of_a_run(net, tmp_path):
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        sim.run_steps(2, profile=tmp_path / "steps")
+        sim.run(0.002, profile=str(tmp_path / "time"))
+        with pytest.raises(ValidationError, match="name of a directory; got 3"):
+            sim.run_steps(2, profile=3)
+        assert sim.n_steps == 4
+    for name in ("steps", "time"):
+        assert list((tmp_path / name).rglob("*.xplane.pb"))
 
 
 @pytest.mark.parametrize("value", [False, None])

@@ -30,7 +30,7 @@ def run_arguments(
     positional : sequence
         What was given by position behind the data: in 2.x ``input_feeds``.
     older : dict
-        What was given by older names: ``input_feeds``, ``profile``, ``extra_feeds``.
+        What was given by older names: ``input_feeds``, ``extra_feeds``.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def run_arguments(
     TypeError
         If an argument is not known or could be several things.
     """
-    unknown = set(older) - {"input_feeds", "profile", "extra_feeds"}
+    unknown = set(older) - {"input_feeds", "extra_feeds"}
     if unknown:
         raise TypeError(f"Unknown argument(s): {', '.join(sorted(unknown))}")
     if isinstance(data, bool | ProgressBar):
@@ -63,12 +63,6 @@ def run_arguments(
             )
         deprecated("input_feeds=...", "data=...")
         data = feeds
-    if older.get("profile"):
-        raise ValidationError(
-            "Profile any code with TensorFlow itself: "
-            "`with tf.profiler.experimental.Profile(logdir): sim.run(...)`",
-            attr="profile",
-        )
     if older.get("extra_feeds"):
         raise ValidationError(
             "There is no TensorFlow session that values could be fed to; present the "

@@ -10,7 +10,9 @@ from nengo.utils.progress import ProgressBar
 
 from nengo_dl import compat
 from nengo_dl.interface.core import Core
+from nengo_dl.program.stages import check_steps
 from nengo_dl.runtime import checks
+from nengo_dl.runtime.profiling import profiling
 
 
 class Running(Core):
@@ -23,6 +25,7 @@ class Running(Core):
         *legacy: Any,
         progress_bar: Any = None,
         stateful: bool = True,
+        profile: Any = None,
         **older: Any,
     ) -> None:
         """Simulate for a length of time.
@@ -31,7 +34,7 @@ class Running(Core):
         ----------
         time_in_seconds : float
             How long (s); rounded to the nearest time step.
-        data, progress_bar, stateful
+        data, progress_bar, stateful, profile
             See `run_steps`.
 
         Raises
@@ -50,7 +53,13 @@ class Running(Core):
             )
             return
         self.run_steps(
-            steps, data, *legacy, progress_bar=progress_bar, stateful=stateful, **older
+            steps,
+            data,
+            *legacy,
+            progress_bar=progress_bar,
+            stateful=stateful,
+            profile=profile,
+            **older,
         )
 
     def step(
@@ -73,6 +82,7 @@ class Running(Core):
         *legacy: Any,
         progress_bar: Any = None,
         stateful: bool = True,
+        profile: Any = None,
         **older: Any,
     ) -> None:
         """Simulate a number of time steps.
@@ -91,6 +101,8 @@ class Running(Core):
             False returns to the state before the call when it is over. What the probes
             recorded stays; time does not advance. `configure_settings(stateful=False)`
             does so for all calls.
+        profile : bool or str, optional
+            Write a profile that TensorBoard shows, into this directory.
 
         Raises
         ------
@@ -104,6 +116,7 @@ class Running(Core):
         """
         self._check_open("run")
         n_steps = checks.positive_int(n_steps, "n_steps")
+        check_steps(n_steps, None if self._settings.use_loop else self.unroll)
         if legacy or older or isinstance(data, bool | ProgressBar):
             data, progress_bar = compat.run_arguments(data, progress_bar, legacy, older)
         presented = checks.presented_data(
@@ -112,4 +125,5 @@ class Running(Core):
         if progress_bar is None:
             progress_bar = self.progress_bar
         stateful = stateful and self._settings.stateful
-        self._runner.run(n_steps, presented, progress_bar, stateful)
+        with profiling(compat.profile_directory(profile)):
+            self._runner.run(n_steps, presented, progress_bar, stateful)

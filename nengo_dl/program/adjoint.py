@@ -82,6 +82,22 @@ def scan(
     return list(results[:n_state]), list(results[n_state:])
 
 
+def in_line(
+    step: Step,
+    constants: Tensors,
+    state: Tensors,
+    series: Tensors,
+    n_steps: int,
+) -> tuple[Tensors, Tensors]:
+    """Run a step again and again, each time written out; see `scan`."""
+    rows: list[Tensors] = []
+    for i in range(n_steps):
+        row = [values[i] for values in series]
+        state, outputs = step(constants, state, row, lambda compute, count: compute())
+        rows.append(outputs)
+    return list(state), [tf.stack(values) for values in zip(*rows, strict=True)]
+
+
 def _forward(
     step: Step, constants: Tensors, state: Tensors, series: Tensors, n_steps: int
 ) -> tuple[Tensors, Tensors, Tensors, Tensors]:

@@ -82,6 +82,7 @@ def compile_program(
         unroll,
         settings.jit_compile is not False and all(map(registry.compiles, operators)),
         device,
+        settings.use_loop,
     )
 
 

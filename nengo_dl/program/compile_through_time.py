@@ -38,6 +38,7 @@ def compile_through_time(
     probes: Iterable[nengo.Probe],
     minibatch_size: int = 1,
     training: bool = True,
+    unroll: int = 1,
 ) -> tuple[ThroughTime, tuple[Input, ...], Reach]:
     """Translate what some probes depend on into one differentiable function.
 
@@ -58,6 +59,8 @@ def compile_through_time(
     training : bool
         Whether rates, or spikes with surrogate gradients, stand in for spikes, and
         TensorFlow code runs as in training.
+    unroll : int
+        Number of steps if there is no loop.
 
     Returns
     -------
@@ -112,6 +115,7 @@ def compile_through_time(
         minibatch_size,
         tf.as_dtype(settings.dtype),
         frozenset(p for p in targets if not settings.keeps_history(p)),
+        None if settings.use_loop else unroll,
     )
     return through_time, inputs, reach(operators, targets.values(), trained, _blocks)
 

@@ -48,6 +48,7 @@ def drive(
     capacity: int,
     unroll: int = 1,
     callbacks: Callbacks | None = None,
+    use_loop: bool = True,
 ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
     """Run ``n_steps`` time steps.
 
@@ -78,6 +79,8 @@ def drive(
     callbacks : Callbacks, optional
         Makes the Python calls, if there are any. When one fails, the loop ends, and the
         step that it was in leaves no trace.
+    use_loop : bool
+        False: run one iteration, of ``unroll`` steps, whatever ``n_steps``.
 
     Returns
     -------
@@ -131,9 +134,12 @@ def drive(
         return lambda i, ok, *_: tf.logical_and(i + steps <= n_steps, ok > 0)
 
     loop_state = (tf.constant(0), tf.constant(1), tuple(state), buffers)
-    loop_state = tf.while_loop(more(unroll), iteration, loop_state)
-    if unroll > 1:
-        loop_state = tf.while_loop(more(1), one_step, loop_state)
+    if use_loop:
+        loop_state = tf.while_loop(more(unroll), iteration, loop_state)
+        if unroll > 1:
+            loop_state = tf.while_loop(more(1), one_step, loop_state)
+    else:
+        loop_state = iteration(*loop_state)
     completed, _, final, buffers = loop_state
     return completed, list(final), [buffer.stack() for buffer in buffers]
 

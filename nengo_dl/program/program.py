@@ -72,6 +72,7 @@ class Program:
     unroll: int
     jit_compile: bool
     device: str | None
+    use_loop: bool = True
     traces: int = field(default=0, init=False)
     _call: Callable | None = field(default=None, init=False)
     _callbacks: Callbacks = field(default_factory=Callbacks, init=False)
@@ -96,6 +97,8 @@ class Program:
     @cached_property
     def capacity(self) -> int:
         """The most steps of one call; also the length of its input buffers."""
+        if not self.use_loop:
+            return self.unroll
         sizes = [self.layout.blocks[i].size for i in self.layout.of_role(Role.INPUT)]
         sizes += [recording.view.size for recording in self.recordings]
         row = sum(sizes) * self.minibatch_size * self.dtype.size
@@ -174,6 +177,7 @@ class Program:
             self.minibatch_size,
             self.dtype.name,
             self.unroll,
+            self.use_loop,
             self.jit_compile,
             self.device,
         )
@@ -207,6 +211,7 @@ class Program:
                 self.capacity,
                 self.unroll,
                 self._callbacks if self.calls_python else None,
+                self.use_loop,
             )
             return [completed, *final, *buffers]
 

@@ -8,6 +8,7 @@ from itertools import groupby
 
 import numpy as np
 import tensorflow as tf
+from nengo.exceptions import ValidationError
 
 from nengo_dl.lowering.python_call import PythonLowering, independent
 from nengo_dl.lowering.registry import Lowering
@@ -116,6 +117,22 @@ def _compile(lowerings: Sequence[Lowering], values: SignalValues) -> None:
 
     tensors = tf.function(compiled, jit_compile=True, autograph=False)()
     values.unpack(tensors, structure)
+
+
+def check_steps(n_steps: int, only: int | None) -> None:
+    """Check that there can be so many steps, where there is no loop around them.
+
+    Raises
+    ------
+    ValidationError
+        If only another number can be run.
+    """
+    if only is not None and n_steps != only:
+        raise ValidationError(
+            f"Got {n_steps} time steps in a network configured with use_loop=False; "
+            f"expected {only}, which is the simulator's unroll_simulation",
+            attr="n_steps",
+        )
 
 
 def cut(lowerings: Sequence[Lowering]) -> tuple[Stage, ...]:

@@ -15,10 +15,10 @@ from nengo_dl.graph.roles import Role
 from nengo_dl.graph.signals import coordinates, initial_elements, runs, size
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import Block, SignalLayout, View
-from nengo_dl.program.adjoint import Impure, Tensors, scan
+from nengo_dl.program.adjoint import Impure, Tensors, in_line, scan
 from nengo_dl.program.python_in_graph import call_python
 from nengo_dl.program.segment import Segment
-from nengo_dl.program.stages import cut, trace
+from nengo_dl.program.stages import check_steps, cut, trace
 
 #: values of base Signals for all steps, shape (batch, n_steps, size)
 Series = dict[Signal, tf.Tensor]
@@ -42,6 +42,8 @@ class ThroughTime:
         Floating point type.
     last_only : frozenset of Probe
         Probes that give the last step only.
+    only : int or None
+        The only number of steps that there can be: there is no loop then.
     """
 
     before: Segment
@@ -51,6 +53,7 @@ class ThroughTime:
     minibatch_size: int
     dtype: tf.DType
     last_only: frozenset[nengo.Probe] = frozenset()
+    only: int | None = None
 
     def __call__(
         self,
@@ -84,7 +87,13 @@ class ThroughTime:
             What each probe sees at the end of each step, or of the last.
         state : sequence of tf.Tensor
             Where it ends.
+
+        Raises
+        ------
+        ValidationError
+            If there can be no such number of steps.
         """
+        check_steps(n_steps, self.only)
         adapted = {} if adapted is None else adapted
         series = dict(inputs)
         ends = {signal.base for signal in self.outputs.values()}
@@ -107,7 +116,7 @@ class ThroughTime:
         seen_at_end: Series = {}
         if self.loop.lowerings:
             step = partial(self._step, begins, finals)
-            end, outputs = scan(
+            end, outputs = (scan if self.only is None else in_line)(
                 step,
                 self._constants(live),
                 looped,

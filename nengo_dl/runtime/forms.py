@@ -326,6 +326,7 @@ class Forms:
                 probes,
                 self._program.minibatch_size,
                 training,
+                self._program.unroll,
             )
             sources = Sources(
                 inputs,
