@@ -554,7 +554,8 @@ def test_layer_that_remembers():
                 np.testing.assert_allclose(item, expected)
             sim.reset()
         data = {source: x, probe: np.broadcast_to(expected, (2, 4, 3))}
-        assert sim.loss(data, progress_bar=False) < 1e-20
+        # older releases of Keras assign 32 bits
+        assert sim.loss(data, progress_bar=False) < 1e-12
         assert not sim.keras_model.weights
 
 

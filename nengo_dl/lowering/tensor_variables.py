@@ -34,6 +34,7 @@ class StandIns:
         self.variables = list(variables)
         self._first = list(values)
         self._last = list(values)
+        self._scope: Any = None
 
     @property
     def values(self) -> list[tf.Tensor]:
@@ -52,24 +53,33 @@ class StandIns:
         own = [i for i, v in enumerate(self.variables) if isinstance(v, keras.Variable)]
         with ExitStack() as stack:
             for i, variable in enumerate(self.variables):
-                if i not in own:
-                    stack.enter_context(self._patched(i, variable))
+                # older releases of Keras let TensorFlow read the storage directly
+                stack.enter_context(self._patched(i, storage(variable)))
             # variables that are made within such a scope get no values at once, so
             # there is none without need
             scope = stack.enter_context(keras.StatelessScope() if own else ExitStack())
+            self._scope = scope if own else None
             # given to the constructor, they would be cast to the variables' precision
             for i in own:
                 scope.state_mapping[id(self.variables[i])] = self._last[i]
                 stack.enter_context(_typed(self.variables[i], self._last[i].dtype))
             yield
-            for i in own:
-                self._last[i] = scope.get_current_value(self.variables[i])
+            self._collect()
+
+    def _collect(self) -> None:
+        """Take note of what Keras has assigned so far."""
+        if self._scope is None:
+            return
+        for i, variable in enumerate(self.variables):
+            if isinstance(variable, keras.Variable):
+                self._last[i] = self._scope.get_current_value(variable)
 
     @contextmanager
     def _patched(self, i: int, variable: tf.Variable) -> Iterator[None]:
         """Let one variable of TensorFlow be read and assigned here."""
 
         def read(no_copy: bool = False) -> tf.Tensor:
+            self._collect()
             return self._last[i]
 
         def assign(value: Any, *args: Any, **kwargs: Any) -> tf.Tensor:
