@@ -1,0 +1,197 @@
+"""Handwritten digits: how well trained networks do, as rates and as spikes.
+
+The 1,797 real images of 8 x 8 pixels are those that scikit-learn ships.
+
+References
+----------
+E. Alpaydin and C. Kaynak, *Optical Recognition of Handwritten Digits*, UCI Machine
+Learning Repository, 1998.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import nengo
+import numpy as np
+import tensorflow as tf
+
+from nengo_dl import config, dists
+from nengo_dl.neurons import LeakyReLU
+from nengo_dl.simulator import Simulator
+
+#: images for training and for tests; a seed decides which. 47 are left over
+N_TRAIN, N_TEST = 1350, 400
+MINIBATCH_SIZE = 50
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Images and their classes.
+
+    Attributes
+    ----------
+    train_images, test_images : np.ndarray, shape (n_items, 8, 8)
+        Brightness from 0 to 1.
+    train_labels, test_labels : np.ndarray, shape (n_items, 1, 1)
+        0 to 9, with axes for time steps and size.
+    """
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+
+    @classmethod
+    def load(cls, seed: int = 0) -> Digits:
+        """Return the images, divided at random.
+
+        Raises
+        ------
+        ImportError
+            If scikit-learn is not installed.
+        """
+        from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+
+        images, labels = load_digits(return_X_y=True)
+        order = np.random.RandomState(seed).permutation(len(images))
+        images = images[order].reshape(-1, 8, 8) / 16
+        labels = labels[order].reshape(-1, 1, 1)
+        train, test = slice(0, N_TRAIN), slice(N_TRAIN, N_TRAIN + N_TEST)
+        return cls(images[train], labels[train], images[test], labels[test])
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Shares of test images that are recognised.
+
+    Attributes
+    ----------
+    rates : float
+        With firing rates, as trained.
+    spikes : float
+        With spikes over 100 steps, and a synapse on the output.
+    """
+
+    rates: float
+    spikes: float
+
+
+def spiking_classifier(
+    n_hidden: int = 256, n_epochs: int = 60, n_steps: int = 100, seed: int = 0
+) -> Accuracy:
+    """Train LIF neurons as rates, and let them spike.
+
+    Parameters
+    ----------
+    n_hidden : int
+        Number of neurons.
+    n_epochs : int
+        How often each training image is shown.
+    n_steps : int
+        Time steps (of 1 ms) that each test image is shown to spiking neurons.
+    seed : int
+        Of network, training and division of the images.
+    """
+    digits = Digits.load(seed)
+    with nengo.Network(seed=seed) as net:
+        config.configure_settings(dtype="float32")
+        net.config[nengo.Connection].synapse = None
+        net.config[nengo.Connection].transform = dists.Glorot()
+        image = nengo.Node(np.zeros(64), label="image")
+        # rates of about 100 Hz from the start, and outputs of about 1
+        hidden = nengo.Ensemble(
+            n_hidden,
+            1,
+            neuron_type=nengo.LIF(amplitude=0.01),
+            gain=nengo.dists.Choice([3.0]),
+            bias=nengo.dists.Choice([2.0]),
+        ).neurons
+        output = nengo.Node(size_in=10)
+        nengo.Connection(image, hidden)
+        nengo.Connection(hidden, output)
+        now = nengo.Probe(output, label="now")
+        smooth = nengo.Probe(output, synapse=0.05, label="smooth")
+    x = digits.train_images.reshape(-1, 1, 64)
+    test = digits.test_images.reshape(-1, 1, 64)
+    with Simulator(
+        net, minibatch_size=MINIBATCH_SIZE, seed=seed, progress_bar=False
+    ) as sim:
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        sim.compile(keras.optimizers.Adam(2e-3), loss={now: loss})
+        sim.fit(x, {now: digits.train_labels}, epochs=n_epochs, verbose=0)
+        rates = sim.loss(
+            {image: test, now: np.eye(10)[digits.test_labels[..., 0]]},
+            {now: _errors},
+            training=True,
+            progress_bar=False,
+        )
+        shown = np.repeat(test, n_steps, axis=1)
+        spikes = sim.predict(shown, verbose=0)[smooth][:, -1].argmax(axis=-1)
+    right = spikes == digits.test_labels[:, 0, 0]
+    return Accuracy(1 - float(rates), float(right.mean()))
+
+
+def recurrent_classifier(
+    n_hidden: int = 128, n_epochs: int = 60, seed: int = 0
+) -> float:
+    """Train a recurrent network that sees one row of pixels after the other.
+
+    Parameters
+    ----------
+    n_hidden : int
+        Number of rate neurons.
+    n_epochs : int
+        How often each training image is shown.
+    seed : int
+        Of network, training and division of the images.
+
+    Returns
+    -------
+    float
+        The share of test images that it recognises after the last row.
+    """
+    digits = Digits.load(seed)
+    dt = 0.001
+    with nengo.Network(seed=seed) as net:
+        config.configure_settings(dtype="float32", keep_history=False)
+        net.config[nengo.Connection].synapse = None
+        net.config[nengo.Connection].transform = dists.Glorot()
+        row = nengo.Node(np.zeros(8), label="row")
+        hidden = nengo.Ensemble(
+            n_hidden,
+            1,
+            neuron_type=LeakyReLU(),
+            gain=nengo.dists.Choice([1.0]),
+            bias=nengo.dists.Choice([0.0]),
+        ).neurons
+        output = nengo.Node(size_in=10)
+        nengo.Connection(row, hidden)
+        # what the neurons were in the step before, and half of what it was before that
+        synapse = nengo.LinearFilter([1], [1, -0.5], analog=False)
+        nengo.Connection(
+            hidden, hidden, transform=0.5 * np.eye(n_hidden), synapse=synapse
+        )
+        nengo.Connection(hidden, output)
+        probe = nengo.Probe(output, label="class")
+    with Simulator(
+        net, dt=dt, minibatch_size=MINIBATCH_SIZE, seed=seed, progress_bar=False
+    ) as sim:
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        sim.compile(keras.optimizers.Adam(2e-3), loss={probe: loss})
+        sim.fit(
+            digits.train_images,
+            {probe: digits.train_labels},
+            epochs=n_epochs,
+            verbose=0,
+        )
+        seen = sim.predict(digits.test_images, verbose=0)[probe]
+    right = seen[:, -1].argmax(axis=-1) == digits.test_labels[:, 0, 0]
+    return float(right.mean())
+
+
+def _errors(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """Return the share of outputs whose largest element is not that of the targets."""
+    wrong = tf.argmax(outputs, -1) != tf.argmax(targets, -1)
+    return tf.reduce_mean(tf.cast(wrong, outputs.dtype))

@@ -1,0 +1,86 @@
+"""Benchmarks run, and networks learn what they have to; times decide nothing."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import nengo_dl
+from nengo_dl.benchmarks import __main__ as command
+from nengo_dl.benchmarks.classifiers import ByHand, classifier
+from nengo_dl.benchmarks.digits import recurrent_classifier, spiking_classifier
+from nengo_dl.benchmarks.training import TASKS, measure_training
+
+
+@pytest.mark.parametrize(
+    "n_steps, recurrent, rate", [(1, False, 1e-6), (6, False, 1e-3), (6, True, 1e-6)]
+)
+def test_what_is_written_by_hand_is_the_same_network(n_steps, recurrent, rate):
+    rng = np.random.RandomState(0)
+    x = rng.uniform(size=(4, n_steps, 784)).astype(np.float32)
+    y = rng.uniform(size=(4, n_steps, 10)).astype(np.float32)
+    by_hand = ByHand(n_steps, 4, recurrent, keras.optimizers.SGD(rate))
+    net, node, probe = classifier(n_steps, recurrent, dtype="float32")
+    with nengo_dl.Simulator(net, minibatch_size=4, progress_bar=False) as sim:
+        weights = {c: np.array(sim.data[c].weights) for c in net.connections}
+        first, *between, last = net.connections
+        by_hand.first.assign(weights[first].T)
+        by_hand.last.assign(weights[last].T)
+        if recurrent:
+            by_hand.between.assign(weights[between[0]].T)
+        optimizer = keras.optimizers.SGD(rate)
+        for step in range(2):
+            (ours,) = sim.train(
+                {node: x, probe: y}, optimizer, shuffle=False, progress_bar=False
+            )
+            other = by_hand.epoch(x, y, tf.range(4)).numpy()
+            assert ours == pytest.approx(other, rel=1e-3), step
+        for connection, variable in zip(
+            (first, *between, last),
+            (by_hand.first, *[by_hand.between] * recurrent, by_hand.last),
+            strict=True,
+        ):
+            before = weights[connection]
+            ours = sim.data[connection].weights - before
+            expected = variable.numpy().T - before
+            limit = 0.01 * abs(expected).max()
+            assert limit > 0
+            np.testing.assert_allclose(ours, expected, rtol=0, atol=limit)
+
+
+def test_measuring_training():
+    task = replace(TASKS["surrogate_spikes"], n_steps=3, n_minibatches=2)
+    result = measure_training(task, repetitions=1, n_epochs=1, dtype="float32")
+    assert result.ratio == result.step / result.by_hand > 0
+    assert result.first > result.step
+
+
+def test_digits_as_rates_and_as_spikes():
+    found = spiking_classifier()
+    assert found.rates >= 0.96
+    assert found.spikes >= found.rates - 0.02
+
+
+def test_digits_row_by_row():
+    assert recurrent_classifier() >= 0.93
+
+
+def test_table_of_networks(capsys):
+    command.main(["two_ensembles", "--n-steps", "10", "--repetitions", "1"])
+    header, row = capsys.readouterr().out.splitlines()
+    assert header.split()[0] == "network" and row.split()[0] == "two_ensembles"
+
+
+def test_names_that_are_not_known():
+    ended = subprocess.run(
+        [sys.executable, "-m", "nengo_dl.benchmarks", "sort"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "unknown sort; choose from two_ensembles" in ended.stderr
