@@ -35,6 +35,7 @@ FLOORS = (
     "simulator",
     "__init__",  # ``import nengo_dl``
     "benchmarks",
+    "__main__",
 )
 
 #: docstrings apart, which are long where users look
