@@ -1,0 +1,153 @@
+"""The tables of ``docs/migrating.rst``: each row is run, as it was and as it is."""
+
+import re
+import textwrap
+import warnings
+from functools import cache
+from pathlib import Path
+
+import nengo
+import numpy as np
+import pytest
+
+import nengo_dl
+
+PAGE = Path(__file__).parents[1] / "docs" / "migrating.rst"
+
+TEXT = PAGE.read_text(encoding="utf-8")
+SETUP = re.search(r"^\.\. code-block:: python\n\n((?:(?:    .*)?\n)+)", TEXT, re.M)[1]
+ROW = re.compile(
+    r"^   \* - (.*?)\n     - (.*?)\n     - (.*?)(?=\n   \* -|\n\n)", re.M | re.S
+)
+#: sections whose calls belong into the context of a network
+WITHIN = ("Settings", "TensorFlow code")
+
+
+def rows():
+    """Yield (section, as it was, as it is, what happens) of all tables."""
+    titles = re.compile(r"^(\S.*)\n=+$", re.M)
+    parts = titles.split(TEXT)
+    for section, text in zip(parts[1::2], parts[2::2], strict=True):
+        for cells in ROW.findall(text):
+            old, new, outcome = (" ".join(cell.split()) for cell in cells)
+            if old != "As it was":
+                yield section, old, new, outcome
+
+
+ROWS = list(rows())
+
+
+def namespace():
+    """Return a network as the page has it; XLA is not what this is about."""
+    found = {}
+    exec(textwrap.dedent(SETUP), found)
+    with found["net"]:
+        nengo_dl.configure_settings(jit_compile=False)
+    return found
+
+
+@cache
+def shared():
+    """Return the same with a simulator, which is used again and again."""
+    found = namespace()
+    found["sim"] = nengo_dl.Simulator(
+        found["net"], minibatch_size=5, progress_bar=False
+    )
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def in_a_folder(tmp_path_factory):
+    """Files go here; one of them is as version 3 wrote it."""
+    with pytest.MonkeyPatch.context() as context:
+        context.chdir(tmp_path_factory.mktemp("page"))
+        np.savez("of_version_3.npz", np.zeros((10, 1)), np.zeros(10))
+        yield
+    if shared.cache_info().currsize:
+        shared()["sim"].close()
+        shared.cache_clear()
+
+
+def code_of(cell):
+    """Return what the cell has as code, and nothing else."""
+    assert cell.startswith("``") and cell.endswith("``"), cell
+    return cell[2:-2]
+
+
+def run(code, section):
+    """Run code; return the categories of the warnings."""
+    names = dict(shared()) if "sim." in code else namespace()
+    code = code.replace("sim.sess", "_ = sim.sess")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if section in WITHIN:
+            with names["net"]:
+                exec(code, names)
+        else:
+            exec(code.replace("nengo_dl.Simulator(", "s = nengo_dl.Simulator("), names)
+        if "s" in names:
+            names["s"].close()
+    ours = [w for w in caught if issubclass(w.category, DeprecationWarning)]
+    return [w for w in ours if "numpy.core" not in str(w.message)]
+
+
+def test_every_row_is_found():
+    assert len(ROWS) == TEXT.count("   * - ") - TEXT.count("   * - As it was")
+    assert len(ROWS) > 50
+    assert TEXT.count("code-block:: python") == 1
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[1].strip("`") for row in ROWS])
+def test_as_it_was(row):
+    section, old, _, outcome = row
+    old = code_of(old)
+    if outcome.startswith("Works"):
+        assert not run(old, section)
+    elif outcome.startswith("Accepted"):
+        assert run(old, section)
+    else:
+        name = re.match("``([A-Za-z]+)``", outcome)[1]
+        with pytest.raises(Exception) as caught:
+            run(old, section)
+        assert name in {cls.__name__ for cls in type(caught.value).__mro__}
+
+
+NEW = {(section, code_of(new)) for section, _, new, _ in ROWS}
+OLD = {(section, code_of(old)) for section, old, _, o in ROWS if o.startswith("Works")}
+
+
+@pytest.mark.parametrize("section, new", sorted(NEW - OLD))
+def test_as_it_is(section, new):
+    assert not run(new, section)
+
+
+def test_gradients_as_targets():
+    """What the two rows about ``objective=None`` say of each other."""
+    found = shared()
+    sim, a, p, x, y = (found[name] for name in ("sim", "a", "p", "x", "y"))
+
+    def weights_after(*args, **kwargs):
+        sim.reset()
+        sim.train(*args, shuffle=False, **kwargs)
+        return sim.data[found["b"]].bias.copy()
+
+    with pytest.warns(DeprecationWarning):
+        older = weights_after({a: x}, {p: y}, "sgd", objective=None)
+    gradients = weights_after({a: x, p: y}, "sgd", objective={p: None})
+    mse = weights_after({a: x, p: y}, "sgd", objective=None)
+    np.testing.assert_array_equal(older, gradients)
+    assert not np.allclose(mse, gradients, rtol=0, atol=1e-6)
+
+
+def test_attributes_of_simulators_that_are_gone():
+    for name in ("tensor_graph", "summary", "rng", "training_step"):
+        assert f"``{name}``" in TEXT
+        assert not hasattr(shared()["sim"], name)
+
+
+def test_decoders_are_solved_in_nengos_precision():
+    found = namespace()
+    with found["net"] as net:
+        connection = nengo.Connection(found["b"], nengo.Node(size_in=1))
+    with nengo_dl.Simulator(net, dtype="float32") as sim:
+        assert sim.model.params[connection].weights.dtype == nengo.rc.float_dtype
