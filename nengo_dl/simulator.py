@@ -35,7 +35,8 @@ class Simulator(Running, KerasInterface, MinibatchRunning, Parameters):
         Number of inputs that are simulated side by side; the data of probes then have
         a batch axis in front. None: one input, no batch axis.
     tensorboard : str, optional
-        Directory for TensorBoard data.
+        Directory for what TensorBoard shows: the graph of a time step, and what `train`
+        is told to summarise, in ``run_0``, or the next number that is free.
     progress_bar : bool or nengo.utils.progress.ProgressBar, optional
         Whether to show progress, while somebody is watching.
     optimize : bool, optional

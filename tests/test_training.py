@@ -461,17 +461,58 @@ def test_summaries(tmp_path):
             losses = sim.train(data_of(net), "sgd", n_epochs=2, summaries=objects)
         with pytest.raises(ValidationError, match="nothing to write about"):
             sim.train(data_of(net), "sgd", summaries=[net.a])
-    runs = sorted(path.name for path in tmp_path.iterdir())
-    assert runs == ["run_1", "run_2"]
-    (file,) = (tmp_path / "run_2").iterdir()
-    recorded = {}
-    for record in tf.data.TFRecordDataset(str(file)):
-        for value in tf.compat.v1.Event.FromString(record.numpy()).summary.value:
-            recorded.setdefault(value.tag, []).append(tf.make_ndarray(value.tensor))
-    kinds = {"loss", "weights", "encoders", "bias"}
-    assert {tag.split("_")[-1] for tag in recorded} == kinds
+    (run,) = tmp_path.iterdir()
+    assert run.name == "run_0"
+    recorded, graphs = {}, []
+    for file in sorted(run.iterdir()):
+        for record in tf.data.TFRecordDataset(str(file)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                recorded.setdefault(value.tag, []).append(tf.make_ndarray(value.tensor))
+            if event.graph_def:
+                graphs.append(tf.compat.v1.GraphDef.FromString(event.graph_def))
+    names = {"Connection_weights", "Ensemble_encoders", "Ensemble_bias", "loss"}
+    assert recorded.keys() == names | {f"{name}_1" for name in names}
     assert all(len(values) == 8 for values in recorded.values())
-    assert np.mean(recorded["loss"][4:]) == pytest.approx(losses[1], rel=1e-5)
+    assert np.mean(recorded["loss_1"][4:]) == pytest.approx(losses[1], rel=1e-5)
+    (graph,) = graphs
+    scopes = {node.name.split("/")[0] for node in graph.node}
+    assert {"parameters", "inputs", "state_before", "state_after", "probes"} <= scopes
+    assert {"DotInc", "FirstOrder"} <= {s.split("_")[0] for s in scopes}
+
+
+def test_each_simulator_has_a_folder_of_its_own(tmp_path):
+    (tmp_path / "results" / "run_7").mkdir(parents=True)
+    net = relu_chain()
+    for number in (8, 9):
+        with simulator(net, tensorboard=tmp_path / "results"):
+            assert list((tmp_path / "results" / f"run_{number}").iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(ValidationError, match=r"tensorboard.*directory.*file"):
+        simulator(net, tensorboard=str(tmp_path / "file"))
+
+
+def test_graphs_of_networks_with_python_code(tmp_path):
+    with nengo.Network(seed=0) as net:
+        node = nengo.Node(lambda t, x: x + 1, size_in=1)
+        nengo.Connection(nengo.Ensemble(5, 1), node)
+        nengo.Probe(node, label="what comes out")
+    with simulator(net, minibatch_size=3, tensorboard=tmp_path):
+        graph = step_graph_of(tmp_path / "run_0")
+    names = [n.name for n in graph.node]
+    assert "probes/what_comes_out" in names
+    assert any(name.startswith("Python/") for name in names)
+
+
+def step_graph_of(folder):
+    (file,) = folder.iterdir()
+    events = [
+        tf.compat.v1.Event.FromString(record.numpy())
+        for record in tf.data.TFRecordDataset(str(file))
+    ]
+    return tf.compat.v1.GraphDef.FromString(
+        next(event.graph_def for event in events if event.graph_def)
+    )
 
 
 def test_summaries_without_a_directory_are_ignored():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import nengo
 import numpy as np
@@ -29,6 +29,9 @@ from nengo_dl.runtime.data import SignalMapping, SimulationData
 from nengo_dl.runtime.progress import Steps, stage
 from nengo_dl.runtime.runner import Runner
 from nengo_dl.runtime.streams import MAX_SEED
+
+if TYPE_CHECKING:
+    from nengo_dl.runtime.summaries import Board
 
 T = TypeVar("T", bound="Core")
 
@@ -99,6 +102,8 @@ class Core:
             self.minibatch_size is not None,
         )
 
+        self._board = self._open_board()
+
         if seed is None:
             own = getattr(network, "seed", None)
             seed = np.random.randint(MAX_SEED) if own is None else own + 1
@@ -126,6 +131,17 @@ class Core:
         self.tensorboard = tensorboard
         self.progress_bar = progress_bar
         self.optimize = optimize
+
+    def _open_board(self) -> Board | None:
+        """Begin to write for TensorBoard, with the graph of a time step."""
+        if self.tensorboard is None:
+            return None
+        from nengo_dl.program.step_graph import step_graph
+        from nengo_dl.runtime.summaries import Board
+
+        board = Board(self.tensorboard)
+        board.write_graph(step_graph(self._program))
+        return board
 
     def reset(
         self,

@@ -272,8 +272,8 @@ class Training(Core):
                 "`summaries` are ignored: the simulator has no directory for them. "
                 "Expected `Simulator(..., tensorboard=directory)`"
             )
-        directory = self.tensorboard if objects else None
-        return Summaries(directory, objects or (), self.model, self._runner.store)
+        board = self._board if objects else None
+        return Summaries(board, objects or (), self.model, self._runner.store)
 
     @cached_property
     def _endpoints(self) -> Endpoints:

@@ -99,7 +99,7 @@ def trace(lowerings: Sequence[Lowering], values: SignalValues) -> None:
 
 def _trace(lowerings: Sequence[Lowering], values: SignalValues) -> None:
     for lowering in lowerings:
-        with tf.name_scope(type(lowering).__name__.lstrip("_")):
+        with tf.name_scope(type(lowering).__name__.lstrip("_").removeprefix("Lower")):
             lowering.build_step(values)
 
 

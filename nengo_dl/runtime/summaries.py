@@ -22,6 +22,50 @@ from nengo_dl.runtime.store import StateStore
 _EXPECTED = "Connections with weights, Ensembles, or Neurons of the network"
 
 
+class Board:
+    """A folder for what TensorBoard shows of one simulator.
+
+    Parameters
+    ----------
+    directory : str or os.PathLike
+        Each simulator has a folder in it: ``run_0``, ``run_1``, ...
+
+    Attributes
+    ----------
+    path : str
+        That folder.
+
+    Raises
+    ------
+    ValidationError
+        If the folder cannot be made, or TensorBoard is not installed.
+    """
+
+    def __init__(self, directory: Any) -> None:
+        require_tensorboard("tensorboard")
+        try:
+            self.path = _make_run(os.fspath(directory))
+        except (OSError, TypeError) as error:
+            raise ValidationError(
+                f"Expected a directory to write to, got {directory!r}: {error}",
+                attr="tensorboard",
+            ) from error
+        self._taken: set[str] = set()
+
+    def write_graph(self, graph: tf.Graph) -> None:
+        """Write a graph of TensorFlow."""
+        writer = tf.summary.create_file_writer(self.path)
+        with writer.as_default(step=0):
+            tf.summary.graph(graph)
+        writer.close()
+
+    def label(self, name: str) -> str:
+        """Return a name for something new: as it is, or with a number behind it."""
+        label = _unused(name, self._taken)
+        self._taken.add(label)
+        return label
+
+
 class Summaries:
     """Write about some objects after each update of the parameters.
 
@@ -29,9 +73,9 @@ class Summaries:
 
     Parameters
     ----------
-    directory : str or None
-        Where to: each training writes into ``run_1``, ``run_2``, ... of it. None: write
-        nothing.
+    board : Board or None
+        Where to; None: write nothing. What an earlier training has written about gets a
+        new name, with a number behind it.
     objects : sequence
         ``"loss"``; a Connection for its weights; an Ensemble for its encoders; Neurons
         for their biases.
@@ -48,34 +92,34 @@ class Summaries:
 
     def __init__(
         self,
-        directory: str | None,
+        board: Board | None,
         objects: Sequence[Any],
         model: Model,
         store: StateStore,
     ) -> None:
-        self.wanted = directory is not None
-        self._directory = directory
+        self.wanted = board is not None
+        self._board = board
         self._store = store
-        self._losses = False
+        self._loss = ""
         self._signals: dict[str, Signal] = {}
         self._step = 0
-        if not self.wanted:
+        if board is None:
             return
-        require_tensorboard("summaries")
         others = [
             obj for obj in objects if not (isinstance(obj, str) and obj == "loss")
         ]
-        self._losses = len(others) < len(objects)
-        self._signals = signals_of(others, model, "summaries")
+        found = signals_of(others, model, "summaries")
+        self._signals = {board.label(name): signal for name, signal in found.items()}
+        if len(others) < len(objects):
+            self._loss = board.label("loss")
 
     def __enter__(self) -> Summaries:
-        if self._directory is not None:
-            path = os.path.join(self._directory, _next_run(self._directory))
-            self._writer = tf.summary.create_file_writer(path)
+        if self._board is not None:
+            self._writer = tf.summary.create_file_writer(self._board.path)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._directory is not None:
+        if self._board is not None:
             self._writer.close()
 
     def write(self, terms: Sequence[Term], losses: np.ndarray) -> None:
@@ -93,17 +137,17 @@ class Summaries:
         with self._writer.as_default():
             for row in losses:
                 self._step += 1
-                if self._losses:
+                if self._loss:
                     self._write_losses(terms, row)
             for name, signal in self._signals.items():
                 tf.summary.histogram(name, self._store.value(signal), self._step)
 
     def _write_losses(self, terms: Sequence[Term], values: np.ndarray) -> None:
-        tf.summary.scalar("loss", values.sum(), self._step)
+        tf.summary.scalar(self._loss, values.sum(), self._step)
         if len(terms) > 1:
             for term, value in zip(terms, values, strict=True):
                 label = "+".join(str(probe.label or "probe") for probe in term.probes)
-                tf.summary.scalar(f"loss/{_clean(label)}", value, self._step)
+                tf.summary.scalar(f"{self._loss}/{_clean(label)}", value, self._step)
 
 
 def require_tensorboard(attr: str) -> None:
@@ -174,8 +218,15 @@ def _unused(name: str, taken: Any) -> str:
     return candidate
 
 
-def _next_run(directory: str) -> str:
-    """Return ``run_<k>`` for the next free number."""
-    found = os.listdir(directory) if os.path.isdir(directory) else []
-    numbers = [int(m.group(1)) for f in found if (m := re.fullmatch(r"run_(\d+)", f))]
-    return f"run_{max(numbers, default=0) + 1}"
+def _make_run(directory: str) -> str:
+    """Make the folder ``run_<k>`` for the next free number."""
+    os.makedirs(directory, exist_ok=True)
+    while True:
+        found = (re.fullmatch(r"run_(\d+)", name) for name in os.listdir(directory))
+        number = max((int(match.group(1)) for match in found if match), default=-1) + 1
+        path = os.path.join(directory, f"run_{number}")
+        try:
+            os.mkdir(path)
+        except FileExistsError:  # another process was faster
+            continue
+        return path
