@@ -1,8 +1,12 @@
 """Learning rules with minibatches: each item of the batch learns a copy of its own."""
 
+from contextlib import contextmanager
+
+import keras
 import nengo
 import numpy as np
 import pytest
+from nengo.exceptions import NengoWarning
 
 import nengo_dl
 from tests.helpers import assert_close
@@ -91,3 +95,103 @@ def test_gains_of_learned_encoders_have_a_batch_axis_too():
     np.testing.assert_allclose(
         built.scaled_encoders, built.encoders * built.gain[..., None], rtol=1e-5
     )
+
+
+# -- learned weights that are trained too
+
+
+def learning(rate=1e-3):
+    """A network that learns while it runs, and whose weights may be trained."""
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(dtype="float64", jit_compile=False, trainable=False)
+        stimulus = nengo.Node([0], label="in")
+        ensemble = nengo.Ensemble(
+            6,
+            1,
+            neuron_type=nengo.RectifiedLinear(),
+            gain=np.ones(6),
+            bias=np.linspace(0.1, 1, 6),
+            encoders=nengo.dists.Choice([[1]]),
+        )
+        output, error = nengo.Node(size_in=1), nengo.Node(size_in=1)
+        nengo.Connection(stimulus, ensemble, synapse=None)
+        learned = nengo.Connection(
+            ensemble, output, synapse=None, learning_rule_type=nengo.PES(rate)
+        )
+        nengo.Connection(output, error, synapse=0.005)
+        nengo.Connection(stimulus, error, transform=-1, synapse=None)
+        nengo.Connection(error, learned.learning_rule, synapse=None)
+        nengo.Probe(output, label="out")
+        net.config[learned].trainable = True
+    return net, learned
+
+
+@contextmanager
+def simulator(net, **options):
+    with (
+        pytest.warns(NengoWarning, match="strange training behaviour"),
+        nengo_dl.Simulator(
+            net, minibatch_size=2, seed=0, progress_bar=False, **options
+        ) as sim,
+    ):
+        yield sim
+
+
+X = np.random.RandomState(0).uniform(-1, 1, (4, 3, 1))
+Y = np.random.RandomState(1).uniform(-1, 1, (4, 3, 1))
+DATA = {"in": X, "out": Y}
+
+
+def test_weights_that_learn_are_trained_if_asked():
+    net, learned = learning()
+    rate, step = 1e-4, 1e-6
+    data = {name: values[:2] for name, values in DATA.items()}
+    with simulator(net) as sim:
+        before = np.array(sim.data[learned].weights)
+        signal = sim.model.sig[learned]["weights"]
+        slopes = np.zeros(before.shape[1:])
+        for place in np.ndindex(slopes.shape):
+            losses = []
+            for sign in (1, -1):
+                moved = before.copy()
+                moved[(slice(None), *place)] += sign * step
+                sim._runner.store.set_value(signal, moved)
+                losses.append(sim.loss(data, training=True))
+            slopes[place] = (losses[0] - losses[1]) / (2 * step)
+        sim._runner.store.set_value(signal, before)
+        assert abs(slopes).max() > 0.1
+        sim.train(data, keras.optimizers.SGD(rate))
+        after = sim.data[learned].weights
+        assert_close(after[0], before[0] - rate * slopes, rtol=1e-7)
+        np.testing.assert_array_equal(after[1], after[0])
+        # the learning rule goes on from there, for each item
+        sim.run_steps(3, data={"in": X[:2]})
+        assert not np.array_equal(*sim.data[learned].weights)
+        sim.reset()
+        np.testing.assert_array_equal(sim.data[learned].weights, before)
+
+
+def test_both_interfaces_train_weights_that_learn(tmp_path):
+    net, learned = learning()
+    found = {}
+    with simulator(net) as sim:
+        sim.train(DATA, keras.optimizers.Adam(0.01), n_epochs=2, shuffle=False)
+        found["train"] = sim.data[learned].weights
+    with simulator(net) as sim:
+        sim.compile(keras.optimizers.Adam(0.01), loss="mse")
+        sim.fit(X, Y, epochs=2, shuffle=False, verbose=0)
+        found["fit"] = sim.data[learned].weights
+        sim.predict(X, verbose=0)
+        np.testing.assert_array_equal(sim.data[learned].weights, found["fit"])
+    path, optimizer = tmp_path / "half.npz", keras.optimizers.Adam(0.01)
+    with simulator(net) as sim:
+        sim.train(DATA, optimizer, shuffle=False)
+        sim.save_params(path, optimizer=optimizer)
+    with simulator(net) as sim:
+        again = keras.optimizers.Adam(0.01)
+        sim.load_params(path, optimizer=again)
+        sim.train(DATA, again, shuffle=False)
+        found["resumed"] = sim.data[learned].weights
+    for weights in found.values():
+        assert_close(weights, found["train"], rtol=1e-10)
+        assert weights.shape == (2, 1, 6)

@@ -60,6 +60,8 @@ class Epoch:
         Steps that gradients go back; there is an update after so many steps.
     jit_compile : bool
         Whether XLA compiles it.
+    origins : mapping of int to tf.Variable, shape (size,)
+        Carried blocks of the simulation that begin with what a variable holds.
     per_call : int
         How many minibatches to run in one call, for whoever calls this to remember.
     """
@@ -72,6 +74,7 @@ class Epoch:
     trained: Sequence[tf.Variable] = ()
     truncation: int | None = None
     jit_compile: bool = True
+    origins: Mapping[int, tf.Variable] = field(default_factory=dict)
     per_call: int = field(default=1, init=False)
     _call: Any = field(default=None, init=False)
 
@@ -210,6 +213,8 @@ class Epoch:
                 )
             )
             blocks.update(zip(self.layout.carried(), state, strict=True))
+            for i, origin in self.origins.items():
+                blocks[i] = tf.broadcast_to(origin, blocks[i].shape)
             live = SignalValues(
                 self.layout,
                 blocks,

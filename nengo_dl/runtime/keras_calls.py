@@ -81,7 +81,7 @@ class KerasCalls:
         compilation = keras_arguments.resolve(
             self._endpoints.outputs, loss, loss_weights, metrics, weighted_metrics
         )
-        trained = [v for v in self._runner.store.params if v.trainable]
+        trained = [variable for _, variable in self._runner.store.trained]
         if isinstance(optimizer, str) or not trained:
             # by its name each call means a new one
             optimizer = optimizers.resolve(optimizer)

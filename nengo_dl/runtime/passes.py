@@ -251,9 +251,12 @@ class Pass:
             for name, node in self._nodes.items()
             if name in inputs
         }
+        before = [tf.convert_to_tensor(variable) for variable in self._state]
+        if self._adapts and not self.stateful:
+            before = self._store.begin(before)
         outputs, state = form(
             params,
-            [tf.convert_to_tensor(variable) for variable in self._state],
+            before,
             presented,
             self._feeds[key].next(),
             n_steps,

@@ -160,14 +160,9 @@ class Saving:
         """Return what the optimizer remembers, by name."""
         if parts.optimizer is None:
             return {}
-        blocks = self._store.param_blocks
-        trained = [i for i, block in enumerate(blocks) if block.trainable]
-        found = optimizer_slots.slots(
-            parts.optimizer,
-            [blocks[i] for i in trained],
-            [self._store.params[i] for i in trained],
-            self._names,
-        )
+        blocks = [block for block, _ in self._store.trained]
+        variables = [variable for _, variable in self._store.trained]
+        found = optimizer_slots.slots(parts.optimizer, blocks, variables, self._names)
         return {f"{_OPTIMIZER}{name}": slot for name, slot in found.items()}
 
     def _place(self, signal: Signal) -> Place:

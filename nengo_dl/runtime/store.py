@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,9 @@ class StateStore:
         The parameter blocks, in the order of the layout.
     state : list of tf.Tensor, shape (batch, size)
         The carried blocks.
+    origins : dict of {int: tf.Variable}, shape (size,)
+        For carried blocks that an optimizer may change, because they are parameters
+        that a learning rule changes too: what the copy of each item begins with.
     """
 
     def __init__(self, program: Program) -> None:
@@ -37,16 +40,14 @@ class StateStore:
         self._param_blocks = self._layout.of_role(Role.PARAM)
         self._state_blocks = self._layout.carried()
         with tf.device(program.device):
-            self.params = [
-                tf.Variable(
-                    self._initial(i),
-                    trainable=self._layout.blocks[i].trainable,
-                    # some optimizers of Keras name variables of theirs after it
-                    name=self._layout.blocks[i].key.replace("#", "_").replace("/", "."),
-                )
-                for i in self._param_blocks
-            ]
+            self.params = [self._variable(i) for i in self._param_blocks]
             self._initial_state = [self._initial(i) for i in self._state_blocks]
+            self.origins = {
+                i: self._variable(i)
+                for i in self._state_blocks
+                if self._layout.blocks[i].trainable
+            }
+        self._followed = {i: v.numpy() for i, v in self.origins.items()}
         self.state: list[tf.Tensor] = list(self._initial_state)
         self._param_values: list[tf.Tensor] | None = None
         self._changed = False
@@ -71,9 +72,29 @@ class StateStore:
         return [self._layout.blocks[i] for i in self._param_blocks]
 
     @property
+    def trained(self) -> list[tuple[Block, tf.Variable]]:
+        """What an optimizer may change."""
+        numbers = (*self._param_blocks, *self.origins)
+        variables = (*self.params, *self.origins.values())
+        return [
+            (self._layout.blocks[i], variable)
+            for i, variable in zip(numbers, variables, strict=True)
+            if variable.trainable
+        ]
+
+    @property
     def initial_state(self) -> list[tf.Tensor]:
         """The carried blocks as the model was built, shape (batch, size) each."""
-        return list(self._initial_state)
+        return self.begin(self._initial_state)
+
+    def begin(self, state: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """Return carried blocks, with all copies of parameters as they begin."""
+        return [
+            tf.broadcast_to(self.origins[i], values.shape)
+            if i in self.origins
+            else values
+            for i, values in zip(self._state_blocks, state, strict=True)
+        ]
 
     def keras_variables(self) -> list[Any]:
         """Return `params` as variables of Keras, which share their storage."""
@@ -84,12 +105,29 @@ class StateStore:
                 shared(variable, block.key)
                 for variable, block in zip(self.params, self.param_blocks, strict=True)
             ]
+            self._keras += [
+                shared(variable, self._layout.blocks[i].key)
+                for i, variable in self.origins.items()
+            ]
         return self._keras
 
     def changed(self) -> None:
         """Take note that somebody has changed the variables."""
         self._param_values = None
         self._changed = True
+        for i, origin in self.origins.items():
+            value = origin.numpy()
+            if not np.array_equal(value, self._followed[i]):
+                self._followed[i] = value
+                at = self._state_blocks.index(i)
+                self.state[at] = tf.broadcast_to(origin, self.state[at].shape)
+
+    def _follow(self, blocks: Iterable[int]) -> None:
+        """Let origins be what the copies of all items are on average."""
+        for i in self.origins.keys() & set(blocks):
+            copies = self.state[self._state_blocks.index(i)].numpy()
+            self._followed[i] = copies.mean(axis=0)
+            self.origins[i].assign(self._followed[i])
 
     def is_initial(self, signal: Signal) -> bool:
         """Return whether nobody can have changed a parameter since it was built."""
@@ -104,6 +142,15 @@ class StateStore:
     def _dtype(self, block: Block) -> np.dtype:
         return np.dtype(
             self._program.dtype.as_numpy_dtype if block.kind == "f" else np.int64
+        )
+
+    def _variable(self, i: int) -> tf.Variable:
+        block = self._layout.blocks[i]
+        return tf.Variable(
+            block.initial_values().astype(self._dtype(block)),
+            trainable=block.trainable,
+            # some optimizers of Keras name variables of theirs after it
+            name=block.key.replace("#", "_").replace("/", "."),
         )
 
     def _initial(self, i: int) -> tf.Tensor:
@@ -129,10 +176,13 @@ class StateStore:
             self._changed = False
             for variable, i in zip(self.params, self._param_blocks, strict=True):
                 variable.assign(self._initial(i))
+            for i, origin in self.origins.items():
+                self._followed[i] = self._layout.blocks[i].initial_values()
+                origin.assign(self._followed[i])
         self.state = [
             now if self._layout.blocks[i].role is Role.ONLINE and not learned else start
             for now, start, i in zip(
-                self.state, self._initial_state, self._state_blocks, strict=True
+                self.state, self.initial_state, self._state_blocks, strict=True
             )
         ]
 
@@ -215,6 +265,7 @@ class StateStore:
         for variable, i in zip(self.params, self._param_blocks, strict=True):
             variable.assign(flats[i])
         self.state = [tf.constant(flats[i]) for i in self._state_blocks]
+        self._follow(self._state_blocks)
 
     def _flat(self) -> dict[int, np.ndarray]:
         """Return the current values of all blocks that are kept."""
@@ -252,3 +303,4 @@ class StateStore:
             flat = self.state[at].numpy()
             flat[:, index] = np.reshape(value, (-1, index.size))
             self.state[at] = tf.constant(flat)
+            self._follow([block])

@@ -17,6 +17,7 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.config import Settings
 from nengo_dl.graph.inputs import Source
+from nengo_dl.graph.roles import Role
 from nengo_dl.graph.signals import describe_with_signals
 from nengo_dl.program.epoch import Epoch, Term
 from nengo_dl.program.program import Program
@@ -212,7 +213,12 @@ class Trainer:
             [values.numpy() for values in self._store.initial_state],
             presented,
             sorted(
-                form.reach.trained & set(layout.places), key=layout.places.__getitem__
+                (
+                    signal
+                    for signal in form.reach.trained & set(layout.places)
+                    if layout.blocks[layout.places[signal][0]].role is Role.PARAM
+                ),
+                key=layout.places.__getitem__,
             ),
             n_steps,
             atol,
@@ -225,7 +231,7 @@ class Trainer:
         return self.optimizers.of(optimizer, self._trained())
 
     def _trained(self) -> list[tf.Variable]:
-        return [variable for variable in self._store.params if variable.trainable]
+        return [variable for _, variable in self._store.trained]
 
     def _form(self, terms: Sequence[Term], training: bool) -> Form:
         """Return the model as a function of time, for the probes of some terms."""
@@ -263,6 +269,7 @@ class Trainer:
             self._store.params,
             terms,
             jit_compile=compiled,
+            origins=self._store.origins,
             **options,
         )
 
