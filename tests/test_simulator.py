@@ -411,6 +411,18 @@ def test_open_simulators_that_are_lost_are_a_warning(net):
         gc.collect()
 
 
+def test_simulators_that_outlive_modules_are_lost_in_silence(net, monkeypatch):
+    # at the end of the interpreter, if a simulator is part of a reference cycle
+    failed = []
+    monkeypatch.setattr("sys.unraisablehook", failed.append)
+    sim = open_simulator(net)
+    with monkeypatch.context() as ending:
+        ending.setattr("nengo_dl.interface.core.warnings", None)
+        del sim
+        gc.collect()
+    assert not failed
+
+
 def test_closed_simulators_are_lost_in_silence(net):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

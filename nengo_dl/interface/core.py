@@ -239,7 +239,8 @@ class Core:
         self.close()
 
     def __del__(self) -> None:
-        if not getattr(self, "closed", True):
+        # when the interpreter ends, modules may be gone before simulators are
+        if warnings is not None and not getattr(self, "closed", True):
             warnings.warn(
                 f"Simulator with model={self.model} was deallocated while open. Close "
                 "simulators with `sim.close()` or use them in a `with` block.",
