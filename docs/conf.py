@@ -30,6 +30,8 @@ intersphinx_timeout = 5  # s
 
 html_theme = "furo"
 html_title = f"NengoDL {release}"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 
 
 class _InventoriesAreOptional(logging.Filter):
