@@ -13,6 +13,7 @@ from nengo.builder.neurons import SimNeurons
 from nengo.exceptions import BuildError, NengoWarning, ValidationError
 
 import nengo_dl
+from nengo_dl.graph import rates
 from nengo_dl.lowering import registry
 from nengo_dl.lowering.neurons import lif
 from tests.helpers import assert_matches_nengo
@@ -47,6 +48,7 @@ def package(tmp_path, monkeypatch):
     """Make the page's files modules; what they register is forgotten after a test."""
     monkeypatch.setattr(registry, "_LOWERINGS", dict(registry._LOWERINGS))
     monkeypatch.setattr(Builder, "builders", dict(Builder.builders))
+    monkeypatch.setattr(rates, "_EQUIVALENTS", dict(rates._EQUIVALENTS))
     monkeypatch.syspath_prepend(tmp_path)
     for name, code in MODULES.items():
         assert name not in sys.modules
@@ -148,6 +150,21 @@ def test_operators_that_nobody_registered_name_themselves_and_the_way_out(
     eval(advice, names)
     assert calls_python(net) is True
     assert_matches_nengo(net, 30)
+
+
+def test_spiking_neurons_are_trained_as_what_was_registered():
+    code = script("soft_reset_training")
+    losses = run(code)["losses"]
+    assert losses[-1] < losses[0]
+    # nothing else says what their rates are
+    rates._EQUIVALENTS.clear()
+    with (
+        pytest.warns(NengoWarning, match=r"No gradient passes through SimNeurons"),
+        pytest.raises(ValidationError, match="nothing to train"),
+    ):
+        run(code, [("import soft_reset_training\n", "")])
+    with pytest.raises(ValidationError, match=r"class of neurons.*got 3"):
+        nengo_dl.lowering.register_rates(3)
 
 
 def test_page_shows_the_error_as_it_is():

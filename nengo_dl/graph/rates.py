@@ -13,6 +13,7 @@ from typing import Any
 from nengo import neurons as nengo_neurons
 from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import Operator
+from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType
 
 from nengo_dl.neurons import LeakyReLU, SoftLIFRate, SpikingLeakyReLU
@@ -37,7 +38,9 @@ def _relayed(neurons: NeuronType, smoothing: float | None) -> NeuronType:
     return LeakyReLU(negative_slope=1, amplitude=neurons.amplitude)
 
 
-_EQUIVALENTS: dict[type, Callable[[NeuronType, float | None], NeuronType]] = {
+Equivalent = Callable[[NeuronType, float | None], NeuronType]
+
+_EQUIVALENTS: dict[type, Equivalent] = {
     nengo_neurons.LIF: _lif,
     nengo_neurons.AdaptiveLIF: lambda n, _: nengo_neurons.AdaptiveLIFRate(
         **_same(n, _ADAPTIVE)
@@ -50,6 +53,50 @@ _EQUIVALENTS: dict[type, Callable[[NeuronType, float | None], NeuronType]] = {
     nengo_neurons.StochasticSpiking: _relayed,
     nengo_neurons.PoissonSpiking: _relayed,
 }
+
+
+def register_rates(kind: type[NeuronType]) -> Callable[[Equivalent], Equivalent]:
+    """Return a decorator that says what trains in the place of spiking neurons.
+
+    Parameters
+    ----------
+    kind : type
+        A class of spiking neurons; subclasses need an entry of their own. Registering
+        it again replaces what was there.
+
+    Returns
+    -------
+    callable
+        Takes ``f(neurons, smoothing)``, which returns the neuron type that gives the
+        firing rates of ``neurons``; ``smoothing`` is `configure_settings`'
+        ``lif_smoothing``. State variables of equal names are shared.
+
+    Raises
+    ------
+    ValidationError
+        If it is not a class of neurons.
+
+    Examples
+    --------
+    >>> import nengo, nengo_dl.lowering
+    >>> class MyLIF(nengo.LIF):
+    ...     pass
+    >>> @nengo_dl.lowering.register_rates(MyLIF)
+    ... def rates(neurons, smoothing):
+    ...     return nengo.LIFRate(tau_rc=neurons.tau_rc, tau_ref=neurons.tau_ref)
+    """
+    if not (isinstance(kind, type) and issubclass(kind, NeuronType)):
+        raise ValidationError(
+            "Expected a class of neurons, such as `@register_rates(MyNeuronType)`; got "
+            f"{kind!r}",
+            attr="kind",
+        )
+
+    def add(equivalent: Equivalent) -> Equivalent:
+        _EQUIVALENTS[kind] = equivalent
+        return equivalent
+
+    return add
 
 
 def rate_equivalent(

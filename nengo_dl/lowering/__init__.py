@@ -5,6 +5,7 @@ or in its folder's ``__init__``. What packages of others need to add theirs can 
 imported from here.
 """
 
+from nengo_dl.graph.rates import register_rates
 from nengo_dl.lowering import (
     block_sparse,
     convolution,
@@ -51,6 +52,7 @@ __all__ = [
     "processes",
     "python_function",
     "register",
+    "register_rates",
     "reset",
     "sparse",
     "tensor_node",
