@@ -77,6 +77,9 @@ def code_of(cell):
 def run(code, section):
     """Run code; return the categories of the warnings."""
     names = dict(shared()) if "sim." in code else namespace()
+    if "load_params" in code:
+        # rows run in any order, and in several processes
+        names["sim"].save_params("file")
     code = code.replace("sim.sess", "_ = sim.sess")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

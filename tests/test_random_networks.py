@@ -5,6 +5,7 @@ those that fail down to what matters.
 """
 
 import inspect
+from dataclasses import replace
 
 import nengo
 import numpy as np
@@ -35,6 +36,10 @@ FORKED = Program(
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_network(seed):
     program, options = generate(seed), Options.of(seed)
+    if seed % 4:
+        # TensorFlow keeps what XLA compiles, some 20 MB for each network. The campaign
+        # compiles more of them, in processes that end
+        options = replace(options, jit_compile=False)
     result = compare(program, options)
     if result.verdict is Verdict.REFUSED:
         pytest.skip(result.message)

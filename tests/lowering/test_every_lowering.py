@@ -66,6 +66,8 @@ def test_values_and_gradients(case):
         for jit in (True, False):
             if jit and case.flat == PYTHON:
                 continue  # only whole programs call Python from compiled code
+            if jit and dtype == "float32":
+                continue  # TensorFlow keeps what XLA compiles, megabytes for each case
             found = dict(zip(used, compute(jit), strict=True))
             if not exact:
                 exact = {run: gradients for run, (*_, gradients) in found.items()}
