@@ -18,7 +18,8 @@ from nengo_dl.tensor_node import TensorNode
 #: what a function that is called layer by layer leaves to the TensorNode
 _OF_NODE = ("shape_out", "label")
 #: what decides how neurons respond to their input
-_TUNING = ("gain", "bias", "max_rates", "intercepts")
+_CURVE = ("max_rates", "intercepts")
+_TUNING = ("gain", "bias", *_CURVE)
 
 
 class Layer:
@@ -89,8 +90,8 @@ class Layer:
             ``shape_out`` and ``label`` are the TensorNode's.
 
             Neurons have a gain of 1 and a bias of 0, so that their input is their
-            current, unless ``gain``, ``bias``, ``max_rates`` or ``intercepts`` are
-            given here or in the network's configuration.
+            current, unless these are given here or in the network's configuration, or
+            ``max_rates`` or ``intercepts`` instead.
 
         Returns
         -------
@@ -113,18 +114,14 @@ class Layer:
 
     def _neurons(self, size: int, shape_in: Any, arguments: dict[str, Any]) -> Any:
         """Return the neurons of an Ensemble whose input is their current."""
-        if shape_in is not None and int(np.prod(shape_in)) != size:
-            raise ValidationError(
-                f"shape_in={shape_in} has {int(np.prod(shape_in))} elements, and the "
-                f"input {size}",
-                attr="shape_in",
-            )
-        if not any(name in arguments or _configured(name) for name in _TUNING):
-            arguments = {
-                "gain": nengo.dists.Choice([1]),
-                "bias": nengo.dists.Choice([0]),
-                **arguments,
-            }
+        if shape_in is not None:
+            _check_size(shape_in, size)
+        given = {n for n in _TUNING if n in arguments or _configured(n)}
+        if given.isdisjoint(_CURVE):
+            # Nengo takes a gain and a bias, or neither
+            for name, value in (("gain", 1), ("bias", 0)):
+                if name not in given:
+                    arguments = {name: nengo.dists.Choice([value]), **arguments}
         ensemble = nengo.Ensemble(size, 1, neuron_type=self.layer_func, **arguments)
         return ensemble.neurons
 
@@ -145,12 +142,7 @@ class Layer:
             direct = transform is nengo.params.Default
             known = isinstance(input, TensorNode) and direct
             shape_in = input.shape_out if known else (size,)
-        if int(np.prod(shape_in)) != size:
-            raise ValidationError(
-                f"shape_in={shape_in} has {int(np.prod(shape_in))} elements, and the "
-                f"input {size}",
-                attr="shape_in",
-            )
+        _check_size(shape_in, size)
         if arguments:
             if isinstance(function, keras.Layer):
                 raise ValidationError(
@@ -219,6 +211,16 @@ def _size_in(input: Any, transform: Any) -> int:
     if isinstance(transform, nengo.transforms.Transform):
         return transform.size_out
     return np.shape(transform)[0] if np.ndim(transform) == 2 else input.size_out
+
+
+def _check_size(shape_in: Any, size: int) -> None:
+    """Raise an error if an input of this shape does not have so many elements."""
+    if int(np.prod(shape_in)) != size:
+        raise ValidationError(
+            f"shape_in={shape_in} has {int(np.prod(shape_in))} elements, and the "
+            f"input {size}",
+            attr="shape_in",
+        )
 
 
 def _configured(name: str) -> bool:

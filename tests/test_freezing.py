@@ -19,16 +19,12 @@ from tests.trained_networks import (
     in_nengo,
     other_values,
     outputs,
+    simulator,
     small,
     train,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore:No gradient passes")
-
-
-def simulator(net, **options):
-    options = {"dtype": "float64", "progress_bar": False, **options}
-    return nengo_dl.Simulator(net, **options)
 
 
 def definitions(net):

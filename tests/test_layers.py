@@ -173,7 +173,7 @@ def test_what_cannot_be_a_layer(net, layer, arguments, match):
     "function, options, expected",
     [
         (square, {"factor": 2.0}, lambda x: 2 * x**2),
-        (nengo.RectifiedLinear(), {"bias": np.ones(6)}, None),
+        (nengo.RectifiedLinear(), {"bias": np.ones(6)}, lambda x: np.maximum(x + 1, 0)),
         (keras.layers.Flatten(), {"shape_in": (2, 3), "transform": 1}, lambda x: x),
         (square, {"transform": np.eye(6) * 3}, lambda x: 9 * x**2),
     ],
@@ -184,8 +184,7 @@ def test_older_form(net, function, options, expected):
             net.source, function, return_conn=True, **options
         )
     assert connection.post is layer and connection.synapse is None
-    if expected is not None:
-        np.testing.assert_allclose(last(net, layer), expected(net.source.output))
+    np.testing.assert_allclose(last(net, layer), expected(net.source.output))
 
 
 def test_layers_in_a_row_have_right_gradients(net):

@@ -8,6 +8,13 @@ import scipy.sparse
 import nengo_dl
 from tests.helpers import assert_close
 
+
+def simulator(net, **options):
+    """A simulator in double precision that shows no progress."""
+    options = {"dtype": "float64", "progress_bar": False, **options}
+    return nengo_dl.Simulator(net, **options)
+
+
 RATES = {
     "RectifiedLinear": nengo.RectifiedLinear(),
     "LIFRate": nengo.LIFRate(),

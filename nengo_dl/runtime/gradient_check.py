@@ -81,11 +81,13 @@ def compare(
     nodes = tuple(presented)
     values = [*params, *presented.values()]
     projections = {
-        probe: rng.randn(*shape) for probe, shape in _shapes(form, n_steps).items()
+        probe: rng.randn(*spec.shape)
+        for probe, spec in form.through_time.specs(n_steps).items()
     }
     generated = form.generate(nodes, n_steps)
+    jit = jit_compile and not form.calls_python
 
-    def totals(which: Form) -> Callable[..., list[tf.Tensor]]:
+    def projected(which: Form) -> Callable[..., list[tf.Tensor]]:
         dtype = which.through_time.dtype
         # each form has Signals of its own for what is generated
         own = {
@@ -93,38 +95,12 @@ def compare(
             for mine, theirs in zip(which.inputs, form.inputs, strict=True)
             if theirs.signal in generated
         }
+        return _projected(which, projections, nodes, state, own, n_steps)
 
-        def run(*arguments: tf.Tensor) -> list[tf.Tensor]:
-            outputs, _ = which(
-                arguments[: len(params)],
-                [
-                    tf.cast(s, dtype) if s.dtype.kind == "f" else tf.constant(s)
-                    for s in state
-                ],
-                dict(zip(nodes, arguments[len(params) :], strict=True)),
-                own,
-                n_steps,
-                keep_state=False,
-            )
-            return [
-                tf.reduce_sum(tf.cast(projections[p], dtype) * y)
-                for p, y in outputs.items()
-            ]
-
-        return run
-
-    def gradients(*arguments: tf.Tensor) -> list[list[tf.Tensor]]:
-        with tf.GradientTape(persistent=True) as tape:
-            tape.watch(arguments)
-            results = totals(form)(*arguments)
-        return [
-            tape.gradient(y, list(arguments), unconnected_gradients="zero")
-            for y in results
-        ]
-
-    jit = jit_compile and not form.calls_python
-    analytic = tf.function(gradients, jit_compile=jit, autograph=False)
-    numeric = tf.function(totals(exact), jit_compile=jit, autograph=False)
+    analytic = tf.function(
+        _gradients(projected(form)), jit_compile=jit, autograph=False
+    )
+    numeric = tf.function(projected(exact), jit_compile=jit, autograph=False)
     slopes = analytic(*(tf.cast(v, form.through_time.dtype) for v in values))
     places = [*_parameters(form.layout, trained), *_inputs(nodes, values, len(params))]
     found: dict[nengo.Probe, dict[str, list]] = {
@@ -152,6 +128,55 @@ def compare(
     }
 
 
+def _projected(
+    form: Form,
+    projections: Mapping[nengo.Probe, np.ndarray],
+    nodes: Sequence[nengo.Node],
+    state: Sequence[np.ndarray],
+    generated: Mapping[Signal, tf.Tensor],
+    n_steps: int,
+) -> Callable[..., list[tf.Tensor]]:
+    """Return one number for each probe, as a function of parameters and inputs."""
+    dtype = form.through_time.dtype
+
+    def run(*arguments: tf.Tensor) -> list[tf.Tensor]:
+        first = len(arguments) - len(nodes)
+        outputs, _ = form(
+            arguments[:first],
+            [
+                tf.cast(s, dtype) if s.dtype.kind == "f" else tf.constant(s)
+                for s in state
+            ],
+            dict(zip(nodes, arguments[first:], strict=True)),
+            generated,
+            n_steps,
+            keep_state=False,
+        )
+        return [
+            tf.reduce_sum(tf.cast(projections[p], dtype) * y)
+            for p, y in outputs.items()
+        ]
+
+    return run
+
+
+def _gradients(
+    numbers: Callable[..., list[tf.Tensor]],
+) -> Callable[..., list[list[tf.Tensor]]]:
+    """Return the gradients of some numbers, as a function of the same arguments."""
+
+    def run(*arguments: tf.Tensor) -> list[list[tf.Tensor]]:
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(arguments)
+            results = numbers(*arguments)
+        return [
+            tape.gradient(y, list(arguments), unconnected_gradients="zero")
+            for y in results
+        ]
+
+    return run
+
+
 def _check(
     name: str,
     probe: nengo.Probe,
@@ -170,19 +195,6 @@ def _check(
         f"{difference:.6g}; expected them to be equal to within {limit:.2g}. Where a "
         "function has a jump or a corner, it has no gradient"
     )
-
-
-def _shapes(form: Form, n_steps: int) -> dict[nengo.Probe, tuple[int, ...]]:
-    """Return the shape of what each probe sees."""
-    through_time = form.through_time
-    return {
-        probe: (
-            through_time.minibatch_size,
-            1 if probe in through_time.last_only else n_steps,
-            *signal.shape,
-        )
-        for probe, signal in through_time.outputs.items()
-    }
 
 
 def _parameters(layout: SignalLayout, trained: Sequence[Signal]) -> list[_Place]:
