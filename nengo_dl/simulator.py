@@ -6,9 +6,10 @@ from nengo_dl.interface.batches import MinibatchRunning
 from nengo_dl.interface.keras import KerasInterface
 from nengo_dl.interface.parameters import Parameters
 from nengo_dl.interface.running import Running
+from nengo_dl.interface.shown import Shown
 
 
-class Simulator(Running, KerasInterface, MinibatchRunning, Parameters):
+class Simulator(Shown, Running, KerasInterface, MinibatchRunning, Parameters):
     """Simulate a Nengo network with TensorFlow.
 
     A drop-in replacement for `nengo.Simulator`: same results, several times faster.

@@ -441,7 +441,7 @@ def test_repr(net):
         text = repr(sim)
     assert "example" in text
     assert "t=0.003 s" in text
-    assert "batch 4" in text
+    assert "minibatch of 4" in text
 
 
 def test_documented_attributes(net):

@@ -100,7 +100,9 @@ class Core:
             self._runner.store,
             self._runner.probes,
             self.minibatch_size is not None,
+            self._trainable,
         )
+        self._n_groups = len(self._program.plan)
 
         self._board = self._open_board()
 
@@ -346,8 +348,3 @@ class Core:
         period = 1 if sample_every is None else sample_every / self.dt
         steps = np.arange(self._first_step + 1, self.n_steps + 1)
         return self.dt * steps[steps % period < 1]
-
-    def __repr__(self) -> str:
-        state = "closed" if self.closed else f"t={self.time:g} s"
-        batch = "" if self.minibatch_size is None else f", batch {self.minibatch_size}"
-        return f"<nengo_dl.Simulator of {self.model.label!r}, {state}{batch}>"

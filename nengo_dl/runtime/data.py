@@ -16,12 +16,17 @@ from nengo.transforms import SparseMatrix
 
 from nengo_dl.graph.signals import coordinates, size
 from nengo_dl.runtime.blame import warn_user
+from nengo_dl.runtime.records import About, recorded
+from nengo_dl.runtime.tables import first, html_table, in_short, text_table
 
 if TYPE_CHECKING:
     from nengo.builder import Model
 
     from nengo_dl.runtime.probes import ProbeStore
     from nengo_dl.runtime.store import StateStore
+
+#: a `repr` has no more Probes than this, and no more Ensembles and Connections
+N_SHOWN = 20
 
 
 class SimulationData(Mapping):
@@ -43,6 +48,28 @@ class SimulationData(Mapping):
     minibatched : bool
         Whether what learning rules change has a batch axis in front: each item of the
         batch learns its own copy.
+    trainable : mapping of {Signal: bool}, optional
+        Which parameters an optimizer may change.
+
+    Examples
+    --------
+    >>> import nengo, nengo_dl
+    >>> with nengo.Network(seed=0) as net:
+    ...     ensemble = nengo.Ensemble(20, 1, label="a")
+    ...     probe = nengo.Probe(ensemble)
+    >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+    ...     sim.run_steps(5)
+    ...     print(sim.data[ensemble])
+    BuiltEnsemble of <Ensemble 'a'>, current values
+      eval_points      (750, 1)
+      encoders         (20, 1)   trainable
+      intercepts       (20,)
+      max_rates        (20,)
+      scaled_encoders  (20, 1)   trainable
+      gain             (20,)
+      bias             (20,)     trainable
+    >>> sim.data[probe].shape
+    (5, 1)
     """
 
     def __init__(
@@ -51,11 +78,20 @@ class SimulationData(Mapping):
         store: StateStore,
         probes: ProbeStore,
         minibatched: bool = False,
+        trainable: Mapping[Signal, bool] | None = None,
     ) -> None:
         self._model = model
+        self._trainable = {} if trainable is None else trainable
         self._minibatched = minibatched
         self._store: StateStore | None = store
         self._probes = probes
+        #: what a learning rule changes, each item of the minibatch for itself
+        self._learned = {
+            signal
+            for obj in model.params
+            for signal in self._signals_of(obj)
+            if store.batched(signal)
+        }
         #: what has changed before the simulator was closed
         self._outdated: set[Any] = set()
         # as it was built: `freeze_params` changes Ensembles
@@ -78,10 +114,17 @@ class SimulationData(Mapping):
 
     def _signals_of(self, obj: Any) -> list[Signal]:
         """Return the signals that have the parameters of an object."""
-        found = [self._model.sig[obj].get(key) for key in ("encoders", "weights")]
+        return [signal for _, signal in self._named_signals(obj)]
+
+    def _named_signals(self, obj: Any) -> list[tuple[str, Signal]]:
+        """Return the parameters of an object by the attribute that shows them."""
+        if not isinstance(obj, nengo.Ensemble | nengo.Connection):
+            return []
+        signals = self._model.sig
+        found = [(key, signals[obj].get(key)) for key in ("encoders", "weights")]
         if isinstance(obj, nengo.Ensemble):
-            found.append(self._model.sig[obj.neurons].get("bias"))
-        return [signal for signal in found if signal is not None]
+            found.append(("bias", signals[obj.neurons].get("bias")))
+        return [(key, signal) for key, signal in found if signal is not None]
 
     def samples(self) -> dict[nengo.Probe, np.ndarray]:
         """Return all samples, shape (n_samples, batch, *shape) each."""
@@ -106,10 +149,13 @@ class SimulationData(Mapping):
                 "up before it is closed"
             )
         if isinstance(obj, nengo.Ensemble):
-            return _read_only(self._ensemble(obj, built))
-        if isinstance(obj, nengo.Connection):
-            return _read_only(self._connection(obj, built))
-        return built
+            live = _read_only(self._ensemble(obj, built))
+        elif isinstance(obj, nengo.Connection):
+            live = _read_only(self._connection(obj, built))
+        else:
+            return built
+        words = self._words(obj)
+        return recorded(live, About(str(obj), self._store is not None, words))
 
     def get_params(self, *obj_attrs: tuple[Any, str]) -> list[Any]:
         """Return current parameters of objects, one by one.
@@ -158,11 +204,45 @@ class SimulationData(Mapping):
         return len(self._model.params)
 
     def __repr__(self) -> str:
-        samples = ", ".join(
-            f"{probe}: {self._probes.data(probe).shape}"
-            for probe in self._probes.probes
-        )
-        return f"<SimulationData of {len(self)} objects; probes {{{samples}}}>"
+        rows = [(shape, words, obj) for obj, words, shape in self._listing()]
+        return text_table(self._title, rows)
+
+    def _repr_html_(self) -> str:
+        return html_table(self._title, ("object", "", "shape"), self._listing())
+
+    @property
+    def _title(self) -> str:
+        state = "a closed simulator" if self._store is None else "an open simulator"
+        return f"SimulationData of {state}"
+
+    def _listing(self) -> list[tuple[str, str, str]]:
+        """Return a line for each Probe, and for each parameter of each object."""
+        probes, rest = first(self._probes.probes, N_SHOWN)
+        rows = [(str(p), "samples", in_short(self._probes.data(p))) for p in probes]
+        rows += [(rest, "samples", "")] if rest else []
+        objects = [obj for obj in self._model.params if self._signals_of(obj)]
+        objects, rest = first(objects, N_SHOWN)
+        rows += [
+            (str(obj), f"{key}, {self._word(signal)}", in_short(signal))
+            for obj in objects
+            for key, signal in self._named_signals(obj)
+        ]
+        return rows + ([(rest, "parameters", "")] if rest else [])
+
+    def _word(self, signal: Signal) -> str:
+        """Return what may change a parameter."""
+        if self._trainable.get(signal):
+            return "trainable"
+        if signal in self._learned:
+            return "learned online"
+        return "fixed"
+
+    def _words(self, obj: Any) -> dict[str, str]:
+        """Return what may change the attributes of an object's record."""
+        words = {key: self._word(signal) for key, signal in self._named_signals(obj)}
+        if "encoders" in words:
+            words["scaled_encoders"] = words["encoders"]
+        return words
 
     def _live(self, signal: Signal | None) -> np.ndarray | None:
         """Return the current value of a parameter, or None if it is as built."""

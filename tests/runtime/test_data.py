@@ -44,7 +44,7 @@ def test_built_objects_are_those_of_nengo(net, sims):
                 np.testing.assert_allclose(found, value, rtol=1e-6, err_msg=name)
     for connection in net.connections:
         found, expected = ours.data[connection], theirs.data[connection]
-        assert type(found) is type(expected)
+        assert isinstance(found, type(expected))
         np.testing.assert_allclose(dense(found.weights), dense(expected.weights), 1e-6)
 
 
