@@ -41,19 +41,6 @@ def is_unchanged(before):
     return all(getattr(obj, name) is value for obj, name, value in before)
 
 
-@pytest.mark.parametrize("name", [*RATES, *SPIKES])
-def test_neuron_types(name):
-    net = small({**RATES, **SPIKES}[name])
-    with simulator(net) as sim:
-        before = outputs(sim, 60)
-        other_values(sim)
-        trained = outputs(sim, 60)
-        assert_differ(trained, before)
-        sim.freeze_params(net)
-    # spike for spike
-    assert_equal(in_nengo(net, 60), trained)
-
-
 @pytest.mark.parametrize("name", ["LIF", "SoftLIFRate"])
 def test_training(name):
     net = small({**RATES, **SPIKES}[name])

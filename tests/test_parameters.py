@@ -20,12 +20,8 @@ import nengo_dl
 from nengo_dl.plan.noop import noop_planner
 from nengo_dl.runtime import parameter_files
 from tests.trained_networks import (
-    RATES,
-    SPIKES,
     assert_differ,
     assert_equal,
-    everything,
-    in_nengo,
     other_values,
     outputs,
     simulator,
@@ -62,45 +58,7 @@ def path(request, tmp_path):
     return tmp_path / f"params{request.param}"
 
 
-# -- round trips
-
-
-@pytest.mark.parametrize("sub, ending", [(False, ""), (True, ".npz")])
-def test_a_network_of_everything(sub, ending, tmp_path):
-    path = tmp_path / f"p{ending}"
-    net = everything(sub=sub)
-    with simulator(net) as sim:
-        before = outputs(sim)
-        train(sim, keras.optimizers.Adam(1e-4))
-        trained = outputs(sim)
-        assert_differ(trained, before)
-        sim.save_params(path)
-    other = everything(sub=sub, planner=noop_planner)
-    options = {"minibatch_size": 2, "unroll_simulation": 3, "seed": 5}
-    with simulator(other, **options) as sim:
-        sim.load_params(path)
-        assert_equal(outputs(sim), trained)
-        sim.freeze_params(other)
-        # what is simulated has not changed
-        assert_equal(outputs(sim, 5), [values[:5] for values in trained])
-        sim.reset()
-        assert_equal(outputs(sim, 5), [values[:5] for values in before])
-    assert_equal(in_nengo(other), trained)
-
-
-@pytest.mark.parametrize("name", [*RATES, *SPIKES])
-def test_neuron_types(name, tmp_path):
-    neurons = {**RATES, **SPIKES}[name]
-    with simulator(small(neurons)) as sim:
-        other_values(sim)
-        sim.save_params(tmp_path / "p.npz")
-        expected = outputs(sim, 60)
-    # items of a minibatch draw other numbers
-    items = None if name == "StochasticSpiking" else 2
-    with simulator(small(neurons, planner=noop_planner), minibatch_size=items) as sim:
-        assert_differ(outputs(sim, 60), expected)
-        sim.load_params(tmp_path / "p.npz")
-        assert_equal(outputs(sim, 60), expected)
+# -- other simulators (trained networks of all kinds: test_round_trip.py)
 
 
 def test_from_rates_to_spikes(path):
