@@ -84,6 +84,12 @@ class TensorBoard(keras.callbacks.TensorBoard):
     ------
     ValidationError
         If TensorBoard is not installed.
+
+    Examples
+    --------
+    >>> import nengo_dl
+    >>> board = nengo_dl.callbacks.TensorBoard("logs")  # doctest: +SKIP
+    >>> sim.fit(x, y, epochs=10, callbacks=[board])  # doctest: +SKIP
     """
 
     def __init__(
@@ -133,6 +139,22 @@ class IsolateState(keras.callbacks.Callback):
     ----------
     sim : nengo_dl.Simulator
         The simulator.
+
+    Examples
+    --------
+    >>> import nengo, nengo_dl, numpy as np
+    >>> with nengo.Network(seed=0) as net:
+    ...     node = nengo.Node([0])
+    ...     probe = nengo.Probe(node, synapse=0.1)
+    >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+    ...     outputs = sim.predict(
+    ...         np.ones((2, 5, 1)),
+    ...         stateful=True,
+    ...         callbacks=[nengo_dl.callbacks.IsolateState(sim)],
+    ...         verbose=0,
+    ...     )
+    >>> bool((outputs[probe][0] == outputs[probe][1]).all())
+    True
     """
 
     def __init__(self, sim: Any) -> None:

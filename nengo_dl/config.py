@@ -189,6 +189,17 @@ def configure_trainable(
     ------
     ValidationError
         If it is nothing that can be configured, or the default is not a bool or None.
+
+    Warns
+    -----
+    DeprecationWarning
+        Always: it shows the current form.
+
+    Examples
+    --------
+    >>> nengo_dl.configure_trainable(net, default=False)  # doctest: +SKIP
+    >>> with net:  # doctest: +SKIP
+    ...     nengo_dl.configure_settings(trainable=False)
     """
     warnings.warn(
         "`configure_trainable(network)` is an older form; the current one is "

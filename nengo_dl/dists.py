@@ -37,6 +37,14 @@ class TruncatedNormal(Distribution):
     ----------
     C. P. Robert, "Simulation of truncated normal variables", Statistics and Computing
     5, 1995.
+
+    Examples
+    --------
+    >>> import nengo_dl, numpy as np
+    >>> dist = nengo_dl.dists.TruncatedNormal(mean=1, stddev=0.5)
+    >>> samples = dist.sample(1000, rng=np.random.RandomState(0))
+    >>> bool(samples.min() >= 0 and samples.max() <= 2)
+    True
     """
 
     mean = NumberParam("mean")
@@ -66,6 +74,12 @@ class TruncatedNormal(Distribution):
         Returns
         -------
         np.ndarray, shape (n, d), or (n,) without ``d``
+
+        Examples
+        --------
+        >>> import nengo_dl
+        >>> nengo_dl.dists.TruncatedNormal().sample(4, 3).shape
+        (4, 3)
         """
         shape = self._sample_shape(n, d)
         samples = np.empty(math.prod(shape))
@@ -113,6 +127,17 @@ class VarianceScaling(Distribution):
     For the kernels of a ``nengo.Convolution``, Nengo asks for one sample of shape
     (input channels, filters) for each point of the kernel, so "inputs" are then the
     filters and "outputs" the channels.
+
+    Examples
+    --------
+    >>> import nengo, nengo_dl
+    >>> dist = nengo_dl.dists.VarianceScaling(mode="fan_in", distribution="normal")
+    >>> with nengo.Network(seed=0) as net:
+    ...     a, b = nengo.Ensemble(50, 1), nengo.Ensemble(20, 1)
+    ...     connection = nengo.Connection(a.neurons, b.neurons, transform=dist)
+    >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+    ...     print(f"{sim.data[connection].weights.var():.2f}")  # 1 / 50
+    0.02
     """
 
     scale = NumberParam("scale", low=0, low_open=True)
@@ -153,7 +178,24 @@ class VarianceScaling(Distribution):
         return rng.uniform(-limit, limit, size=self._sample_shape(n, d))
 
     def variance(self, fan_in: int, fan_out: int) -> float:
-        """Return the variance of weights from ``fan_in`` to ``fan_out`` elements."""
+        """Return the variance of weights from ``fan_in`` to ``fan_out`` elements.
+
+        Parameters
+        ----------
+        fan_in, fan_out : int
+            Elements of the input, and of the output.
+
+        Returns
+        -------
+        float
+            Their variance.
+
+        Examples
+        --------
+        >>> import nengo_dl
+        >>> nengo_dl.dists.VarianceScaling(mode="fan_in").variance(50, 20)
+        0.02
+        """
         fan = {
             "fan_in": fan_in,
             "fan_out": fan_out,
@@ -180,6 +222,15 @@ class Glorot(VarianceScaling):
     ----------
     X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward
     neural networks", AISTATS, 2010.
+
+    Examples
+    --------
+    >>> import nengo_dl
+    >>> dist = nengo_dl.dists.Glorot()
+    >>> dist.variance(fan_in=50, fan_out=30)
+    0.025
+    >>> dist.sample(30, 50).shape  # outputs, inputs
+    (30, 50)
     """
 
     def __init__(self, scale: float = 1, distribution: str = "uniform") -> None:
@@ -204,11 +255,28 @@ class He(VarianceScaling):
     ----------
     K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers: surpassing
     human-level performance on ImageNet classification", ICCV, 2015.
+
+    Examples
+    --------
+    >>> import nengo_dl
+    >>> nengo_dl.dists.He().variance(fan_in=50, fan_out=30)
+    0.02
     """
 
     def __init__(self, scale: float = 1, distribution: str = "normal") -> None:
         super().__init__(scale=scale, mode="fan_in", distribution=distribution)
 
     def variance(self, fan_in: int, fan_out: int) -> float:
-        """Return the variance of weights from ``fan_in`` to ``fan_out`` elements."""
+        """Return the variance of weights from ``fan_in`` to ``fan_out`` elements.
+
+        Parameters
+        ----------
+        fan_in, fan_out : int
+            Elements of the input, and of the output, which makes no difference.
+
+        Returns
+        -------
+        float
+            Their variance.
+        """
         return self.scale**2 / max(fan_in, 1)

@@ -190,6 +190,16 @@ def tensor_layer(
     -------
     TensorNode or nengo.ensemble.Neurons
         The layer; with ``return_conn`` a tuple of it and the Connection.
+
+    Warns
+    -----
+    DeprecationWarning
+        Always: it shows the current form.
+
+    Examples
+    --------
+    >>> nengo_dl.tensor_layer(a, f, shape_in=(2, 2))  # doctest: +SKIP
+    >>> nengo_dl.Layer(f)(a, shape_in=(2, 2))  # doctest: +SKIP
     """
     warnings.warn(
         "`tensor_layer(input, f, ...)` is an older form; the current one is "

@@ -40,6 +40,13 @@ def nan_mse(y_true: Any, y_pred: Any) -> tf.Tensor:
     ------
     ValidationError
         If the shapes differ.
+
+    Examples
+    --------
+    >>> import nengo_dl, numpy as np
+    >>> targets = np.array([[[1.0, np.nan], [np.nan, np.nan]]])
+    >>> nengo_dl.losses.nan_mse(targets, np.zeros((1, 2, 2))).numpy()
+    array([[0.5, 0. ]])
     """
     y_pred = tf.convert_to_tensor(y_pred)
     y_true = tf.cast(y_true, y_pred.dtype)

@@ -44,6 +44,15 @@ class SoftLIFRate(LIFRate):
     ----------
     E. Hunsberger and C. Eliasmith, "Spiking deep networks with LIF neurons",
     arXiv:1510.08829, 2015.
+
+    Examples
+    --------
+    >>> import nengo_dl
+    >>> neurons = nengo_dl.SoftLIFRate(sigma=0.1)
+    >>> neurons.rates([-1, 0, 1], gain=[1], bias=[1]).round(1)
+    array([[ 4. ],
+           [17.6],
+           [63. ]])
     """
 
     sigma = NumberParam("sigma", low=0, low_open=True)
@@ -133,6 +142,13 @@ class LeakyReLU(RectifiedLinear):
     A. L. Maas, A. Y. Hannun and A. Y. Ng, "Rectifier nonlinearities improve neural
     network acoustic models", ICML Workshop on Deep Learning for Audio, Speech and
     Language Processing, 2013.
+
+    Examples
+    --------
+    >>> import nengo_dl
+    >>> nengo_dl.LeakyReLU(negative_slope=0.1).rates([-10, 10], gain=[1], bias=[0])
+    array([[-1.],
+           [10.]])
     """
 
     negative = True
@@ -202,6 +218,20 @@ class SpikingLeakyReLU(LeakyReLU):
     initial_state : dict, optional
         Initial values of state variables, by name; the only one is ``"voltage"``, which
         by default is drawn between 0 and 1.
+
+    Examples
+    --------
+    >>> import nengo, nengo_dl
+    >>> with nengo.Network(seed=0) as net:
+    ...     neuron_type = nengo_dl.SpikingLeakyReLU(negative_slope=0.5)
+    ...     ensemble = nengo.Ensemble(
+    ...         1, 1, neuron_type=neuron_type, gain=[100], bias=[-100]
+    ...     )
+    ...     probe = nengo.Probe(ensemble.neurons)
+    >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+    ...     sim.run(0.2)  # at a rate of -50 Hz
+    >>> round(float(sim.data[probe].sum() * sim.dt))
+    -9
     """
 
     state = {"voltage": Uniform(low=0, high=1)}  # noqa: RUF012

@@ -35,6 +35,12 @@ def mse(outputs: Any, targets: Any) -> tf.Tensor:
     ------
     ValidationError
         If the shapes differ.
+
+    Examples
+    --------
+    >>> import nengo_dl, numpy as np
+    >>> float(nengo_dl.objectives.mse(np.ones((2, 5, 1)), np.full((2, 5, 1), 3.0)))
+    4.0
     """
     return tf.reduce_mean(nan_mse(y_true=targets, y_pred=outputs))
 

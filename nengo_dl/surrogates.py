@@ -41,6 +41,15 @@ class Surrogate:
     ------
     ValidationError
         If a parameter is not a positive, finite number.
+
+    Examples
+    --------
+    >>> from nengo_dl.surrogates import Surrogate
+    >>> class Rectangular(Surrogate):
+    ...     def _shape(self, u):
+    ...         return 1.0 * (abs(u) < 0.5)
+    >>> Rectangular(slope=2).derivative(0.2)
+    1.0
     """
 
     slope: float = 1.0
@@ -71,6 +80,13 @@ class Surrogate:
         -------
         np.ndarray or tf.Tensor
             What the gradient of the spikes is multiplied with, in the same shape.
+
+        Examples
+        --------
+        >>> import nengo_dl, numpy as np
+        >>> surrogate = nengo_dl.surrogates.Triangular(scale=1)
+        >>> surrogate.derivative(np.array([-2.0, -0.5, 0.0]))
+        array([0. , 0.5, 1. ])
         """
         return self.scale * self._shape(self.slope * distance)
 
@@ -97,6 +113,15 @@ class FastSigmoid(Surrogate):
     ----------
     F. Zenke and S. Ganguli, "SuperSpike: supervised learning in multilayer spiking
     neural networks", Neural Computation 30(6), 2018.
+
+    Examples
+    --------
+    >>> import nengo, nengo_dl
+    >>> with nengo.Network() as net:
+    ...     surrogate = nengo_dl.surrogates.FastSigmoid(slope=25)
+    ...     nengo_dl.configure_settings(surrogate=surrogate)
+    >>> surrogate.derivative(0.04)
+    0.25
     """
 
     slope: float = 10.0
@@ -126,6 +151,12 @@ class Arctan(Surrogate):
     ----------
     W. Fang et al., "Incorporating learnable membrane time constant to enhance learning
     of spiking neural networks", ICCV, 2021.
+
+    Examples
+    --------
+    >>> import math, nengo_dl
+    >>> nengo_dl.surrogates.Arctan().derivative(1 / math.pi)
+    0.5
     """
 
     name: ClassVar[str] = "arctan"
@@ -156,6 +187,12 @@ class Triangular(Surrogate):
 
     G. Bellec et al., "Long short-term memory and learning-to-learn in networks of
     spiking neurons", NeurIPS, 2018.
+
+    Examples
+    --------
+    >>> import nengo_dl
+    >>> nengo_dl.surrogates.Triangular(slope=2, scale=1).derivative(0.25)
+    0.5
     """
 
     scale: float = 0.3
@@ -189,6 +226,12 @@ def resolve(value: Any) -> Surrogate | Literal["rate"] | None:
     ------
     ValidationError
         If the value is none of these.
+
+    Examples
+    --------
+    >>> from nengo_dl.surrogates import resolve
+    >>> resolve("arctan")
+    Arctan(slope=1.0, scale=1.0)
     """
     if value is None or value == "rate" or isinstance(value, Surrogate):
         return value

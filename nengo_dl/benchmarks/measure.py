@@ -29,6 +29,12 @@ class Measurement:
         Median of a run in steady state (s).
     n_steps : int
         Time steps of a run.
+
+    Examples
+    --------
+    >>> from nengo_dl.benchmarks import Measurement
+    >>> Measurement("net", 0.1, 0.2, 0.5, nengo_run=1.0, run=0.25, n_steps=1000).ratio
+    4.0
     """
 
     name: str
@@ -72,6 +78,19 @@ def measure(
         Runs of each; the median counts, since machines are noisy.
     **options
         For `nengo_dl.Simulator`.
+
+    Returns
+    -------
+    Measurement
+        The times.
+
+    Examples
+    --------
+    >>> from nengo_dl.benchmarks import NETWORKS, measure
+    >>> network = NETWORKS["two_ensembles"]()
+    >>> found = measure("example", network, n_steps=50, repetitions=1)
+    >>> bool(found.run > 0)
+    True
     """
     quiet: Any = {"progress_bar": False}
     # the first of two builds would fill the decoder cache for the second

@@ -170,6 +170,18 @@ class Core:
         ------
         SimulatorClosed
             If the simulator was closed.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     probe = nengo.Probe(node)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     sim.run_steps(5)
+        ...     sim.reset()
+        ...     print(sim.n_steps, sim.data[probe].size)
+        0 0
         """
         self._check_open("reset")
         if seed is not None:
@@ -199,6 +211,18 @@ class Core:
             Whether parameters return to their initial values too.
         include_probes : bool, optional
             Whether recorded samples are forgotten and time returns to 0.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+
+        Examples
+        --------
+        >>> sim.soft_reset()  # doctest: +SKIP
+        >>> sim.reset(  # doctest: +SKIP
+        ...     include_trainable=False, include_probes=False, include_processes=False
+        ... )
         """
         warnings.warn(
             "`soft_reset` is an older form; the current one is `reset("
@@ -214,11 +238,47 @@ class Core:
         )
 
     def clear_probes(self) -> None:
-        """Forget all recorded samples."""
+        """Forget all recorded samples.
+
+        Time goes on where it is.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     probe = nengo.Probe(node)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     sim.run_steps(5)
+        ...     sim.clear_probes()
+        ...     sim.run_steps(3)
+        ...     print(sim.n_steps, sim.data[probe].shape)
+        8 (3, 1)
+        """
         self._runner.probes.clear()
 
     def close(self) -> None:
-        """Free the simulator's resources; recorded samples stay readable."""
+        """Free the simulator's resources; recorded samples stay readable.
+
+        The end of a ``with`` block closes its simulator. A second call does nothing.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     probe = nengo.Probe(node)
+        >>> sim = nengo_dl.Simulator(net, progress_bar=False)
+        >>> sim.run_steps(5)
+        >>> sim.close()
+        >>> sim.data[probe].shape
+        (5, 1)
+        """
         if not self.closed:
             self.closed = True
             self.data.close()
@@ -330,6 +390,24 @@ class Core:
         -------
         np.ndarray, shape (n_samples,)
             Times (s), the first being ``dt`` or the first sample's.
+
+        Raises
+        ------
+        ValidationError
+            If both ``sample_every`` and ``dt`` are given.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     probe = nengo.Probe(node)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     sim.run_steps(4)
+        >>> sim.trange()
+        array([0.001, 0.002, 0.003, 0.004])
+        >>> sim.trange(sample_every=0.002)
+        array([0.002, 0.004])
         """
         if dt is not None:
             if sample_every is not None:

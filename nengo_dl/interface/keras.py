@@ -77,6 +77,19 @@ class KerasInterface(Training):
         -----
         Losses and metrics have the precision of the simulation, but for objects that
         were made before with a type of their own.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     probe = nengo.Probe(node, label="output")
+        >>> x = np.ones((6, 10, 1))  # items, time steps, dimensions
+        >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        ...     sim.compile("sgd", loss={probe: "mse"}, metrics={probe: ["mae"]})
+        ...     found = sim.evaluate({node: x}, {probe: 3 * x}, verbose=0)
+        >>> {name: round(float(value), 3) for name, value in found.items()}
+        {'loss': 4.0, 'output_loss': 4.0, 'output_mae': 2.0}
         """
         self._check_open("compile")
         self._keras.compile(
@@ -191,6 +204,19 @@ class KerasInterface(Training):
             If nothing was compiled.
         ValidationError
             If an argument does not fit.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     probe = nengo.Probe(node, label="output")
+        >>> x = np.ones((6, 10, 1))  # items, time steps, dimensions
+        >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        ...     sim.compile(loss="mse")
+        ...     found = sim.evaluate(x, 3 * x, verbose=0)
+        >>> float(found["loss"])
+        4.0
         """
         self._check_open("evaluate")
         return self._keras.evaluate(x, y, n_steps, stateful, options)
@@ -223,6 +249,18 @@ class KerasInterface(Training):
             If the simulator was closed.
         ValidationError
             If an argument does not fit.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     probe = nengo.Probe(node, label="output")
+        >>> x = np.ones((6, 10, 1))  # items, time steps, dimensions
+        >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        ...     outputs = sim.predict(x, verbose=0)
+        >>> outputs[probe].shape
+        (6, 10, 1)
         """
         self._check_open("predict")
         return self._keras.predict(x, n_steps, stateful, options)
@@ -248,6 +286,18 @@ class KerasInterface(Training):
             If the simulator was closed.
         ValidationError
             If an argument does not fit.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     probe = nengo.Probe(node, label="output")
+        >>> x = np.ones((6, 10, 1))  # items, time steps, dimensions
+        >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        ...     outputs = sim.predict_on_batch(x[:2])
+        >>> outputs[probe].shape
+        (2, 10, 1)
         """
         self._check_open("predict")
         return self._keras.predict_on_batch(x, n_steps, stateful)
@@ -271,6 +321,21 @@ class KerasInterface(Training):
         return self._calls
 
     def close(self) -> None:
-        """Free the simulator's resources; recorded samples stay readable."""
+        """Free the simulator's resources; recorded samples stay readable.
+
+        The end of a ``with`` block closes its simulator. A second call does nothing.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     probe = nengo.Probe(node)
+        >>> sim = nengo_dl.Simulator(net, progress_bar=False)
+        >>> sim.run_steps(5)
+        >>> sim.close()
+        >>> sim.data[probe].shape
+        (5, 1)
+        """
         super().close()
         vars(self).pop("_calls", None)

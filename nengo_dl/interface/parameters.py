@@ -126,6 +126,20 @@ class Parameters(Training):
         What learning rules have changed differs between the items of a minibatch. It
         is loaded into a simulator with as many items; where all items are equal, or
         there is one only, into any.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np, tempfile
+        >>> with nengo.Network(seed=0) as net:
+        ...     ensemble = nengo.Ensemble(20, 1, label="a")
+        >>> path = f"{tempfile.mkdtemp()}/params.npz"
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     sim.save_params(path)
+        ...     before = sim.data[ensemble].bias
+        >>> with nengo_dl.Simulator(net, dtype="float64", progress_bar=False) as sim:
+        ...     sim.load_params(path)
+        ...     print(np.allclose(sim.data[ensemble].bias, before))
+        True
         """
         self._check_open("load parameters")
         parts = self._parts(include_params, include_state, optimizer)

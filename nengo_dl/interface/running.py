@@ -41,6 +41,26 @@ class Running(Core):
         ------
         ValidationError
             If the time is negative, infinite, or no number.
+        SimulatorClosed
+            If the simulator was closed.
+        SimulationError
+            See `run_steps`.
+
+        Warns
+        -----
+        UserWarning
+            If the time is less than half a time step: nothing is run then.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     probe = nengo.Probe(node)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     sim.run(0.01)
+        >>> sim.data[probe].shape
+        (10, 1)
         """
         self._check_open("run")
         time_in_seconds = checks.duration(time_in_seconds, "time_in_seconds")
@@ -70,7 +90,34 @@ class Running(Core):
         stateful: bool = True,
         **older: Any,
     ) -> None:
-        """Simulate one time step, without a progress bar; see `run_steps`."""
+        """Simulate one time step, without a progress bar; see `run_steps`.
+
+        Parameters
+        ----------
+        data, progress_bar, stateful
+            As for `run_steps`; ``data`` have one time step.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If the data do not fit; nothing is run then.
+        SimulationError
+            If a Python function of a Node fails.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     probe = nengo.Probe(node)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     sim.step()
+        ...     sim.step({node: [[2.0]]})
+        >>> sim.data[probe].ravel()
+        array([0.5, 2. ], dtype=float32)
+        """
         self.run_steps(
             1, data, *legacy, progress_bar=progress_bar, stateful=stateful, **older
         )
@@ -113,6 +160,18 @@ class Running(Core):
         SimulationError
             If a Python function of a Node fails or returns something that is not a
             finite number. The steps before are complete and recorded.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     probe = nengo.Probe(node)
+        >>> values = np.arange(6).reshape(2, 3, 1)  # two items, three steps
+        >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        ...     sim.run_steps(3, data={node: values})
+        >>> sim.data[probe][1].ravel()
+        array([3., 4., 5.], dtype=float32)
         """
         self._check_open("run")
         n_steps = checks.positive_int(n_steps, "n_steps")

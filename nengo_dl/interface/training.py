@@ -175,6 +175,18 @@ class Training(Core):
             If the simulator was closed.
         ValidationError
             If an argument does not fit.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     probe = nengo.Probe(node, label="output")
+        >>> x = np.ones((6, 10, 1))  # items, time steps, dimensions
+        >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        ...     error = sim.loss({node: x, probe: 3 * x})
+        >>> float(error)  # of 1 where 3 is wanted
+        4.0
         """
         self._check_open("measure a loss")
         arrays, terms = self._work(data, objective)
@@ -224,6 +236,19 @@ class Training(Core):
             If the simulator was closed.
         ValidationError
             If spikes have surrogate gradients, which are no slopes.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     ensemble = nengo.Ensemble(5, 1, neuron_type=nengo.Tanh(), label="a")
+        ...     _ = nengo.Connection(node, ensemble, synapse=None)
+        ...     probe = nengo.Probe(ensemble)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     found = sim.check_gradients()
+        >>> found[probe]["analytic"].shape == found[probe]["numeric"].shape
+        True
         """
         self._check_open("check gradients")
         if self._settings.surrogate is not None:
@@ -324,6 +349,18 @@ class Training(Core):
         ------
         SimulatorClosed
             If the simulator was closed.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     probe = nengo.Probe(node)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     sim.run_steps(5)
+        ...     sim.reset()
+        ...     print(sim.n_steps, sim.data[probe].size)
+        0 0
         """
         super().reset(seed, include_trainable, include_probes, include_processes)
         if "_trainer" in vars(self):
@@ -347,5 +384,16 @@ class Training(Core):
         ------
         ValidationError
             If it is neither an input Node nor a Probe of the network.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     probe = nengo.Probe(node, label="output")
+        >>> x = np.ones((6, 10, 1))  # items, time steps, dimensions
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     print(sim.get_name(node), sim.get_name(probe))
+        node output
         """
         return self._endpoints.name(obj)

@@ -31,6 +31,20 @@ class Context:
         Nengo's counter of steps and its time (s).
     presented : Presented
         Data that stand in for functions called in the loop.
+
+    Examples
+    --------
+    `Lowering.build_pre` gets one:
+
+    >>> import nengo, nengo_dl
+    >>> from nengo.builder.operator import Reset
+    >>> from nengo_dl.lowering import Lowering
+    >>> class LowerMine(Lowering):
+    ...     @classmethod
+    ...     def build_pre(cls, group, context):
+    ...         target = context.view([op.sets[0] for op in group.ops])
+    ...         factor = context.dtype.type(context.dt)
+    ...         return cls(target, factor)
     """
 
     layout: SignalLayout

@@ -102,6 +102,14 @@ class NumPyOperator(PythonLowering):
     ----------
     The definition is the operator's own ``make_step``; see
     ``nengo.builder.operator.Operator``.
+
+    Examples
+    --------
+    >>> from nengo.builder import Operator
+    >>> from nengo_dl.lowering import NumPyOperator, register
+    >>> class MyOperator(Operator):
+    ...     pass
+    >>> _ = register(MyOperator)(NumPyOperator)
     """
 
     ops: tuple[Operator, ...]

@@ -29,6 +29,30 @@ class Lowering:
     ----------
     xla : bool
         Whether XLA can compile the step; False if it calls Python.
+
+    Examples
+    --------
+    An operator that halves a signal, for all operators of a group at once:
+
+    >>> from dataclasses import dataclass
+    >>> from nengo.builder import Operator
+    >>> from nengo_dl.lowering import Lowering, View, register
+    >>> class Halve(Operator):
+    ...     def __init__(self, signal):
+    ...         super().__init__()
+    ...         self.sets, self.incs, self.reads = [], [], []
+    ...         self.updates = [signal]
+    >>> @register(Halve)
+    ... @dataclass(frozen=True)
+    ... class LowerHalve(Lowering):
+    ...     signal: View
+    ...
+    ...     @classmethod
+    ...     def build_pre(cls, group, context):
+    ...         return cls(context.view([op.updates[0] for op in group.ops]))
+    ...
+    ...     def build_step(self, values):
+    ...         values.set(self.signal, 0.5 * values.read(self.signal))
     """
 
     xla: ClassVar[bool] = True
@@ -147,9 +171,16 @@ def register(
 
     Examples
     --------
-    ``register(MyOperator)(NumPyOperator)`` makes an operator run its own NumPy code in
-    each step; ``@register(SimNeurons, MyNeuronType)`` stands above a class that does
-    the same in TensorFlow.
+    An operator that runs its own NumPy code in each step:
+
+    >>> from nengo.builder import Operator
+    >>> from nengo_dl.lowering import NumPyOperator, register
+    >>> class MyOperator(Operator):
+    ...     pass
+    >>> _ = register(MyOperator)(NumPyOperator)
+
+    ``@register(MyOperator)`` above a class of your own, see `Lowering`, runs it in
+    TensorFlow; ``@register(SimNeurons, MyNeuronType)`` a neuron type.
     """
     if not (isinstance(op_type, type) and issubclass(op_type, Operator)):
         raise ValidationError(
@@ -257,6 +288,27 @@ def lower(group: OpGroup, context: Context) -> Lowering:
     ------
     BuildError
         If what is registered does not make one.
+
+    Parameters
+    ----------
+    group : OpGroup
+        Operators of one type that run as one.
+    context : Context
+        What is known about their surroundings.
+
+    Returns
+    -------
+    Lowering
+        An instance of the lowering that is responsible for their type.
+
+    Examples
+    --------
+    `Lowering.build_pre` of a lowering that adds something to the step of another one may
+    ask for that one:
+
+    >>> from nengo_dl.lowering import OpGroup, lower
+    >>> first = lower(OpGroup(group.ops[:1]), context)  # doctest: +SKIP
+    >>> first.build_step(values)  # doctest: +SKIP
     """
     responsible = lowering_of(group.ops[0])
     made: Any = responsible.build_pre(group, context)

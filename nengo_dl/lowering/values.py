@@ -55,6 +55,25 @@ class SignalValues:
         Number of items in the batch.
     dtype : tf.DType
         Floating point type of the simulation.
+
+    Examples
+    --------
+    `Lowering.build_step` gets it. Here two vectors are stored in one block:
+
+    >>> import numpy as np, tensorflow as tf
+    >>> from nengo.builder import Signal
+    >>> from nengo_dl.graph.roles import Role
+    >>> from nengo_dl.lowering import SignalValues
+    >>> from nengo_dl.plan.layout import Block, SignalLayout
+    >>> x, y = Signal(np.zeros(2)), Signal(np.zeros(3))
+    >>> block = Block("example#0", Role.STATE, "f", False, (x, y))
+    >>> layout = SignalLayout((block,), {x: (0, 0), y: (0, 2)})
+    >>> values = SignalValues(layout, {0: tf.zeros((1, 5))}, 1, tf.float32)
+    >>> view = layout.view([y])
+    >>> values.set(view, tf.ones((1, 1, 3)))
+    >>> values.inc(view, tf.ones((1, 1, 3)))
+    >>> values.block(0).numpy()
+    array([[0., 0., 2., 2., 2.]], dtype=float32)
     """
 
     def __init__(

@@ -28,6 +28,31 @@ def greedy_planner(
     3. those with most members.
 
     Takes time linear in edges, times the number of distinct keys for each group.
+
+    Parameters
+    ----------
+    graph : OpGraph
+        ``graph.operators`` in Nengo's order, and ``graph.successors`` of each.
+    merge_key : mapping of {Operator: hashable}
+        Operators of different keys may not share a group.
+    runs_python : callable
+        Tells whether an operator calls Python from inside the loop.
+
+    Returns
+    -------
+    tuple of OpGroup
+        Groups in the order in which they run.
+
+    Examples
+    --------
+    >>> import nengo, nengo_dl
+    >>> from nengo_dl.plan import greedy_planner
+    >>> with nengo.Network(seed=0) as net:
+    ...     ensembles = [nengo.Ensemble(10, 1) for _ in range(3)]
+    ...     nengo_dl.configure_settings(planner=greedy_planner)
+    >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+    ...     print(sim)  # doctest: +ELLIPSIS
+    <nengo_dl.Simulator of ..., 13 operators in 3 groups>
     """
     waiting_for = dict.fromkeys(graph.operators, 0)
     for op in graph.operators:

@@ -22,6 +22,19 @@ class OpGroup:
     ----------
     ops : tuple of Operator
         The members; their order decides how their signals are stacked.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nengo.builder import Signal
+    >>> from nengo.builder.operator import Copy
+    >>> from nengo_dl.plan import OpGroup
+    >>> x, y = Signal(np.ones(3), name="x"), Signal(np.zeros(3), name="y")
+    >>> group = OpGroup((Copy(x, y),))
+    >>> group.name
+    'Copy'
+    >>> group.slots  # what they set, then what they read
+    [(Signal(name=y, shape=(3,)),), (Signal(name=x, shape=(3,)),)]
     """
 
     ops: tuple[Operator, ...]

@@ -72,6 +72,19 @@ class View:
         The shape to read them in, without a batch axis.
     batched : bool
         Whether each batch item has its own values; then a batch axis comes first.
+
+    Examples
+    --------
+    A view is what `Context.view` returns. Of a vector of six elements in block 0:
+
+    >>> import numpy as np
+    >>> from nengo_dl.lowering import View
+    >>> from nengo_dl.plan.layout import Run
+    >>> view = View((Run(block=0, start=0, stop=6),), shape=(2, 3), batched=True)
+    >>> view.size, view.reshape(6).shape
+    (6, (6,))
+    >>> view.take(np.array([0, 1, 5])).runs
+    (Run(block=0, start=0, stop=2), Run(block=0, start=5, stop=6))
     """
 
     runs: tuple[Run, ...]

@@ -174,6 +174,16 @@ class SimulationData(Mapping):
         ------
         ValidationError
             If an object is not part of the network, or has no such parameter.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     ensemble = nengo.Ensemble(20, 1)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     gain, bias = sim.data.get_params((ensemble, "gain"), (ensemble, "bias"))
+        >>> gain.shape, bias.shape
+        ((20,), (20,))
         """
         found = []
         for obj, attr in obj_attrs:
@@ -189,7 +199,25 @@ class SimulationData(Mapping):
         return found
 
     def get_param(self, obj: Any, attr: str) -> Any:
-        """Return one current parameter; an older form of `get_params`."""
+        """Return one current parameter; an older form of `get_params`.
+
+        Parameters
+        ----------
+        obj : nengo object
+            An object.
+        attr : str
+            The name of one of its parameters.
+
+        Returns
+        -------
+        np.ndarray
+            What ``sim.data[obj].attr`` is.
+
+        Examples
+        --------
+        >>> sim.data.get_param(ensemble, "bias")  # doctest: +SKIP
+        >>> sim.data.get_params((ensemble, "bias"))[0]  # doctest: +SKIP
+        """
         warn_user(
             "`get_param(obj, attr)` is an older form; the current one is "
             "`get_params((obj, attr))[0]`, or `sim.data[obj]`",

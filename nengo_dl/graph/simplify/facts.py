@@ -25,6 +25,17 @@ class Facts:
     fixed : frozenset of Signal
         Inputs and trainable parameters: their values will change although no operator
         writes them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nengo.builder import Signal
+    >>> from nengo.builder.operator import Copy
+    >>> from nengo_dl.graph.simplify import Facts
+    >>> x, y = Signal(np.ones(3)), Signal(np.zeros(3))
+    >>> facts = Facts([Copy(x, y)])
+    >>> facts.unchanging(x), facts.unchanging(y), facts.constant(x, 1)
+    (True, False, True)
     """
 
     operators: Sequence[Operator]
@@ -76,6 +87,20 @@ def simplify(
     ------
     BuildError
         If a rewrite leaves a graph that breaks the rules of `verify`.
+
+    Returns
+    -------
+    list of Operator
+        The operators that remain, in Nengo's order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nengo.builder import Signal
+    >>> from nengo.builder.operator import Reset
+    >>> from nengo_dl.graph.simplify import default_simplifications, simplify
+    >>> simplify([Reset(Signal(np.zeros(3)))], default_simplifications)
+    []
     """
     current = list(operators)
     changed = True

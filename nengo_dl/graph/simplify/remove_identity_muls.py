@@ -15,6 +15,27 @@ def remove_identity_muls(facts: Facts) -> list[Operator]:
 
     Gains of 1, scalar transforms of 1, and the identity encoders of Direct ensembles
     are of this kind. Trainable factors are left alone.
+
+    Parameters
+    ----------
+    facts : Facts
+        The operators, and what is certain about their signals.
+
+    Returns
+    -------
+    list of Operator
+        The operators, with copies in the place of products.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nengo.builder import Signal
+    >>> from nengo.builder.operator import DotInc
+    >>> from nengo_dl.graph.simplify import Facts, remove_identity_muls
+    >>> x, y = Signal(np.zeros(2)), Signal(np.zeros(2))
+    >>> product = DotInc(Signal(np.eye(2)), x, y)
+    >>> [type(op).__name__ for op in remove_identity_muls(Facts([product]))]
+    ['Copy']
     """
     return [_rewrite(op, facts) for op in facts.operators]
 

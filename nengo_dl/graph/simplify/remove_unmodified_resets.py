@@ -14,6 +14,25 @@ def remove_unmodified_resets(facts: Facts) -> list[Operator]:
 
     The signal then is a constant that later rewrites can see through: the input of an
     ensemble without connections, for example.
+
+    Parameters
+    ----------
+    facts : Facts
+        The operators, and what is certain about their signals.
+
+    Returns
+    -------
+    list of Operator
+        The operators that remain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nengo.builder import Signal
+    >>> from nengo.builder.operator import Reset
+    >>> from nengo_dl.graph.simplify import Facts, remove_unmodified_resets
+    >>> remove_unmodified_resets(Facts([Reset(Signal(np.zeros(3)))]))
+    []
     """
     return [
         op

@@ -13,6 +13,26 @@ def remove_zero_incs(facts: Facts) -> list[Operator]:
     ``Y += A X`` with A or X constant at zero, and ``y += x`` with x constant at zero,
     leave their target alone. A product that a Node without output feeds, or a
     connection with ``transform=0``, ends here.
+
+    Parameters
+    ----------
+    facts : Facts
+        The operators, and what is certain about their signals.
+
+    Returns
+    -------
+    list of Operator
+        The operators that remain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nengo.builder import Signal
+    >>> from nengo.builder.operator import Copy
+    >>> from nengo_dl.graph.simplify import Facts, remove_zero_incs
+    >>> x, y = Signal(np.zeros(3)), Signal(np.zeros(3))
+    >>> remove_zero_incs(Facts([Copy(x, y, inc=True)]))
+    []
     """
     return [
         op

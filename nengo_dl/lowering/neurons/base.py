@@ -30,6 +30,23 @@ class LowerNeurons(Lowering):
     Subclasses name the attributes of the NeuronType that are their ``parameters`` and
     implement `step`. Populations of different sizes and parameters merge: a parameter
     that differs becomes an array.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> import nengo, tensorflow as tf
+    >>> from nengo.builder.neurons import SimNeurons
+    >>> from nengo_dl.lowering import LowerNeurons, register
+    >>> class Squared(nengo.RectifiedLinear):
+    ...     def step(self, dt, J, output):
+    ...         output[...] = self.amplitude * J**2
+    >>> @register(SimNeurons, Squared)
+    ... @dataclass(frozen=True)
+    ... class LowerSquared(LowerNeurons):
+    ...     parameters = ("amplitude",)
+    ...
+    ...     def step(self, j):
+    ...         return (self.amplitude * j**2,)
     """
 
     #: attributes of the NeuronType that the equations use
