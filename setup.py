@@ -7,10 +7,22 @@ here = Path(__file__).parent
 version = runpy.run_path(str(here / "nengo_dl" / "version.py"))["version"]
 
 plots = ["matplotlib"]
-docs = ["furo", "numpydoc", "sphinx"]
 nengo_spa = ["nengo-spa>=2"]
 # TensorFlow 2.21 no longer brings it
 tensorboard = ["tensorboard"]
+docs = [
+    # what the notebooks of examples/ use
+    *nengo_spa,
+    *plots,
+    *tensorboard,
+    "ipykernel",
+    "scikit-learn",
+    # what makes pages of them
+    "furo",
+    "myst-nb>=1.1",
+    "numpydoc",
+    "sphinx",
+]
 tests = [
     *tensorboard,
     "hypothesis",

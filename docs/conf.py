@@ -1,6 +1,8 @@
 """Configuration of Sphinx; build with ``tox -e docs``."""
 
 import logging
+import os
+from pathlib import Path
 
 import nengo_dl
 
@@ -12,6 +14,7 @@ version = release = nengo_dl.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
+    "myst_nb",
     "numpydoc",
 ]
 exclude_patterns = ["_build"]
@@ -22,16 +25,35 @@ autodoc_typehints = "none"  # docstrings say more: shapes, units
 numpydoc_show_class_members = False
 
 intersphinx_mapping = {
+    "matplotlib": ("https://matplotlib.org/stable/", None),
     "nengo": ("https://www.nengo.ai/nengo/", None),
     "numpy": ("https://numpy.org/doc/stable/", None),
     "python": ("https://docs.python.org/3/", None),
+    # TensorFlow has no inventory of its own, this one is kept by the GPflow project;
+    # there is none for Keras
+    "tensorflow": (
+        "https://www.tensorflow.org/api_docs/python",
+        "https://github.com/GPflow/tensorflow-intersphinx/raw/master/tf2_py_objects.inv",
+    ),
 }
 intersphinx_timeout = 5  # s
+
+# the notebooks have no outputs: each is executed, and what it shows is kept beside the
+# output folder until its code changes
+nb_execution_mode = "cache"
+nb_execution_in_temp = True  # they write files
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300  # s, for each cell
+nb_merge_streams = True
+myst_enable_extensions = ["dollarmath"]
+# TensorFlow's remarks about the machine, which no level of logging silences
+nb_output_stderr = "remove"
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 html_theme = "furo"
 html_title = f"NengoDL {release}"
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["tables.css", "notebooks.css"]
 
 
 class _InventoriesAreOptional(logging.Filter):
@@ -46,3 +68,22 @@ class _InventoriesAreOptional(logging.Filter):
 
 
 logging.getLogger("sphinx.sphinx.ext.intersphinx").addFilter(_InventoriesAreOptional())
+
+
+def _copy_notebooks() -> None:
+    """Bring ``examples/*.ipynb`` where Sphinx finds them: below its own folder."""
+    here = Path(__file__).parent
+    target = here / "examples"
+    target.mkdir(exist_ok=True)
+    notebooks = {path.name: path for path in here.parent.glob("examples/*.ipynb")}
+    for old in target.glob("*.ipynb"):
+        if old.name not in notebooks:
+            old.unlink()
+    for name, path in notebooks.items():
+        copy = target / name
+        # a file that is as it was stays, so that Sphinx does not read it again
+        if not copy.exists() or copy.read_bytes() != path.read_bytes():
+            copy.write_bytes(path.read_bytes())
+
+
+_copy_notebooks()

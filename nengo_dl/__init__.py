@@ -1,4 +1,4 @@
-"""Run, and soon train, Nengo models with TensorFlow."""
+"""Run and train Nengo models with TensorFlow."""
 
 import os as _os
 from importlib import import_module as _import_module
@@ -10,7 +10,7 @@ from nengo_dl.neurons import LeakyReLU, SoftLIFRate, SpikingLeakyReLU
 from nengo_dl.version import version as __version__
 
 if TYPE_CHECKING:
-    from nengo_dl import callbacks, losses, objectives
+    from nengo_dl import callbacks, losses, objectives, plots
     from nengo_dl import objectives as obj
     from nengo_dl.layers import Layer, tensor_layer
     from nengo_dl.simulator import Simulator
@@ -36,12 +36,13 @@ __all__ = [
     "neurons",
     "obj",
     "objectives",
+    "plots",
     "reshaped",
     "surrogates",
     "tensor_layer",
 ]
 
-#: what TensorFlow is needed for: the module, and the name in it if not all of it
+#: what is imported when first needed: the module, and the name in it if not all of it
 _LAZY = {
     "Layer": ("nengo_dl.layers", "Layer"),
     "Simulator": ("nengo_dl.simulator", "Simulator"),
@@ -51,6 +52,7 @@ _LAZY = {
     "lowering": ("nengo_dl.lowering", None),
     "obj": ("nengo_dl.objectives", None),
     "objectives": ("nengo_dl.objectives", None),
+    "plots": ("nengo_dl.plots", None),
     "reshaped": ("nengo_dl.tensor_node", "reshaped"),
     "tensor_layer": ("nengo_dl.layers", "tensor_layer"),
 }

@@ -30,6 +30,7 @@ FLOORS = (
     "program",
     "runtime",
     "callbacks",
+    "plots",
     "compat",
     "interface",
     "simulator",

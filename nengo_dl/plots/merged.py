@@ -1,0 +1,68 @@
+"""A picture of the plan: which operators of a network run as one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nengo_dl.plots.axes import axes, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def plan(sim: Any, ax: Axes | None = None, **style: Any) -> Axes:
+    """Draw which operators of a network are computed as one, and in which order.
+
+    Parameters
+    ----------
+    sim : nengo_dl.Simulator
+        The simulator, open.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default in a new figure, as tall as the plan needs.
+    **style
+        For `matplotlib.axes.Axes.barh`, such as ``height``.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A bar for each group, in the order in which a time step computes them, from top
+        to bottom. Its length is the number of operators in it. Groups of one kind of
+        operator have one colour.
+
+    Raises
+    ------
+    SimulatorClosed
+        If the simulator was closed.
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import nengo, nengo_dl
+    >>> with nengo.Network(seed=0) as net:
+    ...     ensembles = [nengo.Ensemble(10, 1) for _ in range(5)]
+    >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+    ...     ax = nengo_dl.plots.plan(sim)
+    >>> [int(bar.get_width()) for bar in ax.patches if bar.get_width() == 5][-1]
+    5
+    """
+    sim._check_open("draw its plan")
+    groups = sim._program.plan
+    names = [group.name for group in groups]
+    sizes = [len(group.ops) for group in groups]
+    ax = axes(ax, figsize=(7.0, 1.2 + 0.22 * max(len(groups), 4)))
+    kinds = {name: f"C{i % 10}" for i, name in enumerate(dict.fromkeys(names))}
+    rows = range(len(groups))
+    bars = ax.barh(
+        rows, sizes, **{"height": 0.7, "color": [kinds[n] for n in names], **style}
+    )
+    ax.bar_label(bars, padding=3, fontsize="small")
+    ax.set_yticks(rows, names, fontsize="small")
+    ax.set(
+        xlabel="operators that run as one",
+        xlim=(0, 1.1 * max(sizes, default=1)),
+        ylim=(len(groups) - 0.4, -0.6),
+        title=f"{sum(sizes)} operators in {len(groups)} groups",
+    )
+    ax.locator_params(axis="x", integer=True)
+    return tidy(ax)

@@ -1,0 +1,197 @@
+"""What probes have recorded: traces over time, and spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import nengo
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from nengo_dl.plots.axes import axes, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def probe_traces(
+    sim: Any,
+    probe: nengo.Probe,
+    item: int = 0,
+    data: Any = None,
+    ax: Axes | None = None,
+    **line: Any,
+) -> Axes:
+    """Draw what a Probe has recorded, over time.
+
+    Parameters
+    ----------
+    sim : nengo_dl.Simulator or nengo.Simulator
+        The simulator, open or closed.
+    probe : nengo.Probe
+        One of its Probes: there is a line for each dimension.
+    item : int, optional
+        Which item of a minibatch.
+    data : array_like, shape (n_samples, d) or (minibatch_size, n_samples, d), optional
+        Draw this instead of ``sim.data[probe]``: what ``sim.predict`` returned for the
+        Probe, or a target. The first sample is taken to be that of the first step.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default in a new figure.
+    **line
+        For `matplotlib.axes.Axes.plot`, such as ``color``. With a ``label``, all lines
+        have it, and there are no names of dimensions.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Time (s) to the right, the samples upwards.
+
+    Raises
+    ------
+    ValidationError
+        If the Probe is not in the network, has recorded nothing yet, or has no such
+        item.
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import nengo, nengo_dl
+    >>> with nengo.Network(seed=0) as net:
+    ...     node = nengo.Node(lambda t: [t, -t])
+    ...     probe = nengo.Probe(node)
+    >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+    ...     sim.run(0.1)
+    >>> ax = nengo_dl.plots.probe_traces(sim, probe)
+    >>> [line.get_label() for line in ax.lines]
+    ['dimension 0', 'dimension 1']
+    """
+    times, samples = _samples(sim, probe, item, data)
+    ax = axes(ax)
+    samples = samples.reshape(len(samples), -1)
+    for i, column in enumerate(samples.T):
+        ax.plot(times, column, **{"label": f"dimension {i}", **line})
+    ax.set(xlabel="time (s)", ylabel=_name(probe))
+    one_label = "label" in line or samples.shape[1] == 1
+    return tidy(ax, 0 if one_label else samples.shape[1])
+
+
+def spike_raster(
+    sim: Any,
+    probe: nengo.Probe,
+    item: int = 0,
+    data: Any = None,
+    neurons: Sequence[int] | None = None,
+    ax: Axes | None = None,
+    **markers: Any,
+) -> Axes:
+    """Draw a mark for each time step in which a neuron fires.
+
+    Parameters
+    ----------
+    sim : nengo_dl.Simulator or nengo.Simulator
+        The simulator, open or closed.
+    probe : nengo.Probe
+        A Probe of an Ensemble's ``neurons``, without a synapse. Of any other, each
+        sample that is not zero is a mark.
+    item : int, optional
+        Which item of a minibatch.
+    data : array_like, optional
+        Draw this instead of ``sim.data[probe]``; of shape (n_samples, n_neurons) or
+        (minibatch_size, n_samples, n_neurons).
+    neurons : sequence of int, optional
+        Which neurons, from the lowest row to the highest; by default all of them.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default in a new figure.
+    **markers
+        For `matplotlib.axes.Axes.plot`, such as ``color`` and ``markersize``.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Time (s) to the right, the neurons upwards.
+
+    Raises
+    ------
+    ValidationError
+        If the Probe is not in the network, has recorded nothing yet, or has no such
+        item.
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import nengo, nengo_dl
+    >>> with nengo.Network(seed=0) as net:
+    ...     ensemble = nengo.Ensemble(20, 1)
+    ...     probe = nengo.Probe(ensemble.neurons)
+    >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+    ...     sim.run(0.1)
+    >>> ax = nengo_dl.plots.spike_raster(sim, probe)
+    >>> len(ax.lines[0].get_xdata()) == int((sim.data[probe] > 0).sum())
+    True
+    """
+    times, samples = _samples(sim, probe, item, data)
+    samples = samples.reshape(len(samples), -1)
+    if neurons is not None:
+        samples = samples[:, list(neurons)]
+    ax = axes(ax)
+    steps, rows = np.nonzero(samples)
+    # marks that touch the next row look like lines: less than a row's height (points)
+    height = ax.get_window_extent().height / ax.figure.dpi * 72 / samples.shape[1]
+    style: dict[str, Any] = {
+        "marker": "|",
+        "color": "black",
+        "linestyle": "none",
+        "markersize": float(np.clip(0.8 * height, 1, 12)),
+    }
+    ax.plot(times[steps], rows, **{**style, **markers})
+    ax.set(
+        xlabel="time (s)",
+        ylabel="neuron",
+        xlim=(times[0], times[-1]),
+        ylim=(-0.5, samples.shape[1] - 0.5),
+    )
+    ax.locator_params(axis="y", integer=True)
+    if neurons is not None and len(neurons) <= 20:
+        ax.set_yticks(range(len(neurons)), [str(i) for i in neurons])
+    return tidy(ax)
+
+
+def _samples(
+    sim: Any, probe: nengo.Probe, item: int, data: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return times (s), shape (n,), and samples of one item, shape (n, d)."""
+    found = np.asarray(sim.data[probe] if data is None else data)
+    if found.size == 0:
+        raise ValidationError(
+            f"There is nothing to draw: {probe} has not recorded anything yet. Run the "
+            "simulator, or give `data`",
+            attr="probe",
+        )
+    batched = (
+        found.ndim == 3
+        if data is not None
+        else getattr(sim, "minibatch_size", None) is not None
+    )
+    if batched:
+        if not -len(found) <= item < len(found):
+            raise ValidationError(
+                f"Expected an item from 0 to {len(found) - 1}, got {item}", attr="item"
+            )
+        found = found[item]
+    if data is None:
+        # a Probe that keeps no history has the last sample only
+        times = sim.trange(sample_every=probe.sample_every)[-len(found) :]
+    else:
+        times = np.arange(1, len(found) + 1) * (probe.sample_every or sim.dt)
+    return times, found
+
+
+def _name(probe: nengo.Probe) -> str:
+    """Return what to write beside the samples of a Probe."""
+    if probe.label is not None:
+        return probe.label
+    label = getattr(probe.obj, "label", None)
+    return probe.attr if label is None else f"{label}: {probe.attr}"
