@@ -303,7 +303,7 @@ def lower(group: OpGroup, context: Context) -> Lowering:
 
     Examples
     --------
-    `Lowering.build_pre` of a lowering that adds something to the step of another one may
+    `Lowering.build_pre` of a lowering that adds something to the step of another may
     ask for that one:
 
     >>> from nengo_dl.lowering import OpGroup, lower

@@ -1,0 +1,126 @@
+"""The code of pages that have no tests of their own, run from top to bottom."""
+
+import re
+import textwrap
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+
+from nengo_dl import config
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("README.rst", "docs/from_nengo.rst", "docs/index.rst", "docs/simulator.rst")
+TEXTS = {
+    str(page.relative_to(ROOT)): page.read_text(encoding="utf-8")
+    for page in (
+        *ROOT.glob("*.rst"),
+        *(ROOT / "docs").glob("*.rst"),
+        *(ROOT / "docs").glob("developer/*.rst"),
+    )
+}
+BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:(?:    .*)?\n)+)", re.MULTILINE)
+BLOCK_AT_PROMPT = re.compile(
+    r"^\.\. code-block:: pycon\n\n((?:(?:    .*)?\n)+)", re.MULTILINE
+)
+LINK = re.compile(r"(?<![\w`])(\w+)://([^\s>`\"'<)]*)")
+
+
+def without_xla(*args, resolve=config.resolve):
+    return replace(resolve(*args), jit_compile=False)
+
+
+def run(page, folder, without=()):
+    """Return what is defined at the end of a page."""
+    text = TEXTS[page]
+    blocks = [textwrap.dedent(block) for block in BLOCK.findall(text + "\n")]
+    assert len(blocks) == text.count("code-block:: python") > 0
+    found = {"__name__": "__main__"}
+    with pytest.MonkeyPatch.context() as context:
+        context.chdir(folder)
+        context.setattr(config, "resolve", without_xla)
+        for block in blocks:
+            if not any(word in block for word in without):
+                exec(compile(block, page, "exec"), found)
+    for value in found.values():
+        if hasattr(value, "closed") and hasattr(value, "close"):
+            value.close()
+    return found
+
+
+def test_page_about_simulators_shows_what_a_prompt_shows(tmp_path):
+    shown = BLOCK_AT_PROMPT.findall(TEXTS["docs/simulator.rst"])[0]
+    line, _, record = textwrap.dedent(shown).removeprefix(">>> sim\n").partition("\n")
+    command, _, record = record.partition("\n")
+    assert command == ">>> sim.data[ensemble]"
+    found = {}
+    before, _, _ = TEXTS["docs/simulator.rst"].partition("Looking into it")
+    for block in BLOCK.findall(before):
+        exec(textwrap.dedent(block), found)
+    with found["sim"] as sim:
+        assert repr(sim) == line
+        address = r"at 0x\w+"
+        assert re.sub(address, "", repr(sim.data[found["ensemble"]])) == re.sub(
+            address, "", record.strip()
+        )
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_code_of_pages_runs(page, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("error", DeprecationWarning)
+        found = run(page, tmp_path)
+    sim, probe = found["sim"], found["probe"]
+    assert sim.data[probe].size
+    assert np.all(np.isfinite(sim.data[probe]))
+
+
+def test_page_about_simulators_counts_right(tmp_path):
+    text = TEXTS["docs/simulator.rst"]
+    assert "351 here" in text
+    steps = re.findall(r"sim\.run\(0\.25\)|sim\.run_steps\(100\)|sim\.step\(\)", text)
+    assert len(steps) == 3
+    assert 250 + 100 + 1 == 351
+
+
+def test_code_of_the_page_about_training(tmp_path, capsys):
+    pytest.importorskip("tensorboard")
+    np.random.seed(0)
+    found = run("docs/training.rst", tmp_path)
+    numbers = dict(re.findall(r"(before|after): ([\d.e-]+)", capsys.readouterr().out))
+    assert float(numbers["after"]) < float(numbers["before"])
+    assert found["sim"].closed
+    assert (tmp_path / "results" / "run_0").is_dir()
+
+
+# -- links; ``tox -e links`` follows them
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_links_to_other_sites_are_well_formed(page):
+    for scheme, rest in LINK.findall(TEXTS[page]):
+        link = urlsplit(f"{scheme}://{rest}")
+        assert link.scheme == "https", f"{page}: {scheme}://{rest}"
+        assert re.fullmatch(r"([a-z0-9-]+\.)+[a-z]{2,}", link.netloc), page
+        assert not link.path.endswith((".", ",", ";")), page
+
+
+def test_all_links_are_seen():
+    known = {"www.nengo.ai", "www.tensorflow.org", "forum.nengo.ai"}
+    found = {
+        urlsplit(f"//{r}").netloc for t in TEXTS.values() for _, r in LINK.findall(t)
+    }
+    assert known <= found
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_titles_are_as_long_as_their_lines(page):
+    lines = TEXTS[page].splitlines()
+    for title, line in zip(lines, lines[1:], strict=False):
+        rule = re.fullmatch(r"([=*\-~^])\1{3,}", line)
+        if rule and title.strip() and not re.match(r"[=*\-~ ]+$", title):
+            assert len(line) == len(title), f"{page}: {title}"
