@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import nengo
 import numpy as np
 import pytest
+from nengo.exceptions import NengoWarning
 
 from nengo_dl import config
 
@@ -95,6 +97,21 @@ def test_code_of_the_page_about_training(tmp_path, capsys):
     assert float(numbers["after"]) < float(numbers["before"])
     assert found["sim"].closed
     assert (tmp_path / "results" / "run_0").is_dir()
+
+
+def test_page_about_learning_rules(tmp_path):
+    page = "docs/learning_rules.rst"
+    rules = nengo.learning_rules.LearningRuleType.__subclasses__()
+    own = [rule.__name__ for rule in rules if rule.__module__.startswith("nengo.")]
+    assert set(re.findall(r"^   \* - `nengo\.(\w+)`$", TEXTS[page], re.M)) == set(own)
+    with pytest.warns(NengoWarning, match="changed by a learning rule"):
+        found = run(page, tmp_path)
+    assert found["losses"][-1] < 0.8 * found["losses"][0]
+    # each item has learned to represent its own input
+    decoders = found["decoders"]
+    assert len(np.unique(decoders[:, 0, 0])) == 4
+    final = found["reference"].data[found["probe"]][-1]
+    np.testing.assert_allclose(final, 0.5, atol=0.05)
 
 
 # -- links; ``tox -e links`` follows them
