@@ -3,6 +3,7 @@
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import nengo_dl
 
@@ -87,3 +88,17 @@ def _copy_notebooks() -> None:
 
 
 _copy_notebooks()
+
+
+def _current_arguments(
+    app: Any, what: str, name: str, obj: Any, options: Any, signature: Any, returns: Any
+) -> tuple[Any, Any]:
+    """Leave out of signatures what takes the arguments of older releases."""
+    if signature is not None:
+        signature = signature.replace("*legacy", "*").replace(", **older", "")
+    return signature, returns
+
+
+def setup(app: Any) -> None:
+    """Tell Sphinx about the function above."""
+    app.connect("autodoc-process-signature", _current_arguments)
