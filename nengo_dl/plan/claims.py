@@ -8,6 +8,7 @@ stands in memory, so that one order runs through the whole model. No search is n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 
@@ -85,15 +86,26 @@ def _weight(group: OpGroup) -> int:
 
 
 def _follow_memory(group: OpGroup, places: Mapping[Signal, tuple[int, int]]) -> OpGroup:
-    """Order the operators as their largest claimed slot stands in memory."""
-    claimed = [s for s in group.slots if all(signal.base in places for signal in s)]
-    if not claimed or len(group.ops) == 1:
-        return group
-    largest = max(claimed, key=_total)
+    """Order the operators as their most claimed slot stands in memory.
 
-    def position(item: tuple[Operator, Signal]) -> tuple[int, int]:
-        block, offset = places[item[1].base]
-        return block, offset + (0 if item[1].sparse else item[1].elemoffset)
+    Those whose Signal in it nobody has claimed yet come last.
+    """
+    if len(group.ops) == 1:
+        return group
+    claimed = [
+        (sum(size(signal) for signal in slot if signal.base in places), slot)
+        for slot in group.slots
+    ]
+    total, largest = max(claimed, key=lambda item: item[0], default=(0, ()))
+    if not total:
+        return group
+
+    def position(item: tuple[Operator, Signal]) -> tuple[float, int]:
+        signal = item[1]
+        if signal.base not in places:
+            return math.inf, 0
+        block, offset = places[signal.base]
+        return block, offset + (0 if signal.sparse else signal.elemoffset)
 
     pairs = sorted(zip(group.ops, largest, strict=True), key=position)
     return OpGroup(tuple(op for op, _ in pairs))

@@ -14,12 +14,14 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
+from nengo.base import Process
 from nengo.builder.operator import Operator
 from nengo.builder.processes import SimProcess
 
 from nengo_dl.graph.draws import Draws
 
-MAX_SEED = 2**31 - 1
+#: below which Nengo draws seeds
+MAX_SEED = np.iinfo(np.int32).max
 
 
 class Rewindable(Protocol):
@@ -153,4 +155,13 @@ def rewind(
             if op in hosts:
                 hosts[op].reset(rng)
             elif isinstance(op, SimProcess):
-                op.process.get_rng(rng)
+                _pass_over(op.process, rng)
+
+
+def _pass_over(process: Process, rng: np.random.RandomState) -> None:
+    """Take from ``rng`` what a Process takes for a stream that nobody will use."""
+    if type(process).get_rng is not Process.get_rng:
+        process.get_rng(rng)
+    elif process.seed is None:
+        # to make a RandomState takes 30 times as long, which thousands of synapses feel
+        rng.randint(MAX_SEED)

@@ -1,6 +1,7 @@
 import nengo
 import numpy as np
 import pytest
+from hypothesis import given, settings
 from nengo.builder import Model
 from nengo.builder.operator import Copy, DotInc, Reset
 from nengo.builder.signal import Signal
@@ -9,6 +10,7 @@ from nengo.utils.graphs import toposort
 from nengo.utils.simulator import operator_dependency_graph
 
 from nengo_dl.graph.opgraph import dependencies, in_sequence
+from tests.plan.strategies import operator_lists
 
 
 def signals(n):
@@ -39,6 +41,16 @@ def test_order_is_that_of_nengo():
     model.build(net)
     expected = toposort(operator_dependency_graph(model.operators))
     assert list(dependencies(model.operators).operators) == expected
+
+
+@given(operator_lists())
+@settings(max_examples=60, deadline=None)
+def test_order_of_any_operators_is_that_of_nengo(operators):
+    expected = operator_dependency_graph(operators)
+    graph = dependencies(operators)
+    assert graph.operators == tuple(toposort(expected))
+    for op, following in expected.items():
+        assert list(graph.successors[op]) == list(following)
 
 
 def test_views_of_one_base_depend_on_each_other_only_if_they_overlap():

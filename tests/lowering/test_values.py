@@ -152,6 +152,28 @@ def test_increments_after_a_reset_are_plain_writes():
     ]
 
 
+def test_resets_of_neighbours_in_any_order_leave_one_piece():
+    values = fresh()
+    values.fill(make_view([ELEMENTS[i] for i in (7, 3, 5, 4, 6)]), 2)
+    _, structure = values.pack([0])
+    assert [(start, stop) for _, start, stop, _ in structure] == [
+        (0, 3),
+        (3, 8),
+        (8, 30),
+    ]
+
+
+def test_resets_of_what_is_zero_anyway_leave_nothing():
+    values = SignalValues(make_layout(sizes=(30,)), {}, 2, tf.float64)
+    values.fill(make_view(ELEMENTS[:30:2]), 0)
+    assert values.pack([0]) == ([], [(0, 0, 30, 0.0)])
+    values.fill(make_view(ELEMENTS[:2]), 1)
+    values.fill(make_view(ELEMENTS[1:3]), 0)
+    values.fill(make_view(ELEMENTS[:1]), -0.0)
+    expected = [0.0] * 30
+    assert values.read(make_view(ELEMENTS[:30])).numpy()[0].tolist() == expected
+
+
 def test_equal_items_stay_one_until_somebody_differs():
     values = fresh()
     view = make_view(ELEMENTS[:30])
