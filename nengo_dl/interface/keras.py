@@ -12,6 +12,7 @@ from nengo.exceptions import SimulationError
 from nengo_dl.interface.training import Training
 from nengo_dl.runtime.keras_calls import KerasCalls
 from nengo_dl.runtime.keras_model import SimulatorModel
+from nengo_dl.runtime.progress import keras_verbosity
 
 
 class KerasInterface(Training):
@@ -131,7 +132,9 @@ class KerasInterface(Training):
             ``validation_split``, ``shuffle``, ``verbose``, ``sample_weight`` of shape
             (n_items,) or (n_items, n_steps) or a dict by Probe, ``class_weight`` for
             networks with one output, and so on. ``batch_size`` is always the
-            simulator's minibatch_size.
+            simulator's minibatch_size. ``verbose`` is by default 0 if the simulator was
+            made with ``progress_bar=False``; 2, one line for each epoch, if the output
+            goes to a file; and otherwise what Keras chooses.
 
         Returns
         -------
@@ -170,7 +173,7 @@ class KerasInterface(Training):
                 "The network is configured with inference_only=True, so nothing can be "
                 "trained. Expected `configure_settings(inference_only=False)`"
             )
-        return self._keras.fit(x, y, n_steps, stateful, options)
+        return self._keras.fit(x, y, n_steps, stateful, self._spoken(options))
 
     def evaluate(
         self,
@@ -219,7 +222,7 @@ class KerasInterface(Training):
         4.0
         """
         self._check_open("evaluate")
-        return self._keras.evaluate(x, y, n_steps, stateful, options)
+        return self._keras.evaluate(x, y, n_steps, stateful, self._spoken(options))
 
     def predict(
         self,
@@ -263,7 +266,7 @@ class KerasInterface(Training):
         (6, 10, 1)
         """
         self._check_open("predict")
-        return self._keras.predict(x, n_steps, stateful, options)
+        return self._keras.predict(x, n_steps, stateful, self._spoken(options))
 
     def predict_on_batch(
         self, x: Any = None, n_steps: int | None = None, stateful: bool = False
@@ -301,6 +304,10 @@ class KerasInterface(Training):
         """
         self._check_open("predict")
         return self._keras.predict_on_batch(x, n_steps, stateful)
+
+    def _spoken(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return options that tell Keras how much to print."""
+        return {"verbose": keras_verbosity(self.progress_bar), **options}
 
     @cached_property
     def _calls(self) -> KerasCalls:

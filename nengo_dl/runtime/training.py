@@ -139,7 +139,7 @@ class Trainer:
         run = TrainingRun(self._program, self._store, form, self._epochs[key], data)
         total = n_epochs * run.n_minibatches
         losses = np.zeros(n_epochs)
-        with stage("Training", total, progress_bar, shows=("loss",)) as tracker:
+        with stage("Training", total, progress_bar, "compiling") as tracker:
             try:
                 for epoch in range(n_epochs):
                     order = np.arange(run.n_items)
@@ -179,7 +179,9 @@ class Trainer:
             self._epochs[key] = self._epoch(form, terms)
         run = TrainingRun(self._program, self._store, form, self._epochs[key], data)
         parts = []
-        with stage("Measuring", run.n_minibatches, progress_bar) as tracker:
+        with stage(
+            "Measuring", run.n_minibatches, progress_bar, "compiling"
+        ) as tracker:
             for part in run.minibatches(np.arange(run.n_items)):
                 parts.append(part)
                 tracker.update(sum(map(len, parts)))
