@@ -70,7 +70,9 @@ def test_digits_row_by_row():
 
 
 def test_table_of_networks(capsys):
-    command.main(["two_ensembles", "--n-steps", "10", "--repetitions", "1"])
+    command.main(
+        ["two_ensembles", "--n-steps", "10", "--repetitions", "1", "--in-process"]
+    )
     header, row = capsys.readouterr().out.splitlines()
     assert header.split()[0] == "network" and row.split()[0] == "two_ensembles"
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from nengo_dl.benchmarks.measure import measure
-from nengo_dl.benchmarks.networks import NETWORKS
-from nengo_dl.benchmarks.training import TASKS, measure_training
+from nengo_dl.benchmarks import tables
+from nengo_dl.benchmarks.apart import measure_apart, measure_named
+from nengo_dl.benchmarks.measure import Measurement
+from nengo_dl.benchmarks.networks import BY_DEFAULT, NETWORKS
+from nengo_dl.benchmarks.records import Record, changes, different_machines
+from nengo_dl.benchmarks.training import TASKS, TrainingTime, measure_training
 
 #: what is measured besides networks that run
 TRAINING, DIGITS = "training", "digits"
@@ -15,16 +20,35 @@ TRAINING, DIGITS = "training", "digits"
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what is named, or all networks, and print a line for each."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(arguments)
+    if options.show:
+        record = Record.read(options.show)
+        _print(record)
+    else:
+        record = _measured(options)
+    if options.json:
+        record.write(options.json)
+    if options.rst:
+        Path(options.rst).write_text(tables.list_tables(record), encoding="utf-8")
+    if options.compare:
+        _compare(Record.read(options.compare), record)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m nengo_dl.benchmarks",
         description="How fast networks run and are trained, and how well.",
     )
+    known = (*NETWORKS, *TASKS, TRAINING, DIGITS)
     parser.add_argument(
         "what",
         nargs="*",
         metavar="WHAT",
-        help=f"networks that run: {', '.join(NETWORKS)} (all by default); {TRAINING}: "
-        "classifiers beside TensorFlow code written by hand; "
+        type=_one_of(known),
+        help=f"networks that run: {', '.join(NETWORKS)} (by default all but "
+        f"{', '.join(sorted(set(NETWORKS) - set(BY_DEFAULT)))}); {TRAINING}: "
+        f"all classifiers that are trained: {', '.join(TASKS)}; "
         f"{DIGITS}: accuracy on handwritten digits, which takes scikit-learn",
     )
     parser.add_argument("--n-steps", type=int, default=1000)
@@ -32,64 +56,102 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument("--device", default=None)
     parser.add_argument("--unroll", type=int, default=1)
-    options = parser.parse_args(arguments)
-    known = (*NETWORKS, TRAINING, DIGITS)
-    unknown = sorted(set(options.what) - set(known))
-    if unknown:
-        parser.error(f"unknown {', '.join(unknown)}; choose from {', '.join(known)}")
-
-    names = [name for name in options.what or NETWORKS if name in NETWORKS]
-    if names:
-        _running(names, options)
-    if TRAINING in options.what:
-        _training(options)
-    if DIGITS in options.what:
-        _digits()
-
-
-def _running(names: Iterable[str], options: argparse.Namespace) -> None:
-    """Print times (s; runs in ms), and the ratio to `nengo.Simulator`."""
-    print(
-        f"{'network':22s}{'nengo build':>12s}{'build':>8s}{'compile':>9s}"
-        f"{'nengo run':>12s}{'run':>10s}{'ratio':>8s}"
+    parser.add_argument(
+        "--in-process",
+        action="store_true",
+        help="run networks in this process: quicker, but the memory of a network then "
+        "includes that of those before it",
     )
+    parser.add_argument("--json", metavar="FILE", help="write all figures to a file")
+    parser.add_argument(
+        "--show", metavar="FILE", help="measure nothing, show what --json has written"
+    )
+    parser.add_argument(
+        "--compare", metavar="OLD", help="how figures differ from those in a file"
+    )
+    parser.add_argument("--rst", metavar="FILE", help="write tables for a page")
+    return parser
+
+
+def _one_of(known: Sequence[str]) -> type:
+    """Return what argparse calls to check a name."""
+
+    def check(name: str) -> str:
+        if name not in known:
+            raise argparse.ArgumentTypeError(
+                f"unknown {name}; choose from {', '.join(known)}"
+            )
+        return name
+
+    return check  # type: ignore[return-value]
+
+
+def _measured(options: argparse.Namespace) -> Record:
+    """Measure what was named, and print each result as soon as it is there."""
+    what = options.what or BY_DEFAULT
+    networks = _running([name for name in NETWORKS if name in what], options)
+    tasks = [name for name in TASKS if name in what or TRAINING in what]
+    record = Record(networks, _training(tasks, options))
+    if DIGITS in what:
+        _digits()
+    return record
+
+
+def _running(
+    names: Iterable[str], options: argparse.Namespace
+) -> dict[str, Measurement]:
+    found: dict[str, Measurement] = {}
     for name in names:
-        result = measure(
+        if not found:
+            print(tables.head("network", tables.RUNNING))
+        found[name] = (measure_named if options.in_process else measure_apart)(
             name,
-            NETWORKS[name](),
             n_steps=options.n_steps,
             repetitions=options.repetitions,
             dtype=options.dtype,
             device=options.device,
             unroll_simulation=options.unroll,
         )
-        print(
-            f"{name:22s}{result.nengo_build:12.2f}{result.build:8.2f}"
-            f"{result.compile:9.2f}{result.nengo_run * 1e3:12.1f}"
-            f"{result.run * 1e3:10.1f}{result.ratio:8.1f}",
-            flush=True,
-        )
+        print(tables.row(name, found[name], tables.RUNNING), flush=True)
+    return found
 
 
-def _training(options: argparse.Namespace) -> None:
-    """Print times of a step of optimization (ms), and how much longer than by hand."""
-    print(
-        f"{'784-128-10':22s}{'first epoch, s':>16s}{'step':>8s}{'by hand':>10s}"
-        f"{'ratio':>8s}"
-    )
-    for name, task in TASKS.items():
-        result = measure_training(
-            task,
+def _training(
+    names: Iterable[str], options: argparse.Namespace
+) -> dict[str, TrainingTime]:
+    found: dict[str, TrainingTime] = {}
+    for name in names:
+        if not found:
+            print(tables.head("training", tables.TRAINED))
+        found[name] = measure_training(
+            TASKS[name],
             repetitions=options.repetitions,
             dtype=options.dtype,
             device=options.device,
             unroll_simulation=options.unroll,
         )
-        print(
-            f"{name:22s}{result.first:16.2f}{result.step * 1e3:8.2f}"
-            f"{result.by_hand * 1e3:10.2f}{result.ratio:8.2f}",
-            flush=True,
-        )
+        print(tables.row(name, found[name], tables.TRAINED), flush=True)
+    return found
+
+
+def _print(record: Record) -> None:
+    for title, found, columns in (
+        ("network", record.networks, tables.RUNNING),
+        ("training", record.training, tables.TRAINED),
+    ):
+        if found:
+            print(tables.head(title, columns))
+        for name, value in found.items():
+            print(tables.row(name, value, columns))
+
+
+def _compare(old: Record, new: Record) -> None:
+    """Print each figure of both records; a mark stands behind large changes."""
+    for difference in different_machines(old, new):
+        print(f"not the same machine: {difference}")
+    print(f"{'':22s}{'figure':14s}{'old':>12s}{'new':>12s}{'change':>9s}")
+    for change in changes(old, new):
+        print(change)
 
 
 def _digits() -> None:

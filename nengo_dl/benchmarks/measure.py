@@ -3,58 +3,94 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import nengo
 import numpy as np
 
+from nengo_dl.benchmarks.floors import Work, work_of
+from nengo_dl.benchmarks.machine import peak_memory
 from nengo_dl.simulator import Simulator
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Seconds that one network took.
+    """What one network took.
 
     Attributes
     ----------
     name : str
         The network.
-    nengo_build, build : float
-        Making the simulator (s), in Nengo and here.
-    compile : float
-        Tracing and compiling (s).
-    nengo_run, run : float
-        Median of a run in steady state (s).
     n_steps : int
         Time steps of a run.
+    items : int
+        Items that are simulated side by side; Nengo's simulator runs one.
+    nengo_build, build : float
+        Making the simulator (s), in Nengo and here.
+    nengo_first, first : float
+        The first run (s); here with everything that is traced and compiled for it.
+    nengo_run, run : float
+        Median of a run in steady state (s).
+    stages : mapping of str to float
+        Parts of the time until the first step, here (s): what Nengo's builder takes,
+        the plan, tracing, compiling.
+    memory : float
+        The most memory that the process had resident after the first run here (MB).
+    floor : float
+        What the hardware needs for a run at least (s), as ``floors.py`` counts it.
 
     Examples
     --------
     >>> from nengo_dl.benchmarks import Measurement
-    >>> Measurement("net", 0.1, 0.2, 0.5, nengo_run=1.0, run=0.25, n_steps=1000).ratio
+    >>> found = Measurement(
+    ...     "net", 1000, 1, nengo_build=0.1, build=0.2, nengo_first=1.1, first=0.7,
+    ...     nengo_run=1.0, run=0.25,
+    ... )
+    >>> found.ratio
     4.0
+    >>> round(found.start_ratio, 2)
+    0.75
     """
 
     name: str
+    n_steps: int
+    items: int
     nengo_build: float
     build: float
-    compile: float
+    nengo_first: float
+    first: float
     nengo_run: float
     run: float
-    n_steps: int
+    stages: Mapping[str, float] = field(default_factory=dict)
+    memory: float = float("nan")
+    floor: float = float("nan")
 
     @property
     def ratio(self) -> float:
-        """How many times faster than Nengo a run is in steady state."""
-        return self.nengo_run / self.run
+        """How many times faster than Nengo an item runs in steady state."""
+        return self.nengo_run * self.items / self.run
 
+    @property
+    def nengo_start(self) -> float:
+        """Nengo's time until the end of the first run (s)."""
+        return self.nengo_build + self.nengo_first
 
-def _timed(action: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.perf_counter()
-    result = action()
-    return time.perf_counter() - start, result
+    @property
+    def start(self) -> float:
+        """Time until the end of the first run here (s)."""
+        return self.build + self.first
+
+    @property
+    def start_ratio(self) -> float:
+        """How much longer than in Nengo the way to the end of the first run takes."""
+        return self.start / self.nengo_start
+
+    @property
+    def above_floor(self) -> float:
+        """How many times longer than the hardware needs a run takes."""
+        return self.run / self.floor
 
 
 def measure(
@@ -77,12 +113,13 @@ def measure(
     repetitions : int
         Runs of each; the median counts, since machines are noisy.
     **options
-        For `nengo_dl.Simulator`.
+        For `nengo_dl.Simulator`. With a ``minibatch_size``, every constant Node is
+        presented other random values for each item.
 
     Returns
     -------
     Measurement
-        The times.
+        The times, the memory and the floor.
 
     Examples
     --------
@@ -93,22 +130,76 @@ def measure(
     True
     """
     quiet: Any = {"progress_bar": False}
-    # the first of two builds would fill the decoder cache for the second
-    nengo.Simulator(network, **quiet).close()
-    nengo_build, reference = _timed(lambda: nengo.Simulator(network, **quiet))
+    if _solves(network):
+        # the first of two builds would fill the decoder cache for the second
+        nengo.Simulator(network, **quiet).close()
+    items = options.get("minibatch_size") or 1
+    data = _presented(network, options.get("minibatch_size"), n_steps)
     build, ours = _timed(lambda: Simulator(network, **quiet, **options))
-    compile_time, _ = _timed(lambda: ours.run_steps(1))
-    with reference, ours:
-        reference.run_steps(n_steps, **quiet)
-        ours.run_steps(n_steps)
-        times = [
-            (
-                _timed(lambda: reference.run_steps(n_steps, **quiet))[0],
-                _timed(lambda: ours.run_steps(n_steps))[0],
-            )
-            for _ in range(repetitions)
-        ]
+    with ours:
+        work = work_of(ours)
+        first, _ = _timed(lambda: ours.run_steps(n_steps, data=data))
+        memory = peak_memory()
+        stages = {key: float(s) for key, s in getattr(ours, "times", {}).items()}
+        nengo_build, reference = _timed(lambda: nengo.Simulator(network, **quiet))
+        with reference:
+            nengo_first, _ = _timed(lambda: reference.run_steps(n_steps, **quiet))
+            times = [
+                (
+                    _timed(lambda: reference.run_steps(n_steps, **quiet))[0],
+                    _timed(lambda: ours.run_steps(n_steps, data=data))[0],
+                )
+                for _ in range(repetitions)
+            ]
     nengo_run, run = np.median(np.array(times), axis=0)
     return Measurement(
-        name, nengo_build, build, compile_time, float(nengo_run), float(run), n_steps
+        name,
+        n_steps,
+        items,
+        nengo_build,
+        build,
+        nengo_first,
+        first,
+        float(nengo_run),
+        float(run),
+        stages,
+        memory,
+        n_steps * _seconds(work, options),
     )
+
+
+def _seconds(work: Work, options: Mapping[str, Any]) -> float:
+    """Return the floor of a time step (s)."""
+    return work.seconds(options.get("dtype") or "float32", options.get("device"))
+
+
+def _timed(action: Callable[[], Any]) -> tuple[float, Any]:
+    start = time.perf_counter()
+    result = action()
+    return time.perf_counter() - start, result
+
+
+def _solves(network: nengo.Network) -> bool:
+    """Return whether Nengo's builder solves for any decoders."""
+    return any(
+        isinstance(connection.pre_obj, nengo.Ensemble)
+        and not isinstance(connection.solver, nengo.solvers.NoSolver)
+        for connection in network.all_connections
+    )
+
+
+def _presented(
+    network: nengo.Network, minibatch_size: int | None, n_steps: int
+) -> dict[nengo.Node, np.ndarray] | None:
+    """Return data for the constant Nodes, another row for each item."""
+    if minibatch_size is None:
+        return None
+    rng = np.random.RandomState(0)
+    return {
+        node: np.tile(
+            rng.uniform(size=(minibatch_size, 1, node.size_out)).astype(np.float32),
+            (1, n_steps, 1),
+        )
+        for node in network.all_nodes
+        if isinstance(node.output, np.ndarray)
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import nengo
 import numpy as np
@@ -119,3 +120,9 @@ NETWORKS: dict[str, Callable[[], nengo.Network]] = {
     "random_ensembles": random_ensembles,
     "python_loop": python_loop,
 }
+
+#: settings of `measure` that some of them have of their own
+SETTINGS: dict[str, dict[str, Any]] = {}
+
+#: those that take seconds, not minutes
+BY_DEFAULT = tuple(NETWORKS)

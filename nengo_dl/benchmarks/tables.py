@@ -1,0 +1,105 @@
+"""Measurements as tables: for terminals, and for pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from nengo_dl.benchmarks.measure import Measurement
+from nengo_dl.benchmarks.records import Record
+from nengo_dl.benchmarks.training import TrainingTime
+
+#: head, width, and what goes into a cell
+Column = tuple[str, int, Callable[[Any], str]]
+
+
+def _seconds(stage: str) -> Callable[[Measurement], str]:
+    def text(found: Measurement) -> str:
+        return f"{found.stages[stage]:.2f}" if stage in found.stages else "-"
+
+    return text
+
+
+def _number(pattern: str, value: Callable[[Any], float]) -> Callable[[Any], str]:
+    """Return a function that writes a value; NaN becomes a dash."""
+
+    def text(found: Any) -> str:
+        number = value(found)
+        return pattern.format(number) if number == number else "-"
+
+    return text
+
+
+#: times in s, but those of runs in ms; memory in MB
+RUNNING: tuple[Column, ...] = (
+    ("build", 8, _number("{:.2f}", lambda m: m.build)),
+    ("nengo build", 12, _seconds("nengo build")),
+    ("plan", 7, _seconds("plan")),
+    ("trace", 7, _seconds("trace")),
+    ("compile", 8, _seconds("compile")),
+    ("first run", 10, _number("{:.2f}", lambda m: m.first)),
+    ("start/nengo", 12, _number("{:.2f}", lambda m: m.start_ratio)),
+    ("MB", 7, _number("{:.0f}", lambda m: m.memory)),
+    ("nengo ms", 10, _number("{:.1f}", lambda m: m.nengo_run * m.items * 1e3)),
+    ("ms", 9, _number("{:.1f}", lambda m: m.run * 1e3)),
+    ("ratio", 7, _number("{:.1f}", lambda m: m.ratio)),
+    ("floor ms", 9, _number("{:.2f}", lambda m: m.floor * 1e3)),
+    ("/floor", 8, _number("{:.1f}", lambda m: m.above_floor)),
+)
+
+#: the first epoch in s, steps of optimization in ms
+TRAINED: tuple[Column, ...] = (
+    ("first epoch, s", 16, _number("{:.2f}", lambda t: t.first)),
+    ("step, ms", 10, _number("{:.2f}", lambda t: t.step * 1e3)),
+    ("by hand, ms", 13, _number("{:.2f}", lambda t: t.by_hand * 1e3)),
+    ("ratio", 8, _number("{:.2f}", lambda t: t.ratio)),
+)
+
+#: what pages show of networks that run
+ON_PAGES = ("nengo ms", "ms", "ratio", "floor ms", "/floor", "start/nengo", "MB")
+
+
+def head(first: str, columns: Iterable[Column]) -> str:
+    """Return the first line of a table."""
+    return f"{first:22s}" + "".join(f"{name:>{width}s}" for name, width, _ in columns)
+
+
+def row(name: str, found: Any, columns: Iterable[Column]) -> str:
+    """Return the line of one measurement."""
+    cells = (f"{text(found):>{width}s}" for _, width, text in columns)
+    return f"{name:22s}" + "".join(cells)
+
+
+def list_tables(record: Record) -> str:
+    """Return the tables of a page, in reStructuredText."""
+    lines = [
+        ".. This file is written by ``python -m nengo_dl.benchmarks --rst``.",
+        "",
+    ]
+    if record.networks:
+        columns = [column for column in RUNNING if column[0] in ON_PAGES]
+        order = sorted(columns, key=lambda column: ON_PAGES.index(column[0]))
+        lines += _list_table("network", order, record.networks)
+    if record.training:
+        lines += _list_table("task", TRAINED, record.training)
+    about = ", ".join(f"{name} {value}" for name, value in record.machine.items())
+    return "\n".join([*lines, f"Measured with: {about}.", ""])
+
+
+def _list_table(
+    first: str,
+    columns: Sequence[Column],
+    found: Mapping[str, Measurement] | Mapping[str, TrainingTime],
+) -> Iterator[str]:
+    yield ".. list-table::"
+    yield "   :header-rows: 1"
+    yield ""
+    yield from _row(first, *(name for name, _, _ in columns))
+    for name, value in found.items():
+        yield from _row(f"``{name}``", *(text(value) for _, _, text in columns))
+    yield ""
+
+
+def _row(*cells: str) -> Iterator[str]:
+    for i, cell in enumerate(cells):
+        yield f"   {'*' if i == 0 else ' '} - {cell}"
