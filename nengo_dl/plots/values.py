@@ -89,7 +89,8 @@ def weight_histogram(
     outline = {"histtype": "step", "linewidth": 1.5} if changed else {}
     ax.hist(now, edges, **{"weights": copies, "label": "now", **outline, **style})
     ax.set(xlabel=f"{label} of {_name(obj)}", ylabel="number")
-    ax.locator_params(axis="x", nbins=7)
+    ax.locator_params(axis="x", nbins=6)
+    ax.ticklabel_format(axis="x", scilimits=(-2, 4))
     return tidy(ax, 2 if changed else 1)
 
 
