@@ -46,6 +46,14 @@ class Block:
         """Number of elements, for one batch item."""
         return sum(sig.size(signal) for signal in self.signals)
 
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of all its Signals, stacked, if they are of one; else (size,)."""
+        shapes = {signal.shape for signal in self.signals}
+        if len(shapes) > 1 or any(signal.sparse for signal in self.signals):
+            return (self.size,)
+        return (len(self.signals), *shapes.pop())
+
     def initial_values(self) -> np.ndarray:
         """Return the initial values of all its Signals, shape (size,)."""
         return np.concatenate([sig.initial_elements(s) for s in self.signals])

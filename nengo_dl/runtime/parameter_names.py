@@ -29,6 +29,7 @@ from nengo.connection import LearningRule
 from nengo.ensemble import Neurons
 
 from nengo_dl.graph.roles import Role
+from nengo_dl.graph.simplify.factor_pes import Factor
 from nengo_dl.plan.layout import SignalLayout
 
 #: characters of labels that stay as they are, beside letters and digits
@@ -144,13 +145,18 @@ def states(model: Model, layout: SignalLayout) -> dict[str, Signal]:
     dict of {str: Signal}
         Base Signals by name: neurons' by their ensemble, ``a.voltage``, all others by
         the operator that they belong to: its type, its number among those of the type
-        in the order in which Nengo builds them, and the number of the Signal.
+        in the order in which Nengo builds them, and the number of the Signal; behind
+        it the part, where only a part of the Signal is carried.
     """
     carried = {
         signal
         for signal, (block, _) in layout.places.items()
         if layout.blocks[block].role is Role.STATE
     }
+    factors: defaultdict[Signal, list[Factor]] = defaultdict(list)
+    for signal in carried:
+        if isinstance(signal, Factor):
+            factors[signal.product].append(signal)
     named: dict[Signal, str] = {}
     if model.toplevel is not None:
         names = Names(model.toplevel)
@@ -164,5 +170,7 @@ def states(model: Model, layout: SignalLayout) -> dict[str, Signal]:
         for i, signal in enumerate(op.all_signals):
             if signal.base in carried:
                 named.setdefault(signal.base, f"{kind}[{count[kind]}].{i}")
+            for factor in factors.pop(signal, ()):
+                named[factor] = f"{kind}[{count[kind]}].{i}.{factor.part}"
         count[kind] += 1
     return {name: signal for signal, name in named.items()}

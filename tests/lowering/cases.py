@@ -22,6 +22,7 @@ from nengo.builder.transforms import ConvInc, ConvTransposeInc
 
 from nengo_dl.graph.draws import DrawnNeurons
 from nengo_dl.graph.series import FilterSeries
+from nengo_dl.graph.simplify.factor_pes import Keep, PESInc
 from nengo_dl.graph.surrogate_neurons import SurrogateNeurons
 from nengo_dl.lowering.sampling import KEY_WORDS
 from nengo_dl.neurons import LeakyReLU, SoftLIFRate, SpikingLeakyReLU
@@ -171,6 +172,16 @@ PRE, POST = 5, 4
 LEARNING = {
     SimPES: lambda i: SimPES(
         signal("pre", PRE), signal("error", 2), signal("delta", 2, PRE), 10.0 + i
+    ),
+    PESInc: lambda i: PESInc(
+        10.0 + i,
+        signal("error", 2),
+        signal("activity", PRE),
+        signal("weights", 2, PRE),
+    ),
+    Keep: lambda i: Keep(
+        [signal("x", 2), signal("matrix", 2, PRE)],
+        [signal("kept", 2), signal("kept matrix", 2, PRE)],
     ),
     SimRLS: lambda i: SimRLS(
         signal("pre", PRE),
