@@ -17,21 +17,27 @@ from nengo_dl.benchmarks.training import TASKS, measure_training
 
 
 @pytest.mark.parametrize(
-    "n_steps, recurrent, rate", [(1, False, 1e-6), (6, False, 1e-3), (6, True, 1e-6)]
+    "n_steps, recurrent, hidden, rate",
+    [
+        (1, False, (128,), 1e-6),
+        (6, False, (128,), 1e-3),
+        (6, True, (128,), 1e-6),
+        (4, False, (20, 12, 8), 1e-9),
+    ],
 )
-def test_what_is_written_by_hand_is_the_same_network(n_steps, recurrent, rate):
+def test_what_is_written_by_hand_is_the_same_network(n_steps, recurrent, hidden, rate):
     rng = np.random.RandomState(0)
     x = rng.uniform(size=(4, n_steps, 784)).astype(np.float32)
     y = rng.uniform(size=(4, n_steps, 10)).astype(np.float32)
-    by_hand = ByHand(n_steps, 4, recurrent, keras.optimizers.SGD(rate))
-    net, node, probe = classifier(n_steps, recurrent, dtype="float32")
+    by_hand = ByHand(n_steps, 4, recurrent, keras.optimizers.SGD(rate), hidden)
+    net, node, probe = classifier(n_steps, recurrent, hidden=hidden, dtype="float32")
     with nengo_dl.Simulator(net, minibatch_size=4, progress_bar=False) as sim:
         weights = {c: np.array(sim.data[c].weights) for c in net.connections}
-        first, *between, last = net.connections
-        by_hand.first.assign(weights[first].T)
-        by_hand.last.assign(weights[last].T)
+        variables = list(by_hand.weights)
         if recurrent:
-            by_hand.between.assign(weights[between[0]].T)
+            variables.insert(1, by_hand.between)
+        for connection, variable in zip(net.connections, variables, strict=True):
+            variable.assign(weights[connection].T)
         optimizer = keras.optimizers.SGD(rate)
         for step in range(2):
             (ours,) = sim.train(
@@ -39,11 +45,7 @@ def test_what_is_written_by_hand_is_the_same_network(n_steps, recurrent, rate):
             )
             other = by_hand.epoch(x, y, tf.range(4)).numpy()
             assert ours == pytest.approx(other, rel=1e-3), step
-        for connection, variable in zip(
-            (first, *between, last),
-            (by_hand.first, *[by_hand.between] * recurrent, by_hand.last),
-            strict=True,
-        ):
+        for connection, variable in zip(net.connections, variables, strict=True):
             before = weights[connection]
             ours = sim.data[connection].weights - before
             expected = variable.numpy().T - before

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from nengo_dl.benchmarks import tables
+from nengo_dl.benchmarks import build_and_profile, picture, tables
 from nengo_dl.benchmarks.apart import measure_apart, measure_named
 from nengo_dl.benchmarks.measure import Measurement
 from nengo_dl.benchmarks.networks import BY_DEFAULT, NETWORKS
@@ -21,6 +21,9 @@ TRAINING, DIGITS = "training", "digits"
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what is named, or all networks, and print a line for each."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments[:1] == ["build"]:
+        build_and_profile.main(arguments)
+        return
     options = _parser().parse_args(arguments)
     if options.show:
         record = Record.read(options.show)
@@ -31,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         record.write(options.json)
     if options.rst:
         Path(options.rst).write_text(tables.list_tables(record), encoding="utf-8")
+    if options.plot:
+        picture.draw(record, options.plot)
     if options.compare:
         _compare(Record.read(options.compare), record)
 
@@ -68,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--compare", metavar="OLD", help="how figures differ from those in a file"
+    )
+    parser.add_argument(
+        "--plot", metavar="FILE", help="draw a picture, which takes matplotlib"
     )
     parser.add_argument("--rst", metavar="FILE", help="write tables for a page")
     return parser

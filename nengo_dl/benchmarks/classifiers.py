@@ -21,20 +21,23 @@ def classifier(
     recurrent: bool = False,
     neuron_type: nengo.neurons.NeuronType | None = None,
     seed: int = 0,
+    hidden: Sequence[int] = (HIDDEN,),
     **settings: Any,
 ) -> tuple[nengo.Network, nengo.Node, nengo.Probe]:
-    """Return a network of 784, 128 and 10 units with LIF neurons.
+    """Return a network of 784, 128 and 10 units, for example, with LIF neurons.
 
     Parameters
     ----------
     n_steps : int
         For how many time steps it will be run; more than one bring a synapse.
     recurrent : bool
-        Whether the hidden units are connected with each other.
+        Whether the last hidden units are connected with each other.
     neuron_type : NeuronType, optional
         Another type of hidden units.
     seed : int
         Of the weights.
+    hidden : sequence of int
+        Number of units in each hidden layer.
     **settings
         For `nengo_dl.configure_settings`.
     """
@@ -43,18 +46,21 @@ def classifier(
         net.config[nengo.Connection].synapse = None
         net.config[nengo.Connection].transform = dists.Glorot()
         node = nengo.Node(np.zeros(SIZE_IN))
-        hidden = nengo.Ensemble(
-            HIDDEN,
-            1,
-            neuron_type=neuron_type or nengo.LIF(),
-            gain=nengo.dists.Choice([1.0]),
-            bias=nengo.dists.Choice([1.0]),
-        ).neurons
-        nengo.Connection(node, hidden)
+        layer = node
+        for n_units in hidden:
+            units = nengo.Ensemble(
+                n_units,
+                1,
+                neuron_type=neuron_type or nengo.LIF(),
+                gain=nengo.dists.Choice([1.0]),
+                bias=nengo.dists.Choice([1.0]),
+            ).neurons
+            nengo.Connection(layer, units)
+            layer = units
         if recurrent:
-            nengo.Connection(hidden, hidden, synapse=RECURRENT_TAU)
+            nengo.Connection(layer, layer, synapse=RECURRENT_TAU)
         output = nengo.Node(size_in=SIZE_OUT)
-        nengo.Connection(hidden, output)
+        nengo.Connection(layer, output)
         probe = nengo.Probe(output, synapse=OUTPUT_TAU if n_steps > 1 else None)
     return net, node, probe
 
@@ -72,13 +78,20 @@ class ByHand:
     minibatch_size : int
         Items in a minibatch.
     recurrent : bool
-        Whether the hidden units are connected with each other.
+        Whether the last hidden units are connected with each other.
     optimizer : keras.optimizers.Optimizer
         What changes the weights.
+    hidden : sequence of int
+        Number of units in each hidden layer.
     """
 
     def __init__(
-        self, n_steps: int, minibatch_size: int, recurrent: bool, optimizer: Any
+        self,
+        n_steps: int,
+        minibatch_size: int,
+        recurrent: bool,
+        optimizer: Any,
+        hidden: Sequence[int] = (HIDDEN,),
     ) -> None:
         rng = np.random.RandomState(0)
 
@@ -90,11 +103,10 @@ class ByHand:
 
         self.n_steps, self.minibatch_size = n_steps, minibatch_size
         self.recurrent = recurrent
-        self.first = weights(SIZE_IN, HIDDEN)
-        self.bias = tf.Variable(tf.ones(HIDDEN))
-        self.last = weights(HIDDEN, SIZE_OUT)
-        self.between = weights(HIDDEN, HIDDEN)
-        self.variables = [self.first, self.bias, self.last]
+        self.weights = list(map(weights, (SIZE_IN, *hidden), (*hidden, SIZE_OUT)))
+        self.biases = [tf.Variable(tf.ones(n_units)) for n_units in hidden]
+        self.between = weights(hidden[-1], hidden[-1])
+        self.variables = [*self.weights, *self.biases]
         self.variables += [self.between] * recurrent
         self.optimizer = optimizer
         optimizer.build(self.variables)
@@ -118,21 +130,26 @@ class ByHand:
 
     def _outputs(self, x: tf.Tensor) -> tf.Tensor:
         batch, n_steps = self.minibatch_size, self.n_steps
-        current = tf.reshape(x, (batch * n_steps, SIZE_IN)) @ self.first + self.bias
+        current = tf.reshape(x, (batch * n_steps, SIZE_IN)) @ self.weights[0]
+        for bias, weights in zip(self.biases, self.weights[1:-1], strict=False):
+            current = _rates(current + bias) @ weights
+        current += self.biases[-1]
+        last = self.weights[-1]
         if not self.recurrent:
-            z = tf.reshape(_rates(current) @ self.last, (batch, n_steps, SIZE_OUT))
+            z = tf.reshape(_rates(current) @ last, (batch, n_steps, SIZE_OUT))
             return z if n_steps == 1 else self._filtered(z)
-        rows = _by_step(tf.reshape(current, (batch, n_steps, HIDDEN)))
+        n_units = last.shape[0]
+        rows = _by_step(tf.reshape(current, (batch, n_steps, n_units)))
         keep = _decay(RECURRENT_TAU)
 
         def step(i: tf.Tensor, seen: tf.Tensor, out: Any) -> tuple:
             rates = _rates(tf.gather(rows, i) + seen @ self.between)
             return i + 1, keep * seen + (1 - keep) * rates, out.write(i, rates)
 
-        out = tf.TensorArray(tf.float32, n_steps, element_shape=(batch, HIDDEN))
-        start = (0, tf.zeros((batch, HIDDEN)), out)
+        out = tf.TensorArray(tf.float32, n_steps, element_shape=(batch, n_units))
+        start = (0, tf.zeros((batch, n_units)), out)
         rates = _scan(step, start, n_steps)
-        z = tf.reshape(rates, (n_steps * batch, HIDDEN)) @ self.last
+        z = tf.reshape(rates, (n_steps * batch, n_units)) @ last
         return self._filtered(_by_step(tf.reshape(z, (n_steps, batch, SIZE_OUT))))
 
     def _filtered(self, z: tf.Tensor) -> tf.Tensor:

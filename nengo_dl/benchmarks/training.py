@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from nengo_dl.benchmarks.classifiers import SIZE_IN, SIZE_OUT, ByHand, classifier
+from nengo_dl.benchmarks.classifiers import (
+    HIDDEN,
+    SIZE_IN,
+    SIZE_OUT,
+    ByHand,
+    classifier,
+)
 from nengo_dl.simulator import Simulator
 
 
@@ -27,7 +33,9 @@ class Task:
     n_minibatches : int
         Steps of optimization in an epoch.
     recurrent : bool
-        Whether the hidden units are connected with each other.
+        Whether the last hidden units are connected with each other.
+    hidden : tuple of int
+        Number of units in each hidden layer.
     settings : mapping
         For `nengo_dl.configure_settings`.
     """
@@ -36,6 +44,7 @@ class Task:
     minibatch_size: int
     n_minibatches: int
     recurrent: bool = False
+    hidden: tuple[int, ...] = (HIDDEN,)
     settings: Mapping[str, Any] | None = None
 
 
@@ -43,6 +52,7 @@ TASKS: dict[str, Task] = {
     "one_step": Task(1, 100, 100),
     "rates": Task(100, 50, 20),
     "recurrent_rates": Task(100, 50, 20, recurrent=True),
+    "deep_rates": Task(50, 50, 20, hidden=(256,) * 4),
     "surrogate_spikes": Task(100, 50, 20, settings={"surrogate": "arctan"}),
 }
 
@@ -74,7 +84,7 @@ class TrainingTime:
 def measure_training(
     task: Task, repetitions: int = 5, n_epochs: int = 3, **options: Any
 ) -> TrainingTime:
-    """Train a classifier of 784-128-10 units here and by hand, in turn.
+    """Train a classifier here and by hand, in turn.
 
     Parameters
     ----------
@@ -94,12 +104,15 @@ def measure_training(
     shape = (n_items, task.n_steps)
     x = rng.uniform(size=(*shape, SIZE_IN)).astype(np.float32)
     y = rng.uniform(size=(*shape, SIZE_OUT)).astype(np.float32)
-    net, node, probe = classifier(task.n_steps, task.recurrent, **(task.settings or {}))
+    net, node, probe = classifier(
+        task.n_steps, task.recurrent, hidden=task.hidden, **(task.settings or {})
+    )
     by_hand = ByHand(
         task.n_steps,
         task.minibatch_size,
         task.recurrent,
         keras.optimizers.Adam(1e-3),
+        task.hidden,
     )
     x_tensor, y_tensor = tf.constant(x), tf.constant(y)
 
