@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -73,8 +74,12 @@ class Core:
         if seed is not None and not isinstance(seed, int | np.integer):
             raise ValidationError(f"Expected an int or None, got {seed!r}", attr="seed")
 
+        #: how long each stage took (s), by name
+        self._times: dict[str, float] = {}
         with stage("Building", None, self.progress_bar) as tracker:
+            start = time.perf_counter()
             self.model = graph_model.build(network, dt, model, Steps(tracker))
+            built = time.perf_counter()
             settings = config.resolve(self.model.toplevel, options["dtype"])
             batch, jit = self.minibatch_size or 1, settings.jit_compile is not False
             for warning in bind(self.model, settings.dtype, batch, jit):
@@ -91,8 +96,14 @@ class Core:
                 self.unroll,
                 self.device,
             )
+            self._times["nengo build"] = built - start
+            self._times["plan"] = time.perf_counter() - built
         self._runner = Runner(
-            self._program, self.model, self._order, self.minibatch_size is not None
+            self._program,
+            self.model,
+            self._order,
+            self.minibatch_size is not None,
+            self._times,
         )
         self._nodes = inputs.input_nodes(self.model)
         self.data = SimulationData(

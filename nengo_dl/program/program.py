@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -59,6 +60,8 @@ class Program:
         Where it runs.
     traces : int
         How often the program was traced; 0 if it shares the trace of an equal one.
+    trace_seconds : float
+        How long that took (s), without XLA.
     """
 
     plan: Plan
@@ -74,6 +77,7 @@ class Program:
     device: str | None
     use_loop: bool = True
     traces: int = field(default=0, init=False)
+    trace_seconds: float = field(default=0.0, init=False)
     _call: Callable | None = field(default=None, init=False)
     _callbacks: Callbacks = field(default_factory=Callbacks, init=False)
     _driven: DrivenLoop | None = field(default=None, init=False)
@@ -218,4 +222,7 @@ class Program:
         function = tf.function(program, jit_compile=self.jit_compile, autograph=False)
         specs = [tf.TensorSpec(t.shape, t.dtype) for t in arguments]
         self.traces += 1
-        return flat_call(function.get_concrete_function(*specs))
+        start = time.perf_counter()
+        traced = function.get_concrete_function(*specs)
+        self.trace_seconds += time.perf_counter() - start
+        return flat_call(traced)

@@ -37,6 +37,8 @@ class Runner:
         All its operators in Nengo's order.
     minibatched : bool
         Whether the data of probes have a batch axis.
+    times : dict of {str: float}
+        Is told how long each stage took (s).
 
     Attributes
     ----------
@@ -56,11 +58,13 @@ class Runner:
         model: Model,
         order: Sequence[Operator],
         minibatched: bool,
+        times: dict[str, float],
     ) -> None:
         self._program = program
         self._model = model
         self._feeds = Feeds(program, order, model.dt)
         self._compiled = False
+        self._times = times
         #: of the last run; the first run is taken for a long one
         self._seconds_per_step = float("inf")
         self.store = StateStore(program)
@@ -163,7 +167,11 @@ class Runner:
         if not self._compiled:
             # a bar of Nengo's closes after its first stage, which is the simulation
             with stage("Compiling", None, progress_bar is True):
+                start = time.perf_counter()
                 self._call(self._feeds.nothing(), 0)
+                seconds = time.perf_counter() - start
+            self._times["trace"] = self._program.trace_seconds
+            self._times["compile"] = seconds - self._program.trace_seconds
             self._compiled = True
 
     def _run_chunk(
