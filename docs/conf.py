@@ -13,6 +13,7 @@ copyright = "2026, The NengoDL founders"
 version = release = nengo_dl.__version__
 
 extensions = [
+    "matplotlib.sphinxext.plot_directive",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "myst_nb",
@@ -50,6 +51,11 @@ myst_enable_extensions = ["dollarmath"]
 # TensorFlow's remarks about the machine, which no level of logging silences
 nb_output_stderr = "remove"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+
+# pictures of the page about nengo_dl.plots
+plot_formats = [("png", 120)]
+plot_html_show_formats = False
+plot_html_show_source_link = False
 
 html_theme = "furo"
 html_title = f"NengoDL {release}"

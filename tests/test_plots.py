@@ -167,6 +167,17 @@ def test_curves_in_a_plane_are_along_encoders_or_a_direction(sim, net):
             plots.tuning_curves(sim, ensemble, direction=wrong)
 
 
+def test_rates_are_those_of_neurons_without_their_amplitude():
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        small = nengo.Ensemble(10, 1, neuron_type=nengo.LIF(amplitude=0.01), seed=1)
+        plain = nengo.Ensemble(10, 1, neuron_type=nengo.LIF(), seed=1)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        curves = [plots.tuning_curves(sim, e).lines for e in (small, plain)]
+    for one, other in zip(*curves, strict=True):
+        assert np.allclose(one.get_ydata(), other.get_ydata())
+
+
 def test_direct_mode_has_no_curves():
     with nengo.Network() as net:
         ensemble = nengo.Ensemble(10, 1, neuron_type=nengo.Direct())

@@ -56,7 +56,7 @@ def tuning_curves(
     -------
     matplotlib.axes.Axes
         To the right the represented value, from ``-ensemble.radius`` to
-        ``ensemble.radius``; upwards the rate (Hz, times the amplitude of the neurons).
+        ``ensemble.radius``; upwards the rate (Hz), without the neurons' amplitude.
 
     Raises
     ------
@@ -97,15 +97,15 @@ def tuning_curves(
             label += f", along {np.round(unit, 2).tolist()}"
     ones = np.ones(ensemble.n_neurons)
     rates = ensemble.neuron_type.rates(currents, ones, 0 * ones)
+    # what neurons put out is their amplitude times their rate
+    rates = rates / (getattr(ensemble.neuron_type, "amplitude", 1) or 1)
 
     if neurons is not None:
         rates = rates[:, list(neurons)]
 
     ax = axes(ax)
     ax.plot(points, rates, **{"linewidth": 1, **line})
-    amplitude = getattr(ensemble.neuron_type, "amplitude", 1)
-    unit_label = "rate (Hz)" if amplitude == 1 else f"rate (Hz) × {amplitude:g}"
-    ax.set(xlabel=label, ylabel=unit_label)
+    ax.set(xlabel=label, ylabel="rate (Hz)")
     return tidy(ax)
 
 
