@@ -6,6 +6,7 @@ import pkgutil
 import warnings
 
 import pytest
+from nengo.exceptions import NengoWarning
 
 import nengo_dl
 
@@ -51,5 +52,6 @@ def test_examples_do_what_they_show(name, tmp_path, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)
         warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("error", NengoWarning)
         runner.run(test, out=report.append)
     assert not runner.failures, "".join(report)

@@ -74,6 +74,7 @@ def test_page_about_simulators_shows_what_a_prompt_shows(tmp_path):
 def test_code_of_pages_runs(page, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("error", NengoWarning)
         warnings.simplefilter("error", DeprecationWarning)
         found = run(page, tmp_path)
     sim, probe = found["sim"], found["probe"]

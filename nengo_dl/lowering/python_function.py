@@ -16,6 +16,7 @@ from nengo_dl.lowering.context import Context
 from nengo_dl.lowering.presented import Presented
 from nengo_dl.lowering.python_call import PythonLowering
 from nengo_dl.lowering.registry import Lowering, register
+from nengo_dl.lowering.user_line import user_line
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import OpGroup
 from nengo_dl.plan.layout import View
@@ -74,7 +75,9 @@ def failure(op: SimPyFunc, args: Sequence[Any], error: Exception) -> SimulationE
     A SimulationError that is of the error's own class too, so that ``except
     ValueError`` works as it does in Nengo.
     """
-    message = f"{_where(op, args)} raised {type(error).__name__}: {error}"
+    message = (
+        f"{_where(op, args)} raised {type(error).__name__}: {error}{user_line(error)}"
+    )
     own = type(error)
     if isinstance(error, SimulationError):
         return SimulationError(message)

@@ -14,6 +14,7 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.lowering.keras_precision import in_precision, layers_of
 from nengo_dl.lowering.tensor_variables import StandIns, value_type
+from nengo_dl.lowering.user_line import user_line
 
 Shape = tuple[int, ...]
 
@@ -145,7 +146,7 @@ class TensorFunction:
             raise ValidationError(
                 f"{self.label}: calling {_name(self.function)} with "
                 f"{' and '.join(given) or 'nothing'}, behind the batch axis, raised "
-                f"{type(error).__name__}: {error}",
+                f"{type(error).__name__}: {error}{user_line(error)}",
                 attr="tensor_func",
             ) from error
 

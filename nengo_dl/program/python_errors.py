@@ -30,6 +30,24 @@ def remembered(function: Callable[..., T]) -> Callable[..., T]:
 
 
 @contextmanager
+def in_own_words() -> Iterator[None]:
+    """Raise errors of traced code as they are.
+
+    AutoGraph raises others in their place, with the traceback as their text, which end
+    in its own code.
+    """
+    try:
+        yield
+    except Exception as error:
+        raised: BaseException | None = error
+        while raised is not None and "in user code:" in str(raised):
+            raised = raised.__context__
+        if raised is None or raised is error:
+            raise
+        raise raised from raised.__cause__
+
+
+@contextmanager
 def as_raised() -> Iterator[None]:
     """Raise errors of Python code as they are.
 

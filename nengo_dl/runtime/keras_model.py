@@ -11,7 +11,7 @@ import nengo
 import tensorflow as tf
 
 from nengo_dl.program.program import Program
-from nengo_dl.program.python_errors import as_raised
+from nengo_dl.program.python_errors import as_raised, in_own_words
 from nengo_dl.runtime.forms import Forms
 from nengo_dl.runtime.passes import Pass
 from nengo_dl.runtime.runner import Runner
@@ -239,7 +239,8 @@ class SimulatorModel(keras.Model):
             lambda t: None if t is None else tf.TensorSpec(t.shape, t.dtype),
             (outputs, targets, weights),
         )
-        tf.function(measure).get_concrete_function(*specs)
+        with in_own_words():
+            tf.function(measure).get_concrete_function(*specs)
 
     def _measures(self) -> tuple[Any, ...]:
         return getattr(self, "_compile_loss", None), getattr(

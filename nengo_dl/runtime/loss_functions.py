@@ -246,7 +246,19 @@ class OutputLoss(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss, before Keras takes means."""
-        return self._call.call(y_pred, y_true)
+        try:
+            return self._call.call(y_pred, y_true)
+        except Exception as error:
+            given, shown = (tuple(v.shape) for v in (y_true, y_pred))
+            if given == shown:
+                raise
+            # whatever the loss says of it, this is the likely reason
+            raise ValidationError(
+                f"The loss failed for targets of shape {given} and outputs of shape "
+                f"{shown}; most losses expect equal shapes, (minibatch_size, n_steps, "
+                f"size). {type(error).__name__}: {error}",
+                attr="loss",
+            ) from error
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal loss."""
