@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import nengo
 import numpy as np
-from nengo.utils.filter_design import cont2discrete
+import tensorflow as tf
 
 from nengo_dl import config
 from nengo_dl.dists import Glorot
@@ -91,9 +91,10 @@ def memory_matrices(theta: int, order: int) -> tuple[np.ndarray, np.ndarray]:
     scale = (2 * i + 1) / theta
     a = scale * np.where(i < j, -1, (-1.0) ** (i - j + 1))
     b = scale[:, :1] * (-1.0) ** i[:, :1]
-    # what is read is the memory itself
-    a, b, *_ = cont2discrete((a, b, np.eye(order), np.zeros((order, 1))), dt=1.0)
-    return a, b
+    # the exponential of both together gives the integral over the step as well
+    together = np.block([[a, b], [np.zeros((1, order + 1))]])
+    exponential = tf.linalg.expm(together).numpy()
+    return exponential[:order, :order], exponential[:order, order:]
 
 
 def _native(theta: int, input_d: int, order: int, n_units: int) -> None:

@@ -140,7 +140,7 @@ def measure(
         work = work_of(ours)
         first, _ = _timed(lambda: ours.run_steps(n_steps, data=data))
         memory = peak_memory()
-        stages = {key: float(s) for key, s in getattr(ours, "times", {}).items()}
+        stages = {key: float(s) for key, s in ours.times.items()}
         nengo_build, reference = _timed(lambda: nengo.Simulator(network, **quiet))
         with reference:
             nengo_first, _ = _timed(lambda: reference.run_steps(n_steps, **quiet))

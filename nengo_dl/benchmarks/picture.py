@@ -40,7 +40,9 @@ def draw(record: Record, path: str | Path) -> None:
 
     rows = [len(found) + 1 for found in (record.networks, record.training) if found]
     figure = Figure(figsize=(11, 1.5 + 0.42 * sum(rows)), layout="constrained")
-    parts = iter(np.atleast_1d(figure.subfigures(len(rows), 1, height_ratios=rows)))
+    parts = iter(
+        figure.subfigures(len(rows), 1, squeeze=False, height_ratios=rows).flat
+    )
     if record.networks:
         found = list(record.networks.values())[::-1]
         speed, start = next(parts).subplots(1, 2, sharey=True)

@@ -92,7 +92,7 @@ def spa_memory(
     """
     vectors = unit_vectors(2 * n_pairs, dimensions, seed)
     roles, fillers = vectors[:n_pairs], vectors[n_pairs:]
-    tau = 0.1
+    tau, shown_for = 0.1, 0.2  # s
     with network(neuron_type, seed) as net:
         bind = nengo.networks.CircularConvolution(neurons_per_d, dimensions)
         memory = nengo.networks.EnsembleArray(neurons_per_d, dimensions)
@@ -102,9 +102,11 @@ def spa_memory(
         clean_up = nengo.networks.AssociativeMemory(fillers, n_neurons=neurons_per_d)
 
         for shown, target in ((roles, bind.input_a), (fillers, bind.input_b)):
-            presented = nengo.processes.PresentInput(shown, presentation_time=0.2)
+            presented = nengo.processes.PresentInput(shown, presentation_time=shown_for)
             nengo.Connection(nengo.Node(presented), target)
-        nengo.Connection(bind.output, memory.input, transform=tau, synapse=tau)
+        # a vector is in the memory with its own length when its time is over
+        write = tau / shown_for
+        nengo.Connection(bind.output, memory.input, transform=write, synapse=tau)
         nengo.Connection(memory.output, memory.input, synapse=tau)
         nengo.Connection(memory.output, unbind.input_a)
         nengo.Connection(nengo.Node(roles[0]), unbind.input_b)

@@ -1,7 +1,5 @@
-"""Benchmarks run, and networks learn what they have to; times decide nothing."""
+"""Networks that are trained learn what they have to; times decide nothing."""
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import keras
@@ -10,7 +8,6 @@ import pytest
 import tensorflow as tf
 
 import nengo_dl
-from nengo_dl.benchmarks import __main__ as command
 from nengo_dl.benchmarks.classifiers import ByHand, classifier
 from nengo_dl.benchmarks.digits import recurrent_classifier, spiking_classifier
 from nengo_dl.benchmarks.training import TASKS, measure_training
@@ -69,22 +66,3 @@ def test_digits_as_rates_and_as_spikes():
 
 def test_digits_row_by_row():
     assert recurrent_classifier() >= 0.93
-
-
-def test_table_of_networks(capsys):
-    command.main(
-        ["two_ensembles", "--n-steps", "10", "--repetitions", "1", "--in-process"]
-    )
-    header, row = capsys.readouterr().out.splitlines()
-    assert header.split()[0] == "network" and row.split()[0] == "two_ensembles"
-
-
-def test_names_that_are_not_known():
-    ended = subprocess.run(
-        [sys.executable, "-m", "nengo_dl.benchmarks", "sort"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 2
-    assert "unknown sort; choose from two_ensembles" in ended.stderr
