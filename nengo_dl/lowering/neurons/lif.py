@@ -67,6 +67,9 @@ class LowerLIF(LowerNeurons):
         voltage, refractory = state
         refractory = refractory - self.dt
         delta = tf.clip_by_value(self.dt - refractory, 0, self.dt)
+        # Not as a power series, although the argument is small: XLA would compute such
+        # cheap chains anew in everything that reads the spikes, for each row of a
+        # matrix even (PES 64-D: 36 -> 87 us per step; circular convolution: 30 -> 59)
         voltage = voltage - (j - voltage) * tf.math.expm1(-delta / self.tau_rc)
         spikes, spiked = self.spikes(voltage), voltage > 1
         # time from crossing the threshold to the end of the step, as a negative number;
