@@ -55,8 +55,16 @@ TRAINED: tuple[Column, ...] = (
     ("ratio", 8, _number("{:.2f}", lambda t: t.ratio)),
 )
 
-#: what pages show of networks that run
-ON_PAGES = ("nengo ms", "ms", "ratio", "floor ms", "/floor", "start/nengo", "MB")
+#: what pages show of networks that run, under which heads
+ON_PAGES = {
+    "nengo ms": "Nengo (ms)",
+    "ms": "NengoDL (ms)",
+    "ratio": "ratio",
+    "floor ms": "floor (ms)",
+    "/floor": "time / floor",
+    "start/nengo": "start",
+    "MB": "memory (MB)",
+}
 
 
 def head(first: str, columns: Iterable[Column]) -> str:
@@ -77,24 +85,26 @@ def list_tables(record: Record) -> str:
         "",
     ]
     if record.networks:
-        columns = [column for column in RUNNING if column[0] in ON_PAGES]
-        order = sorted(columns, key=lambda column: ON_PAGES.index(column[0]))
-        lines += _list_table("network", order, record.networks)
+        by_name = {column[0]: column for column in RUNNING}
+        columns = [(new, *by_name[name][1:]) for name, new in ON_PAGES.items()]
+        lines += _list_table("Networks that run", columns, record.networks)
     if record.training:
-        lines += _list_table("task", TRAINED, record.training)
+        lines += _list_table("A step of optimization", TRAINED, record.training)
     about = ", ".join(f"{name} {value}" for name, value in record.machine.items())
     return "\n".join([*lines, f"Measured with: {about}.", ""])
 
 
 def _list_table(
-    first: str,
+    title: str,
     columns: Sequence[Column],
     found: Mapping[str, Measurement] | Mapping[str, TrainingTime],
 ) -> Iterator[str]:
-    yield ".. list-table::"
+    yield f".. list-table:: {title}"
     yield "   :header-rows: 1"
+    # names do not break
+    yield f"   :widths: 26{len(columns) * ' 11'}"
     yield ""
-    yield from _row(first, *(name for name, _, _ in columns))
+    yield from _row("", *(name for name, _, _ in columns))
     for name, value in found.items():
         yield from _row(f"``{name}``", *(text(value) for _, _, text in columns))
     yield ""
@@ -102,4 +112,4 @@ def _list_table(
 
 def _row(*cells: str) -> Iterator[str]:
     for i, cell in enumerate(cells):
-        yield f"   {'*' if i == 0 else ' '} - {cell}"
+        yield f"   {'*' if i == 0 else ' '} - {cell}".rstrip()

@@ -6,6 +6,7 @@ import nengo
 import numpy as np
 import pytest
 
+import nengo_dl
 from nengo_dl.benchmarks import (
     Measurement,
     apart,
@@ -85,7 +86,9 @@ def test_peak_of_memory_only_grows():
 @pytest.mark.parametrize("train", [False, True])
 def test_profile(train, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    net = pes(2, 5, nengo.RectifiedLinear()) if not train else integrator(2, 5)
+    net = integrator(2, 5) if train else pes(2, 5, nengo.RectifiedLinear())
+    with net:
+        nengo_dl.configure_settings(jit_compile=False)
     options = {"train": train, "n_steps": 3, "minibatch_size": 2}
     assert run_profile(net, do_profile=False, reps=2, dtype="float64", **options) > 0
     assert not list(tmp_path.iterdir())

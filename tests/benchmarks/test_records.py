@@ -2,14 +2,18 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from nengo_dl.benchmarks import Measurement
 from nengo_dl.benchmarks import __main__ as command
+from nengo_dl.benchmarks.networks import BY_DEFAULT
 from nengo_dl.benchmarks.records import Record, changes, different_machines
 from nengo_dl.benchmarks.tables import list_tables
-from nengo_dl.benchmarks.training import TrainingTime
+from nengo_dl.benchmarks.training import TASKS, TrainingTime
+
+ROOT = Path(__file__).parents[2]
 
 FOUND = Measurement(
     "net",
@@ -71,7 +75,7 @@ def test_differences_of_machines():
 
 def test_tables_for_pages():
     lines = list_tables(RECORD).splitlines()
-    assert lines.count(".. list-table::") == 2
+    assert sum(line.startswith(".. list-table:: ") for line in lines) == 2
     first = lines.index("   * - ``net``")
     assert lines[first + 1 : first + 6] == [
         f"     - {cell}" for cell in ("2000.0", "250.0", "8.0", "125.00", "2.0")
@@ -79,6 +83,14 @@ def test_tables_for_pages():
     second = lines.index("   * - ``other``")
     assert lines[second + 4] == "     - -"
     assert "Measured with: processor a fast one, cpu_count 2." in lines
+
+
+def test_page_shows_the_record_in_the_repository():
+    record = Record.read(ROOT / "benchmarks" / "results.json")
+    assert set(record.networks) == set(BY_DEFAULT)
+    assert set(record.training) == set(TASKS)
+    shown = (ROOT / "docs" / "performance_tables.inc").read_text(encoding="utf-8")
+    assert shown == list_tables(record)
 
 
 def test_what_was_measured_is_shown_again(tmp_path, capsys):
