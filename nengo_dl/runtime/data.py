@@ -16,6 +16,7 @@ from nengo.transforms import SparseMatrix
 
 from nengo_dl.graph.signals import coordinates, size
 from nengo_dl.runtime.blame import warn_user
+from nengo_dl.runtime.raw_samples import RawData
 from nengo_dl.runtime.records import About, recorded
 from nengo_dl.runtime.tables import first, html_table, in_short, text_table
 
@@ -156,6 +157,14 @@ class SimulationData(Mapping):
             return built
         words = self._words(obj)
         return recorded(live, About(str(obj), self._store is not None, words))
+
+    @property
+    def raw(self) -> RawData:
+        """Samples step by step, in lists that ``del sim.data.raw[probe][:]`` empties.
+
+        Nengo GUI reads them while a simulation runs.
+        """
+        return RawData(self, self._probes)
 
     def get_params(self, *obj_attrs: tuple[Any, str]) -> list[Any]:
         """Return current parameters of objects, one by one.

@@ -23,7 +23,7 @@ class ProbeStore:
 
     def __init__(self, recordings: Sequence[Recording], minibatched: bool) -> None:
         self._recordings = {r.probe: r for r in recordings}
-        self._minibatched = minibatched
+        self.minibatched = minibatched
         self._chunks: dict[nengo.Probe, list[np.ndarray]] = {}
         self.clear()
 
@@ -35,9 +35,12 @@ class ProbeStore:
         """All probes of the model."""
         return list(self._recordings)
 
-    def clear(self) -> None:
-        """Forget all samples."""
-        self._chunks = {probe: [] for probe in self._recordings}
+    def clear(self, probe: nengo.Probe | None = None) -> None:
+        """Forget all samples, or those of one Probe."""
+        if probe is not None:
+            self._chunks[probe] = []
+        else:
+            self._chunks = {probe: [] for probe in self._recordings}
 
     def append(self, first_step: int, n_steps: int, rows: Sequence[np.ndarray]) -> None:
         """Add the rows of a chunk.
@@ -91,6 +94,6 @@ class ProbeStore:
         if len(chunks) > 1:
             chunks[:] = [np.concatenate(chunks)]
         samples = chunks[0]
-        samples = samples.swapaxes(0, 1) if self._minibatched else samples[:, 0]
+        samples = samples.swapaxes(0, 1) if self.minibatched else samples[:, 0]
         samples.flags.writeable = False
         return samples
