@@ -58,6 +58,7 @@ setup(
     install_requires=[
         "nengo>=4.1",
         "numpy>=1.26",
+        "progressbar2>=4.2",
         "tensorflow>=2.18",
     ],
     extras_require={

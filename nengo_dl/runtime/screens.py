@@ -8,6 +8,8 @@ import sys
 from importlib import import_module
 from typing import Any, TextIO
 
+import progressbar
+
 #: what has taken less time (s) than this leaves no line behind in a terminal
 BRIEF = 0.5
 
@@ -55,30 +57,44 @@ class Terminal(Screen):
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._shown_at = -REFRESH
-        self._written = 0
+        self._bar: progressbar.ProgressBar | None = None
+        self._words = progressbar.FormatCustomText("%(words)s", {"words": ""})
 
     def show(self, name: str, part: float | None, words: str, passed: float) -> None:
         """Show a bar; see `Screen.show`."""
         if passed - self._shown_at >= REFRESH or part == 1:
             self._shown_at = passed
-            self._write(in_line(name, part, words))
+            self._words.update_mapping(words=words)
+            if self._bar is None:
+                self._bar = self._begin(name, part is not None)
+            self._bar.update(0.0 if part is None else part, force=True)
 
     def end(self, name: str, words: str, passed: float) -> None:
         """Leave one line behind, or none."""
-        if passed < BRIEF:
-            self._write("")
-            self._stream.write("\r")
-        else:
-            self._write(words)
-            self._stream.write("\n")
+        width = self._width()
+        if self._bar is not None:
+            self._bar.finish(end="\r", dirty=True)
+        self._stream.write(" " * width + "\r")
+        if passed >= BRIEF:
+            self._stream.write(f"{words[:width]}\n")
         self._stream.flush()
 
-    def _write(self, text: str) -> None:
+    def _begin(self, name: str, measured: bool) -> progressbar.ProgressBar:
+        measure = [progressbar.Percentage(), " ", progressbar.Bar("#", "[", "]")]
+        return progressbar.ProgressBar(
+            max_value=1.0 if measured else progressbar.UnknownLength,
+            widgets=[name, " ", *(measure if measured else ["..."]), " ", self._words],
+            fd=self._stream,
+            is_terminal=True,
+            enable_colors=False,
+            # with a width of its own it leaves the signals of the terminal alone
+            term_width=self._width(),
+        )
+
+    @staticmethod
+    def _width() -> int:
         # the last column would begin a new line in some terminals
-        text = text[: shutil.get_terminal_size().columns - 1]
-        self._stream.write("\r" + text.ljust(self._written))
-        self._stream.flush()
-        self._written = len(text)
+        return shutil.get_terminal_size().columns - 1
 
 
 class Notebook(Screen):
