@@ -74,8 +74,8 @@ class Measurement:
 
     @property
     def nengo_start(self) -> float:
-        """Nengo's time until the end of the first run (s)."""
-        return self.nengo_build + self.nengo_first
+        """Nengo's time until all items have had their first run (s)."""
+        return self.nengo_build + self.items * self.nengo_first
 
     @property
     def start(self) -> float:

@@ -36,7 +36,8 @@ def test_measuring_a_network():
 def test_ratios():
     found = Measurement("net", 1000, 100, 1, 3, 2, 3, nengo_run=0.5, run=2)
     assert found.ratio == 25
-    assert (found.nengo_start, found.start, found.start_ratio) == (3, 6, 2)
+    assert (found.nengo_start, found.start) == (1 + 100 * 2, 3 + 3)
+    assert found.start_ratio == 6 / 201
     assert math.isnan(found.above_floor) and math.isnan(found.memory)
 
 
