@@ -68,3 +68,8 @@ def __getattr__(name: str) -> Any:
         found = getattr(found, attribute)
     globals()[name] = found
     return found
+
+
+def __dir__() -> list[str]:
+    """Return all names, those that are imported when they are needed too."""
+    return sorted({*globals(), *_LAZY})
