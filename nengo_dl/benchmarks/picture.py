@@ -64,9 +64,10 @@ def _speeds(ax: Axes, networks: list[Measurement]) -> None:
     ax.barh(y - 0.2, ours, 0.36, color=OURS, label="nengo_dl.Simulator")
     ax.plot(floors, y - 0.2, "k|", markersize=9, label="floor of the hardware")
     for position, found, value in zip(y, networks, ours, strict=True):
-        text = f" {found.ratio:.1f} times faster"
+        text = f" {found.ratio:.1f} times as fast"
         ax.text(value, position - 0.2, text, va="center", fontsize=8)
     ax.set_xscale("log")
+    ax.set_xlim(right=4 * max(*nengo, *ours))
     ax.set_xlabel("time of a step, all items of a minibatch (µs)")
     ax.set_yticks(y, [found.name for found in networks])
     _finish(ax)
