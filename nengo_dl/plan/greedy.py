@@ -1,4 +1,4 @@
-"""Merge what is available, most complete group first."""
+"""Merge what is available, first what need not wait for more of its kind."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Mapping
 from nengo.builder.operator import Operator
 
 from nengo_dl.graph.opgraph import OpGraph
+from nengo_dl.plan.chains import chain_lengths
 from nengo_dl.plan.groups import OpGroup, Plan
 
 
@@ -23,8 +24,8 @@ def greedy_planner(
 
     1. those that call Python if the last group did, else those that do not: every
        change between the two cuts the compiled step;
-    2. those of which no further member is still to become available: waiting would
-       bring nothing;
+    2. those of which all members that are still to become available could run in fewer
+       groups than those that are: waiting would bring nothing;
     3. those with most members.
 
     Takes time linear in edges, times the number of distinct keys for each group.
@@ -58,29 +59,45 @@ def greedy_planner(
     for op in graph.operators:
         for later in graph.successors[op]:
             waiting_for[later] += 1
-    remaining = Counter(merge_key[op] for op in graph.operators)
+    chains = chain_lengths(graph, merge_key)
+    # how many operators of a key begin chains of which length, and are not available
+    hidden: dict[Hashable, Counter[int]] = defaultdict(Counter)
     available: dict[Hashable, list[Operator]] = defaultdict(list)
+    longest: dict[Hashable, int] = defaultdict(int)
+
+    def appear(op: Operator) -> None:
+        key = merge_key[op]
+        available[key].append(op)
+        longest[key] = max(longest[key], chains[op])
+
     for op in graph.operators:
-        if not waiting_for[op]:
-            available[merge_key[op]].append(op)
+        if waiting_for[op]:
+            hidden[merge_key[op]][chains[op]] += 1
+        else:
+            appear(op)
 
     in_python = False
 
     def preference(key: Hashable) -> tuple[bool, bool, int]:
         ops = available[key]
         same_kind = runs_python(ops[0]) == in_python
-        return same_kind, len(ops) == remaining[key], len(ops)
+        ripe = longest[key] > max(hidden[key], default=0)
+        return same_kind, ripe, len(ops)
 
     plan = []
     while available:
         key = max(available, key=preference)
         ops = available.pop(key)
-        remaining[key] -= len(ops)
+        del longest[key]
         in_python = runs_python(ops[0])
         plan.append(OpGroup(tuple(ops)))
         for op in ops:
             for later in graph.successors[op]:
                 waiting_for[later] -= 1
                 if not waiting_for[later]:
-                    available[merge_key[later]].append(later)
+                    appear(later)
+                    lengths = hidden[merge_key[later]]
+                    lengths[chains[later]] -= 1
+                    if not lengths[chains[later]]:
+                        del lengths[chains[later]]
     return tuple(plan)

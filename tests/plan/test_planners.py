@@ -8,6 +8,7 @@ from nengo.builder.operator import Copy, ElementwiseInc, Reset
 from nengo.builder.signal import Signal
 
 from nengo_dl.graph.opgraph import dependencies
+from nengo_dl.plan.chains import chain_lengths
 from nengo_dl.plan.greedy import greedy_planner
 from nengo_dl.plan.groups import check_plan
 from nengo_dl.plan.noop import noop_planner
@@ -85,6 +86,54 @@ def test_greedy_planner_waits_for_groups_that_are_not_complete():
     keys = {op: type(op) for op in operators}
     plan = greedy_planner(graph, keys, lambda op: False)
     assert [set(group.ops) for group in plan] == [{operators[0]}, {early, late}]
+
+
+def test_greedy_planner_does_not_wait_for_what_comes_later_anyway():
+    # a chain of two gains, and a gain that has to wait for a copy: the second gain of
+    # the chain can wait for it, the first needs not
+    a, b, c, d, e, f = (Signal(np.zeros(2)) for _ in range(6))
+    first, second = (ElementwiseInc(Signal(2.0), x, y) for x, y in ((a, b), (b, c)))
+    copied, late = Copy(d, e), ElementwiseInc(Signal(2.0), e, f)
+    graph = dependencies([first, second, late, copied])
+    keys = {op: type(op) for op in graph.operators}
+    assert chain_lengths(graph, keys) == {first: 2, second: 1, late: 1, copied: 1}
+    plan = greedy_planner(graph, keys, lambda op: False)
+    assert len(plan) == 3
+    assert [g.ops for g in plan if late in g.ops] in (
+        [(late, second)],
+        [(second, late)],
+    )
+
+
+def test_fewest_groups_of_a_network():
+    with nengo.Network(seed=0) as net:
+        nengo.networks.BasalGanglia(4)
+    model = Model()
+    model.build(net)
+    graph, _, keys, plan = planned(model.operators, greedy_planner)
+    for key in (k for k in set(keys.values()) if k[0] is not Copy):
+        groups = sum(keys[group.ops[0]] == key for group in plan)
+        lengths = chain_lengths(graph, keys)
+        assert groups == max(n for op, n in lengths.items() if keys[op] == key)
+
+
+@given(operators=operator_lists())
+def test_no_plan_has_fewer_groups_than_the_longest_chain(operators):
+    graph, _, keys, plan = planned(operators, greedy_planner)
+    lengths = chain_lengths(graph, keys)
+    by_hand = dict.fromkeys(graph.operators, 0)
+    for op in reversed(graph.operators):
+        # all paths, one after the other
+        stack = [(op, 0)]
+        while stack:
+            at, count = stack.pop()
+            count += keys[at] == keys[op]
+            by_hand[op] = max(by_hand[op], count)
+            stack += [(later, count) for later in graph.successors[at]]
+    assert lengths == by_hand
+    for key in set(keys.values()):
+        groups = sum(keys[group.ops[0]] == key for group in plan)
+        assert groups >= max(n for op, n in lengths.items() if keys[op] == key)
 
 
 def test_greedy_planner_changes_between_python_and_compiled_code_rarely():
