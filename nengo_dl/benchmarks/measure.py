@@ -98,6 +98,7 @@ def measure(
     network: nengo.Network,
     n_steps: int = 1000,
     repetitions: int = 5,
+    nengo_merges: bool = True,
     **options: Any,
 ) -> Measurement:
     """Run a network in `nengo.Simulator` and in `nengo_dl.Simulator`, in turn.
@@ -112,6 +113,9 @@ def measure(
         Time steps of a run.
     repetitions : int
         Runs of each; the median counts, since machines are noisy.
+    nengo_merges : bool
+        Whether Nengo's simulator merges operators, as it does by default. That makes
+        its runs several times faster, but takes hours for very large networks.
     **options
         For `nengo_dl.Simulator`. With a ``minibatch_size``, every constant Node is
         presented other random values for each item.
@@ -141,7 +145,9 @@ def measure(
         first, _ = _timed(lambda: ours.run_steps(n_steps, data=data))
         memory = peak_memory()
         stages = {key: float(s) for key, s in ours.times.items()}
-        nengo_build, reference = _timed(lambda: nengo.Simulator(network, **quiet))
+        nengo_build, reference = _timed(
+            lambda: nengo.Simulator(network, optimize=nengo_merges, **quiet)
+        )
         with reference:
             nengo_first, _ = _timed(lambda: reference.run_steps(n_steps, **quiet))
             times = [

@@ -40,7 +40,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "mlp": {"minibatch_size": 100},
     "convolutional": {"minibatch_size": 100},
     # minutes, most of them before the first step
-    "spaun": {"n_steps": 100, "repetitions": 3},
+    "spaun": {"n_steps": 100, "repetitions": 3, "nengo_merges": False},
 }
 
 #: those that take seconds; the others run when they are named

@@ -42,8 +42,9 @@ def test_ratios():
 
 
 def test_minibatches(monkeypatch):
+    settings = {"minibatch_size": 3, "n_steps": 4, "nengo_merges": False}
     monkeypatch.setitem(apart.NETWORKS, "small", lambda: integrator(2, 5))
-    monkeypatch.setitem(apart.SETTINGS, "small", {"minibatch_size": 3, "n_steps": 4})
+    monkeypatch.setitem(apart.SETTINGS, "small", settings)
     found = apart.measure_named("small", n_steps=1000, repetitions=1)
     assert (found.items, found.n_steps) == (3, 4)
     assert found.ratio == 3 * found.nengo_run / found.run
