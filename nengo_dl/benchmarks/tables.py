@@ -58,7 +58,7 @@ TRAINED: tuple[Column, ...] = (
 #: what pages show of networks that run, under which heads
 ON_PAGES = {
     "nengo ms": "Nengo (ms)",
-    "ms": "NengoDL (ms)",
+    "ms": "ours (ms)",
     "ratio": "ratio",
     "floor ms": "floor (ms)",
     "/floor": "time / floor",
@@ -102,7 +102,7 @@ def _list_table(
     yield f".. list-table:: {title}"
     yield "   :header-rows: 1"
     # names do not break
-    yield f"   :widths: 26{len(columns) * ' 11'}"
+    yield f"   :widths: 36{len(columns) * ' 12'}"
     yield ""
     yield from _row("", *(name for name, _, _ in columns))
     for name, value in found.items():
