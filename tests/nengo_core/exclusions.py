@@ -38,6 +38,10 @@ TOLERANCES_FLOAT32: dict[str, tuple[str, str]] = {
         "The expected signal is filtered in 64 bits; near its zeros the rounding of 32 "
         "bits, about 1e-7 of the amplitude, exceeds the relative tolerance of 1e-5",
     ),
+    "nengo/tests/test_synapses.py::test_decoders": (
+        "atol=1e-6",
+        "As test_lowpass",
+    ),
     "nengo/tests/test_synapses.py::test_linearfilter": (
         "atol=1e-5",
         "As test_lowpass; the poles of the Butterworth filter are near 1, which "
