@@ -170,7 +170,7 @@ def states(model: Model, layout: SignalLayout) -> dict[str, Signal]:
         for i, signal in enumerate(op.all_signals):
             if signal.base in carried:
                 named.setdefault(signal.base, f"{kind}[{count[kind]}].{i}")
-            for factor in factors.pop(signal, ()):
+            for factor in sorted(factors.pop(signal, ()), key=lambda f: f.part):
                 named[factor] = f"{kind}[{count[kind]}].{i}.{factor.part}"
         count[kind] += 1
     return {name: signal for signal, name in named.items()}
