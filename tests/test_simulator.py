@@ -365,6 +365,7 @@ def test_closed_simulators_refuse_to_work_but_show_their_data(net):
         lambda: sim.run_steps(1),
         sim.step,
         sim.reset,
+        sim.clear_probes,
         sim.__enter__,
     ):
         with pytest.raises(SimulatorClosed, match="simulator is closed"):

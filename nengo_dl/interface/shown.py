@@ -1,8 +1,12 @@
-"""What a simulator looks like at a prompt and in a notebook."""
+"""What a simulator says of itself: its times, how it runs, what it looks like."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+
+import numpy as np
+from nengo.exceptions import ValidationError
 
 from nengo_dl.graph.signals import size
 from nengo_dl.interface.core import Core
@@ -26,6 +30,59 @@ class Shown(Core):
             n_parameters=sum(size(s) for s, is_on in self._trainable.items() if is_on),
             closed=self.closed,
         )
+
+    def trange(
+        self, sample_every: float | None = None, dt: float | None = None
+    ) -> np.ndarray:
+        """Return the times of a probe's samples.
+
+        Parameters
+        ----------
+        sample_every : float, optional
+            The probe's own ``sample_every`` (s); None for every time step.
+        dt : float, optional
+            Older name of ``sample_every``.
+
+        Returns
+        -------
+        np.ndarray, shape (n_samples,)
+            Times (s), the first being ``dt`` or the first sample's.
+
+        Raises
+        ------
+        ValidationError
+            If both ``sample_every`` and ``dt`` are given.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     probe = nengo.Probe(node)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     sim.run_steps(4)
+        >>> sim.trange()
+        array([0.001, 0.002, 0.003, 0.004])
+        >>> sim.trange(sample_every=0.002)
+        array([0.002, 0.004])
+        """
+        if dt is not None:
+            if sample_every is not None:
+                raise ValidationError(
+                    "`dt` is an older name of `sample_every`; give `sample_every` only",
+                    attr="dt",
+                    obj=self,
+                )
+            warnings.warn(
+                "`trange(dt=...)` is an older form; the current one is "
+                "`trange(sample_every=...)`",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            sample_every = dt
+        period = 1 if sample_every is None else sample_every / self.dt
+        steps = np.arange(self._first_step + 1, self.n_steps + 1)
+        return self.dt * steps[steps % period < 1]
 
     @property
     def times(self) -> Mapping[str, float]:
