@@ -9,7 +9,7 @@ stands in memory, so that one order runs through the whole model. No search is n
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 
 from nengo.builder.operator import Operator
@@ -62,30 +62,34 @@ def arrange(
             offset = 0
             for base in members:
                 places[base] = (len(blocks), offset)
-                offset += size(base)
+                offset += elements(base)
             key = f"{name}#{len(blocks)}"
             blocks.append(Block(key, role, kind, trained, tuple(members)))
 
-    order = sorted(range(len(plan)), key=lambda i: -_weight(plan[i]))
+    # asked for again and again
+    elements = cache(size)
+    order = sorted(range(len(plan)), key=lambda i: -_weight(plan[i], elements))
     arranged = list(plan)
     for i in order:
-        group = arranged[i] = _follow_memory(plan[i], places)
-        slots = sorted(enumerate(group.slots), key=lambda item: -_total(item[1]))
+        group = arranged[i] = _follow_memory(plan[i], places, elements)
+        slots = sorted(
+            enumerate(group.slots), key=lambda item: -sum(map(elements, item[1]))
+        )
         for index, slot in slots:
             claim(f"{group.name}/{_slot_name(group.ops[0], index)}", slot)
     return tuple(arranged), SignalLayout(tuple(blocks), places)
 
 
-def _total(slot: Iterable[Signal]) -> int:
-    return sum(size(signal) for signal in slot)
-
-
-def _weight(group: OpGroup) -> int:
+def _weight(group: OpGroup, elements: Callable[[Signal], int]) -> int:
     """Elements in its largest slot: the larger, the more a gather would cost."""
-    return max((_total(slot) for slot in group.slots), default=0)
+    return max((sum(map(elements, slot)) for slot in group.slots), default=0)
 
 
-def _follow_memory(group: OpGroup, places: Mapping[Signal, tuple[int, int]]) -> OpGroup:
+def _follow_memory(
+    group: OpGroup,
+    places: Mapping[Signal, tuple[int, int]],
+    elements: Callable[[Signal], int],
+) -> OpGroup:
     """Order the operators as their most claimed slot stands in memory.
 
     Those whose Signal in it nobody has claimed yet come last.
@@ -93,7 +97,7 @@ def _follow_memory(group: OpGroup, places: Mapping[Signal, tuple[int, int]]) -> 
     if len(group.ops) == 1:
         return group
     claimed = [
-        (sum(size(signal) for signal in slot if signal.base in places), slot)
+        (sum(elements(signal) for signal in slot if signal.base in places), slot)
         for slot in group.slots
     ]
     total, largest = max(claimed, key=lambda item: item[0], default=(0, ()))

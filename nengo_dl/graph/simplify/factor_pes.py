@@ -167,6 +167,8 @@ def factor_pes(facts: Facts) -> list[Operator]:
     >>> [type(op).__name__ for op in found if op not in model.operators]
     ['PESInc', 'Keep']
     """
+    if not any(type(op) is SimPES for op in facts.operators):
+        return list(facts.operators)
     used = Counter(signal.base for op in facts.operators for signal in op.all_signals)
     rules = {
         op.delta: op

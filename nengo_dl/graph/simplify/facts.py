@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -102,14 +103,15 @@ def simplify(
     >>> simplify([Reset(Signal(np.zeros(3)))], default_simplifications)
     []
     """
-    current = list(operators)
-    changed = True
-    while changed:
-        changed = False
-        for rewrite in rewrites:
-            result = rewrite(Facts(current, inputs | trainable))
-            if result != current:
-                name = getattr(rewrite, "__name__", repr(rewrite))
-                verify(result, inputs, after=name)
-                current, changed = list(result), True
-    return current
+    facts = Facts(list(operators), inputs | trainable)
+    in_vain = 0
+    for rewrite in itertools.cycle(rewrites):
+        result = rewrite(facts)
+        in_vain += 1
+        if result != facts.operators:
+            name = getattr(rewrite, "__name__", repr(rewrite))
+            verify(result, inputs, after=name)
+            facts, in_vain = Facts(list(result), facts.fixed), 0
+        if in_vain == len(rewrites):
+            break
+    return list(facts.operators)
