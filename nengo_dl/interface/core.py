@@ -20,7 +20,8 @@ from nengo.exceptions import (
 from nengo_dl import compat, config
 from nengo_dl.graph import inputs, trainable
 from nengo_dl.graph import model as graph_model
-from nengo_dl.graph.opgraph import dependencies
+from nengo_dl.graph.garbage import no_garbage_collection
+from nengo_dl.graph.opgraph import nengo_order
 from nengo_dl.graph.tensor_operator import tensor_nodes
 from nengo_dl.lowering.tensor_binding import bind, post_build
 from nengo_dl.program.compile import compile_program
@@ -84,18 +85,19 @@ class Core:
             batch, jit = self.minibatch_size or 1, settings.jit_compile is not False
             for warning in bind(self.model, settings.dtype, batch, jit):
                 warn_user(warning)
-            self._order = dependencies(self.model.operators).operators
-            self._trainable = trainable.resolve(self.model, settings.inference_only)
             self._settings = settings
-            self._program = compile_program(
-                self.model,
-                self._order,
-                self._trainable,
-                settings,
-                self.minibatch_size or 1,
-                self.unroll,
-                self.device,
-            )
+            with no_garbage_collection():
+                self._order = nengo_order(self.model.operators)
+                self._trainable = trainable.resolve(self.model, settings.inference_only)
+                self._program = compile_program(
+                    self.model,
+                    self._order,
+                    self._trainable,
+                    settings,
+                    self.minibatch_size or 1,
+                    self.unroll,
+                    self.device,
+                )
             self._times["nengo build"] = built - start
             self._times["plan"] = time.perf_counter() - built
         self._runner = Runner(

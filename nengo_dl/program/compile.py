@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import tensorflow as tf
@@ -58,43 +56,6 @@ def compile_program(
     Program
         Nothing is traced or compiled before its first call.
     """
-    with _no_garbage_collection():
-        return _compile(
-            model,
-            nengo_order,
-            trainable,
-            settings,
-            minibatch_size,
-            unroll,
-            device,
-        )
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Let Python's collector rest: planning makes millions of objects that stay.
-
-    It would look through all of them again and again, in vain: planning 20,000
-    ensembles takes a quarter longer with it.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def _compile(
-    model: Model,
-    nengo_order: Sequence[Operator],
-    trainable: dict[Signal, bool],
-    settings: Settings,
-    minibatch_size: int,
-    unroll: int,
-    device: str | None,
-) -> Program:
     # what the loop does not have to do
     draws = partial(fed_draws, nengo_only=settings.nengo_random_draws)
     operators, inputs = lift(model, nengo_order, registry.runs_user_code, draws)

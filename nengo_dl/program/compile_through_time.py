@@ -13,6 +13,7 @@ from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 
 from nengo_dl.config import Settings
+from nengo_dl.graph.garbage import no_garbage_collection
 from nengo_dl.graph.gradients import Reach, reach
 from nengo_dl.graph.inputs import Input, lift
 from nengo_dl.graph.needed import needed
@@ -30,6 +31,7 @@ from nengo_dl.program.segment import Segment, compile_segment
 from nengo_dl.program.through_time import ThroughTime
 
 
+@no_garbage_collection()
 def compile_through_time(
     model: Model,
     nengo_order: Sequence[Operator],

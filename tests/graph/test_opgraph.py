@@ -9,7 +9,7 @@ from nengo.exceptions import BuildError
 from nengo.utils.graphs import toposort
 from nengo.utils.simulator import operator_dependency_graph
 
-from nengo_dl.graph.opgraph import dependencies, in_sequence
+from nengo_dl.graph.opgraph import dependencies, in_sequence, nengo_order
 from tests.plan.strategies import operator_lists
 
 
@@ -41,6 +41,7 @@ def test_order_is_that_of_nengo():
     model.build(net)
     expected = toposort(operator_dependency_graph(model.operators))
     assert list(dependencies(model.operators).operators) == expected
+    assert list(nengo_order(model.operators)) == expected
 
 
 @given(operator_lists())
@@ -61,6 +62,21 @@ def test_views_of_one_base_depend_on_each_other_only_if_they_overlap():
     graph = dependencies([reads_first, second, first])
     assert reads_first in graph.successors[first]
     assert reads_first not in graph.successors[second]
+
+
+def test_signals_that_two_operators_change_are_refused_as_by_nengo():
+    base = Signal(np.zeros(4), name="base")
+    matrix, x = Signal(np.zeros((4, 4))), Signal(np.zeros(4))
+    for operators in (
+        [Reset(base), Reset(base)],
+        [Reset(base), Reset(base[:2])],
+        [Reset(base[1:3]), DotInc(matrix, x, base), Reset(base[:2])],
+    ):
+        for order in (operator_dependency_graph, dependencies, nengo_order):
+            with pytest.raises(AssertionError, match="base"):
+                order(operators)
+    apart = [Reset(base[2:]), Reset(base[:2])]
+    assert nengo_order(apart) == tuple(apart)
 
 
 def test_cycles_are_reported_with_all_their_members_and_nobody_else():
