@@ -36,23 +36,25 @@ def verify(
         If a rule is broken; the message names the rule and the operator.
     """
     where = f" after {after}" if after else ""
-    for op, times in Counter(operators).items():
-        if times > 1:
-            raise BuildError(f"{describe(op)} stands {times} times in the graph{where}")
-    for name in ("sets", "updates"):
-        owner: dict[Signal, Operator] = {}
-        for op in operators:
-            for signal in getattr(op, name):
+    if len(set(operators)) < len(operators):
+        op, times = Counter(operators).most_common(1)[0]
+        raise BuildError(f"{describe(op)} stands {times} times in the graph{where}")
+    fed = {signal.base for signal in inputs}
+    set_by: dict[Signal, Operator] = {}
+    updated_by: dict[Signal, Operator] = {}
+    for op in operators:
+        for name, signals, owner in (
+            ("sets", op.sets, set_by),
+            ("updates", op.updates, updated_by),
+        ):
+            for signal in signals:
                 if signal in owner:
                     raise BuildError(
                         f"Two operators have {signal} among their {name}{where}: "
                         f"{describe(owner[signal])} and {describe(op)}"
                     )
+                if signal.base in fed:
+                    raise BuildError(
+                        f"{describe(op)} changes {signal}, which is an input{where}"
+                    )
                 owner[signal] = op
-    fed = {signal.base for signal in inputs}
-    for op in operators:
-        for signal in (*op.sets, *op.updates):
-            if signal.base in fed:
-                raise BuildError(
-                    f"{describe(op)} changes {signal}, which is an input{where}"
-                )

@@ -34,11 +34,13 @@ def remove_zero_incs(facts: Facts) -> list[Operator]:
     >>> remove_zero_incs(Facts([Copy(x, y, inc=True)]))
     []
     """
-    return [
-        op
-        for op in facts.operators
-        if not (
-            (type(op) in (DotInc, ElementwiseInc) or (type(op) is Copy and op.inc))
-            and any(facts.constant(signal, 0.0) for signal in op.reads)
-        )
-    ]
+    return [op for op in facts.operators if not _adds_zero(op, facts)]
+
+
+def _adds_zero(op: Operator, facts: Facts) -> bool:
+    kind = type(op)
+    if kind is DotInc or kind is ElementwiseInc or (kind is Copy and op.inc):
+        for signal in op.reads:
+            if facts.constant(signal, 0.0):
+                return True
+    return False
