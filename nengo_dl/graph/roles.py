@@ -57,23 +57,41 @@ def assign(
         that it leaves alone. They are carried only if somebody else touches them.
     """
     set_elements: Mapping[Signal, int] = defaultdict(int)
+    whole: set[Signal] = set()
     changed: set[Signal] = set()
     needed: set[Signal] = set()
     touched: set[Signal] = set()
     idle: set[Signal] = set()
     bases: dict[Signal, None] = {}
     for op in operators:
-        for signal in op.all_signals:
-            bases[signal.base] = None
+        for signal in op.reads:
+            base = signal.base
+            bases[base] = None
+            touched.add(base)
         for signal in op.sets:
-            # Nengo guarantees that sets of one base never overlap
-            set_elements[signal.base] += size(signal)  # type: ignore[index]
-        changed.update(s.base for s in (*op.sets, *op.incs, *op.updates))
-        touched.update(s.base for s in (*op.reads, *op.sets, *op.incs))
-        needed.update(s.base for s in carries(op))
-        left_alone = set(redundant(op))
-        needed.update(s.base for s in op.updates if s not in left_alone)
-        idle.update(s.base for s in left_alone)
+            base = signal.base
+            bases[base] = None
+            touched.add(base)
+            changed.add(base)
+            if signal is base:
+                whole.add(base)
+            else:
+                # Nengo guarantees that sets of one base never overlap
+                set_elements[base] += size(signal)  # type: ignore[index]
+        for signal in op.incs:
+            base = signal.base
+            bases[base] = None
+            touched.add(base)
+            changed.add(base)
+        if op.updates:
+            left_alone = redundant(op)
+            for signal in op.updates:
+                base = signal.base
+                bases[base] = None
+                changed.add(base)
+                (idle if signal in left_alone else needed).add(base)
+        if op.sets:
+            needed.update(s.base for s in carries(op))
     idle -= touched
     fed = {signal.base for signal in inputs}
     tuned = {signal.base for signal in parameters}
@@ -83,7 +101,9 @@ def assign(
             roles[base] = Role.INPUT
         elif base not in changed:
             roles[base] = Role.PARAM
-        elif base in idle or (base not in needed and set_elements[base] == size(base)):
+        elif base in idle or (
+            base not in needed and (base in whole or set_elements[base] == size(base))
+        ):
             roles[base] = Role.TRANSIENT
         else:
             roles[base] = Role.ONLINE if base in tuned else Role.STATE

@@ -17,7 +17,9 @@ from nengo.builder.signal import Signal
 
 def size(signal: Signal) -> int:
     """Return the number of stored elements of ``signal``."""
-    return coordinates(signal)[2].size if signal.sparse else signal.size
+    # to ask whether it is sparse takes several times as long
+    value = signal.initial_value
+    return value.size if isinstance(value, np.ndarray) else coordinates(signal)[2].size
 
 
 def coordinates(signal: Signal) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -33,9 +35,8 @@ def coordinates(signal: Signal) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def initial_elements(signal: Signal) -> np.ndarray:
     """Return the initial values of ``signal``, shape (size,)."""
-    if signal.sparse:
-        return coordinates(signal)[2]
-    return np.asarray(signal.initial_value).ravel()
+    value = signal.initial_value
+    return value.ravel() if isinstance(value, np.ndarray) else coordinates(signal)[2]
 
 
 def runs(signal: Signal) -> Iterator[tuple[int, int]]:

@@ -15,11 +15,11 @@ def merge_keys(
     roles: Mapping[Signal, Role],
     trainable: Collection[Signal],
     kind: Callable[[Operator], Hashable],
-) -> dict[Operator, Hashable]:
-    """Return a key for each operator; equal keys may share a group.
+) -> dict[Operator, int]:
+    """Return a number for each operator; those of equal numbers may share a group.
 
     The signals in one place of a group are stacked, and a block never mixes roles or
-    types, so these are part of the key: a Copy of biases must not merge with a Copy of
+    types, so these decide too: a Copy of biases must not merge with a Copy of
     state, nor a trained weight with a fixed one.
 
     Parameters
@@ -33,16 +33,23 @@ def merge_keys(
     kind : callable
         What the operator's own lowering needs to be equal; None: never merge.
     """
-    keys: dict[Operator, Hashable] = {}
+    storage: dict[Signal, int] = {}
+    storages: dict[Hashable, int] = {}
+    for base, role in roles.items():
+        stored = (role, base.dtype.kind, base in trainable)
+        storage[base] = storages.setdefault(stored, len(storages))
+    # planners look keys up again and again, and numbers are found much faster
+    numbers: dict[Hashable, int] = {}
+    keys: dict[Operator, int] = {}
     for op in operators:
         own = kind(op)
-        if own is None:
-            keys[op] = id(op)
-            continue
-        storage = tuple(
-            (roles[s.base], s.base.dtype.kind, s.base in trainable)
-            for s in op.all_signals
-        )
-        shape = (len(op.sets), len(op.incs), len(op.reads), len(op.updates))
-        keys[op] = (type(op), own, storage, shape)
+        key: Hashable = op
+        if own is not None:
+            places = []
+            for signals in (op.sets, op.incs, op.reads, op.updates):
+                for signal in signals:
+                    places.append(storage[signal.base])
+                places.append(-1)  # ends the part
+            key = (type(op), own, tuple(places))
+        keys[op] = numbers.setdefault(key, len(numbers))
     return keys

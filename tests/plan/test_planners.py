@@ -111,7 +111,7 @@ def test_fewest_groups_of_a_network():
     model = Model()
     model.build(net)
     graph, _, keys, plan = planned(model.operators, greedy_planner)
-    for key in (k for k in set(keys.values()) if k[0] is not Copy):
+    for key in {keys[op] for op in graph.operators if type(op) is not Copy}:
         groups = sum(keys[group.ops[0]] == key for group in plan)
         lengths = chain_lengths(graph, keys)
         assert groups == max(n for op, n in lengths.items() if keys[op] == key)
