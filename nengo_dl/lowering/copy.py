@@ -56,6 +56,13 @@ class LowerCopy(Lowering):
     @classmethod
     def build_pre(cls, group: OpGroup, context: Context) -> Lowering:
         """Return the lowering of a group."""
+        if all(map(_is_plain, group.ops)):
+            length = sum(op.src.size for op in group.ops)
+            return cls(
+                context.view([op.src for op in group.ops], (length,)),
+                context.view([op.dst for op in group.ops], (length,)),
+                group.ops[0].inc,
+            )
         sources, targets = [], []
         for op in group.ops:
             source = _elements(op.src, op.src_slice)
@@ -79,6 +86,11 @@ class LowerCopy(Lowering):
         """Add the computation to the step."""
         value = values.read(self.source)
         (values.inc if self.increment else values.set)(self.target, value)
+
+
+def _is_plain(op: Copy) -> bool:
+    """Whether all elements are copied, each to its own place."""
+    return op.src_slice is op.dst_slice is None and op.src.size == op.dst.size
 
 
 def _length(signal: Signal, index: Any) -> int:

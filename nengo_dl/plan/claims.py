@@ -9,7 +9,7 @@ stands in memory, so that one order runs through the whole model. No search is n
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 
 from nengo.builder.operator import Operator
@@ -68,51 +68,50 @@ def arrange(
 
     # asked for again and again
     elements = cache(size)
-    order = sorted(range(len(plan)), key=lambda i: -_weight(plan[i], elements))
+    columns = [group.slots for group in plan]
+    totals = [[sum(map(elements, slot)) for slot in slots] for slots in columns]
     arranged = list(plan)
-    for i in order:
-        group = arranged[i] = _follow_memory(plan[i], places, elements)
-        slots = sorted(
-            enumerate(group.slots), key=lambda item: -sum(map(elements, item[1]))
-        )
-        for index, slot in slots:
-            claim(f"{group.name}/{_slot_name(group.ops[0], index)}", slot)
+    # the more elements in its largest slot, the more a gather would cost
+    for i in sorted(range(len(plan)), key=lambda i: -max(totals[i], default=0)):
+        order = _as_in_memory(columns[i], places, elements)
+        if order is not None:
+            arranged[i] = OpGroup(tuple(plan[i].ops[n] for n in order))
+        name, first = plan[i].name, arranged[i].ops[0]
+        for index in sorted(range(len(totals[i])), key=lambda n: -totals[i][n]):
+            slot = columns[i][index]
+            claim(
+                f"{name}/{_slot_name(first, index)}",
+                slot if order is None else [slot[n] for n in order],
+            )
     return tuple(arranged), SignalLayout(tuple(blocks), places)
 
 
-def _weight(group: OpGroup, elements: Callable[[Signal], int]) -> int:
-    """Elements in its largest slot: the larger, the more a gather would cost."""
-    return max((sum(map(elements, slot)) for slot in group.slots), default=0)
-
-
-def _follow_memory(
-    group: OpGroup,
+def _as_in_memory(
+    slots: Sequence[Sequence[Signal]],
     places: Mapping[Signal, tuple[int, int]],
     elements: Callable[[Signal], int],
-) -> OpGroup:
-    """Order the operators as their most claimed slot stands in memory.
+) -> list[int] | None:
+    """Return the order in which a group's most claimed slot stands in memory.
 
-    Those whose Signal in it nobody has claimed yet come last.
+    Operators whose Signal in it nobody has claimed yet come last. None for the order in
+    which they are.
     """
-    if len(group.ops) == 1:
-        return group
     claimed = [
-        (sum(elements(signal) for signal in slot if signal.base in places), slot)
-        for slot in group.slots
+        sum(elements(signal) for signal in slot if signal.base in places)
+        for slot in slots
     ]
-    total, largest = max(claimed, key=lambda item: item[0], default=(0, ()))
-    if not total:
-        return group
+    total = max(claimed, default=0)
+    if not total or len(slots[0]) == 1:
+        return None
 
-    def position(item: tuple[Operator, Signal]) -> tuple[float, int]:
-        signal = item[1]
+    def position(signal: Signal) -> tuple[float, int]:
         if signal.base not in places:
             return math.inf, 0
         block, offset = places[signal.base]
         return block, offset + (0 if signal.sparse else signal.elemoffset)
 
-    pairs = sorted(zip(group.ops, largest, strict=True), key=position)
-    return OpGroup(tuple(op for op, _ in pairs))
+    positions = list(map(position, slots[claimed.index(total)]))
+    return sorted(range(len(positions)), key=positions.__getitem__)
 
 
 def _slot_name(op: Operator, index: int) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from nengo.builder.signal import Signal
@@ -59,8 +60,7 @@ class Block:
         return np.concatenate([sig.initial_elements(s) for s in self.signals])
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """A contiguous stretch of one block."""
 
     block: int
@@ -169,13 +169,7 @@ class SignalLayout:
             The shape to read them in; ``(number of signals, *signal.shape)`` if they
             are of one shape, else flat.
         """
-        runs = []
-        for signal in signals:
-            block, offset = self.places[signal.base]
-            runs += [
-                Run(block, offset + start, offset + stop)
-                for start, stop in sig.runs(signal)
-            ]
+        runs = join_runs(self._runs(signals))
         if shape is None:
             shapes = {signal.shape for signal in signals}
             if len(shapes) == 1 and not signals[0].sparse:
@@ -183,7 +177,14 @@ class SignalLayout:
             else:
                 shape = (sum(run.stop - run.start for run in runs),)
         batched = self.blocks[runs[0].block].role.batched if runs else True
-        return View(join_runs(runs), shape, batched)
+        return View(runs, shape, batched)
+
+    def _runs(self, signals: Iterable[Signal]) -> Iterator[Run]:
+        """Yield where each Signal lives."""
+        for signal in signals:
+            block, offset = self.places[signal.base]
+            for start, stop in sig.runs(signal):
+                yield Run(block, offset + start, offset + stop)
 
     def carried(self) -> list[int]:
         """Return the blocks whose values go round the loop."""
@@ -197,9 +198,13 @@ class SignalLayout:
 def join_runs(runs: Iterable[Run]) -> tuple[Run, ...]:
     """Merge neighbours that continue each other; the order of elements stays."""
     joined: list[Run] = []
+    # nowhere, so that nothing continues it
+    block, start, stop = -1, 0, 0
     for run in runs:
-        if joined and joined[-1].block == run.block and joined[-1].stop == run.start:
-            joined[-1] = Run(run.block, joined[-1].start, run.stop)
-        else:
-            joined.append(run)
-    return tuple(joined)
+        if run.block == block and run.start == stop:
+            stop = run.stop
+            continue
+        joined.append(Run(block, start, stop))
+        block, start, stop = run
+    joined.append(Run(block, start, stop))
+    return tuple(joined[1:])
