@@ -37,7 +37,9 @@ def state_space(synapse: LinearFilter, dt: float) -> StateSpace:
     return _state_space(*_system(synapse), dt)
 
 
-def _system(synapse: LinearFilter) -> tuple[Hashable, ...]:
+def _system(
+    synapse: LinearFilter,
+) -> tuple[tuple[float, ...], tuple[float, ...], bool, str]:
     """Return all that defines a filter."""
     return (
         tuple(synapse.num),
@@ -163,7 +165,7 @@ class LowerLinearFilter(Lowering):
         if _order(op) == 0:
             return op.mode, "gain"
         if _first_order(op):
-            return op.mode, "first order", output_is_state(op)
+            return op.mode, "first order", _same_numbers(op)
         return op.mode, _system(op.process), op.input.shape
 
     @classmethod
@@ -224,15 +226,25 @@ def _order(op: SimProcess) -> int:
 
 def _first_order(op: SimProcess) -> bool:
     """Whether one state and no passthrough remain in discrete time."""
-    synapse = op.process
-    *_, d = _state_space(*_system(synapse), None)
+    return _order(op) == 1 and _keeps_input_out(*_system(op.process))
+
+
+@lru_cache(maxsize=1024)
+def _keeps_input_out(
+    num: tuple[float, ...], den: tuple[float, ...], analog: bool, method: str
+) -> bool:
+    """Whether the output does not depend on the input of the same moment."""
+    *_, d = _state_space(num, den, analog, method, None)
     # the other methods of discretization mix the input into the output
-    keeps = not synapse.analog or synapse.method in ("zoh", "euler")
-    return _order(op) == 1 and keeps and not np.any(d)
+    return not np.any(d) and (not analog or method in ("zoh", "euler"))
 
 
 def output_is_state(op: SimProcess) -> bool:
     """Whether output and state of a first-order filter are the same numbers."""
-    if op.mode != "update" or not _first_order(op):
-        return False
-    return np.array_equal(initial_elements(op.state["X"]), initial_elements(op.output))
+    return _first_order(op) and _same_numbers(op)
+
+
+def _same_numbers(op: SimProcess) -> bool:
+    return op.mode == "update" and np.array_equal(
+        initial_elements(op.state["X"]), initial_elements(op.output)
+    )
