@@ -21,6 +21,9 @@ class Role(enum.Enum):
     TRANSIENT = "written anew in each step before anyone reads it"
     INPUT = "fed from outside in each step"
 
+    #: each is there once, and what Enum would do is Python code
+    __hash__ = object.__hash__
+
     @property
     def carried(self) -> bool:
         """Whether the value goes round the loop."""

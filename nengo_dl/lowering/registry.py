@@ -81,7 +81,7 @@ class Lowering:
 
         The default asks for equal shapes in every place; None means 'never merge'.
         """
-        return tuple(signal.shape for signal in op.all_signals)
+        return tuple([signal.shape for signal in op.all_signals])
 
     @classmethod
     def carries(cls, op: Operator) -> Collection[Signal]:
@@ -137,6 +137,9 @@ class Lowering:
 
 
 _LOWERINGS: dict[tuple[type[Operator], type | None], type[Lowering]] = {}
+
+#: operator types whose payload decides
+_WITH_PAYLOAD: set[type[Operator]] = set()
 
 
 def register(
@@ -212,6 +215,8 @@ def register(
                 stacklevel=2,
             )
         _LOWERINGS[op_type, payload_type] = lowering
+        if payload_type is not None:
+            _WITH_PAYLOAD.add(op_type)
         return lowering
 
     return add
@@ -230,11 +235,13 @@ def lowering_of(op: Operator) -> type[Lowering]:
     BuildError
         If nobody has registered one.
     """
-    payload = payload_of(op)
-    exact = _LOWERINGS.get((type(op), type(payload)))
-    found = exact or _LOWERINGS.get((type(op), None))
+    kind = type(op)
+    found = None
+    if kind in _WITH_PAYLOAD:
+        found = _LOWERINGS.get((kind, type(payload_of(op))))
+    found = found or _LOWERINGS.get((kind, None))
     if found is None:
-        name = type(op).__name__
+        name = kind.__name__
         raise BuildError(
             f"No lowering is registered for operators of type {name}, met in "
             f"{describe_with_signals(op)}. To run its NumPy code in each step: "

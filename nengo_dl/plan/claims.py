@@ -47,10 +47,9 @@ def arrange(
     blocks: list[Block] = []
     places: dict[Signal, tuple[int, int]] = {}
 
-    def claim(name: str, signals: Iterable[Signal]) -> None:
+    def claim(name: str, bases: Iterable[Signal]) -> None:
         classes: dict[tuple[Role, str, bool], dict[Signal, None]] = {}
-        for signal in signals:
-            base = signal.base
+        for base in bases:
             if base not in places:
                 role = roles[base]
                 # whole numbers that are only read, as weights for example, take part
@@ -68,26 +67,25 @@ def arrange(
 
     # asked for again and again
     elements = cache(size)
-    columns = [group.slots for group in plan]
-    totals = [[sum(map(elements, slot)) for slot in slots] for slots in columns]
+    slots = [group.slots for group in plan]
+    totals = [[sum(map(elements, slot)) for slot in group] for group in slots]
     arranged = list(plan)
     # the more elements in its largest slot, the more a gather would cost
     for i in sorted(range(len(plan)), key=lambda i: -max(totals[i], default=0)):
-        order = _as_in_memory(columns[i], places, elements)
+        bases = [[signal.base for signal in slot] for slot in slots[i]]
+        order = _as_in_memory(slots[i], bases, places, elements)
         if order is not None:
-            arranged[i] = OpGroup(tuple(plan[i].ops[n] for n in order))
+            arranged[i] = OpGroup(tuple([plan[i].ops[n] for n in order]))
+            bases = [[slot[n] for n in order] for slot in bases]
         name, first = plan[i].name, arranged[i].ops[0]
-        for index in sorted(range(len(totals[i])), key=lambda n: -totals[i][n]):
-            slot = columns[i][index]
-            claim(
-                f"{name}/{_slot_name(first, index)}",
-                slot if order is None else [slot[n] for n in order],
-            )
+        for index in sorted(range(len(bases)), key=lambda n: -totals[i][n]):
+            claim(f"{name}/{_slot_name(first, index)}", bases[index])
     return tuple(arranged), SignalLayout(tuple(blocks), places)
 
 
 def _as_in_memory(
     slots: Sequence[Sequence[Signal]],
+    bases: Sequence[Sequence[Signal]],
     places: Mapping[Signal, tuple[int, int]],
     elements: Callable[[Signal], int],
 ) -> list[int] | None:
@@ -95,22 +93,32 @@ def _as_in_memory(
 
     Operators whose Signal in it nobody has claimed yet come last. None for the order in
     which they are.
+
+    Parameters
+    ----------
+    slots, bases : sequence of sequence of Signal
+        The group's signals, slot by slot, and their bases.
+    places : mapping of Signal to (int, int)
+        What has been claimed.
+    elements : callable
+        Tells the size of a Signal.
     """
     claimed = [
-        sum(elements(signal) for signal in slot if signal.base in places)
-        for slot in slots
+        sum([elements(s) for s, base in zip(*pair, strict=True) if base in places])
+        for pair in zip(slots, bases, strict=True)
     ]
     total = max(claimed, default=0)
     if not total or len(slots[0]) == 1:
         return None
 
-    def position(signal: Signal) -> tuple[float, int]:
-        if signal.base not in places:
+    def position(signal: Signal, base: Signal) -> tuple[float, int]:
+        if base not in places:
             return math.inf, 0
-        block, offset = places[signal.base]
-        return block, offset + (0 if signal.sparse else signal.elemoffset)
+        block, offset = places[base]
+        return block, offset + (signal.elemoffset if signal.is_view else 0)
 
-    positions = list(map(position, slots[claimed.index(total)]))
+    largest = claimed.index(total)
+    positions = list(map(position, slots[largest], bases[largest]))
     return sorted(range(len(positions)), key=positions.__getitem__)
 
 

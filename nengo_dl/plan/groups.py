@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,13 +87,11 @@ def check_plan(plan: Sequence[OpGroup], graph: OpGraph) -> None:
             raise BuildError(f"The plan leaves out {describe(op)}")
     if len(position) != len(graph.operators):
         raise BuildError("The plan has operators that are not in the graph")
-    for op, later in _edges(graph):
-        if position[later] <= position[op]:
-            raise BuildError(
-                f"The plan runs {describe(later)} before or together with "
-                f"{describe(op)}, which has to come first"
-            )
-
-
-def _edges(graph: OpGraph) -> Iterable[tuple[Operator, Operator]]:
-    return ((op, later) for op, nexts in graph.successors.items() for later in nexts)
+    for op, followers in graph.successors.items():
+        own = position[op]
+        for later in followers:
+            if position[later] <= own:
+                raise BuildError(
+                    f"The plan runs {describe(later)} before or together with "
+                    f"{describe(op)}, which has to come first"
+                )

@@ -182,7 +182,11 @@ class SignalLayout:
     def _runs(self, signals: Iterable[Signal]) -> Iterator[Run]:
         """Yield where each Signal lives."""
         for signal in signals:
-            block, offset = self.places[signal.base]
+            base = signal.base
+            block, offset = self.places[base]
+            if signal is base:
+                yield Run(block, offset, offset + sig.size(signal))
+                continue
             for start, stop in sig.runs(signal):
                 yield Run(block, offset + start, offset + stop)
 

@@ -162,10 +162,10 @@ class LowerLinearFilter(Lowering):
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:
         """Return the form; for a general filter, all that defines it, and its size."""
-        if _order(op) == 0:
-            return op.mode, "gain"
         if _first_order(op):
             return op.mode, "first order", _same_numbers(op)
+        if _order(op) == 0:
+            return op.mode, "gain"
         return op.mode, _system(op.process), op.input.shape
 
     @classmethod
