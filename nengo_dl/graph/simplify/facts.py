@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -43,27 +44,47 @@ class Facts:
     fixed: frozenset[Signal] = field(default=frozenset())
 
     @cached_property
-    def _written(self) -> tuple[set[Signal], set[Signal]]:
-        """Bases that are set, and those that are incremented or updated."""
-        sets: set[Signal] = set()
-        others: set[Signal] = set()
-        for op in self.operators:
-            for signal in op.sets:
-                sets.add(signal.base)
-            for signals in (op.incs, op.updates):
-                for signal in signals:
-                    others.add(signal.base)
-        return sets, others
+    def _writes(self) -> tuple[Counter[Signal], Counter[Signal]]:
+        """How many operators set each base, and how many increment or update it."""
+        return _count_writes(self.operators)
 
     @cached_property
     def _changing(self) -> frozenset[Signal]:
         """Bases that do not keep their initial value."""
-        return self.fixed.union(*self._written)
+        return self.fixed.union(*self._writes)
 
     @property
     def incremented(self) -> Collection[Signal]:
         """Bases that some operator increments or updates."""
-        return self._written[1]
+        return self._writes[1].keys()
+
+    def changed(
+        self,
+        operators: Sequence[Operator],
+        added: Collection[Operator],
+        removed: Collection[Operator],
+    ) -> Facts:
+        """Return the facts once some operators are others; only these are looked at.
+
+        Parameters
+        ----------
+        operators : sequence of Operator
+            All that are there now.
+        added, removed : collection of Operator
+            Those that are new, and those that have gone.
+        """
+        writes = tuple(counts.copy() for counts in self._writes)
+        for counts, more, fewer in zip(
+            writes, _count_writes(added), _count_writes(removed), strict=True
+        ):
+            counts.update(more)
+            counts.subtract(fewer)
+            for base in fewer:
+                if not counts[base]:
+                    del counts[base]
+        facts = Facts(operators, self.fixed)
+        vars(facts)["_writes"] = writes
+        return facts
 
     def unchanging(self, signal: Signal) -> bool:
         """Whether ``signal`` keeps its initial value at all times."""
@@ -121,18 +142,31 @@ def simplify(
         result = rewrite(facts)
         in_vain += 1
         if result != facts.operators:
-            if _can_break_rules(result, facts.operators):
+            before, after = set(facts.operators), set(result)
+            added, removed = after - before, before - after
+            # operators that only go, or that only add to a signal, break no rule
+            if len(after) < len(result) or any(op.sets or op.updates for op in added):
                 name = getattr(rewrite, "__name__", repr(rewrite))
                 verify(result, inputs, after=name)
-            facts, in_vain = Facts(list(result), facts.fixed), 0
+            facts, in_vain = facts.changed(list(result), added, removed), 0
         if in_vain == len(rewrites):
             break
     return list(facts.operators)
 
 
-def _can_break_rules(after: Sequence[Operator], before: Sequence[Operator]) -> bool:
-    """Whether anything is new about `verify`'s rules: not if operators only went."""
-    left = set(after)
-    return len(left) < len(after) or any(
-        op.sets or op.updates for op in left.difference(before)
-    )
+def _count_writes(
+    operators: Iterable[Operator],
+) -> tuple[Counter[Signal], Counter[Signal]]:
+    """Return how many set each base, and how many increment or update it."""
+    sets: Counter[Signal] = Counter()
+    others: Counter[Signal] = Counter()
+    for op in operators:
+        # `+= 1` would call Python code for each new base
+        for signal in op.sets:
+            base = signal.base
+            sets[base] = sets.get(base, 0) + 1
+        for signals in (op.incs, op.updates):
+            for signal in signals:
+                base = signal.base
+                others[base] = others.get(base, 0) + 1
+    return sets, others

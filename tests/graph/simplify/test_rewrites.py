@@ -148,3 +148,33 @@ def test_rewrite_that_breaks_the_graph_is_named():
 
     with pytest.raises(BuildError, match="after twice"):
         simplify([Reset(signal(ZEROS))], [twice])
+
+
+def test_rewrite_that_adds_a_second_writer_is_named():
+    y = signal(ZEROS)
+
+    def another(facts):
+        return [*facts.operators, Reset(y)]
+
+    with pytest.raises(BuildError, match="Two operators .* after another"):
+        simplify([Reset(y)], [another])
+
+
+def test_facts_of_changed_operators_are_those_of_new_ones():
+    x, y, z = signal(ONES), signal(ZEROS), signal(ZEROS)
+    reset, twice = Reset(y), [Copy(x, y, inc=True), Copy(x, y, inc=True)]
+    other = Copy(x, z, inc=True)
+    for before, after in (
+        ([reset, *twice], [reset, twice[0]]),
+        ([reset, *twice], [other, *twice]),
+        ([reset, *twice], []),
+        ([], [reset, other]),
+        ([other], [other]),
+    ):
+        removed, added = set(before) - set(after), set(after) - set(before)
+        facts = Facts(before, frozenset([x])).changed(after, added, removed)
+        expected = Facts(after, frozenset([x]))
+        assert facts == expected
+        for s in (x, y, z):
+            assert facts.unchanging(s) == expected.unchanging(s)
+            assert (s in facts.incremented) == (s in expected.incremented)
