@@ -155,10 +155,14 @@ class SignalValues:
         self._invariant.update(values)
 
     def begin_step(
-        self, state: Mapping[int, tf.Tensor], inputs: Mapping[int, tf.Tensor]
+        self,
+        state: Mapping[int, tf.Tensor],
+        inputs: Mapping[int, tf.Tensor],
+        minibatch_size: int | None = None,
     ) -> SignalValues:
-        """Return the values at the beginning of a step."""
-        step = SignalValues(self.layout, {}, self.minibatch_size, self.dtype)
+        """Return the values at the beginning of a step, for another batch if given."""
+        size = self.minibatch_size if minibatch_size is None else minibatch_size
+        step = SignalValues(self.layout, {}, size, self.dtype)
         step._invariant = self._invariant
         step._pieces.update(
             {

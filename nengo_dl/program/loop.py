@@ -62,8 +62,9 @@ def drive(
         The blocks that go round the loop.
     state : sequence of tf.Tensor, shape (batch, size)
         Their values before the first step.
-    inputs : dict of {int: tf.Tensor}, shape (capacity, batch, size)
-        The input blocks, time first.
+    inputs : dict of {int: tf.Tensor}, shape (capacity or 1, batch, size)
+        The input blocks and what is computed ahead, time first. One row stands for
+        every step.
     recordings : sequence of Recording
         What is kept.
     rows : sequence of tf.Tensor, shape (capacity,)
@@ -104,7 +105,10 @@ def drive(
     )
 
     def one_step(i: tf.Tensor, ok: tf.Tensor, state: tuple, buffers: tuple) -> tuple:
-        fed = {block: tf.gather(series, i) for block, series in inputs.items()}
+        fed = {
+            block: series[0] if series.shape[0] == 1 else tf.gather(series, i)
+            for block, series in inputs.items()
+        }
         flat = {
             block: tf.reshape(value, (-1, values.layout.blocks[block].size))
             for block, value in zip(carried, state, strict=True)

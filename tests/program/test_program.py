@@ -44,7 +44,7 @@ def test_runs_that_are_longer_than_the_buffers(monkeypatch):
     expected = reference(net, 50)
     monkeypatch.setattr("nengo_dl.program.program.MAX_CAPACITY", 16)
     with nengo_dl.Simulator(net, dtype="float64", progress_bar=False) as sim:
-        assert sim._program.capacity == 16
+        assert sim._program.capacity() == 16
         sim.run_steps(33)
         sim.run_steps(1)
         sim.run_steps(16)
@@ -57,8 +57,8 @@ def test_buffers_of_large_models_hold_fewer_steps():
     with nengo.Network() as net:
         p = nengo.Probe(nengo.Node(np.ones(10_000)))
     with nengo_dl.Simulator(net, minibatch_size=8, progress_bar=False) as sim:
-        assert 1 <= sim._program.capacity < 100
-        sim.run_steps(sim._program.capacity + 1)
+        assert 1 <= sim._program.capacity() < 100
+        sim.run_steps(sim._program.capacity() + 1)
         n_steps = sim.n_steps
     assert sim.data[p].shape == (8, n_steps, 10_000)
     assert np.all(sim.data[p] == 1)
