@@ -66,7 +66,12 @@ def arrange(
             key = f"{name}#{len(blocks)}"
             blocks.append(Block(key, role, kind, trained, tuple(members)))
 
-    order = sorted(range(len(plan)), key=lambda i: -_weight(plan[i]))
+    # Among equals those that write what is carried: a block that several groups write
+    # has to be put together anew at the end of each step
+    order = sorted(
+        range(len(plan)),
+        key=lambda i: (-_weight(plan[i]), not _carries(plan[i], roles)),
+    )
     arranged = list(plan)
     for i in order:
         group = arranged[i] = _follow_memory(plan[i], places)
@@ -83,6 +88,11 @@ def _total(slot: Iterable[Signal]) -> int:
 def _weight(group: OpGroup) -> int:
     """Elements in its largest slot: the larger, the more a gather would cost."""
     return max((_total(slot) for slot in group.slots), default=0)
+
+
+def _carries(group: OpGroup, roles: Mapping[Signal, Role]) -> bool:
+    """Return whether it writes what the next step needs."""
+    return any(roles[signal.base].carried for op in group.ops for signal in op.updates)
 
 
 def _follow_memory(group: OpGroup, places: Mapping[Signal, tuple[int, int]]) -> OpGroup:

@@ -3,9 +3,13 @@ import logging
 import nengo
 import numpy as np
 import pytest
+import tensorflow as tf
+from nengo.builder.signal import Signal
 
 import nengo_dl
 from nengo_dl.graph.roles import Role
+from nengo_dl.plan.layout import Block
+from nengo_dl.program.loop import loop_shape
 from tests.helpers import assert_close, configured, reference, simulate
 
 
@@ -19,6 +23,40 @@ def network(python=False, sample_every=None):
         nengo.Probe(a, synapse=0.01, sample_every=sample_every)
         nengo.Probe(stimulus)
     return net
+
+
+def test_no_reshape_is_traced_that_changes_nothing(monkeypatch):
+    original = tf.reshape
+    changes = []
+
+    def recorded(tensor, shape, name=None):
+        result = original(tensor, shape, name)
+        changes.append(result.shape != tensor.shape)
+        return result
+
+    with nengo.Network(seed=0) as net:
+        # of a size of its own: equal models share what was traced for one of them
+        a = nengo.Ensemble(23, 1)
+        nengo.Connection(nengo.Node([0.5]), a)
+        nengo.Connection(a, a, synapse=0.1)
+        nengo.Probe(a, synapse=0.01)
+    monkeypatch.setattr(tf, "reshape", recorded)
+    simulate(net, 1)
+    assert changes
+    assert all(changes)
+
+
+def test_equal_state_has_one_shape_in_the_loop():
+    vector, matrix = Signal(np.zeros(5)), Signal(np.zeros((1, 5)))
+
+    def shape(role, *signals):
+        return loop_shape(Block("block", role, "f", False, signals))
+
+    assert shape(Role.STATE, vector) == shape(Role.STATE, matrix) == (5,)
+    assert shape(Role.STATE, vector, Signal(np.zeros(5))) == (2, 5)
+    assert shape(Role.STATE, Signal(np.zeros(1))) == (1,)
+    # weights are changed by products of their own shape
+    assert shape(Role.ONLINE, matrix) == (1, 1, 5)
 
 
 @pytest.mark.parametrize("python", [False, True])
