@@ -7,11 +7,7 @@ simulator, so whatever simplifications remove does not count:
   input of the step is read, and what probes keep is written. All of it for each item of
   a minibatch, except parameters, which items share. Values that live within a step only
   could stay in registers, and count nothing.
-- operations: two for each weight of a product, a multiplication and an addition, and
-  two for each element of an elementwise product that is added to something. A
-  convolution uses each weight of its kernel once for each position. Any other
-  computation counts as one operation for each element that it writes, however many it
-  really is (a LIF neuron takes about thirty). Constants and copies count nothing.
+- operations: as `nengo_dl.graph.costs` counts them.
 
 Memory and arithmetic units work at the same time, so the floor is the longer one of
 
@@ -26,24 +22,14 @@ time too, and the rate of a large product is far above that of small ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from nengo.builder.neurons import SimNeurons
-from nengo.builder.operator import (
-    Copy,
-    DotInc,
-    ElementwiseInc,
-    Operator,
-    Reset,
-    SparseDotInc,
-)
-from nengo.builder.signal import Signal
-from nengo.builder.transforms import ConvInc, ConvTransposeInc
+from nengo.builder.operator import SparseDotInc
 
 from nengo_dl.benchmarks.rates import bandwidth, product_rate
+from nengo_dl.graph.costs import operations
 from nengo_dl.graph.roles import Role
 from nengo_dl.graph.signals import size
 
@@ -81,72 +67,51 @@ class Work:
         )
 
 
-def work_of(simulator: Simulator) -> Work:
-    """Return what a time step of a simulator has to do."""
-    return work_of_program(simulator._program)
+def work_of(simulator: Simulator, held: bool = False) -> Work:
+    """Return what a time step of a simulator has to do.
+
+    Parameters
+    ----------
+    simulator : Simulator
+        The simulator.
+    held : bool
+        Whether its inputs stay the same. What depends on them and on parameters alone
+        has to be done once then, not in each step.
+    """
+    return work_of_program(simulator._program, held)
 
 
-def work_of_program(program: Program) -> Work:
+def work_of_program(program: Program, held: bool = False) -> Work:
     """Return what a time step of a program has to do."""
     items, layout, width = program.minibatch_size, program.layout, program.dtype.size
+    lowerings = program.lowerings
+    fed: Sequence[int] = layout.of_role(Role.INPUT)
+    if held and program.parts[0]:
+        lowerings, fed = program.parts[1], program.handed_over
+    run = set(map(id, lowerings))
+    groups = [
+        group
+        for group, lowering in zip(program.plan, program.lowerings, strict=True)
+        if id(lowering) in run
+    ]
+    touched = {
+        i for lowering in lowerings for view in lowering.views for i in view.blocks
+    }
+    params = [i for i in layout.of_role(Role.PARAM) if i in touched]
+    carried = [*layout.of_role(Role.STATE), *layout.of_role(Role.ONLINE)]
 
-    def elements(*roles: Role) -> int:
-        return sum(
-            layout.blocks[i].size for role in roles for i in layout.of_role(role)
-        )
+    def elements(blocks: Iterable[int]) -> int:
+        return sum(layout.blocks[i].size for i in blocks)
 
-    carried = items * elements(Role.STATE, Role.ONLINE)
-    once = elements(Role.PARAM) + items * elements(Role.INPUT)
+    state = items * elements(carried)
+    once = elements(params) + items * elements(fed)
     once += items * sum(recording.view.size for recording in program.recordings)
-    operators = [op for group in program.plan for op in group.ops]
+    operators = [op for group in groups for op in group.ops]
     indices = sum(
         INDEX_BYTES * size(op.A) for op in operators if isinstance(op, SparseDotInc)
     )
     return Work(
-        width * (once + 2 * carried) + indices,
-        width * (once + carried) + indices,
+        width * (once + 2 * state) + indices,
+        width * (once + state) + indices,
         items * sum(map(operations, operators)),
     )
-
-
-def operations(op: Operator) -> int:
-    """Return how many operations an operator does at least, for one item."""
-    for kind, count in _COUNTS.items():
-        if isinstance(op, kind):
-            return count(op)
-    return _written(op)
-
-
-def _written(op: Operator) -> int:
-    signals: list[Signal] = [*op.sets, *op.incs, *op.updates]
-    return sum(map(size, signals))
-
-
-def _of_product(op: DotInc) -> int:
-    # one of both may be a number
-    return 2 * max(size(op.A), size(op.X))
-
-
-def _of_convolution(op: ConvInc) -> int:
-    return 2 * size(op.W) * int(np.prod(op.conv.output_shape.spatial_shape))
-
-
-def _of_transposed_convolution(op: ConvTransposeInc) -> int:
-    return 2 * size(op.W) * int(np.prod(op.conv.input_shape.spatial_shape))
-
-
-def _of_copy(op: Copy) -> int:
-    return size(op.dst) if op.inc else 0
-
-
-#: how to count; kinds before their base classes
-_COUNTS: dict[type[Operator], Callable[[Operator], int]] = {
-    DotInc: _of_product,
-    ElementwiseInc: lambda op: 2 * size(op.Y),
-    ConvInc: _of_convolution,
-    ConvTransposeInc: _of_transposed_convolution,
-    Copy: _of_copy,
-    Reset: lambda op: 0,
-    # the neurons; what they remember is part of the same computation
-    SimNeurons: lambda op: size(op.output),
-}

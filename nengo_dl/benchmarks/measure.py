@@ -99,6 +99,7 @@ def measure(
     n_steps: int = 1000,
     repetitions: int = 5,
     nengo_merges: bool = True,
+    changing: bool = False,
     **options: Any,
 ) -> Measurement:
     """Run a network in `nengo.Simulator` and in `nengo_dl.Simulator`, in turn.
@@ -116,9 +117,11 @@ def measure(
     nengo_merges : bool
         Whether Nengo's simulator merges operators, as it does by default. That makes
         its runs several times faster, but takes hours for very large networks.
+    changing : bool
+        Whether these values are others in each step.
     **options
         For `nengo_dl.Simulator`. With a ``minibatch_size``, every constant Node is
-        presented other random values for each item.
+        presented other random values for each item, the same in all steps.
 
     Returns
     -------
@@ -138,10 +141,10 @@ def measure(
         # the first of two builds would fill the decoder cache for the second
         nengo.Simulator(network, **quiet).close()
     items = options.get("minibatch_size") or 1
-    data = _presented(network, options.get("minibatch_size"), n_steps)
+    data = _presented(network, options.get("minibatch_size"), n_steps, changing)
     build, ours = _timed(lambda: Simulator(network, **quiet, **options))
     with ours:
-        work = work_of(ours)
+        work = work_of(ours, held=not changing)
         first, _ = _timed(lambda: ours.run_steps(n_steps, data=data))
         memory = peak_memory()
         stages = {key: float(s) for key, s in ours.times.items()}
@@ -195,16 +198,17 @@ def _solves(network: nengo.Network) -> bool:
 
 
 def _presented(
-    network: nengo.Network, minibatch_size: int | None, n_steps: int
+    network: nengo.Network, minibatch_size: int | None, n_steps: int, changing: bool
 ) -> dict[nengo.Node, np.ndarray] | None:
-    """Return data for the constant Nodes, another row for each item."""
+    """Return data for the constant Nodes, other numbers for each item."""
     if minibatch_size is None:
         return None
-    rng = np.random.RandomState(0)
+    rng = np.random.default_rng(0)
+    rows = n_steps if changing else 1
     return {
         node: np.tile(
-            rng.uniform(size=(minibatch_size, 1, node.size_out)).astype(np.float32),
-            (1, n_steps, 1),
+            rng.random((minibatch_size, rows, node.size_out), np.float32),
+            (1, n_steps // rows, 1),
         )
         for node in network.all_nodes
         if isinstance(node.output, np.ndarray)

@@ -30,6 +30,7 @@ NETWORKS: dict[str, Callable[[], nengo.Network]] = {
     "spa_memory": spa_memory,
     "lmu": lambda: lmu(native_nengo=True),
     "mlp": mlp,
+    "mlp_changing": mlp,
     "convolutional": lambda: mnist(use_tensor_layer=False),
     "python_loop": python_loop,
     "spaun": spaun,
@@ -38,6 +39,7 @@ NETWORKS: dict[str, Callable[[], nengo.Network]] = {
 #: settings of `measure` that some of them have of their own
 SETTINGS: dict[str, dict[str, Any]] = {
     "mlp": {"minibatch_size": 100},
+    "mlp_changing": {"minibatch_size": 100, "changing": True},
     "convolutional": {"minibatch_size": 100},
     # minutes, most of them before the first step
     "spaun": {"n_steps": 100, "repetitions": 3, "nengo_merges": False},

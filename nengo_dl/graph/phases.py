@@ -91,23 +91,40 @@ def partition(
         new = series.rewrite(operators, chosen)
         ends = {output: by.end for output, by in new.series.items()}
         outputs = [s for by in new.series.values() for s in by.sets]
-        phases = _divide(
+        phases = divide(
             new.operators,
             {**roles, **dict.fromkeys(outputs, Role.TRANSIENT)},
             needs_loop,
         )
         stuck = [op for op in phases.loop if isinstance(op, FilterSeries)]
         if not stuck:
-            return replace(phases, ends=ends)
+            return replace(phases, loop=_counted(phases), ends=ends)
         chosen -= {by.op for by in stuck}
 
 
-def _divide(
+def _counted(phases: Phases) -> tuple[Operator, ...]:
+    """Return the operators of the loop, unless they count the steps for nobody."""
+    read = {signal.base for op in phases.after for signal in op.reads}
+    counts = all(isinstance(op, TimeUpdate) for op in phases.loop)
+    return () if counts and not read & _written(phases.loop) else phases.loop
+
+
+def divide(
     operators: Sequence[Operator],
     roles: Mapping[Signal, Role],
     needs_loop: Callable[[Operator], bool],
 ) -> Phases:
-    """Divide operators that have been rewritten."""
+    """Divide operators by when they can run; filters stay in the loop.
+
+    Parameters
+    ----------
+    operators : sequence of Operator
+        In Nengo's order.
+    roles : mapping of Signal to Role
+        The role of each base.
+    needs_loop : callable
+        Whether an operator has to stay in the loop, because it remembers for example.
+    """
     free = [
         op
         for op in operators
@@ -136,9 +153,6 @@ def _divide(
             divided.append(product)
         else:
             loop.append(op)
-    behind = {signal.base for op in after for signal in op.reads}
-    if all(isinstance(op, TimeUpdate) for op in loop) and not behind & _written(loop):
-        loop = []  # it would count the steps for nobody
     return Phases(
         (*(op for op in operators if op in before), *divided),
         tuple(loop),

@@ -19,6 +19,7 @@ class Role(enum.Enum):
     ONLINE = "a parameter that a learning rule changes, a copy for each batch item"
     STATE = "carried from one time step to the next"
     TRANSIENT = "written anew in each step before anyone reads it"
+    AHEAD = "written from inputs and parameters alone, known before the loop"
     INPUT = "fed from outside in each step"
 
     #: each is there once, and what Enum would do is Python code

@@ -100,7 +100,7 @@ def product(a: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     rows, columns = a.shape[-2:]
     batch = x.shape[0]
     if columns <= FEW_COLUMNS or (rows == 1 and batch == 1):
-        return tf.reduce_sum(a * x[..., None, :], axis=-1)
+        return tf.reduce_sum(a * tf.expand_dims(x, -2), axis=-1)
     if a.shape.rank == 4:
         return tf.einsum(
             "bkij,bkj->bki", a, tf.broadcast_to(x, (a.shape[0], *x.shape[1:]))

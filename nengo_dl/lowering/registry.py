@@ -278,6 +278,11 @@ def runs_python(op: Operator) -> bool:
     return not lowering_of(op).xla
 
 
+def needs_loop(op: Operator) -> bool:
+    """Return whether ``op`` remembers, or calls Python."""
+    return runs_python(op) or bool(carries(op))
+
+
 def compiles(op: Operator) -> bool:
     """Return whether XLA can compile what ``op`` does in TensorFlow."""
     return lowering_of(op).compiles(op)

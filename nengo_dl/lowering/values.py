@@ -21,8 +21,10 @@ from nengo_dl.lowering.indexing import (
     Stretch,
     accumulate,
     expand,
+    reshaped,
     select,
     sort_targets,
+    stretch,
 )
 from nengo_dl.plan.layout import SignalLayout, View
 
@@ -116,7 +118,7 @@ class SignalValues:
             parts.append(select(covering, [(a - low, b - low) for a, b in stretches]))
         flat = parts[0] if len(parts) == 1 else tf.concat(self._align(parts), axis=-1)
         shape = (flat.shape[0], *view.shape) if view.batched else view.shape
-        return tf.reshape(flat, shape)
+        return reshaped(flat, shape)
 
     def set(self, view: View, value: tf.Tensor) -> None:
         """Replace the values of ``view``.
@@ -155,10 +157,14 @@ class SignalValues:
         self._invariant.update(values)
 
     def begin_step(
-        self, state: Mapping[int, tf.Tensor], inputs: Mapping[int, tf.Tensor]
+        self,
+        state: Mapping[int, tf.Tensor],
+        inputs: Mapping[int, tf.Tensor],
+        minibatch_size: int | None = None,
     ) -> SignalValues:
-        """Return the values at the beginning of a step."""
-        step = SignalValues(self.layout, {}, self.minibatch_size, self.dtype)
+        """Return the values at the beginning of a step, for another batch if given."""
+        size = self.minibatch_size if minibatch_size is None else minibatch_size
+        step = SignalValues(self.layout, {}, size, self.dtype)
         step._invariant = self._invariant
         step._pieces.update(
             {
@@ -219,7 +225,7 @@ class SignalValues:
             return tf.fill(shape, tf.cast(piece.value, dtype))
         if (start, stop) == (piece.start, piece.stop):
             return piece.value
-        return piece.value[..., start - piece.start : stop - piece.start]
+        return stretch(piece.value, start - piece.start, stop - piece.start)
 
     def _replace(self, block: int, new: Piece) -> None:
         """Put a piece in the place of what was there."""
@@ -261,7 +267,7 @@ class SignalValues:
         if view.batched and value.shape.rank == len(view.shape):
             value = value[None]  # computed from parameters only
         lead = (value.shape[0],) if view.batched else ()
-        flat = tf.reshape(value, (*lead, view.size))
+        flat = reshaped(value, (*lead, view.size))
         done = 0
         for block, stretches in _by_block(view):
             length = sum(stop - start for start, stop in stretches)
@@ -276,7 +282,7 @@ class SignalValues:
             offset = 0
             for start, stop in targets:
                 new = (
-                    part[..., offset : offset + stop - start]
+                    stretch(part, offset, offset + stop - start)
                     if len(targets) > 1
                     else part
                 )
@@ -318,7 +324,7 @@ class SignalValues:
             index += expand([(0, high - low)])
         index[expand([(a - low, b - low) for a, b in targets])] = expand([(0, size)])
         if increment:
-            rest = tf.zeros_like(value[..., :1])
+            rest = tf.zeros_like(stretch(value, 0, 1))
         else:
             rest = self._covering(block, low, high)
         parts = self._align([value, rest])

@@ -70,8 +70,14 @@ def arrange(
     slots = [group.slots for group in plan]
     totals = [[sum(map(elements, slot)) for slot in group] for group in slots]
     arranged = list(plan)
-    # the more elements in its largest slot, the more a gather would cost
-    for i in sorted(range(len(plan)), key=lambda i: -max(totals[i], default=0)):
+    # The more elements in its largest slot, the more a gather would cost. Among equals
+    # those that write what is carried: a block that several groups write has to be put
+    # together anew at the end of each step
+    weights = [
+        (-max(t, default=0), not _carries(g, roles))
+        for t, g in zip(totals, plan, strict=True)
+    ]
+    for i in sorted(range(len(plan)), key=weights.__getitem__):
         bases = [[signal.base for signal in slot] for slot in slots[i]]
         order = _as_in_memory(slots[i], bases, places, elements)
         if order is not None:
@@ -81,6 +87,11 @@ def arrange(
         for index in sorted(range(len(bases)), key=lambda n: -totals[i][n]):
             claim(f"{name}/{_slot_name(first, index)}", bases[index])
     return tuple(arranged), SignalLayout(tuple(blocks), places)
+
+
+def _carries(group: OpGroup, roles: Mapping[Signal, Role]) -> bool:
+    """Return whether it writes what the next step needs."""
+    return any(roles[signal.base].carried for op in group.ops for signal in op.updates)
 
 
 def _as_in_memory(

@@ -11,9 +11,11 @@ from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 
 from nengo_dl.config import Settings
+from nengo_dl.graph.ahead import ahead
 from nengo_dl.graph.inputs import lift
 from nengo_dl.graph.roles import assign
 from nengo_dl.graph.simplify import simplify
+from nengo_dl.graph.tensor_operator import SimTensorNode
 from nengo_dl.graph.verify import verify
 from nengo_dl.lowering import registry
 from nengo_dl.lowering.random_draws import fed_draws
@@ -66,6 +68,8 @@ def compile_program(
 
     # in which order, what together, and where everything lives
     roles = assign(operators, fed, trainable, registry.carries, registry.redundant)
+    if settings.use_loop:
+        operators, roles = ahead(operators, roles, _stays_in_loop, minibatch_size)
     segment = compile_segment(
         model, operators, roles, trained, settings, minibatch_size
     )
@@ -84,6 +88,14 @@ def compile_program(
         device,
         settings.use_loop,
     )
+
+
+def _stays_in_loop(op: Operator) -> bool:
+    """Whether an operator remembers, or calls code of the user.
+
+    TensorFlow code may count on the size of the minibatch.
+    """
+    return registry.needs_loop(op) or isinstance(op, SimTensorNode)
 
 
 def _recordings(

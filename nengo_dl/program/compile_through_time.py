@@ -89,7 +89,11 @@ def compile_through_time(
 
     roles = assign(operators, fed, trainable, registry.carries, registry.redundant)
     phases = partition(
-        operators, roles, _needs_loop, registry.across_time, registry.runs_python
+        operators,
+        roles,
+        registry.needs_loop,
+        registry.across_time,
+        registry.runs_python,
     )
     ends = {
         probe: view_of(signal, phases.ends[signal.base])
@@ -120,11 +124,6 @@ def compile_through_time(
         None if settings.use_loop else unroll,
     )
     return through_time, inputs, reach(operators, targets.values(), trained, _blocks)
-
-
-def _needs_loop(op: Operator) -> bool:
-    """Whether an operator remembers, or calls Python."""
-    return registry.runs_python(op) or bool(registry.carries(op))
 
 
 def _blocks(op: Operator) -> bool:

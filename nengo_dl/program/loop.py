@@ -8,7 +8,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from nengo_dl.graph.roles import Role
+from nengo_dl.lowering.indexing import reshaped
 from nengo_dl.lowering.values import SignalValues
+from nengo_dl.plan.layout import Block
 from nengo_dl.program.callback import Callbacks
 from nengo_dl.program.recording import Recording
 from nengo_dl.program.stages import Stage
@@ -62,8 +65,9 @@ def drive(
         The blocks that go round the loop.
     state : sequence of tf.Tensor, shape (batch, size)
         Their values before the first step.
-    inputs : dict of {int: tf.Tensor}, shape (capacity, batch, size)
-        The input blocks, time first.
+    inputs : dict of {int: tf.Tensor}, shape (capacity or 1, batch, size)
+        The input blocks and what is computed ahead, time first. One row stands for
+        every step.
     recordings : sequence of Recording
         What is kept.
     rows : sequence of tf.Tensor, shape (capacity,)
@@ -104,9 +108,12 @@ def drive(
     )
 
     def one_step(i: tf.Tensor, ok: tf.Tensor, state: tuple, buffers: tuple) -> tuple:
-        fed = {block: tf.gather(series, i) for block, series in inputs.items()}
+        fed = {
+            block: series[0] if series.shape[0] == 1 else tf.gather(series, i)
+            for block, series in inputs.items()
+        }
         flat = {
-            block: tf.reshape(value, (-1, values.layout.blocks[block].size))
+            block: reshaped(value, (value.shape[0], values.layout.blocks[block].size))
             for block, value in zip(carried, state, strict=True)
         }
         now = values.begin_step(flat, fed)
@@ -120,7 +127,7 @@ def drive(
             for buffer, rows, r in zip(buffers, row_of, recordings, strict=True)
         )
         after = tuple(
-            tf.reshape(now.block(block), old.shape)
+            reshaped(now.block(block), old.shape)
             for block, old in zip(carried, state, strict=True)
         )
         if callbacks is None:
@@ -144,7 +151,7 @@ def drive(
     # a flat array element by element, dividing to find row and column, which takes five
     # times as long (PES, 64 x 1,280 decoders: 130 us per step against 25 us)
     stacked = tuple(
-        tf.reshape(value, (value.shape[0], *values.layout.blocks[block].shape))
+        reshaped(value, (value.shape[0], *loop_shape(values.layout.blocks[block])))
         for block, value in zip(carried, state, strict=True)
     )
     loop_state = (tf.constant(0), tf.constant(1), stacked, buffers)
@@ -156,7 +163,7 @@ def drive(
         loop_state = iteration(*loop_state)
     completed, _, final, buffers = loop_state
     final = [
-        tf.reshape(value, before.shape)
+        reshaped(value, before.shape)
         for value, before in zip(final, state, strict=True)
     ]
     return completed, final, [buffer.stack() for buffer in buffers]
@@ -169,6 +176,18 @@ def sample(values: SignalValues, recording: Recording) -> tf.Tensor:
         value = value[None]
     shape = (values.minibatch_size, *recording.view.shape)
     return value if tuple(value.shape) == shape else tf.broadcast_to(value, shape)
+
+
+def loop_shape(block: Block) -> tuple[int, ...]:
+    """Return the shape in which a block goes round the loop, without a batch axis.
+
+    Without axes of length 1 blocks that hold the same values, as a filter and what
+    learns from it do, are one array to XLA; it would compute each shape by itself.
+    Weights keep the shape in which their changes are computed.
+    """
+    if block.role is Role.ONLINE:
+        return block.shape
+    return tuple(length for length in block.shape if length > 1) or (1,)
 
 
 def _dtype(values: SignalValues, recording: Recording) -> tf.DType:

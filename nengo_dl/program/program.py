@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import tensorflow as tf
@@ -17,6 +17,7 @@ from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import Plan
 from nengo_dl.plan.layout import SignalLayout
+from nengo_dl.program.ahead import Ahead, compute, computed_ahead, handed_over
 from nengo_dl.program.callback import Callbacks, available
 from nengo_dl.program.calling import array_of, flat_call
 from nengo_dl.program.driven import DrivenLoop
@@ -29,6 +30,10 @@ from nengo_dl.program.traces import shared
 #: no more steps than this in one call: chunks give progress bars and Ctrl-C a chance,
 #: and a call costs about as much as 100 steps of a small model
 MAX_CAPACITY = 1000
+
+#: from how many steps on work is done ahead of them, and for how many in one call: all
+#: that there is room for are computed, even if a shorter run needs only some of them
+MIN_AT_ONCE, MAX_AT_ONCE = 8, 250
 
 #: bytes that the inputs and rows of one call may take
 MAX_BUFFER_BYTES = 16 * 2**20
@@ -78,7 +83,7 @@ class Program:
     use_loop: bool = True
     traces: int = field(default=0, init=False)
     trace_seconds: float = field(default=0.0, init=False)
-    _call: Callable | None = field(default=None, init=False)
+    _calls: dict[Ahead, Callable] = field(default_factory=dict, init=False)
     _callbacks: Callbacks = field(default_factory=Callbacks, init=False)
     _driven: DrivenLoop | None = field(default=None, init=False)
 
@@ -99,14 +104,53 @@ class Program:
         return not self.calls_python or (self.jit_compile and available(self.device))
 
     @cached_property
-    def capacity(self) -> int:
-        """The most steps of one call; also the length of its input buffers."""
+    def parts(self) -> tuple[tuple[Lowering, ...], tuple[Lowering, ...]]:
+        """The groups that can run ahead of the loop, and those that cannot."""
+        if not self.in_one:
+            return (), self.lowerings
+        return computed_ahead(self.lowerings, self.layout)
+
+    @cached_property
+    def handed_over(self) -> tuple[int, ...]:
+        """The blocks that the loop reads of what is computed ahead of it."""
+        probed = (recording.view for recording in self.recordings)
+        return handed_over(self.layout, self.parts[1], probed)
+
+    def mode(self, n_steps: int, held: bool) -> Ahead:
+        """Return how to run.
+
+        Parameters
+        ----------
+        n_steps : int
+            Steps of the whole run.
+        held : bool
+            Whether the inputs are the same in all steps.
+        """
+        if not self.parts[0]:
+            return Ahead.NEVER
+        if held:
+            return Ahead.ONCE
+        room = self.capacity(Ahead.EACH)
+        return (
+            Ahead.EACH if room >= MIN_AT_ONCE and 2 * n_steps >= room else Ahead.NEVER
+        )
+
+    def capacity(self, mode: Ahead = Ahead.NEVER) -> int:
+        """Return the most steps of one call; also the length of its buffers."""
         if not self.use_loop:
             return self.unroll
-        sizes = [self.layout.blocks[i].size for i in self.layout.of_role(Role.INPUT)]
-        sizes += [recording.view.size for recording in self.recordings]
+        layout = self.layout
+        blocks = [] if mode is Ahead.ONCE else [*layout.of_role(Role.INPUT)]
+        blocks += layout.of_role(Role.AHEAD) if mode is Ahead.EACH else ()
+        sizes = [recording.view.size for recording in self.recordings]
+        sizes += [layout.blocks[i].size for i in blocks]
         row = sum(sizes) * self.minibatch_size * self.dtype.size
-        return max(1, min(MAX_CAPACITY, MAX_BUFFER_BYTES // max(row, 1)))
+        most = MAX_AT_ONCE if mode is Ahead.EACH else MAX_CAPACITY
+        return max(1, min(most, MAX_BUFFER_BYTES // max(row, 1)))
+
+    def rows(self, mode: Ahead) -> int:
+        """Return how many rows input blocks have."""
+        return 1 if mode is Ahead.ONCE else self.capacity(mode)
 
     def __call__(
         self,
@@ -115,6 +159,7 @@ class Program:
         inputs: Sequence[tf.Tensor],
         first_step: int,
         n_steps: int,
+        mode: Ahead = Ahead.NEVER,
     ) -> LoopResult:
         """Run some steps.
 
@@ -124,26 +169,29 @@ class Program:
             The parameter blocks, in the order of the layout.
         state : sequence of tf.Tensor, shape (batch, size)
             The carried blocks.
-        inputs : sequence of tf.Tensor, shape (capacity, batch, size)
-            The input blocks.
+        inputs : sequence of tf.Tensor, shape (rows, batch, size)
+            The input blocks; see `rows`.
         first_step : int
             Number of the step before the first.
         n_steps : int
             How many steps, at most `capacity`.
+        mode : Ahead
+            How to compute what depends on inputs and parameters alone.
         """
         with tf.device(self.device):
             if not self.in_one:
                 return self._drive(params, state, inputs, first_step, n_steps)
             rows = [
-                tf.constant(recording.rows(first_step, n_steps, self.capacity))
+                tf.constant(recording.rows(first_step, n_steps, self.capacity(mode)))
                 for recording in self.recordings
                 if not recording.every_step
             ]
             arguments = [tf.constant(n_steps), *params, *state, *inputs, *rows]
-            if self._call is None:
-                self._call = shared(self._key(), lambda: self._trace(arguments))
+            if mode not in self._calls:
+                make = partial(self._trace, arguments, mode)
+                self._calls[mode] = shared(self._key(mode), make)
             self._callbacks.begin(first_step)
-            completed, *outputs = self._call(*arguments)
+            completed, *outputs = self._calls[mode](*arguments)
         final, buffers = outputs[: len(state)], outputs[len(state) :]
         samples = [array_of(buffer) for buffer in buffers]
         error = self._callbacks.error
@@ -169,7 +217,7 @@ class Program:
             self.traces += 1
         return self._driven.run(params, state, inputs, first_step, n_steps)
 
-    def _key(self) -> Hashable | None:
+    def _key(self, mode: Ahead) -> Hashable | None:
         """Return all that the traced loop depends on; None where Python is called."""
         if self.calls_python:
             return None
@@ -177,7 +225,8 @@ class Program:
             [(b.size, b.kind, b.role.name) for b in self.layout.blocks],
             self.lowerings,
             [(r.view, r.period, r.keep_history) for r in self.recordings],
-            self.capacity,
+            mode.name,
+            self.capacity(mode),
             self.minibatch_size,
             self.dtype.name,
             self.unroll,
@@ -186,9 +235,10 @@ class Program:
             self.device,
         )
 
-    def _trace(self, arguments: Sequence[tf.Tensor]) -> Callable[..., Any]:
+    def _trace(self, arguments: Sequence[tf.Tensor], mode: Ahead) -> Callable[..., Any]:
         """Trace the compiled loop, once for any number of steps."""
         layout = self.layout
+        ahead, loop = self.parts if mode is not Ahead.NEVER else ((), self.lowerings)
         params, inputs = layout.of_role(Role.PARAM), layout.of_role(Role.INPUT)
         carried = layout.carried()
 
@@ -203,8 +253,10 @@ class Program:
             state = [next(remaining) for _ in carried]
             series = {i: next(remaining) for i in inputs}
             values.hoist(view for low in self.lowerings for view in low.views)
+            if ahead:
+                series |= compute(ahead, values, series, self.handed_over)
             completed, final, buffers = drive(
-                cut(self.lowerings),
+                cut(loop),
                 values,
                 carried,
                 state,
@@ -212,7 +264,7 @@ class Program:
                 self.recordings,
                 list(remaining),
                 n_steps,
-                self.capacity,
+                self.capacity(mode),
                 self.unroll,
                 self._callbacks if self.calls_python else None,
                 self.use_loop,

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
-from nengo_dl.runtime.arrays import Side, numbers
+from nengo_dl.runtime.arrays import Side, held, numbers
 
 
 def positive_int(value: Any, name: str) -> int:
@@ -112,7 +112,7 @@ def presented_data(
     for node, values in Side(nengo.Node, tuple(nodes)).pairs(data, "data"):
         expected = (batch, n_steps, node.size_out)
         words = f"{expected} (minibatch_size, n_steps, node.size_out)"
-        array = numbers(values, float, node, words, "data")
+        array = numbers(held(values), None, node, words, "data")
         if array.ndim == 2 and minibatch_size is None:
             array = array[None]
         if array.shape != expected:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from nengo.builder import Model
 from nengo.builder.operator import Operator
 
+from nengo_dl.program.ahead import Ahead
 from nengo_dl.program.loop import LoopResult
 from nengo_dl.program.program import Program
 from nengo_dl.runtime.feeds import Feeds
@@ -63,7 +64,7 @@ class Runner:
         self._program = program
         self._model = model
         self._feeds = Feeds(program, order, model.dt)
-        self._compiled = False
+        self._compiled: set[Ahead] = set()
         self._times = times
         #: of the last run; the first run is taken for a long one
         self._seconds_per_step = float("inf")
@@ -92,7 +93,9 @@ class Runner:
             Whether state and time stay where the run ends.
         """
         before = (self.n_steps, self.store.state)
-        self._compile(progress_bar)
+        mode = self._program.mode(n_steps, self._feeds.held(presented))
+        capacity = self._program.capacity(mode)
+        self._compile(mode, progress_bar)
         if progress_bar is True and n_steps * self._seconds_per_step < SHORT:
             progress_bar = False
         start = time.perf_counter()
@@ -100,9 +103,9 @@ class Runner:
             with stage("Simulating", n_steps, progress_bar) as tracker:
                 done = 0
                 while done < n_steps:
-                    size = min(self._program.capacity, n_steps - done)
+                    size = min(capacity, n_steps - done)
                     part = {n: v[:, done : done + size] for n, v in presented.items()}
-                    self._run_chunk(size, part)
+                    self._run_chunk(size, part, mode)
                     done += size
                     tracker.update(done)
             self._seconds_per_step = (time.perf_counter() - start) / n_steps
@@ -162,26 +165,28 @@ class Runner:
         self._feeds.sources.rewind(seed)
         self._feeds.sources.advance(positions, n_steps)
 
-    def _compile(self, progress_bar: Any) -> None:
+    def _compile(self, mode: Ahead, progress_bar: Any) -> None:
         """Trace and compile the program before its first step, by running none."""
-        if not self._compiled:
-            # a bar of Nengo's closes after its first stage, which is the simulation
-            with stage("Compiling", None, progress_bar is True):
-                start = time.perf_counter()
-                self._call(self._feeds.nothing(), 0)
-                seconds = time.perf_counter() - start
-            self._times["trace"] = self._program.trace_seconds
-            self._times["compile"] = seconds - self._program.trace_seconds
-            self._compiled = True
+        if mode in self._compiled:
+            return
+        # a bar of Nengo's closes after its first stage, which is the simulation
+        with stage("Compiling", None, progress_bar is True):
+            start, traced = time.perf_counter(), self._program.trace_seconds
+            self._call(self._feeds.nothing(mode), 0, mode)
+            seconds = time.perf_counter() - start
+        trace = self._program.trace_seconds - traced
+        self._times["trace"] = self._times.get("trace", 0.0) + trace
+        self._times["compile"] = self._times.get("compile", 0.0) + seconds - trace
+        self._compiled.add(mode)
 
     def _run_chunk(
-        self, n_steps: int, presented: Mapping[nengo.Node, np.ndarray]
+        self, n_steps: int, presented: Mapping[nengo.Node, np.ndarray], mode: Ahead
     ) -> None:
         """Run some steps; if Python code fails, those before, then raise its error."""
-        chunk = self._feeds.chunk(self.n_steps, n_steps, presented)
+        chunk = self._feeds.chunk(self.n_steps, n_steps, presented, mode)
         error: BaseException | None = chunk.error
         if chunk.n_steps:
-            result = self._call(chunk.inputs, chunk.n_steps)
+            result = self._call(chunk.inputs, chunk.n_steps, mode)
             self.store.state = result.state
             self.probes.append(self.n_steps, result.n_steps, result.rows)
             self.n_steps += result.n_steps
@@ -191,7 +196,6 @@ class Runner:
         if error is not None:
             raise error
 
-    def _call(self, inputs: list[tf.Tensor], n_steps: int) -> LoopResult:
-        return self._program(
-            self.store.param_values(), self.store.state, inputs, self.n_steps, n_steps
-        )
+    def _call(self, inputs: list[tf.Tensor], n_steps: int, mode: Ahead) -> LoopResult:
+        params, state = self.store.param_values(), self.store.state
+        return self._program(params, state, inputs, self.n_steps, n_steps, mode)

@@ -4,12 +4,10 @@ import nengo
 import numpy as np
 import pytest
 import scipy.sparse
-from nengo.builder.operator import Copy, DotInc, ElementwiseInc, Reset
-from nengo.builder.signal import Signal
 
 import nengo_dl
 from nengo_dl.benchmarks import floors, rates
-from nengo_dl.benchmarks.floors import Work, operations, work_of
+from nengo_dl.benchmarks.floors import Work, work_of
 
 
 def small_network():
@@ -54,32 +52,22 @@ def test_sparse_weights_have_indices():
     assert work.bytes == 4 * (weights + node + probe + 2 * step) + 4 * weights
 
 
-def test_operations_of_single_operators():
-    def signal(*shape):
-        return Signal(np.zeros(shape), name="x")
-
-    assert operations(DotInc(signal(2, 3), signal(3), signal(2))) == 12
-    assert operations(DotInc(signal(), signal(5), signal(5))) == 10
-    assert operations(ElementwiseInc(signal(1), signal(4), signal(4))) == 8
-    assert operations(Reset(signal(7))) == 0
-    assert operations(Copy(signal(7), signal(7))) == 0
-    assert operations(Copy(signal(7), signal(7), inc=True)) == 7
-
-
-@pytest.mark.parametrize("transposed", [False, True])
-def test_operations_of_convolutions(transposed):
-    kind = nengo.ConvolutionTranspose if transposed else nengo.Convolution
-    transform = kind(4, (6, 6, 2), kernel_size=(3, 3), strides=(2, 2))
-    with nengo.Network() as net:
-        node = nengo.Node(lambda t: np.full(72, t))
-        output = nengo.Node(size_in=transform.size_out)
-        nengo.Connection(node, output, transform=transform, synapse=None)
-        nengo.Probe(output)
-    model = nengo.builder.Model()
-    model.build(net)
-    found = [operations(op) for op in model.operators if "Conv" in type(op).__name__]
-    positions = 6 * 6 if transposed else 2 * 2
-    assert found == [2 * (3 * 3 * 2 * 4) * positions]
+def test_products_with_pictures_are_needed_once(monkeypatch):
+    monkeypatch.setattr("nengo_dl.graph.ahead.WORTH", 1)
+    with nengo.Network(seed=0) as net:
+        image = nengo.Node(np.ones(7))
+        ensemble = nengo.Ensemble(10, 1, gain=np.ones(10), bias=np.ones(10))
+        weights = np.arange(70).reshape(10, 7)
+        nengo.Connection(image, ensemble.neurons, transform=weights, synapse=None)
+        nengo.Probe(ensemble.neurons)
+    with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        changing, held = work_of(sim), work_of(sim, held=True)
+    # in each step: the product, adding the bias, neurons and the two numbers of time
+    assert changing.operations == 2 * (2 * 70 + 10 + 10 + 2)
+    assert held.operations == 2 * (10 + 2)
+    carried = 2 * (10 + 10 + 1)
+    assert changing.bytes == 4 * (70 + 10 + 2 * (7 + 10) + 2 * carried)
+    assert held.bytes == 4 * (2 * (10 + 10) + 2 * carried)
 
 
 def test_floor_is_the_longer_one(monkeypatch):

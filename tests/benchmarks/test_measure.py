@@ -52,11 +52,14 @@ def test_minibatches(monkeypatch):
 
 def test_items_are_presented_other_values():
     net = mlp()
-    (data,) = _presented(net, 3, n_steps=5).values()
+    (data,) = _presented(net, 3, n_steps=5, changing=False).values()
     assert data.shape == (3, 5, 784)
     assert np.all(data[:, :1] == data)
     assert len(np.unique(data[:, 0, 0])) == 3
-    assert _presented(net, None, 5) is None
+    (data,) = _presented(net, 3, n_steps=5, changing=True).values()
+    assert data.shape == (3, 5, 784)
+    assert len(np.unique(data[..., 0])) == 15
+    assert _presented(net, None, 5, changing=False) is None
 
 
 def test_whether_decoders_are_solved_for():

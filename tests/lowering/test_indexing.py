@@ -1,9 +1,17 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nengo_dl.lowering.indexing import accumulate, expand, select, sort_targets
+from nengo_dl.lowering.indexing import (
+    accumulate,
+    expand,
+    reshaped,
+    select,
+    sort_targets,
+    stretch,
+)
 
 stretches = st.lists(
     st.builds(lambda a, n: (a, a + n), st.integers(0, 20), st.integers(1, 8)),
@@ -30,6 +38,18 @@ def test_select_returns_the_stretches_one_after_the_other(parts):
 def test_select_of_everything_is_no_operation():
     source = tf.ones((2, 5))
     assert select(source, [(0, 5)]) is source
+
+
+@pytest.mark.parametrize("shape", [(7,), (1, 7), (2, 3, 7)])
+def test_stretch_of_the_last_axis(shape):
+    source = np.random.RandomState(0).rand(*shape)
+    assert np.array_equal(stretch(tf.constant(source), 2, 5), source[..., 2:5])
+
+
+def test_reshaping_to_the_same_shape_is_no_operation():
+    source = tf.ones((2, 5))
+    assert reshaped(source, (2, 5)) is source
+    assert reshaped(source, (2, 5, 1)).shape == (2, 5, 1)
 
 
 @settings(deadline=None)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nengo.builder import Model
 from nengo.builder.operator import Copy, DotInc
+from nengo.builder.processes import SimProcess
 from nengo.builder.signal import Signal
 
 from nengo_dl.graph.roles import Role, assign
@@ -118,6 +119,24 @@ def test_later_groups_follow_the_order_of_earlier_ones():
     for group in plan:
         for slot in group.slots:
             assert len(layout.view(slot).runs) == 1
+
+
+def test_among_equals_those_that_write_state_arrange_it():
+    def filtered(output):
+        state = {"X": Signal(np.zeros((1, 4)))}
+        time, source = Signal(np.zeros(())), Signal(np.zeros(4))
+        return SimProcess(
+            nengo.Lowpass(0.1), source, output, time, mode="update", state=state
+        )
+
+    first, *others = [Signal(np.zeros(4), name=f"y{i}") for i in range(4)]
+    copies = [Copy(y, Signal(np.zeros(4)), inc=True) for y in (first, *others[:2])]
+    alone, together = filtered(first), [filtered(y) for y in others]
+    plan = (OpGroup(tuple(copies)), OpGroup((alone,)), OpGroup(tuple(together)))
+    roles = assign([*copies, alone, *together])
+    _, layout = arrange(plan, roles)
+    check(layout, roles)
+    assert len(layout.view(others).runs) == 1
 
 
 # -- views

@@ -3,9 +3,13 @@ import logging
 import nengo
 import numpy as np
 import pytest
+import tensorflow as tf
+from nengo.builder.signal import Signal
 
 import nengo_dl
 from nengo_dl.graph.roles import Role
+from nengo_dl.plan.layout import Block
+from nengo_dl.program.loop import loop_shape
 from tests.helpers import assert_close, configured, reference, simulate
 
 
@@ -19,6 +23,40 @@ def network(python=False, sample_every=None):
         nengo.Probe(a, synapse=0.01, sample_every=sample_every)
         nengo.Probe(stimulus)
     return net
+
+
+def test_no_reshape_is_traced_that_changes_nothing(monkeypatch):
+    original = tf.reshape
+    changes = []
+
+    def recorded(tensor, shape, name=None):
+        result = original(tensor, shape, name)
+        changes.append(result.shape != tensor.shape)
+        return result
+
+    with nengo.Network(seed=0) as net:
+        # of a size of its own: equal models share what was traced for one of them
+        a = nengo.Ensemble(23, 1)
+        nengo.Connection(nengo.Node([0.5]), a)
+        nengo.Connection(a, a, synapse=0.1)
+        nengo.Probe(a, synapse=0.01)
+    monkeypatch.setattr(tf, "reshape", recorded)
+    simulate(net, 1)
+    assert changes
+    assert all(changes)
+
+
+def test_equal_state_has_one_shape_in_the_loop():
+    vector, matrix = Signal(np.zeros(5)), Signal(np.zeros((1, 5)))
+
+    def shape(role, *signals):
+        return loop_shape(Block("block", role, "f", False, signals))
+
+    assert shape(Role.STATE, vector) == shape(Role.STATE, matrix) == (5,)
+    assert shape(Role.STATE, vector, Signal(np.zeros(5))) == (2, 5)
+    assert shape(Role.STATE, Signal(np.zeros(1))) == (1,)
+    # weights are changed by products of their own shape
+    assert shape(Role.ONLINE, matrix) == (1, 1, 5)
 
 
 @pytest.mark.parametrize("python", [False, True])
@@ -44,7 +82,7 @@ def test_runs_that_are_longer_than_the_buffers(monkeypatch):
     expected = reference(net, 50)
     monkeypatch.setattr("nengo_dl.program.program.MAX_CAPACITY", 16)
     with nengo_dl.Simulator(net, dtype="float64", progress_bar=False) as sim:
-        assert sim._program.capacity == 16
+        assert sim._program.capacity() == 16
         sim.run_steps(33)
         sim.run_steps(1)
         sim.run_steps(16)
@@ -57,8 +95,8 @@ def test_buffers_of_large_models_hold_fewer_steps():
     with nengo.Network() as net:
         p = nengo.Probe(nengo.Node(np.ones(10_000)))
     with nengo_dl.Simulator(net, minibatch_size=8, progress_bar=False) as sim:
-        assert 1 <= sim._program.capacity < 100
-        sim.run_steps(sim._program.capacity + 1)
+        assert 1 <= sim._program.capacity() < 100
+        sim.run_steps(sim._program.capacity() + 1)
         n_steps = sim.n_steps
     assert sim.data[p].shape == (8, n_steps, 10_000)
     assert np.all(sim.data[p] == 1)

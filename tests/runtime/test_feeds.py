@@ -186,7 +186,7 @@ def test_random_numbers_are_fed_within_the_limits_of_a_buffer(monkeypatch):
     # 50 random numbers, 50 samples and one constant take 8 bytes each
     monkeypatch.setattr("nengo_dl.program.program.MAX_BUFFER_BYTES", 8 * 101 * 7)
     with nengo_dl.Simulator(net, dtype="float64", progress_bar=False) as sim:
-        assert 7 <= sim._program.capacity < 9
+        assert 7 <= sim._program.capacity() < 9
         sim.run_steps(30)
         assert np.array_equal(sim.data[p], expected)
 
