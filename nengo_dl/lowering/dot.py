@@ -105,7 +105,8 @@ def product(a: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         return tf.einsum(
             "bkij,bkj->bki", a, tf.broadcast_to(x, (a.shape[0], *x.shape[1:]))
         )
-    if a.shape[0] == 1 and batch > rows:
-        # XLA transposes one of both, the larger one if asked for ``a @ x``
+    if a.shape[0] == 1 and batch > 1:
+        # einsum asks for ``a @ x``, for which XLA transposes ``x`` first: up to twice
+        # the time (100 items, 128 x 784: 212 us against 151 us)
         return tf.matmul(x[:, 0], a[0], transpose_b=True)[:, None]
     return tf.einsum("kij,bkj->bki", a, x)

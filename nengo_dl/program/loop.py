@@ -187,7 +187,7 @@ def loop_shape(block: Block) -> tuple[int, ...]:
     """
     if block.role is Role.ONLINE:
         return block.shape
-    return tuple(length for length in block.shape if length > 1) or (1,)
+    return tuple(length for length in block.shape if length != 1) or (1,)
 
 
 def _dtype(values: SignalValues, recording: Recording) -> tf.DType:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,10 +15,8 @@ from nengo_dl.program.ahead import Ahead
 from nengo_dl.program.calling import to_tensor
 from nengo_dl.program.program import Program
 from nengo_dl.runtime.arrays import is_held
+from nengo_dl.runtime.memory import aligned_zeros
 from nengo_dl.runtime.sources import Presented, Sources
-
-#: bytes; TensorFlow copies arrays that do not begin at a multiple of it
-_ALIGNMENT = 64
 
 
 @dataclass(frozen=True)
@@ -165,19 +161,8 @@ class Feeds:
         key = mode, number
         if kept or key not in self._buffers:
             dtype = self._program.dtype.as_numpy_dtype
-            array = _zeros(self._shape(number, mode), dtype)
+            array = aligned_zeros(self._shape(number, mode), dtype)
             if kept:
                 return array
             self._buffers[key] = array
         return self._buffers[key]
-
-
-def _zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Return zeros that TensorFlow can use where they are, without a copy.
-
-    Copying a buffer of 1000 steps takes up to 5 ms, even if one step of it is run.
-    """
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    memory = np.zeros(size + _ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % _ALIGNMENT
-    return memory[start : start + size].view(dtype).reshape(shape)

@@ -14,6 +14,7 @@ from nengo_dl.graph.signals import initial_elements
 from nengo_dl.lowering.numpy_operator import NumPyOperator
 from nengo_dl.lowering.python_function import failure, store
 from nengo_dl.lowering.registry import Lowering
+from nengo_dl.runtime.memory import copy_into
 from nengo_dl.runtime.streams import (
     DrawStream,
     ProcessStream,
@@ -137,7 +138,7 @@ class Sources:
         """
         n_steps = len(out)
         if item.node in presented:
-            out[...] = presented[item.node][:, :n_steps].swapaxes(0, 1)
+            copy_into(out, presented[item.node][:, :n_steps].swapaxes(0, 1))
         elif item.source is Source.CONSTANT:
             out[...] = initial_elements(item.signal)
         elif item.source is Source.FUNCTION:

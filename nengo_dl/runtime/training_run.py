@@ -16,6 +16,7 @@ from nengo_dl.program.epoch import Epoch
 from nengo_dl.program.program import Program
 from nengo_dl.program.python_errors import as_raised
 from nengo_dl.runtime.forms import Form
+from nengo_dl.runtime.memory import as_tensor
 from nengo_dl.runtime.store import StateStore
 from nengo_dl.runtime.training_data import TrainingData
 
@@ -35,7 +36,7 @@ class TrainingRun:
         data: TrainingData,
     ) -> None:
         self._batch = program.minibatch_size
-        self._dtype = program.dtype.as_numpy_dtype
+        self._dtype = program.dtype
         self._form, self._epoch, self._n_steps = form, epoch, data.n_steps
         self._device = program.device
         self._state = store.initial_state
@@ -54,7 +55,7 @@ class TrainingRun:
             }
 
     def _tensor(self, array: np.ndarray) -> tf.Tensor:
-        return tf.constant(np.asarray(array, self._dtype))
+        return as_tensor(array, self._dtype)
 
     def minibatches(self, order: np.ndarray, one_by_one: bool = False) -> Any:
         """Run all minibatches; yield the losses of some at a time."""
@@ -114,7 +115,8 @@ class TrainingRun:
         for item in self._form.inputs:
             if item.lifted and item.signal is not None and item.node not in own:
                 out = np.zeros(
-                    (self._n_steps, self._batch, item.signal.size), self._dtype
+                    (self._n_steps, self._batch, item.signal.size),
+                    self._dtype.as_numpy_dtype,
                 )
                 sources.fill(item, 0, out, own, functions)
                 values[item.signal] = tf.constant(out.transpose(1, 0, 2))

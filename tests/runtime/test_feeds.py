@@ -6,7 +6,7 @@ import pytest
 from nengo.exceptions import ValidationError
 
 import nengo_dl
-from nengo_dl.runtime.feeds import _zeros
+from nengo_dl.runtime.memory import aligned_zeros
 from tests.helpers import assert_close, configured, simulate
 
 
@@ -194,7 +194,7 @@ def test_random_numbers_are_fed_within_the_limits_of_a_buffer(monkeypatch):
 def test_buffers_begin_where_tensorflow_needs_no_copy():
     for shape in ((3, 1, 5), (1000, 2, 7), (1, 1, 0)):
         for dtype in ("float32", "float64"):
-            buffer = _zeros(shape, dtype)
+            buffer = aligned_zeros(shape, dtype)
             assert buffer.shape == shape
             assert buffer.dtype == dtype
             assert not buffer.any()
