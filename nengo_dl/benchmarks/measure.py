@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,29 +139,30 @@ def measure(
     True
     """
     quiet: Any = {"progress_bar": False}
-    if _solves(network):
-        # the first of two builds would fill the decoder cache for the second
-        nengo.Simulator(network, **quiet).close()
-    items = options.get("minibatch_size") or 1
-    data = _presented(network, options.get("minibatch_size"), n_steps, changing)
-    build, ours = _timed(lambda: Simulator(network, **quiet, **options))
-    with ours:
-        work = work_of(ours, held=not changing)
-        first, _ = _timed(lambda: ours.run_steps(n_steps, data=data))
-        memory = peak_memory()
-        stages = {key: float(s) for key, s in ours.times.items()}
-        nengo_build, reference = _timed(
-            lambda: nengo.Simulator(network, optimize=nengo_merges, **quiet)
-        )
-        with reference:
-            nengo_first, _ = _timed(lambda: reference.run_steps(n_steps, **quiet))
-            times = [
-                (
-                    _timed(lambda: reference.run_steps(n_steps, **quiet))[0],
-                    _timed(lambda: ours.run_steps(n_steps, data=data))[0],
-                )
-                for _ in range(repetitions)
-            ]
+    with _decoder_cache():
+        if _solves(network):
+            # the first of two builds would fill the decoder cache for the second
+            nengo.Simulator(network, **quiet).close()
+        items = options.get("minibatch_size") or 1
+        data = _presented(network, options.get("minibatch_size"), n_steps, changing)
+        build, ours = _timed(lambda: Simulator(network, **quiet, **options))
+        with ours:
+            work = work_of(ours, held=not changing)
+            first, _ = _timed(lambda: ours.run_steps(n_steps, data=data))
+            memory = peak_memory()
+            stages = {key: float(s) for key, s in ours.times.items()}
+            nengo_build, reference = _timed(
+                lambda: nengo.Simulator(network, optimize=nengo_merges, **quiet)
+            )
+            with reference:
+                nengo_first, _ = _timed(lambda: reference.run_steps(n_steps, **quiet))
+                times = [
+                    (
+                        _timed(lambda: reference.run_steps(n_steps, **quiet))[0],
+                        _timed(lambda: ours.run_steps(n_steps, data=data))[0],
+                    )
+                    for _ in range(repetitions)
+                ]
     nengo_run, run = np.median(np.array(times), axis=0)
     return Measurement(
         name,
@@ -175,6 +178,22 @@ def measure(
         memory,
         n_steps * _seconds(work, options),
     )
+
+
+@contextmanager
+def _decoder_cache() -> Iterator[None]:
+    """Let Nengo's decoder cache begin empty, in a folder of its own.
+
+    A user's cache may have thousands of files, and each build reads and writes their
+    index several times.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        before = nengo.rc.get("decoder_cache", "path")
+        nengo.rc.set("decoder_cache", "path", folder)
+        try:
+            yield
+        finally:
+            nengo.rc.set("decoder_cache", "path", before)
 
 
 def _seconds(work: Work, options: Mapping[str, Any]) -> float:
