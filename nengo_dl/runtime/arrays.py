@@ -215,9 +215,9 @@ def held(values: Any) -> Any:
     array_like
         Equal values.
     """
-    if not isinstance(values, np.ndarray) or values.ndim not in (2, 3):
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
         return values
-    if not values.size or is_held(values):
+    if values.ndim not in (2, 3) or not values.size or is_held(values):
         return values
     first = values[..., :1, :]
     if not (values[..., -1:, :] == first).all():
