@@ -93,7 +93,8 @@ class Runner:
             Whether state and time stay where the run ends.
         """
         before = (self.n_steps, self.store.state)
-        mode = self._program.mode(n_steps, self._feeds.held(presented))
+        held = bool(self._program.parts[0]) and self._feeds.held(presented)
+        mode = self._program.mode(n_steps, held)
         capacity = self._program.capacity(mode)
         self._compile(mode, progress_bar)
         if progress_bar is True and n_steps * self._seconds_per_step < SHORT:
