@@ -42,7 +42,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "mlp_changing": {"minibatch_size": 100, "changing": True},
     "convolutional": {"minibatch_size": 100},
     # minutes, most of them before the first step
-    "spaun": {"n_steps": 100, "repetitions": 3, "nengo_merges": False},
+    "spaun": {"n_steps": 20, "repetitions": 3, "nengo_merges": False},
 }
 
 #: those that take seconds; the others run when they are named
