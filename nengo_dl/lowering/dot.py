@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 from nengo.builder.operator import DotInc
+from nengo.builder.signal import Signal
 
+from nengo_dl.graph.roles import Role
 from nengo_dl.lowering.context import Context
+from nengo_dl.lowering.indexing import MAX_SLICES
 from nengo_dl.lowering.registry import Lowering, register
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import OpGroup
@@ -17,6 +21,10 @@ from nengo_dl.plan.layout import View
 #: that with what follows, where a product of its own costs a call for each matrix
 #: (64 matrices of 100 x 2, one item: 6 us against 10 us; of 2 x 100: 8 us against 3 us)
 FEW_COLUMNS = 4
+
+#: of products that share a vector: how many times as many may be computed as are asked
+#: for, and elements of their matrices, which should stay in the cache
+MAX_PADDING, MAX_STACKED = 3, 2**20
 
 
 @register(DotInc)
@@ -51,10 +59,14 @@ class LowerDotInc(Lowering):
                 context.view([op.X for op in group.ops], (count, first.X.size)),
                 context.view([op.Y for op in group.ops], (count, first.Y.size)),
             )
+        x = context.view([op.X for op in group.ops], (count, columns))
+        y = context.view([op.Y for op in group.ops], (count, rows))
+        if len(x.runs) > MAX_SLICES and context.role(first.A) is Role.PARAM:
+            shared = _SharedDot.of(group, context, (rows, columns), y)
+            if shared is not None:
+                return shared
         return cls(
-            context.view([op.A for op in group.ops], (count, rows, columns)),
-            context.view([op.X for op in group.ops], (count, columns)),
-            context.view([op.Y for op in group.ops], (count, rows)),
+            context.view([op.A for op in group.ops], (count, rows, columns)), x, y
         )
 
     def build_step(self, values: SignalValues) -> None:
@@ -81,6 +93,68 @@ class _ScaledDot(Lowering):
     def build_step(self, values: SignalValues) -> None:
         """Add the computation to the step."""
         values.inc(self.y, values.read(self.a) * values.read(self.x))
+
+
+@dataclass(frozen=True)
+class _SharedDot(Lowering):
+    r"""Add products of several matrices with each vector.
+
+    That is :math:`y_i \leftarrow y_i + A_i x`. The matrices of one vector are stacked,
+    so that nobody has to collect the same vector for each of them (50 vectors of 100,
+    250 rows: 23 us, and 5 us like this). Vectors with fewer matrices than others get
+    one of theirs again, whose results nobody reads.
+
+    References
+    ----------
+    The definition is that of ``nengo.builder.operator.DotInc``.
+    """
+
+    a: View
+    x: View
+    y: View
+    places: np.ndarray
+
+    @classmethod
+    def of(
+        cls, group: OpGroup, context: Context, shape: tuple[int, int], y: View
+    ) -> Lowering | None:
+        """Return the lowering of a group, or None if it would not pay."""
+        members: dict[Signal, list[int]] = {}
+        for i, op in enumerate(group.ops):
+            members.setdefault(op.X, []).append(i)
+        count, (rows, columns) = len(group.ops), shape
+        most = max(map(len, members.values()))
+        n_stacked = len(members) * most
+        if most == 1 or n_stacked > MAX_PADDING * count:
+            return None
+        if n_stacked * rows * columns > MAX_STACKED:
+            return None
+        vectors = sorted(
+            members, key=lambda x: (*context.layout.places[x.base], x.offset)
+        )
+        places = np.empty(count, np.int32)
+        stacked = []
+        for k, vector in enumerate(vectors):
+            own = members[vector]
+            places[own] = k * most + np.arange(len(own))
+            stacked += own + own[:1] * (most - len(own))
+        return cls(
+            context.view(
+                [group.ops[i].A for i in stacked], (len(vectors), most * rows, columns)
+            ),
+            context.view(vectors, (len(vectors), columns)),
+            y,
+            places,
+        )
+
+    def build_step(self, values: SignalValues) -> None:
+        """Add the computation to the step."""
+        a, x = values.read(self.a), values.read(self.x)
+        if not self.x.batched:
+            x = x[None]
+        rows = self.y.shape[-1]
+        found = tf.reshape(product(a, x), (x.shape[0], -1, rows))
+        values.inc(self.y, tf.gather(found, self.places, axis=1))
 
 
 def product(a: tf.Tensor, x: tf.Tensor) -> tf.Tensor:

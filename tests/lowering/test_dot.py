@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 from nengo.builder.operator import DotInc, Reset
 
+import nengo_dl
+from nengo_dl.lowering import dot
 from tests.helpers import assert_matches_nengo
 from tests.operators import assert_operators_match, random_signal
 
@@ -81,3 +83,62 @@ def test_views_as_operands():
         DotInc(a[::2, 4:], x[4:], y[5:8]),
     ]
     assert_operators_match(operators, [y])
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("views", [False, True])
+def test_products_that_share_a_vector(rows, views):
+    """Their matrices are stacked; results go where each of them belongs."""
+    rng = np.random.RandomState(0)
+    base = random_signal(rng, 12 * 10)
+    vectors = [base[10 * i : 10 * i + 10] for i in range(12)]
+    if not views:
+        vectors = [random_signal(rng, 10) for _ in vectors]
+    targets = [random_signal(rng, rows) for _ in range(5)]
+    operators = [
+        DotInc(random_signal(rng, rows, 10), vectors[i], targets[rng.randint(5)])
+        for i in rng.permutation([*range(12), *range(12), *range(6), 0])
+    ]
+    assert_operators_match(operators, targets)
+
+
+def random_populations(count=12, seed=0):
+    """Return populations that are connected as often as not."""
+    rng = np.random.RandomState(seed)
+    with nengo.Network(seed=seed) as net:
+        populations = [
+            nengo.Ensemble(20, 1, neuron_type=nengo.LIFRate()) for _ in range(count)
+        ]
+        for pre in populations:
+            for post in populations:
+                if rng.rand() < 0.5:
+                    nengo.Connection(pre, post, synapse=0.01)
+        nengo.Connection(nengo.Node(lambda t: np.cos(9 * t)), populations[0])
+        for population in populations[:3]:
+            nengo.Probe(population, synapse=0.02)
+    return net
+
+
+def kinds(sim):
+    return [type(lowering).__name__ for lowering in sim._program.lowerings]
+
+
+def test_decoders_of_one_population_are_stacked(monkeypatch):
+    net = random_populations()
+    assert_matches_nengo(net)
+    options = {"progress_bar": False}
+    with nengo_dl.Simulator(net, **options) as sim:
+        assert "_SharedDot" in kinds(sim)
+    monkeypatch.setattr(dot, "MAX_STACKED", 100)
+    with nengo_dl.Simulator(net, **options) as sim:
+        assert "_SharedDot" not in kinds(sim)
+
+
+def test_stacked_decoders_are_trained():
+    """Each gets its own gradient, whatever stands in for missing ones."""
+    net = random_populations(10)
+    with net:
+        nengo_dl.configure_settings(dtype="float64")
+    with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        assert "_SharedDot" in kinds(sim)
+        sim.check_gradients(net.probes[:1], n_steps=4)
