@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from nengo.exceptions import ValidationError
 
+from nengo_dl.runtime.arrays import _finite
 from nengo_dl.runtime.checks import device_name, positive_int, presented_data
 
 with nengo.Network() as NET:
@@ -151,3 +152,20 @@ def test_too_many_arrays():
 def test_one_array_for_several_nodes():
     with pytest.raises(ValidationError, match=r"this model has 3.*\{Node: array\}"):
         present(np.zeros((5, 2)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("view", ["whole", "reversed", "repeated", "part", "empty"])
+def test_whether_numbers_are_finite(dtype, view):
+    for value in (0.0, np.finfo(dtype).max, np.nan, np.inf, -np.inf):
+        array = np.ones((4, 6, 3), dtype)
+        array[2, 3, 1] = value
+        array = {
+            "whole": array,
+            "reversed": array[:, ::-1],
+            "repeated": np.broadcast_to(array[:, 3:4], (4, 9, 3)),
+            "part": array[1:3, 2:5],
+            "empty": array[:, :0],
+        }[view]
+        assert _finite(array) == bool(np.isfinite(array).all())
+        assert _finite(array) == (bool(np.isfinite(value)) or view == "empty")
