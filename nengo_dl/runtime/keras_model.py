@@ -24,12 +24,16 @@ def precision(dtype: str) -> Iterator[None]:
     Keras' ``floatx`` decides, and is what it was when the context is left. Sums of 16
     bits would overflow, so 32 bits are the least.
 
+    Keras derives the types of its layers from ``floatx`` once, when it is first asked
+    for them, and keeps them: so it is asked before ``floatx`` changes.
+
     Parameters
     ----------
     dtype : str
         Floating point type of the simulation.
     """
     before = keras.config.floatx()
+    keras.config.dtype_policy()
     keras.config.set_floatx("float64" if dtype == "float64" else "float32")
     try:
         yield

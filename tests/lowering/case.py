@@ -12,7 +12,14 @@ import nengo
 import numpy as np
 import scipy.sparse
 from nengo.builder.neurons import SimNeurons
-from nengo.builder.operator import BsrDotInc, Copy, Operator, SimPyFunc, SparseDotInc
+from nengo.builder.operator import (
+    BsrDotInc,
+    Copy,
+    DotInc,
+    Operator,
+    SimPyFunc,
+    SparseDotInc,
+)
 from nengo.builder.processes import SimProcess
 from nengo.builder.signal import Signal, SignalDict
 from scipy import stats
@@ -76,6 +83,8 @@ class Case:
         ``prepare(op, memory)`` is called before Nengo makes its step function.
     slow : bool
         Whether it takes long to compile, so that fewer configurations must do.
+    many : int
+        How many operators to take where one would do otherwise.
     """
 
     make: Callable[[int], Operator]
@@ -88,10 +97,11 @@ class Case:
     warm: int = 0
     prepare: Callable[[Any, SignalDict], None] = lambda op, memory: None
     slow: bool = False
+    many: int = 1
 
     def operators(self, count: int) -> list[Operator]:
         """Return some operators, but only one if they do not merge."""
-        return [self.make(i) for i in range(1 if self.alone else count)]
+        return [self.make(i) for i in range(1 if self.alone else self.many * count)]
 
     def values(self, signal: Signal, lead: tuple[int, ...], rng: Any) -> np.ndarray:
         """Return random values, such that both precisions start from the same."""
@@ -267,6 +277,16 @@ def product(
         return operator(*signals, *args)
 
     return Case(make, shared=names[:1])
+
+
+#: in no order that slices could follow
+VECTORS = [signal("X", 5) for _ in range(10)]
+
+
+def product_of_shared(i: int) -> DotInc:
+    """One of several products of each vector, of some more than of others."""
+    vector = VECTORS[i * (2 * (i // 10) + 1) % 10]
+    return DotInc(signal("A", 2, 5), vector, signal("Y", 2))
 
 
 def convolution(operator: Any, transform: Any) -> Case:

@@ -272,6 +272,21 @@ def test_precision_is_that_of_the_simulation():
         assert keras.config.floatx() == before
 
 
+def test_layers_of_the_users_keep_their_precision():
+    """Keras settles it with the first layer, which a callback may make."""
+    net = feed_forward()
+    x, y = data()
+    layers = []
+    callback = keras.callbacks.LambdaCallback(
+        on_train_end=lambda logs: layers.append(keras.layers.Dense(1))
+    )
+    keras.utils.clear_session()
+    with simulator(net) as sim:
+        sim.compile("sgd", loss={net.probes[0]: "mse"})
+        sim.fit(x, y, verbose=0, callbacks=[callback])
+    assert layers[0].compute_dtype == keras.layers.Dense(1).compute_dtype == "float32"
+
+
 @pytest.mark.parametrize("label", ["a b:c/d", "out put", "n_steps", "", "loss"])
 def test_labels_become_names(label):
     with nengo.Network() as net:
