@@ -77,7 +77,29 @@ class Core:
 
         #: how long each stage took (s), by name
         self._times: dict[str, float] = {}
-        self._build(network, dt, model)
+        with stage("Building", None, self.progress_bar) as tracker:
+            start = time.perf_counter()
+            self.model = graph_model.build(network, dt, model, Steps(tracker))
+            built = time.perf_counter()
+            settings = config.resolve(self.model.toplevel, options["dtype"])
+            batch, jit = self.minibatch_size or 1, settings.jit_compile is not False
+            for warning in bind(self.model, settings.dtype, batch, jit):
+                warn_user(warning)
+            self._settings = settings
+            with no_garbage_collection():
+                self._order = nengo_order(self.model.operators)
+                self._trainable = trainable.resolve(self.model, settings.inference_only)
+                self._program = compile_program(
+                    self.model,
+                    self._order,
+                    self._trainable,
+                    settings,
+                    self.minibatch_size or 1,
+                    self.unroll,
+                    self.device,
+                )
+            self._times["nengo build"] = built - start
+            self._times["plan"] = time.perf_counter() - built
         self._runner = Runner(
             self._program,
             self.model,
@@ -94,10 +116,14 @@ class Core:
             self._trainable,
         )
         self._n_groups = len(self._program.plan)
+
         self._board = self._open_board()
 
+        if seed is None:
+            own = getattr(network, "seed", None)
+            seed = np.random.randint(MAX_SEED) if own is None else own + 1
         self.closed = False
-        self.reset(seed=_new_seed(network) if seed is None else seed)
+        self.reset(seed=seed)
 
     def _configure(
         self,
@@ -120,34 +146,6 @@ class Core:
         self.tensorboard = tensorboard
         self.progress_bar = progress_bar
         self.optimize = optimize
-
-    def _build(
-        self, network: nengo.Network | None, dt: float, model: Model | None
-    ) -> None:
-        """Let Nengo build the network, and compile what it has built."""
-        with stage("Building", None, self.progress_bar) as tracker:
-            start = time.perf_counter()
-            self.model = graph_model.build(network, dt, model, Steps(tracker))
-            built = time.perf_counter()
-            settings = config.resolve(self.model.toplevel, self._options["dtype"])
-            batch, jit = self.minibatch_size or 1, settings.jit_compile is not False
-            for warning in bind(self.model, settings.dtype, batch, jit):
-                warn_user(warning)
-            self._settings = settings
-            with no_garbage_collection():
-                self._order = nengo_order(self.model.operators)
-                self._trainable = trainable.resolve(self.model, settings.inference_only)
-                self._program = compile_program(
-                    self.model,
-                    self._order,
-                    self._trainable,
-                    settings,
-                    self.minibatch_size or 1,
-                    self.unroll,
-                    self.device,
-                )
-            self._times["nengo build"] = built - start
-            self._times["plan"] = time.perf_counter() - built
 
     def _open_board(self) -> Board | None:
         """Begin to write for TensorBoard, with the graph of a time step."""
@@ -389,9 +387,3 @@ class Core:
     def time(self) -> float:
         """Simulated time so far (s)."""
         return self.n_steps * self.dt
-
-
-def _new_seed(network: nengo.Network | None) -> int:
-    """Return the seed of a simulation, if nobody says one."""
-    own = getattr(network, "seed", None)
-    return int(np.random.randint(MAX_SEED)) if own is None else own + 1
