@@ -39,121 +39,39 @@ class LoopResult:
     error: BaseException | None = None
 
 
-@dataclass(frozen=True)
-class TimeStep:
-    """One time step, as a function of what goes round the loop.
-
-    Attributes
-    ----------
-    stages : sequence of Stage
-        What is computed.
-    values : SignalValues
-        Parameters, and what was hoisted out of the loop.
-    carried : sequence of int
-        The blocks that go round the loop.
-    inputs : dict of {int: tf.Tensor}, shape (capacity or 1, batch, size)
-        The input blocks and what is computed ahead, time first. One row stands for
-        every step.
-    recordings : sequence of Recording
-        What is kept.
-    rows : sequence of tf.Tensor or None, shape (capacity,)
-        For each recording the row that a step goes to; None: a row for each step.
-    callbacks : Callbacks, optional
-        Makes the Python calls, if there are any. When one fails, the loop ends, and the
-        step that it was in leaves no trace.
-    """
-
-    stages: Sequence[Stage]
-    values: SignalValues
-    carried: Sequence[int]
-    inputs: dict[int, tf.Tensor]
-    recordings: Sequence[Recording]
-    rows: Sequence[tf.Tensor | None]
-    callbacks: Callbacks | None = None
-
-    def __call__(self, i: tf.Tensor, ok: tf.Tensor, state: tuple, kept: tuple) -> tuple:
-        """Take step ``i``; ``ok`` is 0 once Python code has failed."""
-        now = self.values.begin_step(self._flat(state), self._fed(i))
-        for stage in self.stages:
-            stage.trace(now)
-            if stage.calls is not None:
-                assert self.callbacks is not None
-                ok = self.callbacks.trace(stage.calls, now, i, ok)
-        kept = tuple(
-            buffer.write(i if rows is None else tf.gather(rows, i), sample(now, r))
-            for buffer, rows, r in zip(kept, self.rows, self.recordings, strict=True)
-        )
-        after = tuple(
-            reshaped(now.block(block), old.shape)
-            for block, old in zip(self.carried, state, strict=True)
-        )
-        if self.callbacks is None:
-            return i + 1, ok, after, kept
-        after = tuple(
-            tf.where(ok > 0, new, old) for new, old in zip(after, state, strict=True)
-        )
-        return i + ok, ok, after, kept
-
-    def begin(self, state: Sequence[tf.Tensor], capacity: int) -> tuple:
-        """Return what goes round the loop before the first step.
-
-        Weights that change go round as matrices: XLA computes what is written to a flat
-        array element by element, dividing to find row and column, which takes five
-        times as long (PES, 64 x 1,280 decoders: 130 us per step against 25 us).
-        """
-        blocks = [self.values.layout.blocks[block] for block in self.carried]
-        stacked = tuple(
-            reshaped(value, (value.shape[0], *loop_shape(block)))
-            for block, value in zip(blocks, state, strict=True)
-        )
-        buffers = tuple(self._buffer(r, capacity) for r in self.recordings)
-        return tf.constant(0), tf.constant(1), stacked, buffers
-
-    def goes_on(
-        self, i: tf.Tensor, ok: tf.Tensor, steps: int, n_steps: tf.Tensor
-    ) -> tf.Tensor:
-        """Return whether there are as many ``steps`` to take before ``n_steps``."""
-        left = i + steps <= n_steps
-        return left if self.callbacks is None else tf.logical_and(left, ok > 0)
-
-    def _flat(self, state: Sequence[tf.Tensor]) -> dict[int, tf.Tensor]:
-        blocks = self.values.layout.blocks
-        return {
-            block: reshaped(value, (value.shape[0], blocks[block].size))
-            for block, value in zip(self.carried, state, strict=True)
-        }
-
-    def _fed(self, i: tf.Tensor) -> dict[int, tf.Tensor]:
-        return {
-            block: series[0] if series.shape[0] == 1 else tf.gather(series, i)
-            for block, series in self.inputs.items()
-        }
-
-    def _buffer(self, recording: Recording, capacity: int) -> tf.TensorArray:
-        return tf.TensorArray(
-            _dtype(self.values, recording),
-            size=recording.capacity(capacity),
-            element_shape=(self.values.minibatch_size, *recording.view.shape),
-            clear_after_read=False,
-        )
-
-
 def drive(
-    step: TimeStep,
+    stages: Sequence[Stage],
+    values: SignalValues,
+    carried: Sequence[int],
     state: Sequence[tf.Tensor],
+    inputs: dict[int, tf.Tensor],
+    recordings: Sequence[Recording],
+    rows: Sequence[tf.Tensor],
     n_steps: tf.Tensor,
     capacity: int,
     unroll: int = 1,
+    callbacks: Callbacks | None = None,
     use_loop: bool = True,
 ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
     """Run ``n_steps`` time steps.
 
     Parameters
     ----------
-    step : TimeStep
-        One of them.
+    stages : sequence of Stage
+        One time step.
+    values : SignalValues
+        Parameters, and what was hoisted out of the loop.
+    carried : sequence of int
+        The blocks that go round the loop.
     state : sequence of tf.Tensor, shape (batch, size)
-        The carried blocks before the first step.
+        Their values before the first step.
+    inputs : dict of {int: tf.Tensor}, shape (capacity or 1, batch, size)
+        The input blocks and what is computed ahead, time first. One row stands for
+        every step.
+    recordings : sequence of Recording
+        What is kept.
+    rows : sequence of tf.Tensor, shape (capacity,)
+        For each recording that is not of every step: the row that a step goes to.
     n_steps : tf.Tensor, shape ()
         How many of the ``capacity`` steps are run. Shapes do not depend on it, so one
         compilation serves every number of steps.
@@ -162,6 +80,9 @@ def drive(
     unroll : int
         Steps in one iteration. A remainder that does not fill an iteration runs in a
         second loop, step by step.
+    callbacks : Callbacks, optional
+        Makes the Python calls, if there are any. When one fails, the loop ends, and the
+        step that it was in leaves no trace.
     use_loop : bool
         False: run one iteration, of ``unroll`` steps, whatever ``n_steps``.
 
@@ -174,20 +95,70 @@ def drive(
     rows : list of tf.Tensor, shape (capacity, batch, *probe shape)
         The buffer of each recording.
     """
+    row_source = iter(rows)
+    row_of = [None if r.every_step else next(row_source) for r in recordings]
+    buffers = tuple(
+        tf.TensorArray(
+            _dtype(values, recording),
+            size=recording.capacity(capacity),
+            element_shape=(values.minibatch_size, *recording.view.shape),
+            clear_after_read=False,
+        )
+        for recording in recordings
+    )
+
+    def one_step(i: tf.Tensor, ok: tf.Tensor, state: tuple, buffers: tuple) -> tuple:
+        fed = {
+            block: series[0] if series.shape[0] == 1 else tf.gather(series, i)
+            for block, series in inputs.items()
+        }
+        flat = {
+            block: reshaped(value, (value.shape[0], values.layout.blocks[block].size))
+            for block, value in zip(carried, state, strict=True)
+        }
+        now = values.begin_step(flat, fed)
+        for stage in stages:
+            stage.trace(now)
+            if stage.calls is not None:
+                assert callbacks is not None
+                ok = callbacks.trace(stage.calls, now, i, ok)
+        buffers = tuple(
+            buffer.write(i if rows is None else tf.gather(rows, i), sample(now, r))
+            for buffer, rows, r in zip(buffers, row_of, recordings, strict=True)
+        )
+        after = tuple(
+            reshaped(now.block(block), old.shape)
+            for block, old in zip(carried, state, strict=True)
+        )
+        if callbacks is None:
+            return i + 1, ok, after, buffers
+        after = tuple(
+            tf.where(ok > 0, new, old) for new, old in zip(after, state, strict=True)
+        )
+        return i + ok, ok, after, buffers
 
     def iteration(*loop_state: Any) -> tuple:
         for _ in range(unroll):
-            loop_state = step(*loop_state)
+            loop_state = one_step(*loop_state)
         return loop_state
 
     def more(steps: int) -> Callable[..., tf.Tensor]:
-        return lambda i, ok, *_: step.goes_on(i, ok, steps, n_steps)
+        if callbacks is None:
+            return lambda i, *_: i + steps <= n_steps
+        return lambda i, ok, *_: tf.logical_and(i + steps <= n_steps, ok > 0)
 
-    loop_state = step.begin(state, capacity)
+    # Weights that change go round the loop as matrices: XLA computes what is written to
+    # a flat array element by element, dividing to find row and column, which takes five
+    # times as long (PES, 64 x 1,280 decoders: 130 us per step against 25 us)
+    stacked = tuple(
+        reshaped(value, (value.shape[0], *loop_shape(values.layout.blocks[block])))
+        for block, value in zip(carried, state, strict=True)
+    )
+    loop_state = (tf.constant(0), tf.constant(1), stacked, buffers)
     if use_loop:
         loop_state = tf.while_loop(more(unroll), iteration, loop_state)
         if unroll > 1:
-            loop_state = tf.while_loop(more(1), step, loop_state)
+            loop_state = tf.while_loop(more(1), one_step, loop_state)
     else:
         loop_state = iteration(*loop_state)
     completed, _, final, buffers = loop_state

@@ -22,7 +22,7 @@ from nengo_dl.program.callback import Callbacks, available
 from nengo_dl.program.calling import array_of, flat_call
 from nengo_dl.program.driven import DrivenLoop
 from nengo_dl.program.fingerprint import fingerprint
-from nengo_dl.program.loop import LoopResult, TimeStep, drive
+from nengo_dl.program.loop import LoopResult, drive
 from nengo_dl.program.recording import Recording
 from nengo_dl.program.stages import cut
 from nengo_dl.program.traces import shared
@@ -255,13 +255,19 @@ class Program:
             values.hoist(view for low in self.lowerings for view in low.views)
             if ahead:
                 series |= compute(ahead, values, series, self.handed_over)
-            rows = [None if r.every_step else next(remaining) for r in self.recordings]
-            callbacks = self._callbacks if self.calls_python else None
-            step = TimeStep(
-                cut(loop), values, carried, series, self.recordings, rows, callbacks
-            )
             completed, final, buffers = drive(
-                step, state, n_steps, self.capacity(mode), self.unroll, self.use_loop
+                cut(loop),
+                values,
+                carried,
+                state,
+                series,
+                self.recordings,
+                list(remaining),
+                n_steps,
+                self.capacity(mode),
+                self.unroll,
+                self._callbacks if self.calls_python else None,
+                self.use_loop,
             )
             return [completed, *final, *buffers]
 
