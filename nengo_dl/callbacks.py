@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from nengo_dl.runtime.summaries import require_tensorboard, signals_of
+from nengo_dl.training.summaries import require_tensorboard, signals_of
 
 __all__ = ["IsolateState", "NengoSummaries", "TensorBoard"]
 

@@ -45,7 +45,7 @@ class Simulator(Shown, Running, KerasInterface, MinibatchRunning, Parameters):
 
     Attributes
     ----------
-    data : nengo_dl.runtime.data.SimulationData
+    data : nengo_dl.simulation.sim_data.SimulationData
         Samples of probes and live parameters of built objects.
     model : nengo.builder.Model
         The built model.

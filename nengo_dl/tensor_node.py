@@ -17,7 +17,7 @@ from nengo.params import BoolParam, Default, Parameter
 
 from nengo_dl import config
 from nengo_dl.graph.tensor_operator import SimTensorNode
-from nengo_dl.lowering.tensor_function import TensorFunction, infer_shape_out
+from nengo_dl.lowering.tensor_nodes.function import TensorFunction, infer_shape_out
 
 Shape = tuple[int, ...]
 

@@ -17,8 +17,8 @@ from nengo.exceptions import (
 )
 
 import nengo_dl
+from nengo_dl.parameters import file_format
 from nengo_dl.plan.noop import noop_planner
-from nengo_dl.runtime import parameter_files
 from tests.trained_networks import (
     assert_differ,
     assert_equal,
@@ -141,7 +141,7 @@ def test_the_keras_model_has_what_was_loaded(path):
 def names_of(net, tmp_path):
     with simulator(net) as sim:
         sim.save_params(tmp_path / "names.npz", include_state=True)
-    return list(parameter_files.read(tmp_path / "names.npz").arrays)
+    return list(file_format.read(tmp_path / "names.npz").arrays)
 
 
 def test_names(tmp_path):
@@ -238,11 +238,10 @@ def test_everything_that_does_not_fit_is_listed(path):
 
 def test_long_lists_are_cut():
     places = {
-        f"x{i}": nengo_dl.runtime.matching.Place((1,), np.dtype(float))
-        for i in range(50)
+        f"x{i}": nengo_dl.parameters.fit.Place((1,), np.dtype(float)) for i in range(50)
     }
     with pytest.raises(ValidationError, match="and 30 more"):
-        nengo_dl.runtime.matching.fit_all({}, {}, places)
+        nengo_dl.parameters.fit.fit_all({}, {}, places)
 
 
 @pytest.mark.parametrize("dtype", ["int64", "complex128", "bool"])
@@ -250,10 +249,10 @@ def test_values_of_another_type(dtype, path):
     net = small(nengo.LIF())
     with simulator(net) as sim:
         sim.save_params(path)
-        content = parameter_files.read(path)
+        content = file_format.read(path)
         arrays = dict(content.arrays)
         arrays["params/a.bias"] = np.zeros(8, dtype)
-        parameter_files.write(path, parameter_files.Content(arrays, content.facts))
+        file_format.write(path, file_format.Content(arrays, content.facts))
         refused(sim, path, "params/a.bias", "in the simulator")
 
 
@@ -580,7 +579,7 @@ def test_older_arguments(path):
 
 
 def names_in(path):
-    return list(parameter_files.read(path).arrays)
+    return list(file_format.read(path).arrays)
 
 
 def test_closed_simulators(path):

@@ -38,7 +38,7 @@ OLDER = {"legacy", "older"}
 #: classes that are told about by their methods, and given to users rather than made
 MEMBERS = {
     "nengo_dl.Simulator": None,
-    "nengo_dl.runtime.data.SimulationData": ("get_params", "get_param"),
+    "nengo_dl.simulation.sim_data.SimulationData": ("get_params", "get_param"),
 }
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from nengo.exceptions import NengoWarning, SimulationError, ValidationError
 
 import nengo_dl
-from nengo_dl.runtime.store import StateStore
+from nengo_dl.simulation.store import StateStore
 
 
 def simulator(net, **options):

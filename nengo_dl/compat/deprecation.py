@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from nengo_dl.runtime.blame import warn_user
+from nengo_dl.user_code import warn_user
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -10,7 +10,7 @@ from nengo.exceptions import ValidationError
 from nengo.utils.progress import ProgressBar
 
 from nengo_dl.compat.deprecation import deprecated
-from nengo_dl.runtime.blame import warn_user
+from nengo_dl.user_code import warn_user
 
 #: where traces go if no directory is named
 PROFILE_DIRECTORY = "nengo_dl_profile"

@@ -12,7 +12,7 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.compat.deprecation import deprecated
 from nengo_dl.compat.running import profile_directory
-from nengo_dl.runtime.training_data import Endpoints
+from nengo_dl.inputs.endpoints import Endpoints
 
 _TRAIN = (
     "data",

@@ -22,7 +22,7 @@ class SimTensorNode(Operator):
     Parameters
     ----------
     function : object
-        What is computed, opaque here; see `nengo_dl.lowering.tensor_function`.
+        What is computed, opaque here; see `nengo_dl.lowering.tensor_nodes.function`.
     t : Signal or None
         Time (s), shape (), if the function wants to know it.
     x : Signal or None

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from nengo_dl.display.profiling import profiling
+from nengo_dl.inputs import checks, endpoints
 from nengo_dl.interface.training import Training
-from nengo_dl.runtime import batches, checks, training_data
-from nengo_dl.runtime.profiling import profiling
+from nengo_dl.training.run_batch import Batches, combined, resolve
 
 
 class MinibatchRunning(Training):
@@ -107,8 +108,8 @@ class MinibatchRunning(Training):
         arrays = self._endpoints.check(
             inputs, targets, n_steps, any_size=tuple(targets or ())
         )
-        wanted = batches.resolve(outputs, self._endpoints, arrays.targets)
-        truncation = training_data.check_truncation(truncation, arrays.n_steps)
+        wanted = resolve(outputs, self._endpoints, arrays.targets)
+        truncation = endpoints.check_truncation(truncation, arrays.n_steps)
         orders = [np.arange(arrays.n_items)] * checks.positive_int(n_epochs, "n_epochs")
         if shuffle:
             rng = np.random.RandomState(self._trainer.new_seed())
@@ -128,8 +129,8 @@ class MinibatchRunning(Training):
                 if callback is not None:
                     callback(values, None)
                 found.append(values)
-        return batches.combined(found, combine)
+        return combined(found, combine)
 
     @cached_property
-    def _batches(self) -> batches.Batches:
-        return batches.Batches(self._trainer.forms, self._runner, self._program)
+    def _batches(self) -> Batches:
+        return Batches(self._trainer.forms, self._runner, self._program)

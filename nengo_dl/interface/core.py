@@ -18,22 +18,22 @@ from nengo.exceptions import (
 )
 
 from nengo_dl import compat, config
+from nengo_dl.display.progress import Steps, stage
 from nengo_dl.graph import inputs, trainable
 from nengo_dl.graph import model as graph_model
 from nengo_dl.graph.garbage import no_garbage_collection
 from nengo_dl.graph.opgraph import nengo_order
 from nengo_dl.graph.tensor_operator import tensor_nodes
-from nengo_dl.lowering.tensor_binding import bind, post_build
+from nengo_dl.inputs import checks
+from nengo_dl.inputs.random_streams import MAX_SEED
+from nengo_dl.lowering.tensor_nodes.binding import bind, post_build
 from nengo_dl.program.compile import compile_program
-from nengo_dl.runtime import checks
-from nengo_dl.runtime.blame import warn_user
-from nengo_dl.runtime.data import SignalMapping, SimulationData
-from nengo_dl.runtime.progress import Steps, stage
-from nengo_dl.runtime.runner import Runner
-from nengo_dl.runtime.streams import MAX_SEED
+from nengo_dl.simulation.runner import Runner
+from nengo_dl.simulation.sim_data import SignalMapping, SimulationData
+from nengo_dl.user_code import warn_user
 
 if TYPE_CHECKING:
-    from nengo_dl.runtime.summaries import Board
+    from nengo_dl.training.summaries import Board
 
 T = TypeVar("T", bound="Core")
 
@@ -152,7 +152,7 @@ class Core:
         if self.tensorboard is None:
             return None
         from nengo_dl.program.step_graph import step_graph
-        from nengo_dl.runtime.summaries import Board
+        from nengo_dl.training.summaries import Board
 
         board = Board(self.tensorboard)
         board.write_graph(step_graph(self._program))

@@ -9,10 +9,10 @@ import nengo
 import numpy as np
 from nengo.exceptions import SimulationError
 
+from nengo_dl.display.progress import keras_verbosity
 from nengo_dl.interface.training import Training
-from nengo_dl.runtime.keras_calls import KerasCalls
-from nengo_dl.runtime.keras_model import SimulatorModel
-from nengo_dl.runtime.progress import keras_verbosity
+from nengo_dl.keras_model.calls import KerasCalls
+from nengo_dl.keras_model.model import SimulatorModel
 
 
 class KerasInterface(Training):

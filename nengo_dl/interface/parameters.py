@@ -10,8 +10,8 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl import compat
 from nengo_dl.interface.training import Training
-from nengo_dl.runtime import freezing, parameter_files
-from nengo_dl.runtime.saving import Parts, Saving
+from nengo_dl.parameters import file_format, freezing
+from nengo_dl.parameters.saving import Parts, Saving
 
 
 class Parameters(Training):
@@ -79,7 +79,7 @@ class Parameters(Training):
         """
         self._check_open("save parameters")
         parts = self._parts(include_params, include_state, optimizer)
-        parameter_files.write(path, self._saving.content(parts, self.seed))
+        file_format.write(path, self._saving.content(parts, self.seed))
 
     @compat.older_forms(
         lambda self, positional, named: compat.parameter_arguments(
@@ -143,7 +143,7 @@ class Parameters(Training):
         """
         self._check_open("load parameters")
         parts = self._parts(include_params, include_state, optimizer)
-        seed = self._saving.load(parameter_files.read(path), parts)
+        seed = self._saving.load(file_format.read(path), parts)
         if seed is not None:
             self.seed = seed
 

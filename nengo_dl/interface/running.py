@@ -9,10 +9,10 @@ import numpy as np
 from nengo.utils.progress import ProgressBar
 
 from nengo_dl import compat
+from nengo_dl.display.profiling import profiling
+from nengo_dl.inputs import checks
 from nengo_dl.interface.core import Core
 from nengo_dl.program.stages import check_steps
-from nengo_dl.runtime import checks
-from nengo_dl.runtime.profiling import profiling
 
 
 class Running(Core):

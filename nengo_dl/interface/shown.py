@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from nengo_dl.display.overview import Overview
+from nengo_dl.display.report import Report, report
 from nengo_dl.graph.signals import size
 from nengo_dl.interface.core import Core
-from nengo_dl.runtime.overview import Overview
-from nengo_dl.runtime.report import Report, report
 
 
 class Shown(Core):

@@ -11,14 +11,15 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from nengo_dl import compat
+from nengo_dl.display.profiling import profiling
+from nengo_dl.inputs import checks, endpoints
+from nengo_dl.inputs.endpoints import Endpoints, TrainingData
 from nengo_dl.interface.core import Core
-from nengo_dl.runtime import checks, objectives, training_data
-from nengo_dl.runtime.blame import warn_user
-from nengo_dl.runtime.objectives import NOT_GIVEN, Term
-from nengo_dl.runtime.profiling import profiling
-from nengo_dl.runtime.summaries import Summaries
-from nengo_dl.runtime.training import Trainer
-from nengo_dl.runtime.training_data import Endpoints, TrainingData
+from nengo_dl.training import terms
+from nengo_dl.training.summaries import Summaries
+from nengo_dl.training.terms import NOT_GIVEN, Term
+from nengo_dl.training.trainer import Trainer
+from nengo_dl.user_code import warn_user
 
 
 class Training(Core):
@@ -120,7 +121,7 @@ class Training(Core):
                 obj=self,
             )
         arrays, terms = self._work(data, objective)
-        training_data.warn_about_synapses(
+        endpoints.warn_about_synapses(
             self.model.toplevel, arrays.targets, arrays.n_steps
         )
         with profiling(profile), self._summaries(summaries) as written:
@@ -130,7 +131,7 @@ class Training(Core):
                 optimizer,
                 checks.positive_int(n_epochs, "n_epochs"),
                 shuffle,
-                training_data.check_truncation(truncation, arrays.n_steps),
+                endpoints.check_truncation(truncation, arrays.n_steps),
                 self.progress_bar if progress_bar is None else progress_bar,
                 written,
             )
@@ -278,16 +279,16 @@ class Training(Core):
     def _work(self, data: Any, objective: Any) -> tuple[TrainingData, tuple[Term, ...]]:
         """Return data and objectives of a call, checked."""
         inputs, targets, n_steps = self._endpoints.split(data)
-        terms = objectives.resolve(
+        wanted = terms.resolve(
             objective,
             () if targets is None else tuple(targets),
             self._endpoints.probes,
             names=self._endpoints.names,
         )
-        classes = {p for term in terms if term.class_numbers for p in term.probes}
+        classes = {p for term in wanted if term.class_numbers for p in term.probes}
         return (
             self._endpoints.check(inputs, targets, n_steps, any_size=classes),
-            terms,
+            wanted,
         )
 
     def _summaries(self, objects: Sequence[Any] | None) -> Summaries:

@@ -20,7 +20,7 @@ from nengo_dl.lowering import (
     python_function,
     reset,
     sparse,
-    tensor_node,
+    tensor_nodes,
     time,
 )
 from nengo_dl.lowering.context import Context
@@ -55,6 +55,6 @@ __all__ = [
     "register_rates",
     "reset",
     "sparse",
-    "tensor_node",
+    "tensor_nodes",
     "time",
 ]

@@ -16,10 +16,10 @@ from nengo_dl.lowering.context import Context
 from nengo_dl.lowering.presented import Presented
 from nengo_dl.lowering.python_call import PythonLowering
 from nengo_dl.lowering.registry import Lowering, register
-from nengo_dl.lowering.user_line import user_line
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import OpGroup
 from nengo_dl.plan.layout import View
+from nengo_dl.user_code import user_line
 
 
 def evaluate(op: SimPyFunc, output: np.ndarray | None, *args: Any) -> None:

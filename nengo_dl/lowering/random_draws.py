@@ -5,8 +5,8 @@ from __future__ import annotations
 from nengo.builder.operator import Operator
 
 from nengo_dl.graph.draws import Draws
-from nengo_dl.lowering import tensor_node
 from nengo_dl.lowering.neurons import drawn
+from nengo_dl.lowering.tensor_nodes import lowering
 
 
 def fed_draws(op: Operator, nengo_only: bool = False) -> Draws | None:
@@ -19,4 +19,4 @@ def fed_draws(op: Operator, nengo_only: bool = False) -> Draws | None:
     nengo_only : bool
         Feed neurons with numbers that Nengo would draw, or not at all.
     """
-    return tensor_node.draws_of(op) or drawn.draws_of(op, nengo_only)
+    return lowering.draws_of(op) or drawn.draws_of(op, nengo_only)

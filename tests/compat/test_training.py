@@ -17,7 +17,7 @@ from nengo_dl.compat import (
     profile_directory,
     train_arguments,
 )
-from nengo_dl.runtime.training_data import Endpoints
+from nengo_dl.inputs.endpoints import Endpoints
 
 with nengo.Network() as NET:
     A = nengo.Node([0], label="a")

@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from nengo_dl.graph.roles import Role
+from nengo_dl.inputs.sources import Sources
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.program.compile_through_time import compile_through_time
-from nengo_dl.runtime.sources import Sources
 
 STEPS = 15
 

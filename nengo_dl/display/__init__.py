@@ -1,0 +1,1 @@
+"""What a simulator shows: progress, reports, tables, how it prints itself."""

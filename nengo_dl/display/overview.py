@@ -1,0 +1,89 @@
+"""What a simulator says of itself, in one line or as a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nengo_dl.display.tables import counted, html_table
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The facts that `repr` of a simulator shows.
+
+    Attributes
+    ----------
+    network : str or None
+        Label of the network.
+    minibatch_size : int or None
+        Items that are simulated side by side.
+    dtype : str
+        Floating point type.
+    device : str or None
+        Where it runs; None if TensorFlow chooses.
+    dt : float
+        Length of a time step (s).
+    n_steps : int
+        Steps so far.
+    n_operators : int
+        Operators that Nengo has built.
+    n_groups : int
+        Groups of operators that run as one.
+    n_parameters : int
+        Single numbers among the parameters that can be trained.
+    closed : bool
+        Whether the simulator was closed.
+    """
+
+    network: str | None
+    minibatch_size: int | None
+    dtype: str
+    device: str | None
+    dt: float
+    n_steps: int
+    n_operators: int
+    n_groups: int
+    n_parameters: int
+    closed: bool
+
+    @property
+    def _name(self) -> str:
+        return "an unlabelled network" if self.network is None else repr(self.network)
+
+    @property
+    def _time(self) -> str:
+        return f"t={self.n_steps * self.dt:g} s ({counted(self.n_steps, 'step')})"
+
+    @property
+    def _work(self) -> str:
+        operators = counted(self.n_operators, "operator")
+        return f"{operators} in {counted(self.n_groups, 'group')}"
+
+    @property
+    def line(self) -> str:
+        """All of it in one line."""
+        facts = [
+            f"nengo_dl.Simulator of {self._name}",
+            "closed" if self.closed else "open",
+            self._time,
+            f"{self.dtype} on {self.device or 'the default device'}",
+            self._work,
+        ]
+        if self.minibatch_size is not None:
+            facts.insert(3, f"minibatch of {self.minibatch_size}")
+        return f"<{', '.join(facts)}>"
+
+    @property
+    def html(self) -> str:
+        """A table for notebooks."""
+        batch = self.minibatch_size
+        rows = [
+            ("state", "closed" if self.closed else "open"),
+            ("time", f"{self._time}, dt={self.dt:g} s"),
+            ("minibatch", "none" if batch is None else counted(batch, "item")),
+            ("precision", self.dtype),
+            ("device", self.device or "TensorFlow's default"),
+            ("plan", self._work),
+            ("trainable", counted(self.n_parameters, "parameter")),
+        ]
+        return html_table(f"nengo_dl.Simulator of {self._name}", (), rows)

@@ -1,0 +1,199 @@
+"""How a model runs: what runs as one, how long each stage took, and what slows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from nengo.builder.operator import Operator
+
+from nengo_dl.display.tables import first, html_table, text_table
+from nengo_dl.graph.signals import describe
+from nengo_dl.lowering import registry
+from nengo_dl.lowering.indexing import MAX_SLICES
+from nengo_dl.lowering.registry import Lowering
+from nengo_dl.plan.groups import OpGroup
+from nengo_dl.program.program import Program
+
+#: so many numbers per step are worth a remark: 40 MB per simulated second
+MANY_SAMPLES = 10_000
+#: objects that a remark names
+N_NAMED = 5
+
+
+@dataclass(frozen=True)
+class GroupReport:
+    """Operators that run as one.
+
+    Attributes
+    ----------
+    name : str
+        Type of the operators, and of what they run.
+    n_operators : int
+        How many they are.
+    n_elements : int
+        Numbers that they read or write in one step, for one item of a minibatch.
+    n_gathers : int
+        Reads and writes that collect their numbers from many places.
+    where : str
+        ``"XLA"``, ``"TensorFlow"`` or ``"Python"``.
+    """
+
+    name: str
+    n_operators: int
+    n_elements: int
+    n_gathers: int
+    where: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `nengo_dl.Simulator.report` returns; prints as a table.
+
+    Attributes
+    ----------
+    how : str
+        How the loop over time runs.
+    groups : tuple of GroupReport
+        The plan, in the order of a time step.
+    times : dict of {str: float}
+        How long each stage has taken so far (s).
+    remarks : tuple of str
+        What keeps the model from being faster, and what to do about it.
+    """
+
+    how: str
+    groups: tuple[GroupReport, ...]
+    times: Mapping[str, float]
+    remarks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        parts = [
+            self.how,
+            text_table("Time (s)", self._times()),
+            text_table("One time step", [_HEADER, *self._rows()]),
+        ]
+        return "\n\n".join([*parts, *self.remarks])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        remarks = [("remark", remark) for remark in self.remarks]
+        facts = [("how", self.how), *self._times(), *remarks]
+        return html_table("How the model runs", (), facts) + html_table(
+            "One time step", _HEADER, self._rows()
+        )
+
+    def _times(self) -> list[tuple[str, str]]:
+        return [(name, f"{seconds:.3f}") for name, seconds in self.times.items()]
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                group.name,
+                f"{group.n_operators:,}",
+                f"{group.n_elements:,}",
+                str(group.n_gathers or ""),
+                group.where,
+            )
+            for group in self.groups
+        ]
+
+
+_HEADER = ("group", "operators", "elements", "gathers", "runs in")
+
+
+def report(
+    program: Program, times: Mapping[str, float], dtype: str, jit_asked: bool
+) -> Report:
+    """Describe how a program runs.
+
+    Parameters
+    ----------
+    program : Program
+        The compiled model.
+    times : mapping of str to float
+        How long each stage took (s).
+    dtype : str
+        Floating point type of the simulation.
+    jit_asked : bool
+        Whether the user wants XLA.
+    """
+    groups = tuple(
+        _group(program, group, lowering)
+        for group, lowering in zip(program.plan, program.lowerings, strict=True)
+    )
+    remarks = tuple(_remarks(program, dtype, jit_asked))
+    return Report(_how(program), groups, dict(times), remarks)
+
+
+def _how(program: Program) -> str:
+    if not program.in_one:
+        return "A loop in Python calls TensorFlow and Python code in each time step."
+    kind = "XLA" if program.jit_compile else "TensorFlow, without XLA"
+    calls = ", which calls Python in each step" if program.calls_python else ""
+    return f"The loop over time is one computation of {kind}{calls}."
+
+
+def _group(program: Program, group: OpGroup, lowering: Lowering) -> GroupReport:
+    views = lowering.views
+    compiled = "XLA" if program.jit_compile else "TensorFlow"
+    return GroupReport(
+        group.name,
+        len(group.ops),
+        sum(view.size for view in views),
+        sum(len(view.runs) > MAX_SLICES for view in views),
+        compiled if lowering.xla else "Python",
+    )
+
+
+def _remarks(program: Program, dtype: str, jit_asked: bool) -> Iterator[str]:
+    operators = [op for group in program.plan for op in group.ops]
+    outside = [op for op in operators if not registry.compiles(op)]
+    if not jit_asked:
+        yield (
+            "XLA is switched off (`jit_compile=False`). It makes most models several "
+            "times faster; leave it out of `nengo_dl.configure_settings`."
+        )
+    elif outside:
+        yield (
+            f"XLA cannot compile {_named(outside)}, so nothing is compiled. Write it "
+            "with functions that XLA knows, of fixed shapes."
+        )
+    called = [op for op in operators if registry.runs_python(op)]
+    if called:
+        yield (
+            f"Python runs in each time step: {_named(called)}. Compiled code waits "
+            "for each call, some microseconds at least. A function of time alone "
+            "is computed ahead of the run if no other Python code runs in the step; "
+            "functions of other values can be written in TensorFlow, as a "
+            "`nengo_dl.TensorNode`."
+        )
+        if not program.in_one and program.jit_compile:
+            yield (
+                "Compiled code cannot call Python on this device, so Python drives "
+                "the loop, at some 0.1 ms per step. Without Python code in the step, "
+                "or on a CPU, the loop is compiled."
+            )
+    if dtype == "float64":
+        yield (
+            "The simulation is in double precision. Large models take about half the "
+            'time with `dtype="float32"`.'
+        )
+    if program.unroll > 1 and program.jit_compile:
+        yield (
+            f"`unroll_simulation={program.unroll}` makes compilation longer, and under "
+            "XLA steps hardly shorter; 1 is the default."
+        )
+    sampled = sum(r.view.size / r.period for r in program.recordings if r.keep_history)
+    if sampled * program.minibatch_size > MANY_SAMPLES:
+        yield (
+            f"Probes keep {sampled * program.minibatch_size:,.0f} numbers per step. "
+            "Give those that need not be so exact a `sample_every`, or keep the last "
+            "sample only, `configure_settings(keep_history=False)`."
+        )
+
+
+def _named(operators: Iterable[Operator]) -> str:
+    shown, rest = first([describe(op) for op in operators], N_NAMED)
+    return ", ".join([*shown, *([rest] if rest else [])])

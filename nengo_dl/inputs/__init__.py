@@ -1,0 +1,1 @@
+"""What a simulation is fed: data that users give, Processes, random numbers."""

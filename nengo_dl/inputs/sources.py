@@ -1,0 +1,222 @@
+"""Where the values of inputs come from: constants, functions, Processes, draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import nengo
+import numpy as np
+from nengo.builder.operator import Operator
+from nengo.exceptions import SimulationError
+
+from nengo_dl.graph.inputs import Input, Source
+from nengo_dl.graph.signals import initial_elements
+from nengo_dl.inputs.memory import copy_into
+from nengo_dl.inputs.random_streams import (
+    DrawStream,
+    ProcessStream,
+    Rewindable,
+    Stream,
+    rewind,
+)
+from nengo_dl.lowering.numpy_operator import NumPyOperator
+from nengo_dl.lowering.python_function import failure, store
+from nengo_dl.lowering.registry import Lowering
+
+#: what Nodes are fed instead of their own output, shape (batch, n_steps, size_out)
+Presented = Mapping[nengo.Node, np.ndarray]
+
+
+class Sources:
+    """Compute the values of inputs, in Nengo's order and from Nengo's streams.
+
+    Parameters
+    ----------
+    inputs : sequence of Input
+        What has to be fed.
+    lowerings : iterable of Lowering
+        What runs; Python code among it draws from the same streams.
+    order : sequence of Operator
+        All operators in Nengo's order.
+    dt : float
+        Length of a time step (s).
+    minibatch_size : int
+        Number of items in the batch.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Input],
+        lowerings: Iterable[Lowering],
+        order: Sequence[Operator],
+        dt: float,
+        minibatch_size: int,
+    ) -> None:
+        self.inputs = inputs
+        self._order = order
+        self._dt = dt
+        batch = range(minibatch_size)
+        processes = {
+            item: [ProcessStream(item.op, dt) for _ in batch]
+            for item in inputs
+            if item.source is Source.PROCESS
+        }
+        self._draws = {
+            item: [DrawStream(item.draws, i) for i in batch]
+            for item in inputs
+            if item.draws is not None
+        }
+        #: where the values of an input come from, for each item of the batch
+        self._streams: dict[Input, Sequence[Stream]] = {**processes, **self._draws}
+        self._hosts: list[dict[Operator, Rewindable]] = [
+            {item.op: streams[i] for item, streams in processes.items()} for i in batch
+        ]
+        for lowering in lowerings:
+            if isinstance(lowering, NumPyOperator):
+                for op, stepped in zip(lowering.ops, lowering.stepped, strict=True):
+                    for i in batch:
+                        self._hosts[i][op] = stepped[i]
+        #: the streams that were taken from since `begin`
+        self._taken: list[Stream] = []
+
+    def rewind(self, seed: int) -> None:
+        """Start all random streams anew."""
+        rewind(self._order, self._hosts, seed)
+        for streams in self._draws.values():
+            for stream in streams:
+                stream.reset(seed)
+
+    def positions(self) -> list[list[int]]:
+        """Return how far each stream has gone, for each item of the batch."""
+        return [[stream.position for stream in own] for own in self._streams.values()]
+
+    def advance(self, positions: Sequence[Sequence[int]], step: int) -> None:
+        """Let streams that are at their beginning go on to where others were.
+
+        Parameters
+        ----------
+        positions : list of list of int
+            What `positions` returned.
+        step : int
+            Steps of the simulation that are over there.
+        """
+        for streams, own in zip(self._streams.values(), positions, strict=True):
+            for stream, position in zip(streams, own, strict=True):
+                stream.advance(position, step)
+
+    def begin(self) -> None:
+        """Begin a chunk: what is taken from now on can be given back."""
+        self._taken.clear()
+
+    def give_back(self, n_steps: int) -> None:
+        """Take back the last steps of a chunk, because they did not run."""
+        for stream in self._taken:
+            stream.give_back(n_steps)
+
+    def fill(
+        self,
+        item: Input,
+        first_step: int,
+        out: np.ndarray,
+        presented: Presented,
+        functions: Mapping[Input, np.ndarray],
+    ) -> None:
+        """Write the values of an input behind ``first_step``.
+
+        Parameters
+        ----------
+        item : Input
+            One of the inputs.
+        first_step : int
+            Number of the step before the first.
+        out : np.ndarray, shape (n_steps, batch, size)
+            Where to write them.
+        presented : mapping of Node to np.ndarray, shape (batch, >= n_steps, size_out)
+            What Nodes are fed instead of their own output.
+        functions : mapping of Input to np.ndarray, shape (>= n_steps, 1, size)
+            What `call_functions` returned.
+        """
+        n_steps = len(out)
+        if item.node in presented:
+            copy_into(out, presented[item.node][:, :n_steps].swapaxes(0, 1))
+        elif item.source is Source.CONSTANT:
+            out[...] = initial_elements(item.signal)
+        elif item.source is Source.FUNCTION:
+            out[...] = functions[item][:n_steps]
+        else:
+            for i, stream in enumerate(self._streams[item]):
+                stream.take(first_step, out[:, i])
+                self._taken.append(stream)
+
+    def call_functions(
+        self, first_step: int, n_steps: int, presented: Mapping[nengo.Node, np.ndarray]
+    ) -> tuple[dict[Input, np.ndarray], int, Exception | None]:
+        """Call functions of time for all steps, step by step in Nengo's order.
+
+        Returns
+        -------
+        values : dict of {Input: np.ndarray}, shape (good, 1, size)
+            What they returned.
+        good : int
+            Steps before the first that failed.
+        error : Exception or None
+            How it failed.
+        """
+        called = [
+            item
+            for item in self.inputs
+            if item.source is Source.FUNCTION and item.node not in presented
+        ]
+        if not called:
+            return {}, n_steps, None
+        functions = [item.op.fn for item in called]
+        times = [(first_step + i + 1) * self._dt for i in range(n_steps)]
+        columns: list[list] = [[] for _ in called]
+        good = n_steps
+        error: Exception | None = None
+        try:
+            # plain calls first: checks of a thousand single values would take longer
+            # than the simulation
+            for t in times:
+                for function, column in zip(functions, columns, strict=True):
+                    result = function(t)
+                    # a function may return the same, changed, object each time
+                    if isinstance(result, np.ndarray | list):
+                        result = result.copy()
+                    column.append(result)
+        except Exception as raised:
+            good = len(columns[-1])
+            culprit = next(j for j, c in enumerate(columns) if len(c) == good)
+            error = failure(called[culprit].op, (times[good],), raised)
+            error.__cause__ = raised
+        values: dict[Input, np.ndarray] = {}
+        for item, column in zip(called, columns, strict=True):
+            if item.signal is not None:
+                values[item], why = _stack(item, column[:good], times)
+                if why is not None:
+                    good, error = len(values[item]), why
+        return {item: v[:good, None] for item, v in values.items()}, good, error
+
+
+def _stack(
+    item: Input, column: list, times: list[float]
+) -> tuple[np.ndarray, Exception | None]:
+    """Turn what a function returned into an array, shape (n_steps, size).
+
+    The array ends before the first value that is not valid; the error says why.
+    """
+    n_steps, size = len(column), item.signal.size
+    try:
+        array = np.asarray(column, dtype=float)
+        if array.shape in ((n_steps,), (n_steps, size)) and np.isfinite(array).all():
+            return np.broadcast_to(array.reshape(n_steps, -1), (n_steps, size)), None
+    except (TypeError, ValueError):
+        pass
+    # something is unusual: look at the values one by one, as Nengo does
+    array = np.empty((n_steps, size))
+    for i, result in enumerate(column):
+        try:
+            store(item.op, (times[i],), result, array[i])
+        except SimulationError as error:
+            return array[:i], error
+    return array, None

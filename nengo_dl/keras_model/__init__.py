@@ -1,0 +1,1 @@
+"""A simulator as a model of Keras: its calls, their arguments and datasets."""

@@ -1,0 +1,233 @@
+"""Losses, metrics and their weights, as users give them to ``compile``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import nengo
+from nengo.exceptions import ValidationError
+
+from nengo_dl.inputs.arrays import Side
+from nengo_dl.inputs.names import listing
+from nengo_dl.losses import Regularize
+from nengo_dl.training.loss_functions import LossFunction, OutputLoss, loss_function
+
+#: Keras chooses one of its losses by the shapes of outputs and targets
+_CHOSEN_BY_SHAPE = ("ce", "crossentropy")
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """What is minimised and measured.
+
+    Attributes
+    ----------
+    losses : dict of {nengo.Probe: str, callable or keras.losses.Loss}
+        What is minimised.
+    weights : dict of {nengo.Probe: float}
+        Factors of the losses.
+    metrics, weighted_metrics : dict of {nengo.Probe: list}
+        What is measured, without and with the weights of samples.
+    for_all : bool
+        Whether one loss was given for all Probes: those without targets have none.
+    """
+
+    losses: Mapping[nengo.Probe, Any]
+    weights: Mapping[nengo.Probe, float] = field(default_factory=dict)
+    metrics: Mapping[nengo.Probe, list] = field(default_factory=dict)
+    weighted_metrics: Mapping[nengo.Probe, list] = field(default_factory=dict)
+    for_all: bool = False
+
+    @property
+    def measured(self) -> set[nengo.Probe]:
+        """The Probes that have metrics."""
+        return {*self.metrics, *self.weighted_metrics}
+
+    def uses_targets(self, probe: nengo.Probe) -> bool:
+        """Return whether targets make a difference for a Probe."""
+        loss = self.losses.get(probe)
+        if probe in self.measured or loss is None:
+            return True
+        return not isinstance(loss, Regularize) and _function(loss).uses_targets
+
+    def any_size(self, probe: nengo.Probe) -> bool:
+        """Return whether targets may have another size than the Probe.
+
+        Class numbers have one element; functions of users may want the same.
+        """
+        loss = self.losses.get(probe)
+        if loss is None or loss in _CHOSEN_BY_SHAPE or isinstance(loss, Regularize):
+            return True
+        made = type(loss) if isinstance(loss, keras.losses.Loss) else loss
+        package = str(getattr(made, "__module__", "keras")).split(".")[0]
+        ours = isinstance(loss, str) or package in ("keras", "nengo_dl")
+        return not ours or _function(loss).class_numbers
+
+    def arguments(
+        self,
+        probes: Sequence[nengo.Probe],
+        names: Mapping[Any, str],
+        dtype: str,
+    ) -> dict[str, Any]:
+        """Return arguments for ``compile`` of a Keras model with some outputs.
+
+        Parameters
+        ----------
+        probes : sequence of Probe
+            The outputs.
+        names : dict of {Probe: str}
+            What they are called.
+        dtype : str
+            Floating point type of losses.
+        """
+        return {
+            "loss": {
+                names[p]: loss
+                if loss in _CHOSEN_BY_SHAPE
+                else OutputLoss(loss, str(p), dtype)
+                for p, loss in self.losses.items()
+                if p in probes
+            },
+            "loss_weights": {
+                names[p]: self.weights.get(p, 1.0) for p in self.losses if p in probes
+            },
+            "metrics": {names[p]: m for p, m in self.metrics.items() if p in probes},
+            "weighted_metrics": {
+                names[p]: m for p, m in self.weighted_metrics.items() if p in probes
+            },
+        }
+
+
+def resolve(
+    side: Side,
+    loss: Any = None,
+    loss_weights: Any = None,
+    metrics: Any = None,
+    weighted_metrics: Any = None,
+) -> Compilation:
+    """Return losses, weights and metrics by Probe.
+
+    Parameters
+    ----------
+    side : Side
+        The Probes of the network.
+    loss : str, callable, keras.losses.Loss, dict or list
+        For all Probes, by Probe or name, or in the order of the network; None where
+        nothing is minimised.
+    loss_weights : float, dict or list
+        Factors of the losses, in the same forms.
+    metrics, weighted_metrics : str, callable, keras.metrics.Metric, dict or list
+        In the same forms, where lists of metrics may stand for single ones. A list of
+        single metrics that has not one for each Probe applies to all of them.
+
+    Raises
+    ------
+    ValidationError
+        If something cannot be called, a Probe is not known, or a list has not one
+        entry for each.
+    """
+    losses = {
+        probe: value
+        for probe, value in _by_probe(side, loss, "loss").items()
+        if value is not None
+    }
+    for probe, value in losses.items():
+        if value not in _CHOSEN_BY_SHAPE:
+            _check(value, probe)
+    weights = {
+        probe: float(weight)
+        for probe, weight in _by_probe(side, loss_weights, "loss_weights").items()
+        if weight is not None
+    }
+    for probe in weights:
+        if probe not in losses and isinstance(loss_weights, Mapping):
+            raise ValidationError(
+                f"Got a weight for {probe}, which has no loss", attr="loss_weights"
+            )
+    return Compilation(
+        losses,
+        weights,
+        _metrics(side, metrics, "metrics"),
+        _metrics(side, weighted_metrics, "weighted_metrics"),
+        for_all=not isinstance(loss, Mapping | list | tuple),
+    )
+
+
+def _by_probe(side: Side, given: Any, attr: str) -> dict[nengo.Probe, Any]:
+    """Return what was given, by Probe."""
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        return {side.find(key, attr): value for key, value in given.items()}
+    if isinstance(given, list | tuple):
+        if len(given) != len(side.objects):
+            raise ValidationError(
+                f"Got a list of {len(given)} for {len(side.objects)} Probes "
+                f"({listing(side.objects, side.names)}). Expected one entry for each "
+                "(None for those that are left out), or a dict {probe: ...}",
+                attr=attr,
+            )
+        return dict(zip(side.objects, given, strict=True))
+    return dict.fromkeys(side.objects, given)
+
+
+def _metrics(side: Side, given: Any, attr: str) -> dict[nengo.Probe, list]:
+    """Return lists of metrics by Probe; no metric is in two of them."""
+    if isinstance(given, list | tuple):
+        single = not any(isinstance(m, list | tuple) or m is None for m in given)
+        if single and (len(side.objects) == 1 or len(given) != len(side.objects)):
+            given = {probe: list(given) for probe in side.objects}
+    found: dict[nengo.Probe, list] = {}
+    taken: set[int] = set()
+    for probe, metrics in _by_probe(side, given, attr).items():
+        if metrics is None:
+            continue
+        members = list(metrics) if isinstance(metrics, list | tuple) else [metrics]
+        found[probe] = [_metric(m, probe, attr, taken) for m in members]
+    return {probe: members for probe, members in found.items() if members}
+
+
+def _metric(metric: Any, probe: nengo.Probe, attr: str, taken: set[int]) -> Any:
+    """Return a metric as Keras wants it, a copy if another Probe has it already."""
+    if isinstance(metric, keras.metrics.Metric):
+        if id(metric) in taken:
+            # it counts for one output only
+            return type(metric).from_config(metric.get_config())
+        taken.add(id(metric))
+        return metric
+    if isinstance(metric, str):
+        try:
+            keras.metrics.get(metric)
+        except ValueError:
+            if metric.lower() not in ("acc", *_CHOSEN_BY_SHAPE):
+                raise ValidationError(
+                    f"Got {metric!r} for {probe}: Keras has no metric of this name",
+                    attr=attr,
+                ) from None
+        return metric
+    call = _check(metric, probe, attr)
+
+    def measure(y_true: Any, y_pred: Any) -> Any:
+        return call.call(y_pred, y_true)
+
+    name = getattr(metric, "__name__", type(metric).__name__)
+    measure.__name__ = re.sub(r"\W", "_", name).strip("_")
+    return measure
+
+
+def _check(function: Any, probe: nengo.Probe, attr: str = "loss") -> LossFunction:
+    """Return how a function is called; its errors are about ``attr``."""
+    try:
+        return loss_function(function, str(probe), targets_first=True)
+    except ValidationError as error:
+        raise ValidationError(error.args[0], attr=attr) from error
+
+
+def _function(loss: Any) -> LossFunction:
+    if loss in _CHOSEN_BY_SHAPE:
+        return LossFunction(keras.losses.categorical_crossentropy, targets_first=True)
+    return loss_function(loss, "", targets_first=True)

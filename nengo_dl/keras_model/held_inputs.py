@@ -1,0 +1,286 @@
+"""Passes over data: where each minibatch starts, and what it is fed besides the data.
+
+Keras calls one compiled function again and again. What does not come with its data, the
+state of the simulation and the inputs that nobody gives, waits for it in variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import nengo
+import numpy as np
+import tensorflow as tf
+from nengo.builder.signal import Signal
+from nengo.exceptions import ValidationError
+
+from nengo_dl.program.adjoint import Tensors
+from nengo_dl.simulation.store import StateStore
+from nengo_dl.training.epoch import adapt
+from nengo_dl.training.model_function import Form, Forms, differs
+
+#: an array of shape (batch, n_steps, 0) among the inputs, which says how many steps to
+#: run where no Node is given data; no Node has such a name
+STEPS = "#steps"
+
+
+@dataclass(eq=False)
+class _Feed:
+    """Generated inputs for the minibatches of one call of a compiled function.
+
+    Attributes
+    ----------
+    slots : int
+        How many minibatches these are at most.
+    renewed : bool
+        Whether each minibatch has values of its own; otherwise each pass.
+    slot : tf.Variable
+        Number of the minibatch that comes next.
+    variables : dict of {Signal: tf.Variable}, shape (slots, n_steps, batch or 1, size)
+        The values.
+    waiting : list of dict
+        The same, minibatch by minibatch; nothing at the beginning of a pass.
+    """
+
+    slots: int
+    renewed: bool
+    slot: tf.Variable
+    variables: dict[Signal, tf.Variable] = field(default_factory=dict)
+    waiting: list[dict[Signal, np.ndarray]] = field(default_factory=list)
+
+    def fill(self, generate: Callable[[int], dict[Signal, np.ndarray]]) -> None:
+        """Have values for the next call.
+
+        Parameters
+        ----------
+        generate : callable
+            ``generate(k)`` returns those of the k-th minibatch that is to come.
+        """
+        used = int(self.slot.numpy()) if self.slots > 1 else 1
+        # an epoch may end before all have been used
+        self.waiting = self.waiting[used:]
+        while len(self.waiting) < self.slots:
+            self.waiting.append(generate(len(self.waiting)))
+        for signal in self.waiting[0]:
+            values = np.stack([minibatch[signal] for minibatch in self.waiting])
+            if signal in self.variables:
+                self.variables[signal].assign(values)
+            else:
+                self.variables[signal] = tf.Variable(values, trainable=False)
+        self.slot.assign(0)
+
+    def next(self) -> dict[Signal, tf.Tensor]:
+        """Return the values for the next minibatch, in a function that is traced."""
+        if self.slots == 1:
+            return {signal: v[0] for signal, v in self.variables.items()}
+        values = {s: tf.gather(v, self.slot) for s, v in self.variables.items()}
+        self.slot.assign_add(1)
+        return values
+
+
+class Pass:
+    """Run a model on one minibatch after the other, as Keras' functions do.
+
+    Parameters
+    ----------
+    forms : Forms
+        The model as functions of parameters, state and inputs.
+    store : StateStore
+        Parameters and state of the simulation.
+    names : dict of {Node or Probe: str}
+        What inputs and outputs are called.
+    probes : sequence of Probe
+        The outputs.
+    training : bool
+        Whether rates, or spikes with surrogate gradients, stand in for spikes.
+    device : str or None
+        Where it runs.
+    adapts : bool
+        Whether averages over minibatches change, as they do in training.
+
+    Attributes
+    ----------
+    probes : tuple of Probe
+        As given; may be changed between passes.
+    stateful : bool
+        Whether each minibatch goes on where the one before it ended.
+    slots : int
+        Minibatches in one call of a compiled function, at most.
+    functions : dict
+        What Keras has compiled.
+    """
+
+    def __init__(
+        self,
+        forms: Forms,
+        store: StateStore,
+        names: Mapping[Any, str],
+        probes: Sequence[nengo.Probe],
+        training: bool,
+        device: str | None,
+        adapts: bool = False,
+    ) -> None:
+        self._adapts = adapts
+        self._forms = forms
+        self._store = store
+        self._names = names
+        self._nodes = {
+            n: obj for obj, n in names.items() if isinstance(obj, nengo.Node)
+        }
+        self._training = training
+        self._device = device
+        self._feeds: dict[tuple, _Feed] = {}
+        self._seed: int | None = None
+        self._first_step = 0
+        self.probes = tuple(probes)
+        self.stateful = False
+        self.slots = 1
+        self.functions: dict[tuple, Any] = {}
+        with tf.device(device):
+            self._state = [tf.Variable(t, trainable=False) for t in store.state]
+            self._clock = tf.Variable(0, trainable=False, dtype=tf.int32)
+
+    @property
+    def form(self) -> Form:
+        """The model for the present outputs."""
+        return self._forms.of(self.probes, self._training)
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs, in the order of the network."""
+        return [self._names[probe] for probe in self.probes]
+
+    # -- on the host
+
+    def begin(self, seed: int, first_step: int) -> None:
+        """Start from the state of the simulation.
+
+        Parameters
+        ----------
+        seed : int
+            Of everything random.
+        first_step : int
+            Number of time steps simulated so far.
+        """
+        self._first_step = first_step
+        self._seed = seed
+        self.restore()
+        for feed in self._feeds.values():
+            feed.waiting.clear()
+
+    def restore(self) -> None:
+        """Let the next minibatch start where the simulation is."""
+        self._clock.assign(self._first_step)
+        for variable, value in zip(self._state, self._store.state, strict=True):
+            variable.assign(value)
+
+    def end(self) -> int:
+        """Hand the state over to the simulation; return its number of time steps."""
+        self._store.state = [tf.convert_to_tensor(v.numpy()) for v in self._state]
+        return int(self._clock.numpy())
+
+    def key(self, inputs: Mapping[str, Any]) -> tuple:
+        """Return what a compiled function depends on.
+
+        Parameters
+        ----------
+        inputs : mapping of str to tf.Tensor or tf.TensorSpec
+            What the minibatches look like.
+
+        Raises
+        ------
+        ValidationError
+            If the number of time steps cannot be told from it.
+        """
+        given = frozenset(name for name in inputs if name in self._nodes)
+        return self._n_steps(inputs), given, self.probes, self.stateful, self.slots
+
+    def specs(self, inputs: Mapping[str, Any]) -> dict[str, tf.TensorSpec]:
+        """Return shapes and types of the outputs by name, given those of the inputs."""
+        specs = self.form.through_time.specs(self._n_steps(inputs))
+        return {self._names[probe]: specs[probe] for probe in self.probes}
+
+    def prepare(self, inputs: Mapping[str, Any]) -> None:
+        """Have everything ready for the next call of a compiled function."""
+        key = self.key(inputs)
+        feed = self._feeds.get(key)
+        if feed is not None and feed.waiting and not feed.renewed:
+            return
+        n_steps, form = key[0], self.form
+        if self._seed is not None:
+            form.sources.rewind(self._seed)
+            self._seed = None
+        presented = [self._nodes[name] for name in inputs if name in self._nodes]
+        first_step = int(self._clock.numpy())
+        stride = n_steps if self.stateful else 0
+        with tf.device(self._device):
+            if feed is None:
+                renewed = self.stateful or any(map(differs, form.generated(presented)))
+                slot = tf.Variable(0, trainable=False, dtype=tf.int32)
+                feed = _Feed(self.slots if renewed else 1, renewed, slot)
+                self._feeds[key] = feed
+            feed.fill(
+                lambda k: form.generate(presented, n_steps, first_step + k * stride)
+            )
+
+    # -- in TensorFlow
+
+    def run(self, params: Tensors, inputs: Mapping[str, tf.Tensor]) -> dict:
+        """Return what the probes see in the next minibatch, which was prepared.
+
+        Parameters
+        ----------
+        params : sequence of tf.Tensor, shape (size,)
+            The parameter blocks of the simulation.
+        inputs : mapping of str to tf.Tensor, shape (minibatch_size, n_steps, size)
+            Data by name.
+
+        Returns
+        -------
+        dict of {str: tf.Tensor}, shape (minibatch_size, n_steps, *shape)
+            Outputs by name.
+        """
+        key = self.key(inputs)
+        n_steps, form = key[0], self.form
+        dtype, batch = form.through_time.dtype, form.through_time.minibatch_size
+        adapted: dict[Signal, tf.Tensor] = {}
+        presented = {
+            node: tf.reshape(tf.cast(inputs[name], dtype), (batch, n_steps, -1))
+            for name, node in self._nodes.items()
+            if name in inputs
+        }
+        before = [tf.convert_to_tensor(variable) for variable in self._state]
+        if self._adapts and not self.stateful:
+            before = self._store.begin(before)
+        outputs, state = form(
+            params,
+            before,
+            presented,
+            self._feeds[key].next(),
+            n_steps,
+            self._clock,
+            self.stateful,
+            adapted,
+        )
+        if self._adapts:
+            adapt(form.layout, self._store.params, adapted)
+        if self.stateful:
+            for variable, value in zip(self._state, state, strict=True):
+                variable.assign(value)
+            self._clock.assign_add(n_steps)
+        return {self._names[probe]: outputs[probe] for probe in self.probes}
+
+    def _n_steps(self, inputs: Mapping[str, Any]) -> int:
+        for name, values in inputs.items():
+            shape = values.shape
+            known = len(shape) == 3 and shape[1] is not None
+            if known and (name == STEPS or name in self._nodes):
+                return int(shape[1])
+        raise ValidationError(
+            "The number of time steps cannot be told from the data: expected arrays "
+            "of shape (minibatch_size, n_steps, size) under the names "
+            f"{', '.join(self._nodes)}, and n_steps known before they are computed",
+            attr="x",
+        )

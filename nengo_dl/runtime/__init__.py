@@ -1,1 +1,0 @@
-"""Everything that lives outside of the compiled function: values, data, messages."""

@@ -1,0 +1,1 @@
+"""The live values of one simulation: state, parameters, samples, ``sim.data``."""

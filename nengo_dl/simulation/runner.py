@@ -1,0 +1,202 @@
+"""Running a program: chunk by chunk, from the store and back to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import nengo
+import numpy as np
+import tensorflow as tf
+from nengo.builder import Model
+from nengo.builder.operator import Operator
+
+from nengo_dl.display.progress import stage
+from nengo_dl.inputs.feed import Feeds
+from nengo_dl.program.ahead import Ahead
+from nengo_dl.program.loop import LoopResult
+from nengo_dl.program.program import Program
+from nengo_dl.simulation.probes import ProbeStore
+from nengo_dl.simulation.store import StateStore
+
+#: runs that are over sooner (s) show no progress: a bar takes 1.5 ms, and would be the
+#: larger part of a short run
+SHORT = 0.1
+
+
+class Runner:
+    """Own everything that changes while a simulation runs.
+
+    Parameters
+    ----------
+    program : Program
+        The compiled model.
+    model : nengo.builder.Model
+        The built model.
+    order : sequence of Operator
+        All its operators in Nengo's order.
+    minibatched : bool
+        Whether the data of probes have a batch axis.
+    times : dict of {str: float}
+        Is told how long each stage took (s).
+
+    Attributes
+    ----------
+    store : StateStore
+        Parameters and state.
+    probes : ProbeStore
+        Samples.
+    n_steps : int
+        Steps simulated so far.
+    first_step : int
+        Number of the step before the first that probes have samples of.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        model: Model,
+        order: Sequence[Operator],
+        minibatched: bool,
+        times: dict[str, float],
+    ) -> None:
+        self._program = program
+        self._model = model
+        self._feeds = Feeds(program, order, model.dt)
+        self._compiled: set[Ahead] = set()
+        self._times = times
+        #: of the last run; the first run is taken for a long one
+        self._seconds_per_step = float("inf")
+        self.store = StateStore(program)
+        self.probes = ProbeStore(program.recordings, minibatched)
+        self.n_steps = self.first_step = 0
+
+    def run(
+        self,
+        n_steps: int,
+        presented: Mapping[nengo.Node, np.ndarray],
+        progress_bar: Any,
+        stateful: bool = True,
+    ) -> None:
+        """Run some steps; see `Simulator.run_steps`.
+
+        Parameters
+        ----------
+        n_steps : int
+            How many.
+        presented : mapping of Node to np.ndarray, shape (batch, n_steps, size_out)
+            What Nodes are fed instead of their own output.
+        progress_bar : bool or nengo.utils.progress.ProgressBar
+            Whether to show progress.
+        stateful : bool
+            Whether state and time stay where the run ends.
+        """
+        before = (self.n_steps, self.store.state)
+        held = bool(self._program.parts[0]) and self._feeds.held(presented)
+        mode = self._program.mode(n_steps, held)
+        capacity = self._program.capacity(mode)
+        self._compile(mode, progress_bar)
+        if progress_bar is True and n_steps * self._seconds_per_step < SHORT:
+            progress_bar = False
+        start = time.perf_counter()
+        try:
+            with stage("Simulating", n_steps, progress_bar) as tracker:
+                done = 0
+                while done < n_steps:
+                    size = min(capacity, n_steps - done)
+                    part = {n: v[:, done : done + size] for n, v in presented.items()}
+                    self._run_chunk(size, part, mode)
+                    done += size
+                    tracker.update(done)
+            self._seconds_per_step = (time.perf_counter() - start) / n_steps
+        finally:
+            if not stateful:
+                self.n_steps, self.store.state = before
+
+    def reset(
+        self, seed: int, parameters: bool, samples: bool, processes: bool
+    ) -> None:
+        """Return to the beginning; see `Simulator.reset`."""
+        self.store.reset(params=parameters, learned=parameters)
+        if samples:
+            self.probes.clear()
+            self.n_steps = self.first_step = 0
+        elif self.n_steps:
+            # time goes on where the samples end
+            counter = np.full((self._program.minibatch_size, 1), self.n_steps)
+            self.store.set_value(self._model.step, counter)
+        if processes:
+            self._feeds.sources.rewind(seed)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return all that changes while a simulation runs, without TensorFlow."""
+        return {
+            "n_steps": self.n_steps,
+            "first_step": self.first_step,
+            "values": self.store.snapshot(),
+            "streams": self.positions(),
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Return to a `snapshot`, of this simulation or another one of its model."""
+        self.n_steps = snapshot["n_steps"]
+        self.first_step = snapshot["first_step"]
+        self.store.restore(snapshot["values"])
+        self._feeds.sources.advance(snapshot["streams"], self.n_steps)
+
+    def positions(self) -> list[list[int]]:
+        """Return how far each stream of random numbers has gone, for each item."""
+        return self._feeds.sources.positions()
+
+    def go_to(self, n_steps: int, seed: int, positions: list[list[int]]) -> None:
+        """Go to another time, forget all samples, and draw what is drawn from there on.
+
+        Parameters
+        ----------
+        n_steps : int
+            Steps that are over there.
+        seed : int
+            Seed of everything random.
+        positions : list of list of int
+            How far each stream has gone, for each item.
+        """
+        self.probes.clear()
+        self.n_steps = self.first_step = n_steps
+        self._feeds.sources.rewind(seed)
+        self._feeds.sources.advance(positions, n_steps)
+
+    def _compile(self, mode: Ahead, progress_bar: Any) -> None:
+        """Trace and compile the program before its first step, by running none."""
+        if mode in self._compiled:
+            return
+        # a bar of Nengo's closes after its first stage, which is the simulation
+        with stage("Compiling", None, progress_bar is True):
+            start, traced = time.perf_counter(), self._program.trace_seconds
+            self._call(self._feeds.nothing(mode), 0, mode)
+            seconds = time.perf_counter() - start
+        trace = self._program.trace_seconds - traced
+        self._times["trace"] = self._times.get("trace", 0.0) + trace
+        self._times["compile"] = self._times.get("compile", 0.0) + seconds - trace
+        self._compiled.add(mode)
+
+    def _run_chunk(
+        self, n_steps: int, presented: Mapping[nengo.Node, np.ndarray], mode: Ahead
+    ) -> None:
+        """Run some steps; if Python code fails, those before, then raise its error."""
+        chunk = self._feeds.chunk(self.n_steps, n_steps, presented, mode)
+        error: BaseException | None = chunk.error
+        if chunk.n_steps:
+            result = self._call(chunk.inputs, chunk.n_steps, mode)
+            self.store.state = result.state
+            self.probes.append(self.n_steps, result.n_steps, result.rows)
+            self.n_steps += result.n_steps
+            if result.error is not None:
+                self._feeds.sources.give_back(chunk.n_steps - result.n_steps)
+                error = result.error
+        if error is not None:
+            raise error
+
+    def _call(self, inputs: list[tf.Tensor], n_steps: int, mode: Ahead) -> LoopResult:
+        params, state = self.store.param_values(), self.store.state
+        return self._program(params, state, inputs, self.n_steps, n_steps, mode)

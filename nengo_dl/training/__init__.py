@@ -1,0 +1,1 @@
+"""Losses, gradients and updates over minibatches of data."""

@@ -1,0 +1,218 @@
+"""Whether gradients are the slopes that they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import nengo
+import numpy as np
+import tensorflow as tf
+from nengo.builder.signal import Signal
+from nengo.exceptions import SimulationError
+
+from nengo_dl.graph.signals import size
+from nengo_dl.plan.layout import SignalLayout
+from nengo_dl.training.model_function import Form
+
+#: how far to either side, for values of the size of 1 in double precision: less loses
+#: digits to rounding, more to curvature
+_STEP = 1e-6
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a parameter or an input is among the arguments."""
+
+    name: str
+    argument: int
+    start: int
+    stop: int
+
+
+def compare(
+    form: Form,
+    exact: Form,
+    params: Sequence[np.ndarray],
+    state: Sequence[np.ndarray],
+    presented: Mapping[nengo.Node, np.ndarray],
+    trained: Sequence[Signal],
+    n_steps: int,
+    atol: float,
+    rtol: float,
+    jit_compile: bool = True,
+) -> dict[nengo.Probe, dict[str, np.ndarray]]:
+    """Compare analytic with numeric derivatives.
+
+    Parameters
+    ----------
+    form : Form
+        The model, whose gradients are looked at.
+    exact : Form
+        The same in double precision, for differences.
+    params : sequence of np.ndarray, shape (size,)
+        Where the slopes are taken: the parameter blocks.
+    state : sequence of np.ndarray, shape (batch, size)
+        The state that the simulation starts from.
+    presented : mapping of Node to np.ndarray, shape (batch, n_steps, size_out)
+        The input.
+    trained : sequence of Signal
+        The parameters to look at, besides the input.
+    n_steps : int
+        How many steps.
+    atol, rtol : float
+        Largest deviation: ``atol`` plus ``rtol`` times the sum of the absolute values
+        of what the derivative is a sum of.
+    jit_compile : bool
+        Whether XLA compiles what it can.
+
+    Returns
+    -------
+    dict of {Probe: {"analytic": array, "numeric": array, "names": array}}
+        Derivatives of a random projection of what the probe sees, along one random
+        direction in the space of each parameter and each input. Shape (n,) each.
+
+    Raises
+    ------
+    SimulationError
+        If two of them differ, or one is not finite; it names the signal.
+    """
+    rng = np.random.RandomState(0)
+    nodes = tuple(presented)
+    values = [*params, *presented.values()]
+    projections = {
+        probe: rng.randn(*spec.shape)
+        for probe, spec in form.through_time.specs(n_steps).items()
+    }
+    generated = form.generate(nodes, n_steps)
+    jit = jit_compile and not form.calls_python
+
+    def projected(which: Form) -> Callable[..., list[tf.Tensor]]:
+        dtype = which.through_time.dtype
+        # each form has Signals of its own for what is generated
+        own = {
+            mine.signal: tf.cast(generated[theirs.signal], dtype)
+            for mine, theirs in zip(which.inputs, form.inputs, strict=True)
+            if theirs.signal in generated
+        }
+        return _projected(which, projections, nodes, state, own, n_steps)
+
+    analytic = tf.function(
+        _gradients(projected(form)), jit_compile=jit, autograph=False
+    )
+    numeric = tf.function(projected(exact), jit_compile=jit, autograph=False)
+    slopes = analytic(*(tf.cast(v, form.through_time.dtype) for v in values))
+    places = [*_parameters(form.layout, trained), *_inputs(nodes, values, len(params))]
+    found: dict[nengo.Probe, dict[str, list]] = {
+        probe: {"analytic": [], "numeric": [], "names": []} for probe in projections
+    }
+    for place in places:
+        direction = rng.randn(place.stop - place.start)
+        sides = []
+        for sign in (1, -1):
+            moved = [np.array(v, np.float64) for v in values]
+            flat = moved[place.argument].reshape(-1)
+            flat[place.start : place.stop] += sign * _STEP * direction
+            sides.append([float(y) for y in numeric(*map(tf.constant, moved))])
+        for i, (probe, lists) in enumerate(found.items()):
+            own = np.ravel(slopes[i][place.argument])[place.start : place.stop]
+            products = own.astype(np.float64) * direction
+            difference = (sides[0][i] - sides[1][i]) / (2 * _STEP)
+            _check(place.name, probe, products, difference, atol, rtol)
+            lists["analytic"].append(products.sum())
+            lists["numeric"].append(difference)
+            lists["names"].append(place.name)
+    return {
+        probe: {name: np.array(values) for name, values in lists.items()}
+        for probe, lists in found.items()
+    }
+
+
+def _projected(
+    form: Form,
+    projections: Mapping[nengo.Probe, np.ndarray],
+    nodes: Sequence[nengo.Node],
+    state: Sequence[np.ndarray],
+    generated: Mapping[Signal, tf.Tensor],
+    n_steps: int,
+) -> Callable[..., list[tf.Tensor]]:
+    """Return one number for each probe, as a function of parameters and inputs."""
+    dtype = form.through_time.dtype
+
+    def run(*arguments: tf.Tensor) -> list[tf.Tensor]:
+        first = len(arguments) - len(nodes)
+        outputs, _ = form(
+            arguments[:first],
+            [
+                tf.cast(s, dtype) if s.dtype.kind == "f" else tf.constant(s)
+                for s in state
+            ],
+            dict(zip(nodes, arguments[first:], strict=True)),
+            generated,
+            n_steps,
+            keep_state=False,
+        )
+        return [
+            tf.reduce_sum(tf.cast(projections[p], dtype) * y)
+            for p, y in outputs.items()
+        ]
+
+    return run
+
+
+def _gradients(
+    numbers: Callable[..., list[tf.Tensor]],
+) -> Callable[..., list[list[tf.Tensor]]]:
+    """Return the gradients of some numbers, as a function of the same arguments."""
+
+    def run(*arguments: tf.Tensor) -> list[list[tf.Tensor]]:
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(arguments)
+            results = numbers(*arguments)
+        return [
+            tape.gradient(y, list(arguments), unconnected_gradients="zero")
+            for y in results
+        ]
+
+    return run
+
+
+def _check(
+    name: str,
+    probe: nengo.Probe,
+    products: np.ndarray,
+    difference: float,
+    atol: float,
+    rtol: float,
+) -> None:
+    analytic = products.sum()
+    limit = atol + rtol * np.abs(products).sum()
+    if np.isfinite(analytic) and abs(analytic - difference) <= limit:
+        return
+    raise SimulationError(
+        f"The gradient of {probe} with respect to {name} is wrong: {analytic:.6g} "
+        "along a random direction, where differences of the output give "
+        f"{difference:.6g}; expected them to be equal to within {limit:.2g}. Where a "
+        "function has a jump or a corner, it has no gradient"
+    )
+
+
+def _parameters(layout: SignalLayout, trained: Sequence[Signal]) -> list[_Place]:
+    """Return where parameters are among the blocks of parameters."""
+    blocks = [i for i, block in enumerate(layout.blocks) if not block.role.batched]
+    places = []
+    for signal in trained:
+        block, offset = layout.places[signal]
+        number = blocks.index(block)
+        places.append(_Place(str(signal.name), number, offset, offset + size(signal)))
+    return places
+
+
+def _inputs(
+    nodes: Sequence[nengo.Node], values: Sequence[np.ndarray], first: int
+) -> list[_Place]:
+    """Return where inputs are."""
+    return [
+        _Place(str(node), first + i, 0, values[first + i].size)
+        for i, node in enumerate(nodes)
+    ]

@@ -1,0 +1,278 @@
+"""Running a model on minibatches, and functions on what it puts out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import nengo
+import numpy as np
+import tensorflow as tf
+from nengo.exceptions import ValidationError
+
+from nengo_dl.inputs.endpoints import Endpoints, TrainingData
+from nengo_dl.inputs.names import listing
+from nengo_dl.program.adjoint import Tensors
+from nengo_dl.program.program import Program
+from nengo_dl.program.python_errors import as_raised
+from nengo_dl.simulation.runner import Runner
+from nengo_dl.training.loss_functions import LossFunction, loss_function
+from nengo_dl.training.model_function import Form, Forms
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is computed from the outputs of one or more probes.
+
+    Attributes
+    ----------
+    probes : tuple of nengo.Probe
+        The probes.
+    joint : bool
+        Whether the function takes lists.
+    function : LossFunction or None
+        What is computed from outputs, and targets if it takes them; None: the outputs
+        themselves.
+    """
+
+    probes: tuple[nengo.Probe, ...]
+    joint: bool
+    function: LossFunction | None
+
+    def __call__(
+        self,
+        outputs: Mapping[nengo.Probe, tf.Tensor],
+        targets: Mapping[nengo.Probe, tf.Tensor],
+    ) -> Any:
+        """Return it."""
+        found = [outputs[probe] for probe in self.probes]
+        wanted = [targets.get(probe) for probe in self.probes]
+        if self.function is None:
+            return found if self.joint else found[0]
+        if self.joint:
+            return self.function.call(found, wanted)
+        return self.function.call(found[0], wanted[0])
+
+
+def resolve(
+    outputs: Any, endpoints: Endpoints, targets: Mapping[nengo.Probe, Any]
+) -> dict[Any, Output]:
+    """Return what is wanted, under the keys that users gave.
+
+    Parameters
+    ----------
+    outputs : dict of {Probe, str or tuple: callable or None}
+        ``f(outputs)`` or ``f(outputs, targets)``, of lists if the key is a tuple; None
+        for the outputs themselves.
+    endpoints : Endpoints
+        The inputs and outputs of the simulator.
+    targets : mapping of Probe to array
+        What targets there are.
+
+    Raises
+    ------
+    ValidationError
+        If a Probe is not known, a function cannot be called, or targets are missing.
+    """
+    if not isinstance(outputs, Mapping) or not outputs:
+        raise ValidationError(
+            f"Expected a dict {{probe: f}} or {{probe: None}}, got {outputs!r}; the "
+            f"Probes are {listing(endpoints.probes, endpoints.names)}",
+            attr="outputs",
+        )
+    wanted = {}
+    for key, function in outputs.items():
+        joint = isinstance(key, tuple)
+        members = key if joint else (key,)
+        probes = tuple(endpoints.outputs.find(member, "outputs") for member in members)
+        call = None
+        if function is not None:
+            where = ", ".join(map(str, probes))
+            try:
+                call = loss_function(function, where)
+            except ValidationError as error:
+                raise ValidationError(error.args[0], attr="outputs") from error
+            missing = [probe for probe in probes if probe not in targets]
+            if call.uses_targets and missing:
+                raise ValidationError(
+                    f"{function!r} takes targets, and the data have none for "
+                    f"{listing(missing)}. Expected {{..., probe: array}} in the data, "
+                    "or a function of one argument, f(outputs)",
+                    attr="outputs",
+                )
+        wanted[key] = Output(probes, joint, call)
+    return wanted
+
+
+class Batches:
+    """Run minibatches, one after the other.
+
+    Parameters
+    ----------
+    forms : Forms
+        The model as functions of parameters, state and inputs.
+    runner : Runner
+        The simulation.
+    program : Program
+        Its program.
+    """
+
+    def __init__(self, forms: Forms, runner: Runner, program: Program) -> None:
+        self._forms = forms
+        self._runner = runner
+        self._program = program
+        self._functions: dict[tuple, Callable] = {}
+
+    def run(
+        self,
+        data: TrainingData,
+        outputs: Mapping[Any, Output],
+        orders: Sequence[np.ndarray],
+        truncation: int | None,
+        training: bool,
+        isolate_state: bool,
+        seed: int,
+    ) -> Iterator[dict[Any, Any]]:
+        """Yield what is wanted of each minibatch, or of each part of it.
+
+        Parameters
+        ----------
+        data : TrainingData
+            Inputs and targets.
+        outputs : mapping of object to Output
+            What is wanted.
+        orders : sequence of np.ndarray, shape (n_items,)
+            The items of the minibatches of each epoch.
+        truncation : int or None
+            Steps in one part; None: minibatches are not divided.
+        training : bool
+            Whether rates, or spikes with surrogate gradients, stand in for spikes.
+        isolate_state : bool
+            Whether each minibatch starts in the initial state. If not, it goes on where
+            the one before it ended, the first where the simulation is, and so does the
+            simulation.
+        seed : int
+            Of everything random.
+
+        Yields
+        ------
+        dict
+            Arrays, or structures of them, by the keys of ``outputs``.
+        """
+        form = self._forms.of((p for o in outputs.values() for p in o.probes), training)
+        form.sources.rewind(seed)
+        store, batch = self._runner.store, self._program.minibatch_size
+        length = truncation or data.n_steps
+        state: Tensors = store.state
+        first = self._runner.n_steps
+        for order in orders:
+            for start in range(0, len(order) - batch + 1, batch):
+                items = order[start : start + batch]
+                if isolate_state:
+                    state, first = store.initial_state, 0
+                for begin in range(0, data.n_steps, length):
+                    part = slice(begin, min(begin + length, data.n_steps))
+                    goes_on = part.stop < data.n_steps or not isolate_state
+                    results, state = self._part(
+                        form, outputs, data, items, part, state, first, goes_on
+                    )
+                    first += part.stop - part.start
+                    if not isolate_state:
+                        store.state = list(state)
+                        self._runner.n_steps = first
+                    yield results
+
+    def _part(
+        self,
+        form: Form,
+        outputs: Mapping[Any, Output],
+        data: TrainingData,
+        items: np.ndarray,
+        steps: slice,
+        state: Tensors,
+        first_step: int,
+        keep_state: bool,
+    ) -> tuple[dict[Any, Any], Tensors]:
+        """Run some steps of some items; return what is wanted, and where they end."""
+        n_steps = steps.stop - steps.start
+        presented = {node: a[items, steps] for node, a in data.inputs.items()}
+        targets = {probe: a[items, steps] for probe, a in data.targets.items()}
+        generated = form.generate(presented, n_steps, first_step)
+        call = self._function(
+            form, outputs, tuple(presented), tuple(targets), tuple(generated)
+        )
+        with tf.device(self._program.device), as_raised():
+            results, state = call(
+                self._runner.store.param_values(),
+                list(state),
+                [tf.constant(array) for array in presented.values()],
+                [tf.constant(array) for array in targets.values()],
+                [tf.constant(array) for array in generated.values()],
+                n_steps,
+                tf.constant(first_step),
+                keep_state,
+            )
+        arrays = tf.nest.map_structure(lambda tensor: tensor.numpy(), results)
+        return dict(zip(outputs, arrays, strict=True)), state
+
+    def _function(
+        self,
+        form: Form,
+        outputs: Mapping[Any, Output],
+        nodes: tuple,
+        probes: tuple,
+        signals: tuple,
+    ) -> Callable[..., Any]:
+        """Return a compiled function of tensors."""
+        wanted = tuple(outputs.values())
+        key = (form, wanted, nodes, probes, signals)
+        if key not in self._functions:
+
+            def run(
+                params: Tensors,
+                state: Tensors,
+                presented: Tensors,
+                targets: Tensors,
+                generated: Tensors,
+                *rest: Any,
+            ) -> tuple[list, Tensors]:
+                seen, end = form(
+                    params,
+                    state,
+                    dict(zip(nodes, presented, strict=True)),
+                    dict(zip(signals, generated, strict=True)),
+                    *rest,
+                )
+                given = dict(zip(probes, targets, strict=True))
+                return [output(seen, given) for output in wanted], end
+
+            self._functions[key] = tf.function(
+                run,
+                jit_compile=self._program.jit_compile and not form.calls_python,
+                autograph=False,
+            )
+        return self._functions[key]
+
+
+def combined(
+    minibatches: Sequence[Mapping[Any, Any]], combine: Callable[[list], Any]
+) -> dict[Any, Any]:
+    """Return what was computed for all minibatches.
+
+    Parameters
+    ----------
+    minibatches : sequence of dict
+        What `Batches.run` yielded.
+    combine : callable
+        Makes one value of a list; where there are several members, of each.
+    """
+    found: dict[Any, Any] = {}
+    for key in minibatches[0]:
+        values = [minibatch[key] for minibatch in minibatches]
+        if isinstance(values[0], list | tuple):
+            members = zip(*values, strict=True)
+            found[key] = type(values[0])(combine(list(member)) for member in members)
+        else:
+            found[key] = combine(values)
+    return found

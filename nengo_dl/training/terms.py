@@ -1,0 +1,214 @@
+"""What is minimised: objectives as users write them, as terms of one sum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import nengo
+import tensorflow as tf
+from nengo.exceptions import ValidationError
+
+from nengo_dl.inputs.names import find, listing
+from nengo_dl.objectives import mse
+from nengo_dl.training.loss_functions import LossFunction, loss_function
+
+
+class _NotGiven:
+    """Stands for an argument that was not given, where None means something."""
+
+    def __repr__(self) -> str:
+        return "<not given>"
+
+
+NOT_GIVEN: Any = _NotGiven()
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of the sum that is minimised.
+
+    Attributes
+    ----------
+    probes : tuple of nengo.Probe
+        Whose outputs it depends on.
+    function : callable
+        ``function(outputs, targets)``, with a list of tensors of shape (batch, n_steps,
+        size) each, in the order of the probes; returns a tensor of shape () in the type
+        of the outputs.
+    uses_targets : bool
+        Whether it needs targets; if not, anything may be given for them.
+    class_numbers : bool
+        Whether targets are numbers of classes, of size 1 whatever the probe's.
+    """
+
+    probes: tuple[nengo.Probe, ...]
+    function: Callable[[Sequence[tf.Tensor], Sequence[tf.Tensor]], tf.Tensor]
+    uses_targets: bool
+    class_numbers: bool = False
+
+
+def resolve(
+    objective: Any,
+    targets: Collection[nengo.Probe],
+    probes: Sequence[nengo.Probe],
+    legacy: bool = False,
+    names: Mapping[Any, str] | None = None,
+) -> tuple[Term, ...]:
+    """Return the terms whose sum is minimised.
+
+    Parameters
+    ----------
+    objective : callable, str, keras.losses.Loss, dict or None
+        ``f(outputs, targets)`` or ``f(outputs)``, which returns a scalar; ``"mse"``,
+        where targets that are not a number count as met; the name of one of Keras'
+        losses; or a loss of Keras or of `nengo_dl.losses`. These are applied to each
+        probe that has targets, and summed. ``{probe: objective}`` says what applies to
+        which; for a key ``(probe, probe)`` the function gets lists. ``{probe: None}``:
+        the targets are the derivatives of the loss with respect to the outputs; its
+        value is then the sum of outputs times targets. None by itself means this for
+        all probes in the older form, and the mean squared error in the current one, as
+        does `NOT_GIVEN`.
+    targets : collection of nengo.Probe
+        The probes that have targets.
+    probes : sequence of nengo.Probe
+        All probes of the network.
+    legacy : bool
+        Whether the call was ``train(inputs, targets, ...)``.
+    names : dict, optional
+        Names of the probes, as `io_names` gives them.
+
+    Raises
+    ------
+    ValidationError
+        If an objective is not one of these; if it needs targets of a probe that has
+        none, or has no use for those that were given; if a probe is not known.
+    """
+    if isinstance(objective, Mapping):
+        if not objective:
+            raise ValidationError(
+                "Got an empty dict: nothing would be minimised. Expected {probe: "
+                f"objective}}; the probes are {listing(probes, names)}",
+                attr="objective",
+            )
+        terms = tuple(
+            _term(_probes_of(key, probes, names), value, isinstance(key, tuple))
+            for key, value in objective.items()
+        )
+    else:
+        if objective is NOT_GIVEN or (objective is None and not legacy):
+            objective = mse
+        if not targets:
+            raise ValidationError(
+                "There are no targets, so it is not known which outputs the objective "
+                "applies to. Add targets to the data, {probe: array}, or give the "
+                "objective as {probe: f} with a function f(outputs); the probes are "
+                f"{listing(probes, names)}",
+                attr="objective",
+            )
+        terms = tuple(_term((probe,), objective, False) for probe in targets)
+    used = {probe for term in terms for probe in term.probes}
+    for term in terms:
+        for probe in term.probes:
+            if term.uses_targets and probe not in targets:
+                raise ValidationError(
+                    f"The objective for {probe} needs targets, and the data have none "
+                    "for it. Add {probe: array}, or give an objective of one argument, "
+                    "f(outputs)",
+                    attr="objective",
+                )
+    for probe in targets:
+        if probe not in used:
+            raise ValidationError(
+                f"The data have targets for {probe}, and no objective uses them. "
+                "Expected {..., probe: f} in the objective, or no such targets",
+                attr="objective",
+            )
+    return terms
+
+
+def _probes_of(
+    key: Any, probes: Sequence[nengo.Probe], names: Mapping[Any, str] | None
+) -> tuple[nengo.Probe, ...]:
+    """Return the probes that a key of the objective stands for."""
+    found = []
+    for member in key if isinstance(key, tuple) else (key,):
+        if isinstance(member, str):
+            member = find(member, probes, "Probe", "objective", names)
+        if not isinstance(member, nengo.Probe):
+            raise ValidationError(
+                f"Expected Probes as keys, or tuples of them; got {member!r}. The "
+                f"probes are {listing(probes, names)}",
+                attr="objective",
+            )
+        if member not in probes:
+            raise ValidationError(
+                f"{member} is not part of the simulated network; its probes are "
+                f"{listing(probes, names)}",
+                attr="objective",
+            )
+        found.append(member)
+    if not found:
+        raise ValidationError(
+            "Got an empty tuple as a key; expected (probe, probe)", attr="objective"
+        )
+    return tuple(found)
+
+
+def _term(probes: tuple[nengo.Probe, ...], objective: Any, joint: bool) -> Term:
+    """Return the term for one objective; ``joint`` functions get lists."""
+    where = ", ".join(map(str, probes))
+    if objective is NOT_GIVEN:
+        objective = mse
+    if objective is None:
+        return Term(probes, _times_targets, uses_targets=True)
+    call = loss_function(objective, where)
+    if joint and call.per_output:
+        raise ValidationError(
+            f"{objective!r} compares one output with its targets, and cannot be used "
+            f"for several probes together ({where}). Give it for each of them, "
+            "{p0: f, p1: f}: they are summed",
+            attr="objective",
+        )
+    function = _OfProbes(call, joint, where)
+    return Term(probes, function, call.uses_targets, call.class_numbers)
+
+
+@dataclass(frozen=True)
+class _OfProbes:
+    """A loss function of lists that have an entry for each probe."""
+
+    loss: LossFunction
+    joint: bool
+    where: str
+
+    def __call__(self, outputs: Sequence[Any], targets: Sequence[Any]) -> tf.Tensor:
+        if self.joint:
+            value = self.loss(list(outputs), list(targets))
+        else:
+            value = self.loss(
+                outputs[0], targets[0] if self.loss.uses_targets else None
+            )
+        try:
+            number = tf.convert_to_tensor(value)
+        except (TypeError, ValueError):
+            number = None
+        if number is None or number.shape.rank not in (0, None):
+            got = value if number is None else f"an array of shape {number.shape}"
+            raise ValidationError(
+                f"The objective {self.loss.function!r} for {self.where} returned {got};"
+                " expected a number, such as `tf.reduce_mean(...)` returns",
+                attr="objective",
+            )
+        return tf.cast(number, outputs[0].dtype)
+
+
+def _times_targets(outputs: Sequence[Any], targets: Sequence[Any]) -> tf.Tensor:
+    """Return a value whose gradient is the targets, exactly."""
+    return tf.add_n(
+        [
+            tf.reduce_sum(output * tf.stop_gradient(tf.cast(target, output.dtype)))
+            for output, target in zip(outputs, targets, strict=True)
+        ]
+    )

@@ -1,0 +1,272 @@
+"""Training: epochs of minibatches over a differentiable form of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import nengo
+import numpy as np
+import tensorflow as tf
+from nengo.builder import Model
+from nengo.builder.operator import Operator
+from nengo.builder.signal import Signal
+from nengo.exceptions import ValidationError
+
+from nengo_dl.config import Settings
+from nengo_dl.display.progress import stage
+from nengo_dl.graph.inputs import Source
+from nengo_dl.graph.roles import Role
+from nengo_dl.graph.signals import describe_with_signals
+from nengo_dl.inputs.endpoints import TrainingData
+from nengo_dl.inputs.random_streams import MAX_SEED
+from nengo_dl.program.program import Program
+from nengo_dl.simulation.store import StateStore
+from nengo_dl.training.epoch import Epoch, Term
+from nengo_dl.training.gradient_check import compare
+from nengo_dl.training.model_function import Form, Forms
+from nengo_dl.training.optimizers import Optimizers
+from nengo_dl.training.summaries import Summaries
+from nengo_dl.training.training_run import TrainingRun
+from nengo_dl.user_code import warn_user
+
+
+class Trainer:
+    """Optimise the parameters of a model, or measure its losses.
+
+    Parameters
+    ----------
+    model : nengo.builder.Model
+        The built model.
+    order : sequence of Operator
+        Its operators in Nengo's order.
+    trainable : dict of {Signal: bool}
+        The parameters, and which of them an optimizer may change.
+    settings : Settings
+        What the user configured.
+    program : Program
+        The simulation.
+    store : StateStore
+        Where its parameters and its state are.
+
+    Attributes
+    ----------
+    forms : Forms
+        The model as differentiable functions.
+    optimizers : Optimizers
+        The optimizers that were used, with what they remember.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        order: Sequence[Operator],
+        trainable: dict[Signal, bool],
+        settings: Settings,
+        program: Program,
+        store: StateStore,
+    ) -> None:
+        self._program = program
+        self._store = store
+        self._phase = settings.learning_phase
+        self.optimizers = Optimizers()
+        self.forms = Forms(model, order, trainable, settings, program)
+        self._epochs: dict[tuple, Epoch] = {}
+        self._rng = np.random.RandomState()
+
+    def reset(self, seed: int, optimizers: bool = False) -> None:
+        """Begin anew with whatever is random, and let optimizers forget if asked to."""
+        self._rng = np.random.RandomState(seed % 2**32)
+        if optimizers:
+            self.optimizers.reset()
+
+    def train(
+        self,
+        data: TrainingData,
+        terms: Sequence[Term],
+        optimizer: Any,
+        n_epochs: int = 1,
+        shuffle: bool = True,
+        truncation: int | None = None,
+        progress_bar: Any = True,
+        summaries: Summaries | None = None,
+    ) -> np.ndarray:
+        """Change the parameters so that the sum of some terms becomes smaller.
+
+        Parameters
+        ----------
+        data : TrainingData
+            What to present, and what is wanted.
+        terms : sequence of Term
+            What is minimised.
+        optimizer : keras.optimizers.Optimizer, str or tf.compat.v1.train.Optimizer
+            How.
+        n_epochs : int
+            How often each item is presented.
+        shuffle : bool
+            Whether items come in another order in each epoch.
+        truncation : int, optional
+            Steps that gradients go back.
+        progress_bar : bool or nengo.utils.progress.ProgressBar
+            Whether to show progress.
+        summaries : Summaries, optional
+            Written to after each update.
+
+        Returns
+        -------
+        np.ndarray, shape (n_epochs,)
+            The loss of each epoch, a mean over its minibatches, each measured before
+            the update that it led to.
+        """
+        trained = self._trained()
+        found = self.optimizers.of(optimizer, trained)
+
+        def update(gradients: Sequence[tf.Tensor]) -> None:
+            found.apply(gradients, trained)
+
+        form = self._form(terms, self._phase is not False)
+        self.check_reach(form)
+        key = (tuple((t.probes, t.function) for t in terms), id(found), truncation)
+        if key not in self._epochs:
+            self._epochs[key] = self._epoch(
+                form,
+                terms,
+                update=update,
+                trained=trained,
+                truncation=truncation,
+            )
+        run = TrainingRun(self._program, self._store, form, self._epochs[key], data)
+        total = n_epochs * run.n_minibatches
+        losses = np.zeros(n_epochs)
+        with stage("Training", total, progress_bar, "compiling") as tracker:
+            try:
+                for epoch in range(n_epochs):
+                    order = np.arange(run.n_items)
+                    if shuffle:
+                        order = self._rng.permutation(order)
+                    done = np.zeros(0)
+                    one_by_one = summaries is not None and summaries.wanted
+                    for part in run.minibatches(order, one_by_one):
+                        done = np.append(done, part.sum(axis=1))
+                        if summaries is not None:
+                            summaries.write(terms, part)
+                        tracker.update(
+                            epoch * run.n_minibatches + len(done), loss=done.mean()
+                        )
+                    losses[epoch] = done.mean()
+            finally:
+                # some keep averages of the parameters, which are the result
+                found.finalize_variable_values(trained)
+                self._store.changed()
+        return losses
+
+    def loss(
+        self,
+        data: TrainingData,
+        terms: Sequence[Term],
+        training: bool = False,
+        progress_bar: Any = True,
+    ) -> np.ndarray:
+        """Return the terms for each minibatch, shape (n_minibatches, n_terms).
+
+        With ``training``, rates stand in for spikes as they do in training.
+        """
+        training = training if self._phase is None else self._phase
+        form = self._form(terms, training)
+        key = (tuple((t.probes, t.function) for t in terms), training)
+        if key not in self._epochs:
+            self._epochs[key] = self._epoch(form, terms)
+        run = TrainingRun(self._program, self._store, form, self._epochs[key], data)
+        parts = []
+        with stage(
+            "Measuring", run.n_minibatches, progress_bar, "compiling"
+        ) as tracker:
+            for part in run.minibatches(np.arange(run.n_items)):
+                parts.append(part)
+                tracker.update(sum(map(len, parts)))
+        return np.concatenate(parts)
+
+    def check_gradients(
+        self,
+        probes: Sequence[nengo.Probe],
+        presented: Mapping[nengo.Node, np.ndarray],
+        n_steps: int,
+        atol: float,
+        rtol: float,
+    ) -> dict[nengo.Probe, dict[str, np.ndarray]]:
+        """Compare gradients with differences; see `gradient_check.compare`."""
+        form = self.forms.of(probes, training=True)
+        exact = self.forms.exact().of(probes, training=True)
+        if any(item.source is Source.DRAWS for item in form.inputs):
+            # TensorFlow draws other numbers in another precision
+            form = exact
+        form.sources.rewind(0)
+        self.check_reach(form)
+        layout = self._program.layout
+        return compare(
+            form,
+            exact,
+            [variable.numpy() for variable in self._store.params],
+            [values.numpy() for values in self._store.initial_state],
+            presented,
+            sorted(
+                (
+                    signal
+                    for signal in form.reach.trained & set(layout.places)
+                    if layout.blocks[layout.places[signal][0]].role is Role.PARAM
+                ),
+                key=layout.places.__getitem__,
+            ),
+            n_steps,
+            atol,
+            rtol,
+            self._program.jit_compile,
+        )
+
+    def optimizer(self, optimizer: Any) -> keras.optimizers.Optimizer:
+        """Return what stands for an optimizer here, built for the parameters."""
+        return self.optimizers.of(optimizer, self._trained())
+
+    def _trained(self) -> list[tf.Variable]:
+        return [variable for _, variable in self._store.trained]
+
+    def _form(self, terms: Sequence[Term], training: bool) -> Form:
+        """Return the model as a function of time, for the probes of some terms."""
+        form = self.forms.of((p for term in terms for p in term.probes), training)
+        form.sources.rewind(self.new_seed())
+        return form
+
+    def new_seed(self) -> int:
+        """Return a seed, the next one from the seed of the simulator."""
+        return self._rng.randint(MAX_SEED)
+
+    def check_reach(self, form: Form) -> None:
+        """Warn about what lets no gradient pass; refuse if nothing can be trained."""
+        for op in form.reach.blocked:
+            warn_user(
+                f"No gradient passes through {describe_with_signals(op)}, which is "
+                "Python code or spikes without a rate. Parameters whose output goes "
+                "through there are trained by other ways or not at all."
+            )
+        if not form.reach.trained:
+            raise ValidationError(
+                "There is nothing to train: no parameter that is trainable has an "
+                "influence on the probes of the objective that a gradient can follow. "
+                "Expected some: see `nengo_dl.configure_settings(trainable=..., "
+                "inference_only=...)`, and the warnings about what lets no gradient "
+                "pass",
+                attr="trainable",
+            )
+
+    def _epoch(self, form: Form, terms: Sequence[Term], **options: Any) -> Epoch:
+        compiled = self._program.jit_compile and not form.through_time.calls_python
+        return Epoch(
+            form.through_time,
+            self._program.layout,
+            self._store.params,
+            terms,
+            jit_compile=compiled,
+            origins=self._store.origins,
+            **options,
+        )

@@ -1,0 +1,61 @@
+"""The user's own code: the line that an error came from, the line to warn at."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sysconfig
+import traceback
+import warnings
+from pathlib import Path
+
+from nengo.exceptions import NengoWarning
+
+_PACKAGE = os.path.join(str(Path(__file__).parent), "")
+
+#: where code is that users have not written: this package, others, Python's own
+_FOREIGN = tuple(
+    os.path.join(folder, "")
+    for folder in {
+        _PACKAGE,
+        *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
+    }
+)
+
+
+def user_line(error: BaseException) -> str:
+    """Return the last line of the user's own code on the way to an error.
+
+    Parameters
+    ----------
+    error : BaseException
+        An error that was raised.
+
+    Returns
+    -------
+    str
+        ``" (script.py, line 12, in output)"``; empty if there is no such line.
+    """
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith((*_FOREIGN, "<")):
+            name = os.path.basename(frame.filename)
+            if "ipykernel_" in frame.filename:  # the name of a file that is not there
+                name = "a cell of the notebook"
+            return f" ({name}, line {frame.lineno}, in {frame.name})"
+    return ""
+
+
+def warn_user(message: str, category: type[Warning] = NengoWarning) -> None:
+    """Warn where the package was called from: Python shows some warnings only there.
+
+    Parameters
+    ----------
+    message : str
+        The warning.
+    category : type
+        Its class.
+    """
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

@@ -1,0 +1,171 @@
+import nengo
+import numpy as np
+import pytest
+from nengo.exceptions import ValidationError
+
+from nengo_dl.inputs.arrays import _finite
+from nengo_dl.inputs.checks import device_name, positive_int, presented_data
+
+with nengo.Network() as NET:
+    A = nengo.Node([0, 0], label="stimulus")
+    B = nengo.Node(np.sin, label="other")
+    C = nengo.Node(np.cos, label="other")
+    RELAY = nengo.Node(size_in=2, label="relay")
+with nengo.Network():
+    STRANGER = nengo.Node(0, label="stranger")
+NODES = (A, B, C)
+
+
+def present(data, n_steps=5, minibatch_size=None, nodes=NODES):
+    return presented_data(data, nodes, n_steps, minibatch_size)
+
+
+@pytest.mark.parametrize("value", [1, 7, np.int64(3)])
+def test_whole_numbers(value):
+    result = positive_int(value, "n_steps")
+    assert result == value
+    assert type(result) is int
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.0, "1", True, None, np.nan])
+def test_what_is_no_positive_whole_number(value):
+    with pytest.raises(ValidationError, match="n_steps.*at least 1, got"):
+        positive_int(value, "n_steps")
+
+
+@pytest.mark.parametrize("name", [None, "/cpu:0", "/CPU:0", "/device:CPU:0"])
+def test_devices_that_there_are(name):
+    assert device_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["/gpu:7", "/cpu:9", "/tpu:0", "gpu", "nonsense", 3])
+def test_devices_that_there_are_not(name):
+    with pytest.raises(ValidationError, match=r"No device .* '/cpu:0'"):
+        device_name(name)
+
+
+def test_no_data():
+    assert present(None) == {}
+    assert present({}) == {}
+
+
+def test_batch_axis_may_be_left_out_without_a_minibatch():
+    values = np.arange(10.0).reshape(5, 2)
+    for data in (values, values[None]):
+        (result,) = present({A: data}).values()
+        assert np.array_equal(result, values[None])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"stimulus": np.ones((5, 2))},
+        [np.ones((5, 2))],
+        (np.ones((1, 5, 2)),),
+    ],
+    ids=["label", "list", "tuple"],
+)
+def test_labels_and_lists(data):
+    assert list(present(data)) == [A]
+
+
+def test_lists_follow_the_order_of_the_nodes():
+    result = present([np.full((5, n), n) for n in (2, 1)])
+    assert list(result) == [A, B]
+    assert result[B].shape == (1, 5, 1)
+
+
+@pytest.mark.parametrize("form", [np.array, np.ndarray.tolist])
+def test_one_array_for_one_node(form):
+    (result,) = present(form(np.ones((5, 2))), nodes=(A,)).values()
+    assert np.array_equal(result, np.ones((1, 5, 2)))
+
+
+@pytest.mark.parametrize("minibatch_size", [1, 3])
+def test_minibatches(minibatch_size):
+    values = np.random.rand(minibatch_size, 5, 2)
+    assert np.array_equal(present({A: values}, 5, minibatch_size)[A], values)
+
+
+@pytest.mark.parametrize(
+    "shape, minibatch_size, expected",
+    [
+        ((4, 2), None, "(1, 5, 2)"),
+        ((5, 3), None, "(1, 5, 2)"),
+        ((2, 5, 2), None, "(1, 5, 2)"),
+        ((5, 2), 1, "(1, 5, 2)"),
+        ((5, 2), 3, "(3, 5, 2)"),
+        ((2, 5, 2), 3, "(3, 5, 2)"),
+        ((3, 5), 3, "(3, 5, 2)"),
+        ((), None, "(1, 5, 2)"),
+        ((5,), None, "(1, 5, 2)"),
+    ],
+    ids=str,
+)
+def test_wrong_shapes_are_reported_with_node_given_and_expected(
+    shape, minibatch_size, expected
+):
+    with pytest.raises(ValidationError) as error:
+        present({A: np.zeros(shape)}, 5, minibatch_size)
+    message = str(error.value)
+    assert "stimulus" in message
+    assert str(shape) in message
+    assert expected in message
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite(value):
+    data = np.zeros((5, 2))
+    data[2, 1] = value
+    with pytest.raises(ValidationError, match="stimulus.*NaN or infinity"):
+        present({A: data})
+
+
+@pytest.mark.parametrize("data", ["text", [["a", "b"]] * 5, [[1, 2], [3]], object()])
+def test_values_that_are_no_numbers(data):
+    with pytest.raises(ValidationError, match=r"stimulus.*\(1, 5, 2\)"):
+        present({A: data})
+
+
+@pytest.mark.parametrize(
+    "key, message",
+    [
+        (STRANGER, "stranger.*not part of the simulated network.*stimulus.*other"),
+        (RELAY, r"relay.*has inputs \(size_in=2\)"),
+        ("nobody", "no input Node has the label 'nobody'.*stimulus"),
+        ("other", "2 input Nodes have the label 'other'"),
+        (NET, "presented to Nodes; got <Network"),
+        (3, "presented to Nodes; got 3"),
+    ],
+    ids=["stranger", "has input", "unknown label", "shared label", "network", "number"],
+)
+def test_keys_that_data_cannot_be_presented_to(key, message):
+    with pytest.raises(ValidationError, match=message):
+        present({key: np.zeros((5, 2))})
+
+
+def test_too_many_arrays():
+    with pytest.raises(ValidationError, match="4 arrays for 3 input Nodes.*stimulus"):
+        present([np.zeros((5, 1))] * 4)
+
+
+def test_one_array_for_several_nodes():
+    with pytest.raises(ValidationError, match=r"this model has 3.*\{Node: array\}"):
+        present(np.zeros((5, 2)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("view", ["whole", "reversed", "repeated", "part", "empty"])
+def test_whether_numbers_are_finite(dtype, view):
+    for value in (0.0, np.finfo(dtype).max, np.nan, np.inf, -np.inf):
+        array = np.ones((4, 6, 3), dtype)
+        array[2, 3, 1] = value
+        array = {
+            "whole": array,
+            "reversed": array[:, ::-1],
+            "repeated": np.broadcast_to(array[:, 3:4], (4, 9, 3)),
+            "part": array[1:3, 2:5],
+            "empty": array[:, :0],
+        }[view]
+        assert _finite(array) == bool(np.isfinite(array).all())
+        assert _finite(array) == (bool(np.isfinite(value)) or view == "empty")
