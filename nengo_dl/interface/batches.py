@@ -114,7 +114,6 @@ class MinibatchRunning(Training):
         if shuffle:
             rng = np.random.RandomState(self._trainer.new_seed())
             orders = [rng.permutation(order) for order in orders]
-        phase = self._settings.learning_phase
         found = []
         with profiling(profile):
             for values in self._batches.run(
@@ -122,7 +121,7 @@ class MinibatchRunning(Training):
                 wanted,
                 orders,
                 truncation,
-                training if phase is None else phase,
+                training,
                 isolate_state,
                 self.seed,
             ):
@@ -133,4 +132,4 @@ class MinibatchRunning(Training):
 
     @cached_property
     def _batches(self) -> Batches:
-        return Batches(self._trainer.forms, self._runner, self._program)
+        return Batches(self._trainer.functions, self._runner, self._program)

@@ -313,12 +313,11 @@ class KerasInterface(Training):
     def _calls(self) -> KerasCalls:
         trainer = self._trainer
         model = SimulatorModel(
-            trainer.forms,
+            trainer.functions,
             self._runner,
             self._program,
             self._endpoints.names,
             trainer.new_seed,
-            self._settings.learning_phase,
         )
         return KerasCalls(model, self._endpoints, trainer, self._runner, self._settings)
 

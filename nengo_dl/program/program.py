@@ -17,6 +17,7 @@ from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import Plan
 from nengo_dl.plan.layout import SignalLayout
+from nengo_dl.program import traces
 from nengo_dl.program.ahead import Ahead, compute, computed_ahead, handed_over
 from nengo_dl.program.callback import Callbacks, available
 from nengo_dl.program.calling import array_of, flat_call
@@ -25,7 +26,6 @@ from nengo_dl.program.fingerprint import fingerprint
 from nengo_dl.program.loop import LoopResult, drive
 from nengo_dl.program.recording import Recording
 from nengo_dl.program.stages import cut
-from nengo_dl.program.traces import shared
 
 #: no more steps than this in one call: chunks give progress bars and Ctrl-C a chance,
 #: and a call costs about as much as 100 steps of a small model
@@ -189,7 +189,7 @@ class Program:
             arguments = [tf.constant(n_steps), *params, *state, *inputs, *rows]
             if mode not in self._calls:
                 make = partial(self._trace, arguments, mode)
-                self._calls[mode] = shared(self._key(mode), make)
+                self._calls[mode] = traces.shared.get(self._key(mode), make)
             self._callbacks.begin(first_step)
             completed, *outputs = self._calls[mode](*arguments)
         final, buffers = outputs[: len(state)], outputs[len(state) :]

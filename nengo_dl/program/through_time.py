@@ -102,7 +102,7 @@ class ThroughTime:
             state = [_initial(live, b, self.minibatch_size) for b in self.carried]
         remaining = iter(state)
         first, looped, behind = (
-            [next(remaining) for _ in part.layout.carried()] for part in self._parts
+            [next(remaining) for _ in part.layout.carried()] for part in self.parts
         )
         at_once = partial(self._at_once, live, series, adapted, n_steps)
         first = at_once(self.before, first, wanted)
@@ -148,11 +148,12 @@ class ThroughTime:
     def carried(self) -> list[Block]:
         """The blocks of what is remembered from step to step."""
         return [
-            part.layout.blocks[i] for part in self._parts for i in part.layout.carried()
+            part.layout.blocks[i] for part in self.parts for i in part.layout.carried()
         ]
 
     @property
-    def _parts(self) -> tuple[Segment, Segment, Segment]:
+    def parts(self) -> tuple[Segment, Segment, Segment]:
+        """What runs before the loop, in it and after it."""
         return self.before, self.loop, self.after
 
     def specs(self, n_steps: int) -> dict[nengo.Probe, tf.TensorSpec]:

@@ -18,7 +18,7 @@ from nengo_dl.program.program import Program
 from nengo_dl.program.python_errors import as_raised
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training.loss_functions import LossFunction, loss_function
-from nengo_dl.training.model_function import Form, Forms
+from nengo_dl.training.model_function import ModelFunction, ModelFunctions
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Batches:
 
     Parameters
     ----------
-    forms : Forms
+    functions : ModelFunctions
         The model as functions of parameters, state and inputs.
     runner : Runner
         The simulation.
@@ -118,8 +118,10 @@ class Batches:
         Its program.
     """
 
-    def __init__(self, forms: Forms, runner: Runner, program: Program) -> None:
-        self._forms = forms
+    def __init__(
+        self, functions: ModelFunctions, runner: Runner, program: Program
+    ) -> None:
+        self._model_functions = functions
         self._runner = runner
         self._program = program
         self._functions: dict[tuple, Callable] = {}
@@ -160,8 +162,10 @@ class Batches:
         dict
             Arrays, or structures of them, by the keys of ``outputs``.
         """
-        form = self._forms.of((p for o in outputs.values() for p in o.probes), training)
-        form.sources.rewind(seed)
+        form = self._model_functions.of(
+            (p for o in outputs.values() for p in o.probes), training
+        )
+        form.rewind(seed)
         store, batch = self._runner.store, self._program.minibatch_size
         length = truncation or data.n_steps
         state: Tensors = store.state
@@ -185,7 +189,7 @@ class Batches:
 
     def _part(
         self,
-        form: Form,
+        form: ModelFunction,
         outputs: Mapping[Any, Output],
         data: TrainingData,
         items: np.ndarray,
@@ -198,7 +202,7 @@ class Batches:
         n_steps = steps.stop - steps.start
         presented = {node: a[items, steps] for node, a in data.inputs.items()}
         targets = {probe: a[items, steps] for probe, a in data.targets.items()}
-        generated = form.generate(presented, n_steps, first_step)
+        generated = form.generate(presented, n_steps, first_step=first_step)
         call = self._function(
             form, outputs, tuple(presented), tuple(targets), tuple(generated)
         )
@@ -208,7 +212,7 @@ class Batches:
                 list(state),
                 [tf.constant(array) for array in presented.values()],
                 [tf.constant(array) for array in targets.values()],
-                [tf.constant(array) for array in generated.values()],
+                [tf.constant(array[0]) for array in generated.values()],
                 n_steps,
                 tf.constant(first_step),
                 keep_state,
@@ -218,7 +222,7 @@ class Batches:
 
     def _function(
         self,
-        form: Form,
+        form: ModelFunction,
         outputs: Mapping[Any, Output],
         nodes: tuple,
         probes: tuple,
@@ -240,8 +244,10 @@ class Batches:
                 seen, end = form(
                     params,
                     state,
-                    dict(zip(nodes, presented, strict=True)),
-                    dict(zip(signals, generated, strict=True)),
+                    {
+                        **dict(zip(nodes, presented, strict=True)),
+                        **dict(zip(signals, generated, strict=True)),
+                    },
                     *rest,
                 )
                 given = dict(zip(probes, targets, strict=True))
@@ -249,7 +255,7 @@ class Batches:
 
             self._functions[key] = tf.function(
                 run,
-                jit_compile=self._program.jit_compile and not form.calls_python,
+                jit_compile=form.jit_compile,
                 autograph=False,
             )
         return self._functions[key]

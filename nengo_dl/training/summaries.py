@@ -17,7 +17,7 @@ from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
 from nengo_dl.simulation.store import StateStore
-from nengo_dl.training.epoch import Term
+from nengo_dl.training.terms import Term
 
 _EXPECTED = "Connections with weights, Ensembles, or Neurons of the network"
 

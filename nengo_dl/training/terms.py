@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import nengo
@@ -181,7 +181,8 @@ class _OfProbes:
 
     loss: LossFunction
     joint: bool
-    where: str
+    #: for errors alone
+    where: str = field(compare=False)
 
     def __call__(self, outputs: Sequence[Any], targets: Sequence[Any]) -> tf.Tensor:
         if self.joint:

@@ -42,9 +42,9 @@ class Form:
         series = {}
         for item in self.inputs:
             if item.lifted and item.signal is not None:
-                out = np.zeros((STEPS, self.batch, item.signal.size))
-                sources.fill(item, 0, out, {}, functions)
-                series[item.signal] = tf.constant(out.transpose(1, 0, 2))
+                out = np.zeros((1, STEPS, self.batch, item.signal.size))
+                sources.fill(item, range(1, STEPS + 1), out, {}, functions)
+                series[item.signal] = tf.constant(out[0].transpose(1, 0, 2))
         return series
 
     def __call__(self, params=None):
