@@ -13,9 +13,8 @@ from nengo.builder.neurons import SimNeurons
 from nengo.exceptions import BuildError, NengoWarning, ValidationError
 
 import nengo_dl
-from nengo_dl.graph import rates
 from nengo_dl.lowering import registry
-from nengo_dl.lowering.neurons import lif
+from nengo_dl.lowering.neurons import lif, rate_equivalents
 from tests.helpers import assert_matches_nengo
 
 PAGE = Path(__file__).parents[1] / "docs" / "developer" / "extending.rst"
@@ -48,7 +47,7 @@ def package(tmp_path, monkeypatch):
     """Make the page's files modules; what they register is forgotten after a test."""
     monkeypatch.setattr(registry, "_LOWERINGS", dict(registry._LOWERINGS))
     monkeypatch.setattr(Builder, "builders", dict(Builder.builders))
-    monkeypatch.setattr(rates, "_EQUIVALENTS", dict(rates._EQUIVALENTS))
+    monkeypatch.setattr(rate_equivalents, "_RATES", dict(rate_equivalents._RATES))
     monkeypatch.syspath_prepend(tmp_path)
     for name, code in MODULES.items():
         assert name not in sys.modules
@@ -157,7 +156,7 @@ def test_spiking_neurons_are_trained_as_what_was_registered():
     losses = run(code)["losses"]
     assert losses[-1] < losses[0]
     # nothing else says what their rates are
-    rates._EQUIVALENTS.clear()
+    rate_equivalents._RATES.clear()
     with (
         pytest.warns(NengoWarning, match=r"No gradient passes through SimNeurons"),
         pytest.raises(ValidationError, match="nothing to train"),
