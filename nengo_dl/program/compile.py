@@ -18,7 +18,6 @@ from nengo_dl.graph.simplify import simplify
 from nengo_dl.graph.tensor_operator import SimTensorNode
 from nengo_dl.graph.verify import verify
 from nengo_dl.lowering import registry
-from nengo_dl.lowering.random_draws import fed_draws
 from nengo_dl.plan.layout import SignalLayout
 from nengo_dl.program.program import Program
 from nengo_dl.program.recording import Recording
@@ -59,7 +58,7 @@ def compile_program(
         Nothing is traced or compiled before its first call.
     """
     # what the loop does not have to do
-    draws = partial(fed_draws, nengo_only=settings.nengo_random_draws)
+    draws = partial(registry.fed_draws, nengo_only=settings.nengo_random_draws)
     operators, inputs = lift(model, nengo_order, registry.runs_user_code, draws)
     fed = frozenset(i.signal for i in inputs if i.lifted and i.signal is not None)
     verify(operators, fed, after="lifting the inputs")

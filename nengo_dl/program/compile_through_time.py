@@ -26,7 +26,8 @@ from nengo_dl.graph.simplify import simplify
 from nengo_dl.graph.surrogate_neurons import with_surrogates
 from nengo_dl.graph.tensor_operator import with_training
 from nengo_dl.lowering import registry
-from nengo_dl.lowering.random_draws import fed_draws
+from nengo_dl.lowering.neurons.rate_equivalents import rate_equivalent
+from nengo_dl.lowering.neurons.surrogate import has_surrogate
 from nengo_dl.program.segment import Segment, compile_segment
 from nengo_dl.program.through_time import ThroughTime
 
@@ -77,10 +78,13 @@ def compile_through_time(
     operators: Sequence[Operator] = nengo_order
     if training:
         if settings.surrogate is not None:
-            operators = with_surrogates(operators, settings.surrogate)
-        operators = with_rates(operators, settings.lif_smoothing)
+            operators = with_surrogates(
+                operators, settings.surrogate, has_surrogate, rate_equivalent
+            )
+        rates_of = partial(rate_equivalent, smoothing=settings.lif_smoothing)
+        operators = with_rates(operators, rates_of)
         operators = with_training(operators)
-    draws = partial(fed_draws, nengo_only=settings.nengo_random_draws)
+    draws = partial(registry.fed_draws, nengo_only=settings.nengo_random_draws)
     operators, inputs = lift(model, operators, registry.runs_user_code, draws)
     fed = frozenset(i.signal for i in inputs if i.lifted and i.signal is not None)
     trained = frozenset(signal for signal, is_on in trainable.items() if is_on)
