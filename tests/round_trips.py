@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:No gradient passes")
 @pytest.mark.parametrize("name", [*RATES, *SPIKES])
 def test_train_save_load_freeze(name, nested, tmp_path):
     neurons = {**RATES, **SPIKES}[name]
-    path = tmp_path / ("p.npz" if nested else "p")
+    path = tmp_path / "p"
     with simulator(everything(neurons, nested)) as sim:
         before = outputs(sim)
         train(sim, keras.optimizers.Adam(1e-4))

@@ -43,9 +43,8 @@ class Parameters(Training):
         Parameters
         ----------
         path : str or os.PathLike
-            Where to. If it ends with ``.npz``, one file that ``np.load`` reads;
-            otherwise a checkpoint of TensorFlow, which consists of ``path.index`` and
-            ``path.data-...``.
+            Where to. The file, which ``np.load`` reads too, ends with ``.npz``: that
+            is added if the path does not. A file that is there keeps its permissions.
         include_state : bool, optional
             Whether the state of the simulation is saved too: voltages, filters, time,
             and how far random inputs have gone.
@@ -64,7 +63,8 @@ class Parameters(Training):
         SimulationError
             If the system cannot write the file; an older one stays as it is.
         ValidationError
-            If there is nothing to save, or the path is that of a directory.
+            If there is nothing to save, or the path is that of a directory, or in one
+            that does not exist.
 
         Examples
         --------
@@ -73,7 +73,7 @@ class Parameters(Training):
         ...     ensemble = nengo.Ensemble(20, 1, label="a")
         >>> folder = tempfile.mkdtemp()
         >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
-        ...     sim.save_params(f"{folder}/params")
+        ...     sim.save_params(f"{folder}/params")  # writes params.npz
         >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
         ...     sim.load_params(f"{folder}/params")
         """
@@ -99,7 +99,8 @@ class Parameters(Training):
         Parameters
         ----------
         path : str or os.PathLike
-            As it was given to `save_params`.
+            As it was given to `save_params`, with ``.npz`` or without. If there is no
+            such file, one of just this name will do.
         include_state : bool, optional
             Whether the state of the simulation is read too. It goes on from the time at
             which it was saved, with the same seed; samples of Probes from before are
