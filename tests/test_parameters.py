@@ -58,7 +58,7 @@ def path(tmp_path):
     return tmp_path / "params.npz"
 
 
-# -- other simulators (trained networks of all kinds: round_trips.py)
+# -- other simulators (trained networks of all kinds: test_round_trip.py)
 
 
 def test_from_rates_to_spikes(path):

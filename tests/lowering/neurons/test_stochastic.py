@@ -174,7 +174,9 @@ def test_the_model_can_be_simulated_again():
             None, model=first.model, dtype="float64", progress_bar=False
         )
     # the model is Nengo's own, and its streams are where they were
-    with nengo.Simulator(None, model=second.model, progress_bar=False) as nengo_sim:
+    with nengo.Simulator(
+        None, model=second.model, optimize=False, progress_bar=False
+    ) as nengo_sim:
         nengo_sim.run_steps(10)
     with second:
         second.run_steps(10)
