@@ -1,15 +1,42 @@
-"""The simulator that users see: a facade over the stages beneath it."""
+"""The simulator that users see: each method says what it does, and forwards."""
 
 from __future__ import annotations
 
-from nengo_dl.interface.batches import MinibatchRunning
-from nengo_dl.interface.keras import KerasInterface
-from nengo_dl.interface.parameters import Parameters
-from nengo_dl.interface.running import Running
-from nengo_dl.interface.shown import Shown
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from os import PathLike
+from typing import Any, TypeVar
+
+import nengo
+import numpy as np
+from nengo.builder import Model
+from nengo.builder.signal import Signal
+from nengo.exceptions import ReadonlyError, SimulatorClosed, ValidationError
+
+from nengo_dl import compat
+from nengo_dl.display.overview import overview
+from nengo_dl.display.progress import keras_verbosity
+from nengo_dl.display.report import Report, report
+from nengo_dl.inputs.random_streams import MAX_SEED
+from nengo_dl.keras_model.calls import KerasCalls, keras_calls
+from nengo_dl.keras_model.model import SimulatorModel
+from nengo_dl.parameters.calls import ParameterCalls
+from nengo_dl.program.program import Program
+from nengo_dl.simulation.building import build
+from nengo_dl.simulation.calls import RunCalls
+from nengo_dl.simulation.options import checked
+from nengo_dl.simulation.runner import Runner
+from nengo_dl.simulation.sim_data import SignalMapping, SimulationData
+from nengo_dl.training.calls import TrainingCalls
+from nengo_dl.training.summaries import open_board
+from nengo_dl.training.terms import NOT_GIVEN
+from nengo_dl.training.trainer import Trainer
+
+T = TypeVar("T", bound="Simulator")
 
 
-class Simulator(Shown, Running, KerasInterface, MinibatchRunning, Parameters):
+class Simulator:
     """Simulate a Nengo network with TensorFlow.
 
     A drop-in replacement for `nengo.Simulator`: same results, several times faster.
@@ -78,3 +105,1461 @@ class Simulator(Shown, Running, KerasInterface, MinibatchRunning, Parameters):
     >>> sim.data[probe].shape
     (100, 1)
     """
+
+    def __init__(
+        self,
+        network: nengo.Network | None,
+        dt: float = 0.001,
+        seed: int | None = None,
+        model: Model | None = None,
+        *legacy: Any,
+        dtype: Any = None,
+        device: str | None = None,
+        unroll_simulation: int = 1,
+        minibatch_size: int | None = None,
+        tensorboard: str | None = None,
+        progress_bar: Any = True,
+        optimize: bool = True,
+        **older: Any,
+    ) -> None:
+        self.closed = True  # until everything below has worked
+        options = checked(
+            compat.constructor_arguments(
+                legacy,
+                older,
+                {
+                    "dtype": dtype,
+                    "device": device,
+                    "unroll_simulation": unroll_simulation,
+                    "minibatch_size": minibatch_size,
+                    "tensorboard": tensorboard,
+                    "progress_bar": progress_bar,
+                    "optimize": optimize,
+                },
+            )
+        )
+        if seed is not None and not isinstance(seed, int | np.integer):
+            raise ValidationError(f"Expected an int or None, got {seed!r}", attr="seed")
+        self._options = options
+        self.unroll = options.unroll_simulation
+        self.minibatch_size = options.minibatch_size
+        self.device = options.device
+        self.tensorboard = options.tensorboard
+        self.progress_bar = options.progress_bar
+        self.optimize = options.optimize
+
+        building = build(network, dt, model, options)
+        self.model = building.model
+        self._settings = building.settings
+        self._order = building.order
+        self._trainable = building.trainable
+        self._program = building.program
+        self._endpoints = building.endpoints
+        self._times = building.times
+
+        minibatched = self.minibatch_size is not None
+        self._runner = Runner(
+            self._program, self.model, self._order, minibatched, self._times
+        )
+        self._running = RunCalls(
+            self._runner, self._endpoints, self._settings, self.dt, self.unroll
+        )
+        self.data = SimulationData(
+            self.model,
+            self._runner.store,
+            self._runner.probes,
+            minibatched,
+            self._trainable,
+        )
+        self._board = open_board(self.tensorboard, self._program)
+        self._overview = overview(
+            self.model, self._program, self._trainable, self.minibatch_size
+        )
+
+        if seed is None:
+            own = getattr(network, "seed", None)
+            seed = np.random.randint(MAX_SEED) if own is None else own + 1
+        self.closed = False
+        self.reset(seed=seed)
+
+    # -- components that are made when they are first needed; `close` lets them go
+
+    @cached_property
+    def _trainer(self) -> Trainer:
+        trainer = Trainer(
+            self.model,
+            self._order,
+            self._trainable,
+            self._settings,
+            self._program,
+            self._runner.store,
+        )
+        trainer.reset(self.seed)
+        return trainer
+
+    @cached_property
+    def _training(self) -> TrainingCalls:
+        return TrainingCalls(
+            self.model,
+            self._endpoints,
+            self._settings,
+            self._trainer,
+            self._runner,
+            self._program,
+            self._board,
+        )
+
+    @cached_property
+    def _keras_calls(self) -> KerasCalls:
+        return keras_calls(
+            self._endpoints, self._settings, self._trainer, self._runner, self._program
+        )
+
+    @cached_property
+    def _parameters(self) -> ParameterCalls:
+        return ParameterCalls(self.model, self._program, self._runner, self._trainable)
+
+    # -- what calls have in common
+
+    def _check_open(self, what: str) -> None:
+        if self.closed:
+            raise SimulatorClosed(
+                f"Cannot {what}: the simulator is closed. Make a new Simulator, or run "
+                "within its `with` block"
+            )
+
+    def _shown(self, progress_bar: Any) -> Any:
+        """Return whether a call shows progress: as it says, else as the simulator."""
+        return self.progress_bar if progress_bar is None else progress_bar
+
+    def _own_optimizer(self, optimizer: Any) -> Any:
+        """Return what stands for an optimizer of the user's."""
+        return self._trainer.optimizer(optimizer)
+
+    @property
+    def _keras(self) -> KerasCalls:
+        """Keras' view of the simulator, which draws random numbers from its seed."""
+        self._keras_calls.model.seed = self.seed
+        return self._keras_calls
+
+    def _printing(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return options that tell Keras how much to print."""
+        return {"verbose": keras_verbosity(self.progress_bar), **options}
+
+    # -- running
+
+    def run(
+        self,
+        time_in_seconds: float,
+        data: Any = None,
+        *legacy: Any,
+        progress_bar: Any = None,
+        stateful: bool = True,
+        profile: Any = None,
+        **older: Any,
+    ) -> None:
+        """Simulate for a length of time.
+
+        Parameters
+        ----------
+        time_in_seconds : float
+            How long (s); rounded to the nearest time step.
+        data, progress_bar, stateful, profile
+            See `run_steps`.
+
+        Raises
+        ------
+        ValidationError
+            If the time is negative, infinite, or no number.
+        SimulatorClosed
+            If the simulator was closed.
+        SimulationError
+            See `run_steps`.
+
+        Warns
+        -----
+        UserWarning
+            If the time is less than half a time step: nothing is run then.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     probe = nengo.Probe(node)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     sim.run(0.01)
+        >>> sim.data[probe].shape
+        (10, 1)
+        """
+        self._check_open("run")
+        n_steps = self._running.steps_in(time_in_seconds)
+        if n_steps:
+            self.run_steps(
+                n_steps,
+                data,
+                *legacy,
+                progress_bar=progress_bar,
+                stateful=stateful,
+                profile=profile,
+                **older,
+            )
+
+    def step(
+        self,
+        data: Any = None,
+        *legacy: Any,
+        progress_bar: Any = False,
+        stateful: bool = True,
+        **older: Any,
+    ) -> None:
+        """Simulate one time step, without a progress bar; see `run_steps`.
+
+        Parameters
+        ----------
+        data, progress_bar, stateful
+            As for `run_steps`; ``data`` have one time step.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If the data do not fit; nothing is run then.
+        SimulationError
+            If a Python function of a Node fails.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     probe = nengo.Probe(node)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     sim.step()
+        ...     sim.step({node: [[2.0]]})
+        >>> sim.data[probe].ravel()
+        array([0.5, 2. ], dtype=float32)
+        """
+        self.run_steps(
+            1, data, *legacy, progress_bar=progress_bar, stateful=stateful, **older
+        )
+
+    def run_steps(
+        self,
+        n_steps: int,
+        data: Any = None,
+        *legacy: Any,
+        progress_bar: Any = None,
+        stateful: bool = True,
+        profile: Any = None,
+        **older: Any,
+    ) -> None:
+        """Simulate a number of time steps.
+
+        Parameters
+        ----------
+        n_steps : int
+            How many; exactly as many are run, whatever ``unroll_simulation``.
+        data : dict of {Node: array}, shape (minibatch_size, n_steps, size_out)
+            Values for Nodes without inputs, instead of their own output. Also a list in
+            the order of the Nodes, or one array if there is one Node only. The batch
+            axis may be left out if ``minibatch_size`` is None.
+        progress_bar : bool, optional
+            Whether to show progress; by default as the simulator was told.
+        stateful : bool, optional
+            False returns to the state before the call when it is over. What the probes
+            recorded stays; time does not advance. `configure_settings(stateful=False)`
+            does so for all calls.
+        profile : bool or str, optional
+            Write a profile that TensorBoard shows, into this directory.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If the data do not fit; nothing is run then.
+        SimulationError
+            If a Python function of a Node fails or returns something that is not a
+            finite number. The steps before are complete and recorded.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     probe = nengo.Probe(node)
+        >>> values = np.arange(6).reshape(2, 3, 1)  # two items, three steps
+        >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        ...     sim.run_steps(3, data={node: values})
+        >>> sim.data[probe][1].ravel()
+        array([3., 4., 5.], dtype=float32)
+        """
+        self._check_open("run")
+        data, progress_bar = compat.run_arguments(data, progress_bar, legacy, older)
+        self._running.run_steps(
+            n_steps,
+            data,
+            self._shown(progress_bar),
+            stateful,
+            compat.profile_directory(profile),
+        )
+
+    def clear_probes(self) -> None:
+        """Forget all recorded samples.
+
+        Time goes on where it is.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     probe = nengo.Probe(node)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     sim.run_steps(5)
+        ...     sim.clear_probes()
+        ...     sim.run_steps(3)
+        ...     print(sim.n_steps, sim.data[probe].shape)
+        8 (3, 1)
+        """
+        self._check_open("clear probes")
+        self._runner.probes.clear()
+
+    # -- what can be asked
+
+    @property
+    def dt(self) -> float:
+        """Length of a time step (s); read-only."""
+        return float(self.model.dt)
+
+    @dt.setter
+    def dt(self, _: Any) -> None:
+        raise ReadonlyError(attr="dt", obj=self)
+
+    @property
+    def n_steps(self) -> int:
+        """Number of time steps simulated so far."""
+        return self._runner.n_steps
+
+    @property
+    def time(self) -> float:
+        """Simulated time so far (s)."""
+        return self.n_steps * self.dt
+
+    def trange(
+        self, sample_every: float | None = None, dt: float | None = None
+    ) -> np.ndarray:
+        """Return the times of a probe's samples.
+
+        Parameters
+        ----------
+        sample_every : float, optional
+            The probe's own ``sample_every`` (s); None for every time step.
+        dt : float, optional
+            Older name of ``sample_every``.
+
+        Returns
+        -------
+        np.ndarray, shape (n_samples,)
+            Times (s), the first being ``dt`` or the first sample's.
+
+        Raises
+        ------
+        ValidationError
+            If both ``sample_every`` and ``dt`` are given.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     probe = nengo.Probe(node)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     sim.run_steps(4)
+        >>> sim.trange()
+        array([0.001, 0.002, 0.003, 0.004])
+        >>> sim.trange(sample_every=0.002)
+        array([0.002, 0.004])
+        """
+        return self._running.trange(compat.sample_period(sample_every, dt))
+
+    @property
+    def signals(self) -> Mapping[Signal, np.ndarray] | None:
+        """Current values by Signal, read-only; None once the simulator is closed.
+
+        Signals that are written anew in each step are not kept, and show their initial
+        values. There is a batch axis in front if ``minibatch_size`` was given, except
+        for parameters.
+        """
+        if self.closed:
+            return None
+        return SignalMapping(
+            self.model, self._runner.store, self.minibatch_size is not None
+        )
+
+    @property
+    def times(self) -> Mapping[str, float]:
+        """How long each stage has taken so far (s).
+
+        ``"nengo build"``: Nengo's builder. ``"plan"``: everything from its operators to
+        a plan in memory. ``"trace"`` and ``"compile"``: TensorFlow's graph and XLA's
+        code, before the first step; 0 if an equal model was compiled before.
+        """
+        return dict(self._times)
+
+    def report(self) -> Report:
+        """Describe how the model runs, how long each stage took, and what slows it.
+
+        Returns
+        -------
+        Report
+            Prints as a table: the groups of operators of one time step and where each
+            runs, the times (s), and remarks on what keeps the model from being faster.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node(lambda t, x: x + 1, size_in=1, label="outside")
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     report = sim.report()
+        >>> [group.where for group in report.groups]
+        ['XLA', 'Python']
+        >>> print(report.remarks[0])  # doctest: +ELLIPSIS
+        Python runs in each time step: SimPyFunc ...
+        """
+        self._check_open("report")
+        return report(
+            self._program,
+            self.times,
+            self._settings.dtype,
+            self._settings.jit_compile is not False,
+        )
+
+    def get_name(self, obj: nengo.Node | nengo.Probe) -> str:
+        """Return the name that an input Node or a Probe has for Keras.
+
+        Parameters
+        ----------
+        obj : nengo.Node or nengo.Probe
+            One of the network's.
+
+        Returns
+        -------
+        str
+            Its label, with ``_`` for characters that a name cannot have, or ``node`` or
+            ``probe``; a number is added where several would have the same.
+
+        Raises
+        ------
+        ValidationError
+            If it is neither an input Node nor a Probe of the network.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     probe = nengo.Probe(node, label="output")
+        >>> x = np.ones((6, 10, 1))  # items, time steps, dimensions
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     print(sim.get_name(node), sim.get_name(probe))
+        node output
+        """
+        return self._endpoints.name(obj)
+
+    # -- training as `train` does it
+
+    @compat.older_forms(
+        lambda self, positional, named: compat.train_arguments(
+            positional, named, self._endpoints
+        )
+    )
+    def train(
+        self,
+        data: Any,
+        optimizer: Any,
+        n_epochs: int = 1,
+        objective: Any = NOT_GIVEN,
+        shuffle: bool = True,
+        truncation: int | None = None,
+        summaries: Sequence[Any] | None = None,
+        profile: str | None = None,
+        progress_bar: Any = None,
+    ) -> np.ndarray:
+        """Optimise the trainable parameters of the network.
+
+        Each item of the data is a simulation of its own, which begins in the initial
+        state; the state, time and samples of the simulator itself do not change. Firing
+        rates stand in for spikes, unless `configure_settings(surrogate=...)` says
+        otherwise. Which parameters are trained is a matter of
+        `configure_settings(trainable=...)`.
+
+        Parameters
+        ----------
+        data : dict of {Node or Probe: array}, shape (n_items, n_steps, size)
+            What Nodes without inputs present, and what is wanted of Probes. Nodes that
+            are left out have their own output. A number instead of a dict: that many
+            steps, and no data. As an older form, ``inputs`` and ``targets`` apart.
+        optimizer : keras.optimizers.Optimizer, str or tf.compat.v1.train.Optimizer
+            How parameters are changed. What an optimizer remembers stays with it from
+            one call to the next.
+        n_epochs : int, optional
+            How often each item is presented.
+        objective : callable, str, keras.losses.Loss or dict, optional
+            What is minimised: ``f(outputs, targets)`` or ``f(outputs)`` of tensors of
+            shape (minibatch_size, n_steps, size), which returns a scalar; a loss of
+            Keras, or its name; applied to each Probe that has targets. ``{probe: f}``
+            says what is for which, ``{(probe, probe): f}`` takes lists of both. The sum
+            counts. ``{probe: None}``: the targets are the derivatives of the loss by
+            the outputs. By default the mean squared error.
+        shuffle : bool, optional
+            Whether items come in another order in each epoch.
+        truncation : int, optional
+            Go back through so many time steps only, and change the parameters after
+            each such part of an item. Needs less memory.
+        summaries : list, optional
+            What to write for TensorBoard, if the simulator has a ``tensorboard``
+            directory: ``"loss"``, Connections, Ensembles, Neurons.
+        profile : bool or str, optional
+            Write a profile that TensorBoard shows, into this directory.
+        progress_bar : bool, optional
+            Whether to show progress; by default as the simulator was told.
+
+        Returns
+        -------
+        np.ndarray, shape (n_epochs,)
+            The mean loss of each epoch.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If an argument does not fit, or if there is nothing to train.
+
+        Warns
+        -----
+        NengoWarning
+            If no gradient passes through some part of the network, which is named.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     ensemble = nengo.Ensemble(20, 1, neuron_type=nengo.RectifiedLinear())
+        ...     _ = nengo.Connection(node, ensemble, synapse=None)
+        ...     probe = nengo.Probe(ensemble)
+        >>> x = np.linspace(-1, 1, 50).reshape(50, 1, 1)
+        >>> with nengo_dl.Simulator(net, minibatch_size=10, progress_bar=False) as sim:
+        ...     losses = sim.train({node: x, probe: x**2}, "adam", n_epochs=20)
+        >>> bool(losses[-1] < losses[0])
+        True
+        """
+        self._check_open("train")
+        return self._training.train(
+            data,
+            optimizer,
+            n_epochs,
+            objective,
+            shuffle,
+            truncation,
+            summaries,
+            profile,
+            self._shown(progress_bar),
+        )
+
+    @compat.older_forms(
+        lambda self, positional, named: compat.loss_arguments(
+            positional, named, self._endpoints
+        )
+    )
+    def loss(
+        self,
+        data: Any,
+        objective: Any = NOT_GIVEN,
+        combine: Callable[[list], Any] = np.mean,
+        progress_bar: Any = None,
+        training: bool = False,
+    ) -> Any:
+        """Measure how well the network does what is wanted.
+
+        Parameters
+        ----------
+        data : dict of {Node or Probe: array}, shape (n_items, n_steps, size)
+            As for `train`.
+        objective : callable, str, keras.losses.Loss or dict, optional
+            As for `train`.
+        combine : callable, optional
+            Makes one value of the list of those of all minibatches.
+        progress_bar : bool, optional
+            Whether to show progress; by default as the simulator was told.
+        training : bool, optional
+            Measure the network as it is during training, with firing rates in the place
+            of spikes.
+
+        Returns
+        -------
+        float
+            The sum over the objectives of what ``combine`` made of each.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If an argument does not fit.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     probe = nengo.Probe(node, label="output")
+        >>> x = np.ones((6, 10, 1))  # items, time steps, dimensions
+        >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        ...     error = sim.loss({node: x, probe: 3 * x})
+        >>> float(error)  # of 1 where 3 is wanted
+        4.0
+        """
+        self._check_open("measure a loss")
+        return self._training.loss(
+            data, objective, combine, self._shown(progress_bar), training
+        )
+
+    def check_gradients(
+        self,
+        outputs: nengo.Probe | Sequence[nengo.Probe] | None = None,
+        atol: float = 1e-5,
+        rtol: float = 1e-3,
+        inputs: Any = None,
+        n_steps: int | None = None,
+    ) -> dict[nengo.Probe, dict[str, np.ndarray]]:
+        """Compare the gradients that training would use with differences of outputs.
+
+        Parameters
+        ----------
+        outputs : Probe or sequence of Probe, optional
+            What gradients are taken of; by default all Probes.
+        atol, rtol : float, optional
+            Largest deviation: ``atol`` plus ``rtol`` times the sum of the absolute
+            values that the derivative is the sum of.
+        inputs : dict of {Node: array}, shape (minibatch_size, n_steps, size_out)
+            What Nodes present; by default random numbers between -1 and 1.
+        n_steps : int, optional
+            How many time steps; by default as many as the inputs have, or two times
+            ``unroll_simulation``.
+
+        Returns
+        -------
+        dict of {Probe: {"analytic": array, "numeric": array, "names": array}}
+            For each parameter that is trained, and for each input, the derivative of a
+            random projection of what the Probe sees, along one random direction.
+            Differences are taken in double precision. Shape (n,) each.
+
+        Raises
+        ------
+        SimulationError
+            If two derivatives differ, or one is not a number; it names the signal.
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If spikes have surrogate gradients, which are no slopes.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     ensemble = nengo.Ensemble(5, 1, neuron_type=nengo.Tanh(), label="a")
+        ...     _ = nengo.Connection(node, ensemble, synapse=None)
+        ...     probe = nengo.Probe(ensemble)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     found = sim.check_gradients()
+        >>> found[probe]["analytic"].shape == found[probe]["numeric"].shape
+        True
+        """
+        self._check_open("check gradients")
+        return self._training.check_gradients(
+            outputs, atol, rtol, inputs, n_steps, self.unroll
+        )
+
+    def run_batch(
+        self,
+        data: Any,
+        outputs: dict[Any, Any],
+        extra_feeds: None = None,
+        extra_fetches: None = None,
+        n_epochs: int = 1,
+        truncation: int | None = None,
+        shuffle: bool = False,
+        profile: str | None = None,
+        training: bool = False,
+        callback: Callable[[dict, None], Any] | None = None,
+        combine: Callable[[list], Any] = np.stack,
+        isolate_state: bool = True,
+    ) -> dict[Any, Any]:
+        """Present data, minibatch by minibatch, and compute something from the outputs.
+
+        Parameters
+        ----------
+        data : dict of {Node or Probe: array}, shape (n_items, n_steps, size)
+            As for `train`. A number instead of a dict: that many steps, and no data.
+        outputs : dict of {Probe or tuple of Probe: callable or None}
+            What to compute of each minibatch: ``f(outputs)`` or ``f(outputs, targets)``
+            of tensors of shape (minibatch_size, n_steps, size), or of lists of them if
+            the key is a tuple; it returns a tensor, or a tuple of them. None: the
+            outputs themselves.
+        extra_feeds, extra_fetches : None
+            Belonged to TensorFlow 1, and have no meaning today.
+        n_epochs : int, optional
+            How often each item is presented.
+        truncation : int, optional
+            Present items in parts of so many steps, one after the other; something is
+            computed from each part. Needs less memory.
+        shuffle : bool, optional
+            Whether items come in another order in each epoch.
+        profile : str, optional
+            Write a profile that TensorBoard shows, into this directory.
+        training : bool, optional
+            Run the network as it is during training, with rates in the place of spikes.
+        callback : callable, optional
+            ``callback(values, None)`` is called after each minibatch, or part of one,
+            with what was computed from it.
+        combine : callable, optional
+            Makes one value of the list of those of all minibatches. Members of tuples
+            are combined separately.
+        isolate_state : bool, optional
+            Whether each minibatch starts in the initial state, and the state of the
+            simulation does not change (default). If False, the first minibatch starts
+            where the simulation is, each of the others where the one before it ended,
+            and the simulation goes on from the last.
+
+        Returns
+        -------
+        dict
+            What was combined, by the keys of ``outputs``.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If an argument does not fit.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np, tensorflow as tf
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     probe = nengo.Probe(node)
+        >>> x = np.ones((6, 10, 1))
+        >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        ...     means = sim.run_batch({node: x}, {probe: tf.reduce_mean})
+        >>> means[probe].shape
+        (3,)
+        """
+        self._check_open("run minibatches")
+        compat.refuse_sessions(extra_feeds=extra_feeds, extra_fetches=extra_fetches)
+        return self._training.run_batch(
+            data,
+            outputs,
+            n_epochs,
+            truncation,
+            shuffle,
+            profile,
+            training,
+            callback,
+            combine,
+            isolate_state,
+            self.seed,
+        )
+
+    # -- training as Keras does it
+
+    @property
+    def keras_model(self) -> SimulatorModel:
+        """The network as a model of Keras.
+
+        Its weights are the parameters of the simulation: what ``load_weights`` reads is
+        simulated from then on. Inputs and outputs are dicts of tensors by name, see
+        `get_name`.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        """
+        self._check_open("use the Keras model")
+        return self._keras.model
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        **options: Any,
+    ) -> None:
+        """Choose what `fit` minimises and how, and what `evaluate` measures.
+
+        Parameters
+        ----------
+        optimizer : keras.optimizers.Optimizer, str or tf.compat.v1.train.Optimizer
+            As for `train`; an optimizer goes on where `train` has left it. A name
+            stands for a new one.
+        loss : str, callable, keras.losses.Loss, dict or list, optional
+            What is minimised. One loss for all Probes; ``{probe: loss}``, with names as
+            keys too; or a list in the order of the Probes, None for those that are not
+            trained. Functions are called as ``f(y_true, y_pred)`` unless their
+            parameters are called ``outputs`` and ``targets``, or as ``f(y_pred)`` if
+            they take one argument. The sum is minimised.
+        loss_weights : dict or list of float, optional
+            Factors of the losses in the sum.
+        metrics, weighted_metrics : str, callable, keras.metrics.Metric, dict or list
+            What is measured besides, without and with the weights of samples, in the
+            forms of ``loss``; lists of several may stand for each. A list of single
+            metrics that is not as long as there are Probes applies to all of them.
+        **options
+            For `keras.Model.compile`: ``steps_per_execution``, ``jit_compile``,
+            ``run_eagerly``. With 20 steps per execution for example, Keras calls
+            compiled code once for 20 minibatches, which is faster for small networks.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If an argument does not fit.
+
+        Notes
+        -----
+        Losses and metrics have the precision of the simulation, but for objects that
+        were made before with a type of their own.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     probe = nengo.Probe(node, label="output")
+        >>> x = np.ones((6, 10, 1))  # items, time steps, dimensions
+        >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        ...     sim.compile("sgd", loss={probe: "mse"}, metrics={probe: ["mae"]})
+        ...     found = sim.evaluate({node: x}, {probe: 3 * x}, verbose=0)
+        >>> {name: round(float(value), 3) for name, value in found.items()}
+        {'loss': 4.0, 'output_loss': 4.0, 'output_mae': 2.0}
+        """
+        self._check_open("compile")
+        self._keras.compile(
+            optimizer, loss, loss_weights, metrics, weighted_metrics, options
+        )
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        n_steps: int | None = None,
+        stateful: bool = False,
+        **options: Any,
+    ) -> Any:
+        """Train the network; Keras runs the loop.
+
+        Firing rates stand in for spikes, as in `train`.
+
+        Parameters
+        ----------
+        x : dict of {Node or str: array}, shape (n_items, n_steps, size_out), optional
+            What Nodes without inputs present. Also a list in the order of the Nodes, or
+            an array for the first. Nodes that are left out have their own output.
+            Otherwise a `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator of
+            minibatches ``(x, y)`` or ``(x, y, sample_weight)``, dicts of arrays of
+            shape (minibatch_size, n_steps, size) by name. These have data for all input
+            Nodes; an entry ``"n_steps"``, shape (minibatch_size, 1), is allowed.
+        y : dict of {Probe or str: array}, shape (n_items, n_steps, size), optional
+            What is wanted; also a list in the order of the Probes, or an array for the
+            first. The loss decides how many steps there have to be.
+        n_steps : int, optional
+            How many steps to run if no data are given for any Node.
+        stateful : bool, optional
+            False: each minibatch starts in the state that the simulation is in, and it
+            stays in that state. True: each minibatch goes on where the one before it
+            ended, and the simulation goes on from the last.
+        **options
+            For `keras.Model.fit`: ``epochs``, ``callbacks``, ``validation_data``,
+            ``validation_split``, ``shuffle``, ``verbose``, ``sample_weight`` of shape
+            (n_items,) or (n_items, n_steps) or a dict by Probe, ``class_weight`` for
+            networks with one output, and so on. ``batch_size`` is always the
+            simulator's minibatch_size. ``verbose`` is by default 0 if the simulator was
+            made with ``progress_bar=False``; 2, one line for each epoch, if the output
+            goes to a file; and otherwise what Keras chooses.
+
+        Returns
+        -------
+        keras.callbacks.History
+            Losses and metrics of each epoch: ``"loss"``, ``"<probe>_loss"``,
+            ``"<probe>_<metric>"``, and with ``val_`` in front those of validation.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        SimulationError
+            If nothing may be trained, or nothing was compiled.
+        ValidationError
+            If an argument does not fit; it names the Node or Probe, the shape that was
+            given and the one that was expected.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     ensemble = nengo.Ensemble(20, 1, neuron_type=nengo.RectifiedLinear())
+        ...     _ = nengo.Connection(node, ensemble, synapse=None)
+        ...     probe = nengo.Probe(ensemble)
+        >>> x = np.linspace(-1, 1, 50).reshape(50, 1, 1)
+        >>> with nengo_dl.Simulator(net, minibatch_size=10, progress_bar=False) as sim:
+        ...     sim.compile("adam", loss="mse")
+        ...     history = sim.fit(x, x**2, epochs=20, verbose=0)
+        >>> bool(history.history["loss"][-1] < history.history["loss"][0])
+        True
+        """
+        self._check_open("fit")
+        return self._keras.fit(x, y, n_steps, stateful, self._printing(options))
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        n_steps: int | None = None,
+        stateful: bool = False,
+        **options: Any,
+    ) -> dict[str, float]:
+        """Measure losses and metrics of the network as it is simulated, with spikes.
+
+        Parameters
+        ----------
+        x, y, n_steps, stateful
+            As for `fit`.
+        **options
+            For `keras.Model.evaluate`: ``verbose``, ``callbacks``, ``sample_weight``,
+            ``steps``.
+
+        Returns
+        -------
+        dict of {str: float}
+            ``"loss"``, ``"<probe>_loss"`` for each Probe with a loss, then
+            ``"<probe>_<metric>"``.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        SimulationError
+            If nothing was compiled.
+        ValidationError
+            If an argument does not fit.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     probe = nengo.Probe(node, label="output")
+        >>> x = np.ones((6, 10, 1))  # items, time steps, dimensions
+        >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        ...     sim.compile(loss="mse")
+        ...     found = sim.evaluate(x, 3 * x, verbose=0)
+        >>> float(found["loss"])
+        4.0
+        """
+        self._check_open("evaluate")
+        return self._keras.evaluate(x, y, n_steps, stateful, self._printing(options))
+
+    def predict(
+        self,
+        x: Any = None,
+        n_steps: int | None = None,
+        stateful: bool = False,
+        **options: Any,
+    ) -> dict[nengo.Probe, np.ndarray]:
+        """Return what all Probes see while data are presented.
+
+        Parameters
+        ----------
+        x, n_steps, stateful
+            As for `fit`.
+        **options
+            For `keras.Model.predict`: ``verbose``, ``callbacks``, ``steps``.
+
+        Returns
+        -------
+        dict of {Probe: np.ndarray}, shape (n_items, n_steps, size)
+            Every time step, whatever the ``sample_every`` of a Probe; one step where
+            it keeps the last one only. ``sim.data`` does not change.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If an argument does not fit.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     probe = nengo.Probe(node, label="output")
+        >>> x = np.ones((6, 10, 1))  # items, time steps, dimensions
+        >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        ...     outputs = sim.predict(x, verbose=0)
+        >>> outputs[probe].shape
+        (6, 10, 1)
+        """
+        self._check_open("predict")
+        return self._keras.predict(x, n_steps, stateful, self._printing(options))
+
+    def predict_on_batch(
+        self, x: Any = None, n_steps: int | None = None, stateful: bool = False
+    ) -> dict[nengo.Probe, np.ndarray]:
+        """Return what all Probes see in one minibatch.
+
+        Parameters
+        ----------
+        x, n_steps, stateful
+            As for `fit`, with ``minibatch_size`` items.
+
+        Returns
+        -------
+        dict of {Probe: np.ndarray}, shape (minibatch_size, n_steps, size)
+            As `predict` returns them.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If an argument does not fit.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     probe = nengo.Probe(node, label="output")
+        >>> x = np.ones((6, 10, 1))  # items, time steps, dimensions
+        >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        ...     outputs = sim.predict_on_batch(x[:2])
+        >>> outputs[probe].shape
+        (2, 10, 1)
+        """
+        self._check_open("predict")
+        return self._keras.predict_on_batch(x, n_steps, stateful)
+
+    # -- parameters
+
+    @compat.older_forms(
+        lambda self, positional, named: compat.parameter_arguments(
+            "save_params", positional, named
+        )
+    )
+    def save_params(
+        self,
+        path: str | PathLike,
+        include_state: bool = False,
+        *,
+        include_params: bool = True,
+        optimizer: Any = None,
+    ) -> None:
+        """Write parameters into a file.
+
+        Each has its name there, which follows from where its object stands in the
+        network. So they can be loaded by a simulator with another planner, minibatch
+        size, device, dtype or ``unroll_simulation``, of the same network or another one
+        of the same structure, such as its spiking or its rate-based twin.
+
+        If the process is killed at any moment, there is the older file or the new one,
+        complete.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            Where to. The file, which ``np.load`` reads too, ends with ``.npz``: that
+            is added if the path does not. A file that is there keeps its permissions.
+        include_state : bool, optional
+            Whether the state of the simulation is saved too: voltages, filters, time,
+            and how far random inputs have gone.
+        include_params : bool, optional
+            Whether encoders, biases and weights are saved, trained or not, including
+            what learning rules have changed.
+        optimizer : keras.optimizers.Optimizer or tf.compat.v1.train.Optimizer, optional
+            The optimizer of `train` or `compile`: what it remembers is saved too, so
+            that training can go on later as if it had not been interrupted. Its
+            learning rate is not saved.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        SimulationError
+            If the system cannot write the file; an older one stays as it is.
+        ValidationError
+            If there is nothing to save, or the path is that of a directory, or in one
+            that does not exist.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, tempfile
+        >>> with nengo.Network(seed=0) as net:
+        ...     ensemble = nengo.Ensemble(20, 1, label="a")
+        >>> folder = tempfile.mkdtemp()
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     sim.save_params(f"{folder}/params")  # writes params.npz
+        >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        ...     sim.load_params(f"{folder}/params")
+        """
+        self._check_open("save parameters")
+        self._parameters.save(
+            path,
+            include_params,
+            include_state,
+            optimizer,
+            self._own_optimizer,
+            self.seed,
+        )
+
+    @compat.older_forms(
+        lambda self, positional, named: compat.parameter_arguments(
+            "load_params", positional, named
+        )
+    )
+    def load_params(
+        self,
+        path: str | PathLike,
+        include_state: bool = False,
+        *,
+        include_params: bool = True,
+        optimizer: Any = None,
+    ) -> None:
+        """Read parameters that `save_params` has written; all of them, or none.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            As it was given to `save_params`, with ``.npz`` or without. If there is no
+            such file, one of just this name will do.
+        include_state : bool, optional
+            Whether the state of the simulation is read too. It goes on from the time at
+            which it was saved, with the same seed; samples of Probes from before are
+            forgotten.
+        include_params : bool, optional
+            Whether encoders, biases and weights are read.
+        optimizer : keras.optimizers.Optimizer or tf.compat.v1.train.Optimizer
+            An optimizer that was given to `train` or `compile`, or will be: it will
+            remember what the one that was saved did, which has to be of its type.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        SimulationError
+            If the system cannot read the file.
+        ValidationError
+            If there is no such file, or it is damaged, or it does not fit: names that
+            are missing, unexpected or of another shape are listed. Nothing has changed
+            in the simulator then.
+
+        Notes
+        -----
+        What learning rules have changed differs between the items of a minibatch. It
+        is loaded into a simulator with as many items; where all items are equal, or
+        there is one only, into any.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np, tempfile
+        >>> with nengo.Network(seed=0) as net:
+        ...     ensemble = nengo.Ensemble(20, 1, label="a")
+        >>> path = f"{tempfile.mkdtemp()}/params.npz"
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     sim.save_params(path)
+        ...     before = sim.data[ensemble].bias
+        >>> with nengo_dl.Simulator(net, dtype="float64", progress_bar=False) as sim:
+        ...     sim.load_params(path)
+        ...     print(np.allclose(sim.data[ensemble].bias, before))
+        True
+        """
+        self._check_open("load parameters")
+        seed = self._parameters.load(
+            path, include_params, include_state, optimizer, self._own_optimizer
+        )
+        if seed is not None:
+            self.seed = seed
+
+    def freeze_params(self, objs: Any) -> None:
+        """Write the current parameters back into the network.
+
+        Any simulator of Nengo's that builds the network then gets the model as it is
+        now, trained: encoders, gains, biases, decoders and weights are arrays where
+        they were distributions and solvers. Ensembles, Connections and Probes are
+        changed in place.
+
+        Parameters
+        ----------
+        objs : nengo.Network, nengo.Ensemble, nengo.Connection, or a list of them
+            What is frozen, the whole network or parts of it. A Network stands for all
+            Ensembles and Connections in it, and in Networks within it. Probes of what
+            a frozen Ensemble represents keep the decoders that they have.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        TypeError
+            If it is something else.
+        ValidationError
+            If one is not part of the network, or cannot be frozen, which is said by
+            name. Nothing has changed then.
+        NotImplementedError
+            If weights are of a kind that is not Nengo's. Nothing has changed then.
+
+        Notes
+        -----
+        If an Ensemble is frozen and a Connection from it is not, Nengo will compute
+        decoders for the new encoders. What a function or a transform did to decoders is
+        part of the frozen decoders, so they give way to `nengo.solvers.NoSolver`.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     ensemble = nengo.Ensemble(20, 1)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     sim.freeze_params(net)
+        >>> ensemble.encoders.shape
+        (20, 1)
+        """
+        self._check_open("freeze parameters")
+        self._parameters.freeze(objs)
+
+    def get_nengo_params(self, objs: Any, as_dict: bool = False) -> Any:
+        """Return the current parameters as arguments of Nengo's objects.
+
+        Parameters
+        ----------
+        objs : nengo.Ensemble, nengo.ensemble.Neurons, nengo.Connection, or a list
+            Of which objects; Neurons stand for their Ensemble.
+        as_dict : bool, optional
+            Whether to return arguments by label, which have to differ then.
+
+        Returns
+        -------
+        dict, list of dict, or dict of {str: dict}
+            For one object, for several in their order, or by label:
+            ``nengo.Ensemble(n_neurons, dimensions, **params)`` and
+            ``nengo.Connection(a, b, **params)`` make objects with the same parameters.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If an object is not part of the network, has no such parameters, or if two
+            have the same label.
+        NotImplementedError
+            If weights are of a kind that is not Nengo's.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     a = nengo.Ensemble(20, 1)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     params = sim.get_nengo_params(a)
+        >>> with nengo.Network() as other:
+        ...     b = nengo.Ensemble(20, 1, **params)
+        """
+        self._check_open("read parameters")
+        return self._parameters.arguments(objs, as_dict)
+
+    # -- its life
+
+    def reset(
+        self,
+        seed: int | None = None,
+        include_trainable: bool = True,
+        include_probes: bool = True,
+        include_processes: bool = True,
+    ) -> None:
+        """Return to the beginning.
+
+        Parameters
+        ----------
+        seed : int, optional
+            A new seed for everything random, now and after later resets.
+        include_trainable : bool, optional
+            Whether parameters return to their initial values too, including those that
+            learning rules have changed, and optimizers forget what they remember.
+        include_probes : bool, optional
+            Whether recorded samples are forgotten and time returns to 0.
+        include_processes : bool, optional
+            Whether Processes begin anew.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     probe = nengo.Probe(node)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     sim.run_steps(5)
+        ...     sim.reset()
+        ...     print(sim.n_steps, sim.data[probe].size)
+        0 0
+        """
+        self._check_open("reset")
+        if seed is not None:
+            self.seed = int(seed)
+        self._runner.reset(
+            self.seed, include_trainable, include_probes, include_processes
+        )
+        if "_trainer" in vars(self):  # the first to need it makes it with this seed
+            self._trainer.reset(self.seed, include_trainable)
+
+    def soft_reset(
+        self, include_trainable: bool = False, include_probes: bool = False
+    ) -> None:
+        """Return the state of the simulation to its beginning; `reset` does the same.
+
+        Parameters
+        ----------
+        include_trainable : bool, optional
+            Whether parameters return to their initial values too.
+        include_probes : bool, optional
+            Whether recorded samples are forgotten and time returns to 0.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+
+        Examples
+        --------
+        >>> sim.soft_reset()  # doctest: +SKIP
+        >>> sim.reset(  # doctest: +SKIP
+        ...     include_trainable=False, include_probes=False, include_processes=False
+        ... )
+        """
+        self.reset(**compat.reset_arguments(include_trainable, include_probes))
+
+    def close(self) -> None:
+        """Free the simulator's resources; recorded samples stay readable.
+
+        The end of a ``with`` block closes its simulator. A second call does nothing.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     probe = nengo.Probe(node)
+        >>> sim = nengo_dl.Simulator(net, progress_bar=False)
+        >>> sim.run_steps(5)
+        >>> sim.close()
+        >>> sim.data[probe].shape
+        (5, 1)
+        """
+        if not self.closed:
+            self.closed = True
+            self.data.close()
+            self._runner.close()
+            del self._program
+            for name in ("_trainer", "_training", "_keras_calls", "_parameters"):
+                vars(self).pop(name, None)
+
+    def __enter__(self: T) -> T:
+        self._check_open("enter")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # when the interpreter ends, modules may be gone before simulators are
+        if warnings is not None and not getattr(self, "closed", True):
+            warnings.warn(
+                f"Simulator with model={self.model} was deallocated while open. Close "
+                "simulators with `sim.close()` or use them in a `with` block.",
+                ResourceWarning,
+                stacklevel=2,
+            )
+
+    # -- pickles and copies
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle holds: the model, and all that has changed in it."""
+        return {
+            "model": self.model,
+            "seed": self.seed,
+            "options": {**vars(self._options), "progress_bar": self.progress_bar},
+            "samples": self.data.samples(),
+            "n_steps": self._runner.n_steps,
+            "first_step": self._runner.first_step,
+            "runner": None if self.closed else self._runner.snapshot(),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Compile the model anew, and go on where the pickled simulator was."""
+        model = state["model"]
+        Simulator.__init__(
+            self, None, model.dt, state["seed"], model, **state["options"]
+        )
+        self._runner.probes.restore(state["samples"])
+        if state["runner"] is None:
+            self._runner.n_steps = state["n_steps"]
+            self._runner.first_step = state["first_step"]
+            self.close()
+        else:
+            self._runner.restore(state["runner"])
+
+    # -- how it is shown
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "data"):  # seen from a debugger, or in a traceback
+            return "<nengo_dl.Simulator, not built>"
+        return self._overview.at(self.n_steps, self.closed).line
+
+    def _repr_html_(self) -> str:
+        return self._overview.at(self.n_steps, self.closed).html
+
+
+def program_of(simulator: Simulator) -> Program:
+    """Return the compiled program of an open simulator, for tools that count its work.
+
+    Parameters
+    ----------
+    simulator : Simulator
+        The simulator.
+    """
+    return simulator._program

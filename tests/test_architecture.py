@@ -38,15 +38,21 @@ FLOORS = (
     "parameters",
     "callbacks",
     "plots",
-    "interface",
     "simulator",
     "__init__",  # ``import nengo_dl``
     "benchmarks",
     "__main__",
 )
 
-#: docstrings apart, which are long where users look
-MAX_LINES = 300
+#: lines of code, docstrings and signatures apart, which are long where users look
+MAX_FUNCTION, MAX_CLASS, MAX_FILE = 60, 300, 500
+#: the loop over time, which is being divided
+LONGER = {"nengo_dl.program.loop.drive"}
+#: the class that users call has all of its methods on one page; each only forwards
+FACADE, MAX_FORWARDING = "nengo_dl.simulator.Simulator", 20
+
+#: private names that belong to others: to named tuples, to variables of Keras
+FOREIGN_NAMES = {"_asdict", "_make", "_replace", "_dtype"}
 
 
 def name_of(path):
@@ -148,16 +154,92 @@ def test_no_file_is_a_drawer_for_everything():
         assert path.stem not in ("utils", "util", "helpers", "helper", "misc", "common")
 
 
+def tree_of(module):
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+def signature_and_docstring(node):
+    """Return the numbers of the lines in front of the code of a function or class."""
+    first = node.body[0]
+    last = first.end_lineno if ast.get_docstring(node) else first.lineno - 1
+    return range(node.lineno, last + 1)
+
+
+def length(node):
+    """Return how many lines of code a function or class has."""
+    lines = set(range(node.lineno, node.end_lineno + 1))
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.ClassDef | ast.FunctionDef):
+            lines.difference_update(signature_and_docstring(inner))
+    return len(lines)
+
+
+def definitions(module):
+    """Return functions and classes, those in others too, by name."""
+    found = {}
+    for node in ast.walk(tree_of(module)):
+        for inner in ast.iter_child_nodes(node):
+            if isinstance(inner, ast.ClassDef | ast.FunctionDef):
+                within = f".{node.name}" if isinstance(node, ast.ClassDef) else ""
+                found[f"{module}{within}.{inner.name}"] = inner
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_functions_and_classes_are_short(module):
+    for name, node in definitions(module).items():
+        limit = MAX_CLASS if isinstance(node, ast.ClassDef) else MAX_FUNCTION
+        if name not in LONGER | {FACADE}:
+            assert length(node) <= limit, f"{name} has {length(node)} lines"
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_files_are_short(module):
     text = MODULES[module].read_text(encoding="utf-8")
-    lines = len(text.splitlines()) - sum(
-        len(ast.get_docstring(node, clean=False).splitlines())
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        and ast.get_docstring(node)
-    )
-    assert lines <= MAX_LINES, f"{module} has {lines} lines"
+    lines = set(range(len(text.splitlines())))
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            lines.difference_update(signature_and_docstring(node))
+    assert len(lines) <= MAX_FILE, f"{module} has {len(lines)} lines"
+
+
+# -- parts stand beside each other: nothing of one is changed or looked into by another
+
+
+def test_the_facade_is_one_class_whose_methods_only_forward():
+    assert nengo_dl.Simulator.__mro__ == (nengo_dl.Simulator, object)
+    methods = {
+        name: node
+        for name, node in definitions(FACADE.rpartition(".")[0]).items()
+        if name.startswith(FACADE) and isinstance(node, ast.FunctionDef)
+    }
+    assert len(methods) > 40
+    for name, node in methods.items():
+        if not name.endswith(".__init__"):
+            assert length(node) <= MAX_FORWARDING, f"{name} has {length(node)} lines"
+
+
+@cache
+def private_names(module):
+    """Return private names that a file defines, and those that it reads elsewhere."""
+    own, foreign = set(), set()
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            own.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            own.add(node.id)
+        elif isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            by = node.value.id if isinstance(node.value, ast.Name) else ""
+            (own if by in ("self", "cls") else foreign).add(node.attr)
+    return own, {name for name in foreign if not name.startswith("__")}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_part_reads_private_attributes_of_another(module):
+    own, foreign = private_names(module)
+    others = set().union(*(private_names(m)[0] for m in MODULES if m != module))
+    found = (foreign & others) - own - FOREIGN_NAMES
+    assert not found, f"{module} reads {', '.join(sorted(found))}"
 
 
 @pytest.mark.parametrize("module", MODULES)

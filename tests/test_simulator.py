@@ -418,7 +418,7 @@ def test_simulators_that_outlive_modules_are_lost_in_silence(net, monkeypatch):
     monkeypatch.setattr("sys.unraisablehook", failed.append)
     sim = open_simulator(net)
     with monkeypatch.context() as ending:
-        ending.setattr("nengo_dl.interface.core.warnings", None)
+        ending.setattr("nengo_dl.simulator.warnings", None)
         del sim
         gc.collect()
     assert not failed

@@ -163,7 +163,7 @@ def test_function_of_time_alone():
         for item in sim.data[probe]:
             np.testing.assert_allclose(item, np.stack([time, 2 * time], 1))
         # data are presented to Nodes that have their own output, not to TensorNodes
-        assert list(sim._nodes) == nodes
+        assert list(sim._endpoints.nodes) == nodes
         with pytest.raises(ValidationError):
             sim.run_steps(3, data={node: np.zeros((2, 3, 2))})
 

@@ -32,10 +32,10 @@ from nengo_dl.benchmarks.rates import bandwidth, product_rate
 from nengo_dl.graph.costs import operations
 from nengo_dl.graph.roles import Role
 from nengo_dl.graph.signals import size
+from nengo_dl.simulator import Simulator, program_of
 
 if TYPE_CHECKING:
     from nengo_dl.program.program import Program
-    from nengo_dl.simulator import Simulator
 
 #: bytes that say where an element of a sparse matrix stands
 INDEX_BYTES = 4
@@ -78,7 +78,7 @@ def work_of(simulator: Simulator, held: bool = False) -> Work:
         Whether its inputs stay the same. What depends on them and on parameters alone
         has to be done once then, not in each step.
     """
-    return work_of_program(simulator._program, held)
+    return work_of_program(program_of(simulator), held)
 
 
 def work_of_program(program: Program, held: bool = False) -> Work:

@@ -10,8 +10,13 @@ this door knows of the older forms.
 from nengo_dl.compat.constructor import constructor_arguments
 from nengo_dl.compat.deprecation import older_forms
 from nengo_dl.compat.parameters import parameter_arguments
-from nengo_dl.compat.running import profile_directory, run_arguments
-from nengo_dl.compat.training import loss_arguments, train_arguments
+from nengo_dl.compat.running import (
+    profile_directory,
+    reset_arguments,
+    run_arguments,
+    sample_period,
+)
+from nengo_dl.compat.training import loss_arguments, refuse_sessions, train_arguments
 
 __all__ = [
     "constructor_arguments",
@@ -19,6 +24,9 @@ __all__ = [
     "older_forms",
     "parameter_arguments",
     "profile_directory",
+    "refuse_sessions",
+    "reset_arguments",
     "run_arguments",
+    "sample_period",
     "train_arguments",
 ]

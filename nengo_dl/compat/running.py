@@ -72,6 +72,50 @@ def run_arguments(
     return data, progress_bar
 
 
+def reset_arguments(include_trainable: bool, include_probes: bool) -> dict[str, bool]:
+    """Return the arguments of ``reset`` that do what ``soft_reset`` did.
+
+    Parameters
+    ----------
+    include_trainable, include_probes : bool
+        As they were given to ``soft_reset``.
+    """
+    deprecated(
+        "soft_reset",
+        f"reset(include_trainable={include_trainable}, "
+        f"include_probes={include_probes}, include_processes=False)",
+    )
+    return {
+        "include_trainable": include_trainable,
+        "include_probes": include_probes,
+        "include_processes": False,
+    }
+
+
+def sample_period(sample_every: float | None, dt: float | None) -> float | None:
+    """Return the argument of ``trange``, which was called ``dt`` once.
+
+    Parameters
+    ----------
+    sample_every, dt : float or None
+        As they were given (s).
+
+    Raises
+    ------
+    ValidationError
+        If both were given.
+    """
+    if dt is None:
+        return sample_every
+    if sample_every is not None:
+        raise ValidationError(
+            "`dt` is an older name of `sample_every`; give `sample_every` only",
+            attr="dt",
+        )
+    deprecated("trange(dt=...)", "trange(sample_every=...)")
+    return dt
+
+
 def profile_directory(profile: Any) -> str | None:
     """Return the directory that a trace of TensorFlow's profiler goes to.
 

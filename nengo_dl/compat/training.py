@@ -131,6 +131,28 @@ def loss_arguments(
     return given
 
 
+def refuse_sessions(**given: Any) -> None:
+    """Refuse arguments that had a meaning in sessions of TensorFlow 1.
+
+    Parameters
+    ----------
+    **given
+        Arguments by name, such as ``extra_fetches``.
+
+    Raises
+    ------
+    ValidationError
+        If one of them is not None, nor empty.
+    """
+    for name, value in given.items():
+        if value:
+            raise ValidationError(
+                "There is no TensorFlow session today. Present values of Nodes in "
+                "`data`, and compute what you want in the functions of `outputs`",
+                attr=name,
+            )
+
+
 def _bind(
     function: str,
     positional: Sequence[Any],

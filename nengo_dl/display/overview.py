@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from nengo.builder import Model
+from nengo.builder.signal import Signal
 
 from nengo_dl.display.tables import counted, html_table
+from nengo_dl.graph.signals import size
+from nengo_dl.program.program import Program
 
 
 @dataclass(frozen=True)
@@ -23,14 +29,14 @@ class Overview:
         Where it runs; None if TensorFlow chooses.
     dt : float
         Length of a time step (s).
-    n_steps : int
-        Steps so far.
     n_operators : int
         Operators that Nengo has built.
     n_groups : int
         Groups of operators that run as one.
     n_parameters : int
         Single numbers among the parameters that can be trained.
+    n_steps : int
+        Steps so far.
     closed : bool
         Whether the simulator was closed.
     """
@@ -40,11 +46,15 @@ class Overview:
     dtype: str
     device: str | None
     dt: float
-    n_steps: int
     n_operators: int
     n_groups: int
     n_parameters: int
-    closed: bool
+    n_steps: int = 0
+    closed: bool = False
+
+    def at(self, n_steps: int, closed: bool) -> Overview:
+        """Return what the simulator says of itself now."""
+        return replace(self, n_steps=n_steps, closed=closed)
 
     @property
     def _name(self) -> str:
@@ -87,3 +97,34 @@ class Overview:
             ("trainable", counted(self.n_parameters, "parameter")),
         ]
         return html_table(f"nengo_dl.Simulator of {self._name}", (), rows)
+
+
+def overview(
+    model: Model,
+    program: Program,
+    trainable: Mapping[Signal, bool],
+    minibatch_size: int | None,
+) -> Overview:
+    """Return the facts about a simulator before its first step.
+
+    Parameters
+    ----------
+    model : nengo.builder.Model
+        The built model.
+    program : Program
+        The simulation.
+    trainable : mapping of {Signal: bool}
+        The parameters, and which of them an optimizer may change.
+    minibatch_size : int or None
+        Items that are simulated side by side, as users say it.
+    """
+    return Overview(
+        network=getattr(model.toplevel, "label", None),
+        minibatch_size=minibatch_size,
+        dtype=program.dtype.name,
+        device=program.device,
+        dt=float(model.dt),
+        n_operators=len(model.operators),
+        n_groups=len(program.plan),
+        n_parameters=sum(size(s) for s, is_on in trainable.items() if is_on),
+    )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Real
 from typing import Any
 
 import nengo
 from nengo.builder import Model
 from nengo.cache import get_default_decoder_cache
-from nengo.exceptions import NengoWarning, ValidationError
+from nengo.exceptions import ValidationError
+
+from nengo_dl.user_code import warn_user
 
 
 def build(
@@ -68,12 +69,9 @@ def build(
             decoder_cache=get_default_decoder_cache(),
         )
     elif dt != model.dt:
-        warnings.warn(
-            NengoWarning(
-                f"The model was built with dt={model.dt:g} s, so dt={dt:g} s is "
-                "ignored. Build a new model to change the time step."
-            ),
-            stacklevel=3,
+        warn_user(
+            f"The model was built with dt={model.dt:g} s, so dt={dt:g} s is "
+            "ignored. Build a new model to change the time step."
         )
     if network is not None:
         model.build(network, progress=progress)

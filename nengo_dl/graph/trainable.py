@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,9 +9,9 @@ import nengo
 from nengo.builder import Model
 from nengo.builder.signal import Signal
 from nengo.ensemble import Neurons
-from nengo.exceptions import NengoWarning
 
 from nengo_dl.graph.tensor_operator import tensor_nodes
+from nengo_dl.user_code import warn_user
 
 #: what each object's parameter is called in ``model.sig``
 _KEYS: tuple[tuple[type, str], ...] = (
@@ -44,12 +43,7 @@ def resolve(model: Model, inference_only: bool = False) -> dict[Signal, bool]:
         Every parameter Signal of the network's own objects.
     """
     if model.toplevel is None:
-        warnings.warn(
-            NengoWarning(
-                "No top-level network in model; assuming no trainable parameters"
-            ),
-            stacklevel=3,
-        )
+        warn_user("No top-level network in model; assuming no trainable parameters")
         return {}
     table: dict[Signal, bool] = {}
     learned = set(_learned(model))
@@ -58,13 +52,10 @@ def resolve(model: Model, inference_only: bool = False) -> dict[Signal, bool]:
         if signal is None or signal in table:
             continue
         if signal in learned and asked:
-            warnings.warn(
-                NengoWarning(
-                    f"{obj} is changed by a learning rule while the model runs, and "
-                    "`trainable` is True for it: both changes will interfere, which is "
-                    "likely to produce strange training behaviour."
-                ),
-                stacklevel=3,
+            warn_user(
+                f"{obj} is changed by a learning rule while the model runs, and "
+                "`trainable` is True for it: both changes will interfere, which is "
+                "likely to produce strange training behaviour."
             )
         default = signal not in learned
         table[signal] = not inference_only and (default if asked is None else asked)

@@ -22,6 +22,7 @@ from nengo_dl.keras_model.datasets import is_stream, stream
 from nengo_dl.keras_model.held_inputs import STEPS, Pass
 from nengo_dl.keras_model.model import SimulatorModel
 from nengo_dl.keras_model.named_arrays import Parts, Wanted, class_weights, dataset
+from nengo_dl.program.program import Program
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training import optimizers
 from nengo_dl.training.trainer import Trainer
@@ -112,6 +113,11 @@ class KerasCalls:
         self, x: Any, y: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
     ) -> Any:
         """Train; see `Simulator.fit`."""
+        if self._settings.inference_only:
+            raise SimulationError(
+                "The network is configured with inference_only=True, so nothing can be "
+                "trained. Expected `configure_settings(inference_only=False)`"
+            )
         y = self._for_output(y)
         wanted = self._wanted(x, y)
         weights = _weights_of(options)
@@ -278,6 +284,32 @@ class KerasCalls:
             ) from error
         finally:
             own.stateful = False
+
+
+def keras_calls(
+    endpoints: Endpoints,
+    settings: Settings,
+    trainer: Trainer,
+    runner: Runner,
+    program: Program,
+) -> KerasCalls:
+    """Make the Keras model of a simulator, and what calls it.
+
+    Parameters
+    ----------
+    endpoints, settings, trainer, runner
+        As for `KerasCalls`.
+    program : Program
+        The simulation.
+    """
+    model = SimulatorModel(
+        trainer.functions,
+        runner,
+        program,
+        endpoints.names,
+        trainer.new_seed,
+    )
+    return KerasCalls(model, endpoints, trainer, runner, settings)
 
 
 def _weights_of(options: dict[str, Any]) -> dict[str, Any]:

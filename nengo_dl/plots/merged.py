@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nengo.exceptions import SimulatorClosed
+
 from nengo_dl.plots.axes import axes, tidy
 
 if TYPE_CHECKING:
@@ -46,10 +48,14 @@ def plan(sim: Any, ax: Axes | None = None, **style: Any) -> Axes:
     >>> [int(bar.get_width()) for bar in ax.patches if bar.get_width() == 5][-1]
     5
     """
-    sim._check_open("draw its plan")
-    groups = sim._program.plan
+    if sim.closed:
+        raise SimulatorClosed(
+            "Cannot draw its plan: the simulator is closed. Draw it within the `with` "
+            "block"
+        )
+    groups = sim.report().groups
     names = [group.name for group in groups]
-    sizes = [len(group.ops) for group in groups]
+    sizes = [group.n_operators for group in groups]
     ax = axes(ax, figsize=(7.0, 1.2 + 0.22 * max(len(groups), 4)))
     kinds = {name: f"C{i % 10}" for i, name in enumerate(dict.fromkeys(names))}
     rows = range(len(groups))

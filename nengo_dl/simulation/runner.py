@@ -13,7 +13,9 @@ from nengo.builder import Model
 from nengo.builder.operator import Operator
 
 from nengo_dl.display.progress import stage
+from nengo_dl.graph.tensor_operator import tensor_nodes
 from nengo_dl.inputs.feed import BlockFeed
+from nengo_dl.lowering.tensor_nodes.binding import post_build
 from nengo_dl.program.ahead import Ahead
 from nengo_dl.program.loop import LoopResult
 from nengo_dl.program.program import Program
@@ -128,6 +130,20 @@ class Runner:
             self.store.set_value(self._model.step, counter)
         if processes:
             self._feed.sources.rewind(seed)
+        if parameters:
+            self._post_build(seed)
+
+    def _post_build(self, seed: int) -> None:
+        """Let functions of TensorNodes that want to give their variables values."""
+        rng = np.random.RandomState(seed % 2**32)
+        for op in tensor_nodes(self._model.operators):
+            for signal, value in post_build(op, rng).items():
+                if self.store.has(signal):
+                    self.store.set_value(signal, value)
+
+    def close(self) -> None:
+        """Let go of the program and the live values; samples and time stay."""
+        del self._program, self._feed, self.store
 
     def snapshot(self) -> dict[str, Any]:
         """Return all that changes while a simulation runs, without TensorFlow."""

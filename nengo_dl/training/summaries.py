@@ -16,6 +16,8 @@ from nengo.builder.signal import Signal
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
+from nengo_dl.program.program import Program
+from nengo_dl.program.step_graph import step_graph
 from nengo_dl.simulation.store import StateStore
 from nengo_dl.training.terms import Term
 
@@ -64,6 +66,28 @@ class Board:
         label = _unused(name, self._taken)
         self._taken.add(label)
         return label
+
+
+def open_board(directory: Any, program: Program) -> Board | None:
+    """Begin to write for TensorBoard, with the graph of a time step.
+
+    Parameters
+    ----------
+    directory : str, os.PathLike or None
+        Where to; None: nothing is written.
+    program : Program
+        The simulation.
+
+    Raises
+    ------
+    ValidationError
+        If a folder cannot be made there, or TensorBoard is not installed.
+    """
+    if directory is None:
+        return None
+    board = Board(directory)
+    board.write_graph(step_graph(program))
+    return board
 
 
 class Summaries:

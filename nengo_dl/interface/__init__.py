@@ -1,1 +1,0 @@
-"""The public methods of a simulator, one family per file; each only forwards."""

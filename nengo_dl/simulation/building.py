@@ -1,0 +1,112 @@
+"""From a network to a program: everything that happens before a simulation can run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import nengo
+from nengo.builder import Model
+from nengo.builder.operator import Operator
+from nengo.builder.signal import Signal
+
+from nengo_dl import config
+from nengo_dl.config import Settings
+from nengo_dl.display.progress import Steps, stage
+from nengo_dl.graph import model as graph_model
+from nengo_dl.graph import trainable
+from nengo_dl.graph.garbage import no_garbage_collection
+from nengo_dl.graph.inputs import input_nodes
+from nengo_dl.graph.opgraph import nengo_order
+from nengo_dl.inputs.endpoints import Endpoints
+from nengo_dl.lowering.tensor_nodes.binding import bind
+from nengo_dl.program.compile import compile_program
+from nengo_dl.program.program import Program
+from nengo_dl.simulation.options import Options
+from nengo_dl.user_code import warn_user
+
+
+@dataclass(frozen=True)
+class Building:
+    """A built model, and its program.
+
+    Attributes
+    ----------
+    model : nengo.builder.Model
+        The model.
+    settings : Settings
+        What the user configured.
+    order : sequence of Operator
+        Its operators in the order in which Nengo steps them.
+    trainable : dict of {Signal: bool}
+        The parameters, and which of them an optimizer may change.
+    program : Program
+        The model as one function of tensors.
+    endpoints : Endpoints
+        Its inputs and outputs.
+    times : dict of {str: float}
+        How long each stage took (s), by name.
+    """
+
+    model: Model
+    settings: Settings
+    order: Sequence[Operator]
+    trainable: dict[Signal, bool]
+    program: Program
+    endpoints: Endpoints
+    times: dict[str, float]
+
+
+def build(
+    network: nengo.Network | None, dt: float, model: Model | None, options: Options
+) -> Building:
+    """Build a network with Nengo, decide how it runs, and make a program of it.
+
+    Parameters
+    ----------
+    network : nengo.Network or None
+        The network; None if the model is complete.
+    dt : float
+        Length of a time step (s).
+    model : nengo.builder.Model or None
+        What the network is built into.
+    options : Options
+        The options of the simulator.
+
+    Raises
+    ------
+    BuildError
+        If the network cannot be built.
+    ValidationError
+        If it is configured with what cannot be.
+    """
+    with stage("Building", None, options.progress_bar) as tracker:
+        start = time.perf_counter()
+        model = graph_model.build(network, dt, model, Steps(tracker))
+        built = time.perf_counter()
+        settings = config.resolve(model.toplevel, options.dtype)
+        batch, jit = options.minibatch_size or 1, settings.jit_compile is not False
+        for warning in bind(model, settings.dtype, batch, jit):
+            warn_user(warning)
+        with no_garbage_collection():
+            order = nengo_order(model.operators)
+            parameters = trainable.resolve(model, settings.inference_only)
+            program = compile_program(
+                model,
+                order,
+                parameters,
+                settings,
+                batch,
+                options.unroll_simulation,
+                options.device,
+            )
+        times = {"nengo build": built - start, "plan": time.perf_counter() - built}
+    endpoints = Endpoints(
+        tuple(input_nodes(model)),
+        tuple(model.probes),
+        options.minibatch_size,
+        settings.dtype,
+        frozenset(p for p in model.probes if not settings.keeps_history(p)),
+    )
+    return Building(model, settings, order, parameters, program, endpoints, times)

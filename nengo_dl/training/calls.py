@@ -1,0 +1,223 @@
+"""Between calls of users and training: data, objectives, arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.builder import Model
+from nengo.exceptions import ValidationError
+
+from nengo_dl.config import Settings
+from nengo_dl.display.profiling import profiling
+from nengo_dl.inputs import checks, endpoints
+from nengo_dl.inputs.endpoints import Endpoints, TrainingData
+from nengo_dl.program.program import Program
+from nengo_dl.simulation.runner import Runner
+from nengo_dl.training import run_batch, terms
+from nengo_dl.training.run_batch import Batches
+from nengo_dl.training.summaries import Board, Summaries
+from nengo_dl.training.terms import Term
+from nengo_dl.training.trainer import Trainer
+from nengo_dl.user_code import warn_user
+
+
+class TrainingCalls:
+    """Train a model, measure it, and run it on minibatches, as users say.
+
+    Parameters
+    ----------
+    model : nengo.builder.Model
+        The built model.
+    endpoints : Endpoints
+        The inputs and outputs of the simulator.
+    settings : Settings
+        What the user configured.
+    trainer : Trainer
+        Trains and measures.
+    runner : Runner
+        The simulation.
+    program : Program
+        Its program.
+    board : Board or None
+        Where summaries go.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        endpoints: Endpoints,
+        settings: Settings,
+        trainer: Trainer,
+        runner: Runner,
+        program: Program,
+        board: Board | None,
+    ) -> None:
+        self._model = model
+        self._endpoints = endpoints
+        self._settings = settings
+        self._trainer = trainer
+        self._store = runner.store
+        self._batches = Batches(trainer.functions, runner, program)
+        self._board = board
+
+    def train(
+        self,
+        data: Any,
+        optimizer: Any,
+        n_epochs: int,
+        objective: Any,
+        shuffle: bool,
+        truncation: int | None,
+        summaries: Sequence[Any] | None,
+        profile: str | None,
+        progress_bar: Any,
+    ) -> np.ndarray:
+        """Optimise the trainable parameters; see `Simulator.train`."""
+        if self._settings.inference_only:
+            raise ValidationError(
+                "The network is configured with inference_only=True, so nothing can be "
+                "trained. Expected `configure_settings(inference_only=False)`",
+                attr="inference_only",
+            )
+        arrays, wanted = self._work(data, objective)
+        endpoints.warn_about_synapses(
+            self._model.toplevel, arrays.targets, arrays.n_steps
+        )
+        with profiling(profile), self._summaries(summaries) as written:
+            return self._trainer.train(
+                arrays,
+                wanted,
+                optimizer,
+                checks.positive_int(n_epochs, "n_epochs"),
+                shuffle,
+                endpoints.check_truncation(truncation, arrays.n_steps),
+                progress_bar,
+                written,
+            )
+
+    def loss(
+        self,
+        data: Any,
+        objective: Any,
+        combine: Callable[[list], Any],
+        progress_bar: Any,
+        training: bool,
+    ) -> Any:
+        """Measure how well the network does; see `Simulator.loss`."""
+        arrays, wanted = self._work(data, objective)
+        values = self._trainer.loss(arrays, wanted, training, progress_bar)
+        return sum(combine(list(column)) for column in values.T)
+
+    def check_gradients(
+        self,
+        outputs: nengo.Probe | Sequence[nengo.Probe] | None,
+        atol: float,
+        rtol: float,
+        inputs: Any,
+        n_steps: int | None,
+        unroll: int,
+    ) -> dict[nengo.Probe, dict[str, np.ndarray]]:
+        """Compare gradients with differences; see `Simulator.check_gradients`.
+
+        Without inputs and a number of steps, two times ``unroll`` steps are taken.
+        """
+        if self._settings.surrogate is not None:
+            raise ValidationError(
+                "Surrogate gradients are no slopes of the output, so there is nothing "
+                "to compare them with. Expected surrogate=None",
+                attr="surrogate",
+            )
+        if isinstance(outputs, nengo.Probe):
+            outputs = [outputs]
+        probes = self._endpoints.probes if outputs is None else outputs
+        if inputs is None:
+            n_steps = 2 * unroll if n_steps is None else n_steps
+            shape = (self._endpoints.minibatch_size or 1, n_steps)
+            rng = np.random.RandomState(0)
+            inputs = {
+                node: rng.uniform(-1, 1, (*shape, node.size_out))
+                for node in self._endpoints.nodes
+            }
+        arrays = self._endpoints.check(inputs, None, n_steps, one_minibatch=True)
+        return self._trainer.check_gradients(
+            [self._endpoints.outputs.find(probe, "outputs") for probe in probes],
+            arrays.inputs,
+            arrays.n_steps,
+            atol,
+            rtol,
+        )
+
+    def run_batch(
+        self,
+        data: Any,
+        outputs: dict[Any, Any],
+        n_epochs: int,
+        truncation: int | None,
+        shuffle: bool,
+        profile: str | None,
+        training: bool,
+        callback: Callable[[dict, None], Any] | None,
+        combine: Callable[[list], Any],
+        isolate_state: bool,
+        seed: int,
+    ) -> dict[Any, Any]:
+        """Compute something from the outputs of minibatches; see `Simulator.run_batch`.
+
+        Parameters
+        ----------
+        seed : int
+            Of everything random.
+        """
+        inputs, targets, n_steps = self._endpoints.split(data)
+        arrays = self._endpoints.check(
+            inputs, targets, n_steps, any_size=tuple(targets or ())
+        )
+        wanted = run_batch.resolve(outputs, self._endpoints, arrays.targets)
+        truncation = endpoints.check_truncation(truncation, arrays.n_steps)
+        orders = [np.arange(arrays.n_items)] * checks.positive_int(n_epochs, "n_epochs")
+        if shuffle:
+            rng = np.random.RandomState(self._trainer.new_seed())
+            orders = [rng.permutation(order) for order in orders]
+        found = []
+        with profiling(profile):
+            for values in self._batches.run(
+                arrays,
+                wanted,
+                orders,
+                truncation,
+                training,
+                isolate_state,
+                seed,
+            ):
+                if callback is not None:
+                    callback(values, None)
+                found.append(values)
+        return run_batch.combined(found, combine)
+
+    def _work(self, data: Any, objective: Any) -> tuple[TrainingData, tuple[Term, ...]]:
+        """Return data and objectives of a call, checked."""
+        inputs, targets, n_steps = self._endpoints.split(data)
+        wanted = terms.resolve(
+            objective,
+            () if targets is None else tuple(targets),
+            self._endpoints.probes,
+            names=self._endpoints.names,
+        )
+        classes = {p for term in wanted if term.class_numbers for p in term.probes}
+        return (
+            self._endpoints.check(inputs, targets, n_steps, any_size=classes),
+            wanted,
+        )
+
+    def _summaries(self, objects: Sequence[Any] | None) -> Summaries:
+        """Return what writes about some objects for TensorBoard."""
+        if objects and self._board is None:
+            warn_user(
+                "`summaries` are ignored: the simulator has no directory for them. "
+                "Expected `Simulator(..., tensorboard=directory)`"
+            )
+        board = self._board if objects else None
+        return Summaries(board, objects or (), self._model, self._store)
