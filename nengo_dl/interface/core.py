@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import nengo
@@ -25,6 +26,7 @@ from nengo_dl.graph.garbage import no_garbage_collection
 from nengo_dl.graph.opgraph import nengo_order
 from nengo_dl.graph.tensor_operator import tensor_nodes
 from nengo_dl.inputs import checks
+from nengo_dl.inputs.endpoints import Endpoints
 from nengo_dl.inputs.random_streams import MAX_SEED
 from nengo_dl.lowering.tensor_nodes.binding import bind, post_build
 from nengo_dl.program.compile import compile_program
@@ -146,6 +148,17 @@ class Core:
         self.tensorboard = tensorboard
         self.progress_bar = progress_bar
         self.optimize = optimize
+
+    @cached_property
+    def _endpoints(self) -> Endpoints:
+        probes = tuple(self.model.probes)
+        return Endpoints(
+            tuple(self._nodes),
+            probes,
+            self.minibatch_size,
+            self._settings.dtype,
+            frozenset(p for p in probes if not self._settings.keeps_history(p)),
+        )
 
     def _open_board(self) -> Board | None:
         """Begin to write for TensorBoard, with the graph of a time step."""

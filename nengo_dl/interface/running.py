@@ -178,9 +178,7 @@ class Running(Core):
         check_steps(n_steps, None if self._settings.use_loop else self.unroll)
         if legacy or older or isinstance(data, bool | ProgressBar):
             data, progress_bar = compat.run_arguments(data, progress_bar, legacy, older)
-        presented = checks.presented_data(
-            data, self._nodes, n_steps, self.minibatch_size
-        )
+        presented = self._endpoints.presented(data, n_steps)
         if progress_bar is None:
             progress_bar = self.progress_bar
         stateful = stateful and self._settings.stateful

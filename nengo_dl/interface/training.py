@@ -13,7 +13,7 @@ from nengo.exceptions import ValidationError
 from nengo_dl import compat
 from nengo_dl.display.profiling import profiling
 from nengo_dl.inputs import checks, endpoints
-from nengo_dl.inputs.endpoints import Endpoints, TrainingData
+from nengo_dl.inputs.endpoints import TrainingData
 from nengo_dl.interface.core import Core
 from nengo_dl.training import terms
 from nengo_dl.training.summaries import Summaries
@@ -300,17 +300,6 @@ class Training(Core):
             )
         board = self._board if objects else None
         return Summaries(board, objects or (), self.model, self._runner.store)
-
-    @cached_property
-    def _endpoints(self) -> Endpoints:
-        probes = tuple(self.model.probes)
-        return Endpoints(
-            tuple(self._nodes),
-            probes,
-            self.minibatch_size,
-            self._settings.dtype,
-            frozenset(p for p in probes if not self._settings.keeps_history(p)),
-        )
 
     @cached_property
     def _trainer(self) -> Trainer:

@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from nengo.exceptions import NengoWarning, ValidationError
 
+from nengo_dl.inputs.checks import check_split
 from nengo_dl.inputs.endpoints import (
     Endpoints,
-    check_split,
     check_truncation,
     warn_about_synapses,
 )
@@ -268,7 +268,7 @@ def test_targets_may_be_missing_and_inputs_may_not():
 @pytest.mark.parametrize("values", ["text", [[1, 2], [3]], object(), [["a"]]])
 def test_what_is_no_numbers(values):
     with pytest.raises(
-        ValidationError, match=r"left eye.*not numbers.*\(n_items, n_steps, 2\)"
+        ValidationError, match=r"left eye.*not real numbers.*\(n_items, n_steps, 2\)"
     ):
         BATCHES.check({A: values})
 
@@ -281,11 +281,11 @@ def test_what_is_no_numbers(values):
     [
         ({STRANGER: 0}, {}, "stranger.*not part of .*input Nodes are .*left eye"),
         ({RELAY: 0}, {}, r"relay.* has inputs \(size_in=2\)"),
-        ({P: 0}, {}, "presented to Nodes; got <Probe"),
-        ({3: 0}, {}, "presented to Nodes; got 3"),
+        ({P: 0}, {}, "Expected an input Node, its label or its name; got <Probe"),
+        ({3: 0}, {}, "Expected an input Node, its label or its name; got 3"),
         ({"up": 0}, {}, "no input Node has the label 'up'.*'left_eye'"),
         ({}, {FOREIGN: 0}, "foreign.*not part of .*Probes are .*out"),
-        ({}, {A: 0}, "belong to Probes; got <Node"),
+        ({}, {A: 0}, "Expected a Probe, its label or its name; got <Node"),
         ({}, {"up": 0}, "no Probe has the label 'up'.*'out_1'"),
         ({A: 0, "left eye": 0}, {}, "Got two arrays for .*left eye"),
     ],
