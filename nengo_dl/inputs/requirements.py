@@ -130,8 +130,8 @@ class Requirements:
         if array.ndim == 2 and len(array) == items and array.shape[1] in {1, *steps}:
             return array
         raise ValidationError(
-            f"{what} have shape {given.shape}; expected {expected}, one for each item "
-            "and time step; or a list with such an array for each output",
+            f"Weights for {probe} have shape {given.shape}; expected {expected}, one "
+            "for each item and time step; or a list with such an array for each output",
             attr=attr,
         )
 
