@@ -16,6 +16,7 @@ import tensorflow as tf
 from nengo.builder.signal import Signal
 from nengo.exceptions import ValidationError
 
+from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.simulation.store import StateStore
 from nengo_dl.training.minibatch import adapt
@@ -24,10 +25,6 @@ from nengo_dl.training.model_function import (
     ModelFunctions,
     differs,
 )
-
-#: an array of shape (batch, n_steps, 0) among the inputs, which says how many steps to
-#: run where no Node is given data; no Node has such a name
-STEPS = "#steps"
 
 
 @dataclass(eq=False)

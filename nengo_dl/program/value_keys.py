@@ -24,6 +24,9 @@ MAX_BYTES = 2**20
 _PLAIN = (type(None), bool, int, str, bytes, type, np.dtype, tf.DType, enum.Enum, range)
 
 
+_LIBRARIES = {"keras", "nengo", "nengo_dl", "numpy", "tensorflow"}
+
+
 class Same:
     """Stands for an object that only itself is equal to; it is kept alive."""
 
@@ -37,7 +40,7 @@ class Same:
         return id(self.obj)
 
 
-def value_key(value: Any) -> Hashable:
+def value_key(value: Any, places: Mapping[Any, int] | None = None) -> Hashable:
     """Return a key that is equal for values that compute the same.
 
     Functions are equal if their code is, and all that it can see: defaults, what it
@@ -48,6 +51,8 @@ def value_key(value: Any) -> Hashable:
     ----------
     value : object
         Anything.
+    places : mapping of object to int, optional
+        Objects that stand for their places, Probes among the outputs for example.
 
     Returns
     -------
@@ -63,7 +68,7 @@ def value_key(value: Any) -> Hashable:
     >>> value_key(first) == value_key(second)
     True
     """
-    return _key(value, set())
+    return _Keys(places or {}).key(value, frozenset())
 
 
 def known_by_value(key: Hashable) -> bool:
@@ -73,37 +78,81 @@ def known_by_value(key: Hashable) -> bool:
     return not isinstance(key, Same)
 
 
-def _key(value: Any, above: set[int]) -> Hashable:
-    if isinstance(value, _PLAIN):
-        return type(value), value
-    if isinstance(value, float | complex | np.generic):
-        return type(value), repr(value)
-    if isinstance(value, types.ModuleType | types.BuiltinFunctionType | np.ufunc):
-        return "library", getattr(value, "__module__", ""), value.__name__, id(value)
-    if id(value) in above:  # a function that calls itself, a list that holds itself
-        return ("above",)
-    above = above | {id(value)}
-    if isinstance(value, tuple | list):
-        return type(value), tuple(_key(member, above) for member in value)
-    if isinstance(value, Mapping):
-        items = ((_key(k, above), _key(v, above)) for k, v in value.items())
-        return type(value), tuple(items)
-    if isinstance(value, np.ndarray) or (
-        tf.is_tensor(value) and hasattr(value, "numpy") and not hasattr(value, "assign")
-    ):
-        return _array(value)
-    if isinstance(value, types.FunctionType):
-        return _function(value, above)
-    if isinstance(value, types.MethodType):
-        return "method", _key(value.__func__, above), _key(value.__self__, above)
-    if isinstance(value, functools.partial):
-        parts = (value.func, value.args, value.keywords)
-        return "partial", *(_key(part, above) for part in parts)
-    if is_dataclass(value):
-        compared = (f.name for f in fields(value) if f.compare)
-        own = (_key(getattr(value, name), above) for name in compared)
-        return type(value), *own
-    return _of_keras(value, above)
+class _Keys:
+    """Makes keys, where some objects stand for their places."""
+
+    def __init__(self, places: Mapping[Any, int]) -> None:
+        self._places = {id(obj): place for obj, place in places.items()}
+
+    def key(self, value: Any, above: frozenset[int]) -> Hashable:
+        """Return the key of a value within others, which are known by their ids."""
+        if isinstance(value, _PLAIN):
+            return type(value), value
+        if isinstance(value, float | complex | np.generic):
+            return type(value), repr(value)
+        if isinstance(value, types.ModuleType | types.BuiltinFunctionType | np.ufunc):
+            return "library", value.__name__, id(value)
+        if id(value) in self._places:
+            return "place", self._places[id(value)]
+        if id(value) in above:  # a function that calls itself, a list that holds itself
+            return ("above",)
+        above = above | {id(value)}
+        if isinstance(value, tuple | list):
+            return type(value), *(self.key(member, above) for member in value)
+        if isinstance(value, Mapping):
+            items = ((self.key(k, above), self.key(v, above)) for k, v in value.items())
+            return type(value), *items
+        if isinstance(value, np.ndarray) or (
+            tf.is_tensor(value)
+            and hasattr(value, "numpy")
+            and not hasattr(value, "assign")
+        ):
+            return _array(value)
+        if isinstance(value, types.FunctionType):
+            return self._function(value, above)
+        if isinstance(value, types.MethodType):
+            parts: tuple = ("method", value.__func__, value.__self__)
+        elif isinstance(value, functools.partial):
+            parts = ("partial", value.func, value.args, value.keywords)
+        elif is_dataclass(value) and not isinstance(value, type):
+            compared = (f.name for f in fields(value) if f.compare)
+            parts = (type(value), *(getattr(value, name) for name in compared))
+        else:
+            return self._of_keras(value, above)
+        return parts[0], *(self.key(part, above) for part in parts[1:])
+
+    def _function(
+        self, function: types.FunctionType, above: frozenset[int]
+    ) -> Hashable:
+        library = (function.__module__ or "").split(".")[0] in _LIBRARIES
+        if library and function.__closure__ is None:
+            # lives as long as the process, and does not change
+            return "library", function.__qualname__, id(function)
+        seen = {
+            name: function.__globals__[name]
+            for name in _names(function.__code__)
+            if name in function.__globals__
+        }
+        try:
+            closure = [cell.cell_contents for cell in function.__closure__ or ()]
+        except ValueError:  # a name that has no value yet
+            return Same(function)
+        parts = (function.__defaults__, function.__kwdefaults__, closure, seen)
+        return "function", function.__code__, *(self.key(p, above) for p in parts)
+
+    def _of_keras(self, value: Any, above: frozenset[int]) -> Hashable:
+        """Return the key of an object of Keras' own; others may do what they like."""
+        own = type(value).__module__.split(".")[0] in ("keras", "nengo_dl")
+        if not own or not isinstance(
+            value,
+            keras.losses.Loss | keras.optimizers.schedules.LearningRateSchedule,
+        ):
+            return Same(value)
+        try:
+            config = value.get_config()
+        except Exception:  # a loss around a function that Keras cannot write to a file
+            return Same(value)
+        return type(value), self.key(config, above)
 
 
 def _array(value: Any) -> Hashable:
@@ -114,42 +163,9 @@ def _array(value: Any) -> Hashable:
     return type(value), array.dtype.str, array.shape, digest.digest()
 
 
-def _function(function: types.FunctionType, above: set[int]) -> Hashable:
-    module = function.__module__ or ""
-    if module.split(".")[0] in ("tensorflow", "keras", "numpy", "nengo_dl"):
-        # these live as long as the process, and do not change
-        return ("library", module, function.__qualname__, id(function))
-    seen = {
-        name: function.__globals__[name]
-        for name in _names(function.__code__)
-        if name in function.__globals__
-    }
-    try:
-        closure = [cell.cell_contents for cell in function.__closure__ or ()]
-    except ValueError:  # a name that has no value yet
-        return Same(function)
-    parts = (function.__defaults__, function.__kwdefaults__, closure, seen)
-    return "function", function.__code__, *(_key(part, above) for part in parts)
-
-
 def _names(code: types.CodeType) -> Iterable[str]:
     """Yield the global names that a function and those within it may use."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _names(constant)
-
-
-def _of_keras(value: Any, above: set[int]) -> Hashable:
-    """Return the key of an object of Keras' own; others may do what they like."""
-    own = type(value).__module__.split(".")[0] in ("keras", "nengo_dl")
-    if not own or not isinstance(
-        value,
-        keras.losses.Loss | keras.optimizers.schedules.LearningRateSchedule,
-    ):
-        return Same(value)
-    try:
-        config = value.get_config()
-    except Exception:  # a loss around a function that Keras cannot write to a file
-        return Same(value)
-    return type(value), _key(config, above)

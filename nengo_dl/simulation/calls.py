@@ -80,9 +80,7 @@ class RunCalls:
         """Run some steps; see `Simulator.run_steps`."""
         n_steps = checks.positive_int(n_steps, "n_steps")
         check_steps(n_steps, self._unroll)
-        presented = checks.presented_data(
-            data, self._endpoints.nodes, n_steps, self._endpoints.minibatch_size
-        )
+        presented = self._endpoints.presented(data, n_steps)
         with profiling(profile):
             self._runner.run(
                 n_steps, presented, progress_bar, stateful and self._stateful

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import nengo
@@ -17,47 +16,13 @@ from nengo_dl.program.adjoint import Tensors
 from nengo_dl.program.program import Program
 from nengo_dl.program.python_errors import as_raised
 from nengo_dl.simulation.runner import Runner
-from nengo_dl.training.loss_functions import LossFunction, loss_function
 from nengo_dl.training.model_function import ModelFunction, ModelFunctions
-
-
-@dataclass(frozen=True)
-class Output:
-    """What is computed from the outputs of one or more probes.
-
-    Attributes
-    ----------
-    probes : tuple of nengo.Probe
-        The probes.
-    joint : bool
-        Whether the function takes lists.
-    function : LossFunction or None
-        What is computed from outputs, and targets if it takes them; None: the outputs
-        themselves.
-    """
-
-    probes: tuple[nengo.Probe, ...]
-    joint: bool
-    function: LossFunction | None
-
-    def __call__(
-        self,
-        outputs: Mapping[nengo.Probe, tf.Tensor],
-        targets: Mapping[nengo.Probe, tf.Tensor],
-    ) -> Any:
-        """Return it."""
-        found = [outputs[probe] for probe in self.probes]
-        wanted = [targets.get(probe) for probe in self.probes]
-        if self.function is None:
-            return found if self.joint else found[0]
-        if self.joint:
-            return self.function.call(found, wanted)
-        return self.function.call(found[0], wanted[0])
+from nengo_dl.training.of_probes import OfProbes, of_probes
 
 
 def resolve(
     outputs: Any, endpoints: Endpoints, targets: Mapping[nengo.Probe, Any]
-) -> dict[Any, Output]:
+) -> dict[Any, OfProbes]:
     """Return what is wanted, under the keys that users gave.
 
     Parameters
@@ -82,26 +47,10 @@ def resolve(
             attr="outputs",
         )
     wanted = {}
-    for key, function in outputs.items():
-        joint = isinstance(key, tuple)
-        members = key if joint else (key,)
-        probes = tuple(endpoints.outputs.find(member, "outputs") for member in members)
-        call = None
-        if function is not None:
-            where = ", ".join(map(str, probes))
-            try:
-                call = loss_function(function, where)
-            except ValidationError as error:
-                raise ValidationError(error.args[0], attr="outputs") from error
-            missing = [probe for probe in probes if probe not in targets]
-            if call.uses_targets and missing:
-                raise ValidationError(
-                    f"{function!r} takes targets, and the data have none for "
-                    f"{listing(missing)}. Expected {{..., probe: array}} in the data, "
-                    "or a function of one argument, f(outputs)",
-                    attr="outputs",
-                )
-        wanted[key] = Output(probes, joint, call)
+    for key, own in of_probes(outputs, endpoints.outputs, "outputs"):
+        if own.function is not None and own.function.uses_targets:
+            own.check_targets(targets, "outputs")
+        wanted[key] = own
     return wanted
 
 
@@ -129,7 +78,7 @@ class Batches:
     def run(
         self,
         data: TrainingData,
-        outputs: Mapping[Any, Output],
+        outputs: Mapping[Any, OfProbes],
         orders: Sequence[np.ndarray],
         truncation: int | None,
         training: bool,
@@ -142,7 +91,7 @@ class Batches:
         ----------
         data : TrainingData
             Inputs and targets.
-        outputs : mapping of object to Output
+        outputs : mapping of object to OfProbes
             What is wanted.
         orders : sequence of np.ndarray, shape (n_items,)
             The items of the minibatches of each epoch.
@@ -190,7 +139,7 @@ class Batches:
     def _part(
         self,
         form: ModelFunction,
-        outputs: Mapping[Any, Output],
+        outputs: Mapping[Any, OfProbes],
         data: TrainingData,
         items: np.ndarray,
         steps: slice,
@@ -223,7 +172,7 @@ class Batches:
     def _function(
         self,
         form: ModelFunction,
-        outputs: Mapping[Any, Output],
+        outputs: Mapping[Any, OfProbes],
         nodes: tuple,
         probes: tuple,
         signals: tuple,
@@ -251,7 +200,7 @@ class Batches:
                     *rest,
                 )
                 given = dict(zip(probes, targets, strict=True))
-                return [output(seen, given) for output in wanted], end
+                return [_output(own, seen, given) for own in wanted], end
 
             self._functions[key] = tf.function(
                 run,
@@ -259,6 +208,19 @@ class Batches:
                 autograph=False,
             )
         return self._functions[key]
+
+
+def _output(
+    own: OfProbes,
+    outputs: Mapping[nengo.Probe, tf.Tensor],
+    targets: Mapping[nengo.Probe, tf.Tensor],
+) -> Any:
+    """Return what a function returns, or the outputs themselves if there is none."""
+    seen, given = own.arguments(
+        [outputs[probe] for probe in own.probes],
+        [targets.get(probe) for probe in own.probes],
+    )
+    return seen if own.function is None else own.function.call(seen, given)
 
 
 def combined(

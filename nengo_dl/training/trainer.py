@@ -203,8 +203,7 @@ class Trainer:
     ) -> Epoch:
         """Return what runs all minibatches of some data."""
         probes = tuple(data.targets)
-        outputs = list(function.through_time.outputs)
-        places = [[outputs.index(p) for p in term.probes] for term in terms]
+        places = {p: i for i, p in enumerate(function.through_time.outputs)}
         return Epoch(
             function,
             Minibatch(function, self._store, terms, probes, **options),
@@ -217,14 +216,7 @@ class Trainer:
             [*self._store.variables, *variables],
             self._program.device,
             self.traces,
-            value_key(
-                [
-                    *key,
-                    places,
-                    [term.function for term in terms],
-                    [outputs.index(p) if p in outputs else None for p in probes],
-                ]
-            ),
+            value_key([key, terms, probes], places),
             owner=owner,
         )
 
