@@ -27,6 +27,7 @@ from nengo_dl.graph.tensor_operator import tensor_nodes
 from nengo_dl.inputs import checks
 from nengo_dl.inputs.random_streams import MAX_SEED
 from nengo_dl.lowering.tensor_nodes.binding import bind, post_build
+from nengo_dl.program.built import Built
 from nengo_dl.program.compile import compile_program
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.simulation.sim_data import SignalMapping, SimulationData
@@ -89,15 +90,16 @@ class Core:
             with no_garbage_collection():
                 self._order = nengo_order(self.model.operators)
                 self._trainable = trainable.resolve(self.model, settings.inference_only)
-                self._program = compile_program(
+                self._built = Built(
                     self.model,
                     self._order,
                     self._trainable,
                     settings,
-                    self.minibatch_size or 1,
+                    batch,
                     self.unroll,
                     self.device,
                 )
+                self._program = compile_program(self._built)
             self._times["nengo build"] = built - start
             self._times["plan"] = time.perf_counter() - built
         self._runner = Runner(

@@ -12,7 +12,7 @@ from nengo_dl import compat
 from nengo_dl.display.profiling import profiling
 from nengo_dl.inputs import checks
 from nengo_dl.interface.core import Core
-from nengo_dl.program.stages import check_steps
+from nengo_dl.program.loop import check_steps
 
 
 class Running(Core):

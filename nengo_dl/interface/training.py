@@ -314,14 +314,7 @@ class Training(Core):
 
     @cached_property
     def _trainer(self) -> Trainer:
-        trainer = Trainer(
-            self.model,
-            self._order,
-            self._trainable,
-            self._settings,
-            self._program,
-            self._runner.store,
-        )
+        trainer = Trainer(self._built, self._program, self._runner.store)
         trainer.reset(self.seed)
         return trainer
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 import nengo
 import numpy as np
 import tensorflow as tf
-from nengo.builder import Model
-from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 
-from nengo_dl.config import Settings
 from nengo_dl.graph.gradients import Reach
 from nengo_dl.graph.inputs import Input, Source
 from nengo_dl.graph.roles import Role
@@ -23,7 +20,8 @@ from nengo_dl.lowering.indexing import select
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import SignalLayout
 from nengo_dl.program.adjoint import Tensors
-from nengo_dl.program.compile_through_time import compile_through_time
+from nengo_dl.program.built import Built
+from nengo_dl.program.compile import compile_through_time
 from nengo_dl.program.program import Program
 from nengo_dl.program.through_time import Series, ThroughTime
 
@@ -268,42 +266,20 @@ class Forms:
 
     Parameters
     ----------
-    model : nengo.builder.Model
-        The built model.
-    order : sequence of Operator
-        Its operators in Nengo's order.
-    trainable : dict of {Signal: bool}
-        The parameters, and which of them an optimizer may change.
-    settings : Settings
-        What the user configured.
+    built : Built
+        The built model, and how it is simulated.
     program : Program
         The simulation.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        order: Sequence[Operator],
-        trainable: dict[Signal, bool],
-        settings: Settings,
-        program: Program,
-    ) -> None:
-        self._model = model
-        self._order = order
-        self._trainable = trainable
-        self._settings = settings
+    def __init__(self, built: Built, program: Program) -> None:
+        self._built = built
         self._program = program
         self._forms: dict[tuple, Form] = {}
 
     def exact(self) -> Forms:
         """Return the forms of the same model in double precision."""
-        return Forms(
-            self._model,
-            self._order,
-            self._trainable,
-            replace(self._settings, dtype="float64"),
-            self._program,
-        )
+        return Forms(self._built.exact(), self._program)
 
     def of(self, probes: Iterable[nengo.Probe], training: bool) -> Form:
         """Return the model as a function of time, for some probes.
@@ -319,21 +295,14 @@ class Forms:
         key = (probes, training)
         if key not in self._forms:
             through_time, inputs, reached = compile_through_time(
-                self._model,
-                self._order,
-                self._trainable,
-                self._settings,
-                probes,
-                self._program.minibatch_size,
-                training,
-                self._program.unroll,
+                self._built, probes, training
             )
             sources = Sources(
                 inputs,
                 through_time.loop.lowerings,
-                self._order,
-                self._model.dt,
-                self._program.minibatch_size,
+                self._built.order,
+                self._built.model.dt,
+                self._built.minibatch_size,
             )
             self._forms[key] = Form(
                 through_time,
@@ -341,6 +310,6 @@ class Forms:
                 sources,
                 reached,
                 self._program.layout,
-                self._model.step,
+                self._built.model.step,
             )
         return self._forms[key]
