@@ -149,31 +149,29 @@ class Simulator:
         self.optimize = options.optimize
 
         building = build(network, dt, model, options)
-        self.model = building.model
-        self._settings = building.settings
-        self._order = building.order
-        self._trainable = building.trainable
+        self._built = building.built
+        self.model = self._built.model
         self._program = building.program
         self._endpoints = building.endpoints
         self._times = building.times
 
         minibatched = self.minibatch_size is not None
         self._runner = Runner(
-            self._program, self.model, self._order, minibatched, self._times
+            self._program, self.model, self._built.order, minibatched, self._times
         )
         self._running = RunCalls(
-            self._runner, self._endpoints, self._settings, self.dt, self.unroll
+            self._runner, self._endpoints, self._built.settings, self.dt, self.unroll
         )
         self.data = SimulationData(
             self.model,
             self._runner.store,
             self._runner.probes,
             minibatched,
-            self._trainable,
+            self._built.trainable,
         )
         self._board = open_board(self.tensorboard, self._program)
         self._overview = overview(
-            self.model, self._program, self._trainable, self.minibatch_size
+            self.model, self._program, self._built.trainable, self.minibatch_size
         )
 
         if seed is None:
@@ -186,14 +184,7 @@ class Simulator:
 
     @cached_property
     def _trainer(self) -> Trainer:
-        trainer = Trainer(
-            self.model,
-            self._order,
-            self._trainable,
-            self._settings,
-            self._program,
-            self._runner.store,
-        )
+        trainer = Trainer(self._built, self._program, self._runner.store)
         trainer.reset(self.seed)
         return trainer
 
@@ -202,7 +193,7 @@ class Simulator:
         return TrainingCalls(
             self.model,
             self._endpoints,
-            self._settings,
+            self._built.settings,
             self._trainer,
             self._runner,
             self._program,
@@ -212,12 +203,18 @@ class Simulator:
     @cached_property
     def _keras_calls(self) -> KerasCalls:
         return keras_calls(
-            self._endpoints, self._settings, self._trainer, self._runner, self._program
+            self._endpoints,
+            self._built.settings,
+            self._trainer,
+            self._runner,
+            self._program,
         )
 
     @cached_property
     def _parameters(self) -> ParameterCalls:
-        return ParameterCalls(self.model, self._program, self._runner, self._trainable)
+        return ParameterCalls(
+            self.model, self._program, self._runner, self._built.trainable
+        )
 
     # -- what calls have in common
 
@@ -544,8 +541,8 @@ class Simulator:
         return report(
             self._program,
             self.times,
-            self._settings.dtype,
-            self._settings.jit_compile is not False,
+            self._built.settings.dtype,
+            self._built.settings.jit_compile is not False,
         )
 
     def get_name(self, obj: nengo.Node | nengo.Probe) -> str:

@@ -416,7 +416,7 @@ def test_parameters_or_state_alone(path):
         sim.save_params(path, include_state=True)
         sim.reset()
         initial = values(sim)
-        params = {signal for signal in initial if signal in sim._trainable}
+        params = {signal for signal in initial if signal in sim._built.trainable}
         assert 0 < len(params) < len(initial)
         for part, loaded in (
             ({"include_state": False}, params),
@@ -488,7 +488,7 @@ def test_training_goes_on_as_if_it_had_not_been_interrupted(name, tmp_path):
 
 def trained_values(sim):
     """Return all values of parameters in one array, in the order of the network."""
-    chosen = [v.ravel() for s, v in sim.signals.items() if s in sim._trainable]
+    chosen = [v.ravel() for s, v in sim.signals.items() if s in sim._built.trainable]
     return np.concatenate(chosen)
 
 

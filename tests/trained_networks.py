@@ -227,6 +227,6 @@ def other_values(sim, factor=0.1):
         {
             signal: values * (1 + factor * rng.uniform(-1, 1, size=values.shape))
             for signal, values in store.snapshot().items()
-            if signal in sim._trainable
+            if signal in sim._built.trainable
         }
     )

@@ -10,7 +10,7 @@ from nengo_dl.config import Settings
 from nengo_dl.display.profiling import profiling
 from nengo_dl.inputs import checks
 from nengo_dl.inputs.endpoints import Endpoints
-from nengo_dl.program.stages import check_steps
+from nengo_dl.program.loop import check_steps
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.user_code import warn_user
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import nengo
 import numpy as np
 import tensorflow as tf
-from nengo.builder import Model
-from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 
-from nengo_dl.config import Settings
 from nengo_dl.graph.gradients import Reach
 from nengo_dl.graph.inputs import Input, Source
 from nengo_dl.graph.roles import Role
@@ -24,7 +21,8 @@ from nengo_dl.lowering.indexing import select
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import SignalLayout
 from nengo_dl.program.adjoint import Tensors
-from nengo_dl.program.compile_through_time import compile_through_time
+from nengo_dl.program.built import Built
+from nengo_dl.program.compile import compile_through_time
 from nengo_dl.program.fingerprint import fingerprint
 from nengo_dl.program.program import Program
 from nengo_dl.program.segment import Segment
@@ -396,42 +394,20 @@ class ModelFunctions:
 
     Parameters
     ----------
-    model : nengo.builder.Model
-        The built model.
-    order : sequence of Operator
-        Its operators in Nengo's order.
-    trainable : dict of {Signal: bool}
-        The parameters, and which of them an optimizer may change.
-    settings : Settings
-        What the user configured.
+    built : Built
+        The built model, and how it is simulated.
     program : Program
         The simulation.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        order: Sequence[Operator],
-        trainable: dict[Signal, bool],
-        settings: Settings,
-        program: Program,
-    ) -> None:
-        self._model = model
-        self._order = order
-        self._trainable = trainable
-        self._settings = settings
+    def __init__(self, built: Built, program: Program) -> None:
+        self._built = built
         self._program = program
         self._functions: dict[tuple, ModelFunction] = {}
 
     def exact(self) -> ModelFunctions:
         """Return the functions of the same model in double precision."""
-        return ModelFunctions(
-            self._model,
-            self._order,
-            self._trainable,
-            replace(self._settings, dtype="float64"),
-            self._program,
-        )
+        return ModelFunctions(self._built.exact(), self._program)
 
     def of(self, probes: Iterable[nengo.Probe], training: bool) -> ModelFunction:
         """Return the model as a function of time, for some probes.
@@ -444,7 +420,7 @@ class ModelFunctions:
             Whether rates, or spikes with surrogate gradients, stand in for spikes;
             ``configure_settings(learning_phase=...)`` has the last word.
         """
-        phase = self._settings.learning_phase
+        phase = self._built.settings.learning_phase
         key = (tuple(dict.fromkeys(probes)), training if phase is None else phase)
         if key not in self._functions:
             self._functions[key] = self._make(*key)
@@ -452,20 +428,13 @@ class ModelFunctions:
 
     def _make(self, probes: tuple[nengo.Probe, ...], training: bool) -> ModelFunction:
         through_time, inputs, reached = compile_through_time(
-            self._model,
-            self._order,
-            self._trainable,
-            self._settings,
-            probes,
-            self._program.minibatch_size,
-            training,
-            self._program.unroll,
+            self._built, probes, training
         )
         feed = Feed(
             inputs,
             through_time.loop.lowerings,
-            self._order,
-            self._model.dt,
+            self._built.order,
+            self._built.model.dt,
             self._program.minibatch_size,
         )
         return ModelFunction(
@@ -473,6 +442,6 @@ class ModelFunctions:
             feed,
             reached,
             self._program.layout,
-            self._model.step,
+            self._built.model.step,
             self._program.jit_compile and not through_time.calls_python,
         )

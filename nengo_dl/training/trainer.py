@@ -9,18 +9,15 @@ import keras
 import nengo
 import numpy as np
 import tensorflow as tf
-from nengo.builder import Model
-from nengo.builder.operator import Operator
-from nengo.builder.signal import Signal
 from nengo.exceptions import ValidationError
 
-from nengo_dl.config import Settings
 from nengo_dl.display.progress import stage
 from nengo_dl.graph.inputs import Source
 from nengo_dl.graph.roles import Role
 from nengo_dl.graph.signals import describe_with_signals
 from nengo_dl.inputs.endpoints import TrainingData
 from nengo_dl.inputs.random_streams import MAX_SEED
+from nengo_dl.program.built import Built
 from nengo_dl.program.program import Program
 from nengo_dl.program.traces import Traces, shared
 from nengo_dl.program.value_keys import value_key
@@ -44,14 +41,8 @@ class Trainer:
 
     Parameters
     ----------
-    model : nengo.builder.Model
-        The built model.
-    order : sequence of Operator
-        Its operators in Nengo's order.
-    trainable : dict of {Signal: bool}
-        The parameters, and which of them an optimizer may change.
-    settings : Settings
-        What the user configured.
+    built : Built
+        The built model, and how it is simulated.
     program : Program
         The simulation.
     store : StateStore
@@ -67,19 +58,11 @@ class Trainer:
         The optimizers that were used, with what they remember.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        order: Sequence[Operator],
-        trainable: dict[Signal, bool],
-        settings: Settings,
-        program: Program,
-        store: StateStore,
-    ) -> None:
+    def __init__(self, built: Built, program: Program, store: StateStore) -> None:
         self._program = program
         self._store = store
         self.optimizers = Optimizers()
-        self.functions = ModelFunctions(model, order, trainable, settings, program)
+        self.functions = ModelFunctions(built, program)
         self.traces = Traces(beneath=shared)
         self._rng = np.random.RandomState()
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from nengo_dl.graph.roles import Role
 from nengo_dl.inputs.sources import Sources
 from nengo_dl.lowering.values import SignalValues
-from nengo_dl.program.compile_through_time import compile_through_time
+from nengo_dl.program.compile import compile_through_time
 
 STEPS = 15
 
@@ -20,13 +20,7 @@ class Form:
     def __init__(self, sim, training=False, probes=None):
         self.sim, self.batch = sim, sim.minibatch_size or 1
         self.form, self.inputs, self.reach = compile_through_time(
-            sim.model,
-            sim._order,
-            sim._trainable,
-            sim._settings,
-            sim.model.probes if probes is None else probes,
-            self.batch,
-            training,
+            sim._built, sim.model.probes if probes is None else probes, training
         )
         self.params = [tf.convert_to_tensor(v) for v in sim._runner.store.params]
         self.state = sim._runner.store.initial_state
@@ -35,7 +29,9 @@ class Form:
 
     def _series(self):
         sim, loop = self.sim, self.form.loop
-        sources = Sources(self.inputs, loop.lowerings, sim._order, sim.dt, self.batch)
+        sources = Sources(
+            self.inputs, loop.lowerings, sim._built.order, sim.dt, self.batch
+        )
         sources.rewind(sim.seed)
         functions, _, error = sources.call_functions(0, STEPS, {})
         assert error is None
