@@ -132,7 +132,7 @@ def _checked(path: Any) -> str:
         If it is something else, or can only be a directory.
     """
     name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
-    if not isinstance(name, str) or "\0" in name:
+    if not isinstance(name, str) or not name or "\0" in name:
         raise ValidationError(
             f"Expected the path of a file, a str or an os.PathLike; got {path!r}",
             attr="path",

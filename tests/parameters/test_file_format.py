@@ -125,7 +125,7 @@ def test_a_path_is_a_str_or_path_and_may_be_relative(path, monkeypatch):
         assert same(file_format.read(form))
 
 
-@pytest.mark.parametrize("wrong", [3, None, ["p"], b"p", True, "a\0b", open])
+@pytest.mark.parametrize("wrong", [3, None, ["p"], b"p", True, "", "a\0b", open])
 def test_what_is_no_path(wrong, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for call in (file_format.read, lambda p: file_format.write(p, Content({}, {}))):
