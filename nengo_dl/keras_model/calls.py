@@ -20,10 +20,18 @@ from nengo_dl.inputs.names import listing
 from nengo_dl.inputs.requirements import Parts, Requirements
 from nengo_dl.keras_model import arguments
 from nengo_dl.keras_model.arguments import Compilation
-from nengo_dl.keras_model.datasets import class_weights, dataset, is_stream, stream
+from nengo_dl.keras_model.datasets import (
+    class_weights,
+    dataset,
+    is_stream,
+    item_orders,
+    stream,
+)
 from nengo_dl.keras_model.held_inputs import Pass
+from nengo_dl.keras_model.in_memory import OPTIONS, InMemory
 from nengo_dl.keras_model.model import SimulatorModel
 from nengo_dl.program.program import Program
+from nengo_dl.program.value_keys import value_key
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training import optimizers
 from nengo_dl.training.trainer import Trainer
@@ -45,6 +53,8 @@ class KerasCalls:
         The simulation.
     settings : Settings
         What the user configured.
+    device : str or None
+        Where the simulation runs.
     """
 
     def __init__(
@@ -54,7 +64,9 @@ class KerasCalls:
         trainer: Trainer,
         runner: Runner,
         settings: Settings,
+        device: str | None,
     ) -> None:
+        self._device = device
         self.model = model
         self._endpoints = endpoints
         self._trainer = trainer
@@ -136,11 +148,19 @@ class KerasCalls:
             if split and held_out is None:
                 n_items = len(parts[0][STEPS])
                 n_train = check_split(n_items, split, self._batch)
-                held_out = dataset(_cut(parts, n_train, n_items), self._batch)
+                held_out = _cut(parts, n_train, n_items)
                 parts = _cut(parts, 0, n_train)
             seed = self._trainer.new_seed() if shuffle else 0
+            if self._is_compiled(stateful, options) and (
+                held_out is None or isinstance(held_out, tuple)
+            ):
+                self._trainer.check_reach(self.model.fitting.form)
+                orders = item_orders(self._batch, shuffle, seed)
+                return self._in_memory().fit(parts, held_out, orders, **options)
             data = dataset(parts, self._batch, shuffle, seed)
             shuffle = False
+        if isinstance(held_out, tuple):
+            held_out = dataset(held_out, self._batch)
         self._trainer.check_reach(self.model.fitting.form)
         with self._going_on(self.model.fitting, stateful):
             return self.model.fit(
@@ -159,6 +179,8 @@ class KerasCalls:
             data = stream(x, needs, y, n_steps)
         else:
             parts = self._parts(needs, x, y, n_steps, **weights)
+            if self._is_compiled(stateful, options):
+                return self._in_memory().evaluate(parts, **options)
             data = dataset(parts, self._batch)
         with self._going_on(self.model.testing, stateful):
             found = self.model.evaluate(data, **{**options, "return_dict": True})
@@ -247,12 +269,28 @@ class KerasCalls:
         return parts
 
     def _held_out(self, given: Any, needs: Requirements, n_steps: Any) -> Any:
-        """Return data for validation as minibatches."""
+        """Return data for validation: arrays by name, or what yields minibatches."""
         if is_stream(given):
             return stream(given, needs, None, None)
         x, y, weights = keras.utils.unpack_x_y_sample_weight(given)
         y = self._for_output(y)
-        return dataset(self._parts(needs, x, y, n_steps, weights), self._batch)
+        return self._parts(needs, x, y, n_steps, weights)
+
+    def _is_compiled(self, stateful: bool, options: Mapping[str, Any]) -> bool:
+        """Return whether all minibatches of an epoch can run as one computation."""
+        by_minibatch = self.model.run_eagerly or "steps_per_execution" in self._options
+        return not stateful and not by_minibatch and options.keys() <= OPTIONS
+
+    def _in_memory(self) -> InMemory:
+        places = {probe: i for i, probe in enumerate(self._endpoints.probes)}
+        options = {k: v for k, v in self._options.items() if k != "optimizer"}
+        return InMemory(
+            self.model,
+            self._runner.store,
+            self._device,
+            self._trainer.traces,
+            value_key([self._compilation, options], places),
+        )
 
     def _by_probe(self, outputs: dict[str, np.ndarray]) -> dict:
         names = self._endpoints.names
@@ -310,7 +348,7 @@ def keras_calls(
         endpoints.names,
         trainer.new_seed,
     )
-    return KerasCalls(model, endpoints, trainer, runner, settings)
+    return KerasCalls(model, endpoints, trainer, runner, settings, program.device)
 
 
 def _weights_of(options: dict[str, Any]) -> dict[str, Any]:

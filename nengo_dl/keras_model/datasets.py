@@ -5,7 +5,7 @@ Users have datasets of TensorFlow or Keras, and generators.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -51,6 +51,38 @@ def dataset(
 
     made = numbers.map(minibatch, num_parallel_calls=tf.data.AUTOTUNE)
     return made.prefetch(tf.data.AUTOTUNE)
+
+
+def item_orders(
+    minibatch_size: int, shuffle: Any, seed: int
+) -> Callable[[int], np.ndarray]:
+    """Return what gives the order of items, epoch after epoch.
+
+    Parameters
+    ----------
+    minibatch_size : int
+        Number of items in a minibatch.
+    shuffle : bool or "batch"
+        Whether items come in another order in each epoch; ``"batch"``: whether whole
+        minibatches do.
+    seed : int
+        Decides on the orders.
+
+    Returns
+    -------
+    callable
+        ``orders(n_minibatches)`` returns an array of shape (n_items,).
+    """
+    rng = np.random.RandomState(seed)
+
+    def next_order(n_minibatches: int) -> np.ndarray:
+        order = np.arange(n_minibatches * minibatch_size)
+        if shuffle == "batch":
+            rows = order.reshape(n_minibatches, minibatch_size)
+            return rng.permutation(rows).ravel()
+        return rng.permutation(order) if shuffle else order
+
+    return next_order
 
 
 def class_weights(

@@ -6,7 +6,8 @@ state of the simulation and the inputs that nobody gives, waits for it in variab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,7 @@ from nengo_dl.training.model_function import (
     ModelFunctions,
     differs,
 )
+from nengo_dl.training.truncation import steps_of
 
 
 @dataclass(eq=False)
@@ -89,6 +91,34 @@ class _Held:
         return values
 
 
+@dataclass
+class Frame:
+    """What a minibatch gets besides its data, while a function is traced.
+
+    Attributes
+    ----------
+    state : sequence of tf.Tensor, shape (batch, size)
+        Where the minibatch starts: the carried blocks of the simulation.
+    generated : mapping of Signal to tf.Tensor, shape (batch or 1, n_steps or 1, size)
+        What it is fed.
+    first_step : int or tf.Tensor
+        Number of the step before the first.
+    n_steps : int
+        Steps of the whole minibatch.
+    skipped : int or tf.Tensor
+        Steps of it that earlier parts have run.
+    carried : sequence of tf.Tensor or None
+        Where the part before this one ended.
+    """
+
+    state: Tensors
+    generated: Mapping[Signal, tf.Tensor]
+    first_step: int | tf.Tensor
+    n_steps: int
+    skipped: int | tf.Tensor = 0
+    carried: Tensors | None = None
+
+
 class Pass:
     """Run a model on one minibatch after the other, as Keras' functions do.
 
@@ -111,6 +141,10 @@ class Pass:
 
     Attributes
     ----------
+    nodes : dict of {str: Node}
+        The inputs by name.
+    first_step : int
+        Number of time steps that are over where a pass begins.
     probes : tuple of Probe
         As given; may be changed between passes.
     stateful : bool
@@ -119,6 +153,9 @@ class Pass:
         Minibatches in one call of a compiled function, at most.
     functions : dict
         What Keras has compiled.
+    frame : Frame or None
+        What the minibatch gets whose function is being traced; None: what `prepare`
+        has put into variables.
     """
 
     def __init__(
@@ -135,18 +172,17 @@ class Pass:
         self._functions = functions
         self._store = store
         self._names = names
-        self._nodes = {
-            n: obj for obj, n in names.items() if isinstance(obj, nengo.Node)
-        }
+        self.nodes = {n: obj for obj, n in names.items() if isinstance(obj, nengo.Node)}
         self._training = training
         self._device = device
         self._held: dict[tuple, _Held] = {}
         self._seed: int | None = None
-        self._first_step = 0
+        self.first_step = 0
         self.probes = tuple(probes)
         self.stateful = False
         self.slots = 1
         self.functions: dict[tuple, Any] = {}
+        self.frame: Frame | None = None
         with tf.device(device):
             self._state = [tf.Variable(t, trainable=False) for t in store.state]
             self._clock = tf.Variable(0, trainable=False, dtype=tf.int32)
@@ -173,7 +209,7 @@ class Pass:
         first_step : int
             Number of time steps simulated so far.
         """
-        self._first_step = first_step
+        self.first_step = first_step
         self._seed = seed
         self.restore()
         for feed in self._held.values():
@@ -181,7 +217,7 @@ class Pass:
 
     def restore(self) -> None:
         """Let the next minibatch start where the simulation is."""
-        self._clock.assign(self._first_step)
+        self._clock.assign(self.first_step)
         for variable, value in zip(self._state, self._store.state, strict=True):
             variable.assign(value)
 
@@ -203,12 +239,12 @@ class Pass:
         ValidationError
             If the number of time steps cannot be told from it.
         """
-        given = frozenset(name for name in inputs if name in self._nodes)
-        return self._n_steps(inputs), given, self.probes, self.stateful, self.slots
+        given = frozenset(name for name in inputs if name in self.nodes)
+        return self.n_steps(inputs), given, self.probes, self.stateful, self.slots
 
     def specs(self, inputs: Mapping[str, Any]) -> dict[str, tf.TensorSpec]:
         """Return shapes and types of the outputs by name, given those of the inputs."""
-        specs = self.form.through_time.specs(self._n_steps(inputs))
+        specs = self.form.through_time.specs(self.n_steps(inputs))
         return {self._names[probe]: specs[probe] for probe in self.probes}
 
     def prepare(self, inputs: Mapping[str, Any]) -> None:
@@ -221,7 +257,7 @@ class Pass:
         if self._seed is not None:
             form.rewind(self._seed)
             self._seed = None
-        presented = [self._nodes[name] for name in inputs if name in self._nodes]
+        presented = [self.nodes[name] for name in inputs if name in self.nodes]
         first_step = int(self._clock.numpy())
         stride = n_steps if self.stateful else 0
         with tf.device(self._device):
@@ -253,44 +289,68 @@ class Pass:
         dict of {str: tf.Tensor}, shape (minibatch_size, n_steps, *shape)
             Outputs by name.
         """
-        key = self.key(inputs)
-        n_steps, form = key[0], self.form
-        dtype, batch = form.through_time.dtype, form.through_time.minibatch_size
-        adapted: dict[Signal, tf.Tensor] = {}
-        presented = {
-            node: tf.reshape(tf.cast(inputs[name], dtype), (batch, n_steps, -1))
-            for name, node in self._nodes.items()
-            if name in inputs
+        frame = self.frame or self._prepared(inputs)
+        n_steps, function = self.n_steps(inputs), self.form
+        batch, dtype = function.minibatch_size, function.dtype
+        given: dict[Any, tf.Tensor] = {
+            signal: steps_of(values, frame.skipped, n_steps, frame.n_steps)
+            for signal, values in frame.generated.items()
         }
-        before = [tf.convert_to_tensor(variable) for variable in self._state]
-        if self._adapts and not self.stateful:
-            before = self._store.begin(before)
-        outputs, state = form(
-            params,
-            before,
-            {**presented, **self._held[key].next()},
+        for name, node in self.nodes.items():
+            if name in inputs:
+                values = tf.cast(inputs[name], dtype)
+                given[node] = tf.reshape(values, (batch, n_steps, -1))
+        live = function.live(params, frame.state)
+        adapted: dict[Signal, tf.Tensor] = {}
+        outputs, frame.carried = function.part(
+            live,
+            given,
             n_steps,
-            self._clock,
-            self.stateful,
+            frame.carried,
+            frame.first_step + frame.skipped,
             adapted,
         )
         if self._adapts:
-            adapt(form.layout, self._store.params, adapted)
+            adapt(function.layout, self._store.params, adapted)
         if self.stateful:
+            done = frame.skipped + n_steps
+            state = function.state_after(live, frame.carried, done)
             for variable, value in zip(self._state, state, strict=True):
                 variable.assign(value)
             self._clock.assign_add(n_steps)
         return {self._names[probe]: outputs[probe] for probe in self.probes}
 
-    def _n_steps(self, inputs: Mapping[str, Any]) -> int:
+    def _prepared(self, inputs: Mapping[str, tf.Tensor]) -> Frame:
+        """Return what the next minibatch gets, which was prepared for it."""
+        key = self.key(inputs)
+        state = self.begun([tf.convert_to_tensor(variable) for variable in self._state])
+        generated = self._held[key].next()
+        return Frame(state, generated, tf.convert_to_tensor(self._clock), key[0])
+
+    def begun(self, state: Tensors) -> Tensors:
+        """Return where a minibatch begins, with parameters that learn as trained."""
+        return self._store.begin(state) if self._adapts and not self.stateful else state
+
+    @contextmanager
+    def framed(self, inputs: Mapping[str, tf.Tensor]) -> Iterator[Frame]:
+        """Let all that runs within have one frame: the parts of a minibatch."""
+        outer = self.frame
+        self.frame = outer or self._prepared(inputs)
+        try:
+            yield self.frame
+        finally:
+            self.frame = outer
+
+    def n_steps(self, inputs: Mapping[str, Any]) -> int:
+        """Return how many steps minibatches have that look like this."""
         for name, values in inputs.items():
             shape = values.shape
             known = len(shape) == 3 and shape[1] is not None
-            if known and (name == STEPS or name in self._nodes):
+            if known and (name == STEPS or name in self.nodes):
                 return int(shape[1])
         raise ValidationError(
             "The number of time steps cannot be told from the data: expected arrays "
             "of shape (minibatch_size, n_steps, size) under the names "
-            f"{', '.join(self._nodes)}, and n_steps known before they are computed",
+            f"{', '.join(self.nodes)}, and n_steps known before they are computed",
             attr="x",
         )

@@ -11,10 +11,12 @@ import nengo
 import tensorflow as tf
 
 from nengo_dl.keras_model.held_inputs import Pass
+from nengo_dl.program.adjoint import Tensors
 from nengo_dl.program.program import Program
 from nengo_dl.program.python_errors import as_raised, in_own_words
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training.model_function import ModelFunctions
+from nengo_dl.training.truncation import in_parts, steps_of
 
 
 @contextmanager
@@ -68,6 +70,10 @@ class SimulatorModel(keras.Model):
         How `fit`, `evaluate` and `predict` run.
     seed : int
         Of everything random in `evaluate` and `predict`.
+    xla : bool
+        Whether XLA compiles training and measuring, as `compile` was told.
+    truncation : int or None
+        Steps that gradients go back in `fit`, with an update after so many steps.
     """
 
     def __init__(
@@ -89,10 +95,11 @@ class SimulatorModel(keras.Model):
         self.testing = new_pass(training=False)
         self.predicting = new_pass(training=False)
         self.seed = 0
+        self.truncation: int | None = None
         self._new_seed = new_seed
         self._runner = runner
         self._program = program
-        self._xla = program.jit_compile
+        self.xla = program.jit_compile
         self._loss_weights: dict[str, float] = {}
         self._within = False
         # Keras counts the variables in a list among the weights
@@ -126,7 +133,32 @@ class SimulatorModel(keras.Model):
     def train_step(self, data: Any) -> dict:
         """Train with one minibatch; see `keras.Model.train_step`."""
         with _after(data):
-            return super().train_step(data)
+            inputs, *_ = keras.utils.unpack_x_y_sample_weight(data)
+            n_steps = self.fitting.n_steps(inputs)
+            if self.truncation is None or self.truncation >= n_steps:
+                return super().train_step(data)
+            return self._train_in_parts(data, n_steps)
+
+    def _train_in_parts(self, data: Any, n_steps: int) -> dict:
+        """Train with one minibatch, an update after each part of its steps."""
+        inputs, *others = keras.utils.unpack_x_y_sample_weight(data)
+
+        with self.fitting.framed(inputs) as frame:
+
+            def part(
+                first: tf.Tensor, count: int, carried: Tensors | None
+            ) -> tuple[tf.Tensor, Tensors]:
+                frame.skipped, frame.carried = first, carried
+                cut = tf.nest.map_structure(
+                    lambda values: steps_of(values, first, count, n_steps),
+                    (inputs, *(part for part in others if part is not None)),
+                )
+                keras.Model.train_step(self, cut)
+                assert frame.carried is not None
+                return tf.zeros(0, self.dtype), frame.carried
+
+            in_parts(part, n_steps, self.truncation)
+        return self.get_metrics_result()
 
     def test_step(self, data: Any) -> dict:
         """Measure with one minibatch; see `keras.Model.test_step`."""
@@ -158,13 +190,13 @@ class SimulatorModel(keras.Model):
         eager = bool(kwargs.get("run_eagerly"))
         if jit_compile in ("auto", None):
             jit_compile = self._program.jit_compile and not eager
-        self._xla = bool(jit_compile)
+        self.xla = bool(jit_compile)
         weights = kwargs.get("loss_weights") or {}
         self._loss_weights = {
             name: weights.get(name, 1.0) for name in kwargs.get("loss") or {}
         }
         with precision(self.dtype):
-            super().compile(*args, jit_compile=self._xla, **kwargs)
+            super().compile(*args, jit_compile=self.xla, **kwargs)
         for own in (self.fitting, self.testing, self.predicting):
             own.slots = self.steps_per_execution
         self.fitting.functions.clear()
@@ -179,14 +211,25 @@ class SimulatorModel(keras.Model):
         """Names of the outputs, in the order in which Keras flattens dicts."""
         return sorted(self.testing.output_names)
 
+    def begin_fitting(self) -> int:
+        """Let `fitting` start where the simulation is, with new random numbers."""
+        seed = self._new_seed()
+        self.fitting.begin(seed, self._runner.n_steps)
+        return seed
+
+    def begin_testing(self) -> int:
+        """Let `testing` start where the simulation is, with the simulator's seed."""
+        self.testing.begin(self.seed, self._runner.n_steps)
+        return self.seed
+
     def make_train_function(self, force: bool = False) -> None:
         """Begin to train."""
-        self.fitting.begin(self._new_seed(), self._runner.n_steps)
+        self.begin_fitting()
         self._make("train", self.fitting, super().make_train_function)
 
     def make_test_function(self, force: bool = False) -> None:
         """Begin to evaluate."""
-        self.testing.begin(self.seed, self._runner.n_steps)
+        self.begin_testing()
         self._make("test", self.testing, super().make_test_function)
 
     def make_predict_function(self, force: bool = False) -> None:
@@ -201,17 +244,23 @@ class SimulatorModel(keras.Model):
         def function(data: Any) -> Any:
             minibatch, data = _first(data)
             inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(minibatch)
-            xla = self._xla and not own.form.through_time.calls_python
+            xla = self.xla and not own.form.through_time.calls_python
             # Keras would generalise its function to shapes that are not known
             types = [t for t in tf.nest.flatten(minibatch) if t is not None]
             shapes = tuple((t.shape, t.dtype) for t in types)
-            key = (own.key(inputs), shapes, xla, self.run_eagerly)
+            key = (
+                own.key(inputs),
+                shapes,
+                xla,
+                self.run_eagerly,
+                self.truncation,
+            )
             own.prepare(inputs)
             self._within = True
             try:
                 if key not in own.functions:
                     if own is not self.predicting:
-                        self._build_losses(own.specs(inputs), targets, weights)
+                        self.build_losses(own.specs(inputs), targets, weights)
                     self.jit_compile = xla
                     make(force=True)
                     own.functions[key] = getattr(self, attribute)
@@ -222,7 +271,7 @@ class SimulatorModel(keras.Model):
 
         setattr(self, attribute, function)
 
-    def _build_losses(self, outputs: Any, targets: Any, weights: Any) -> None:
+    def build_losses(self, outputs: Any, targets: Any, weights: Any) -> None:
         """Have Keras make the variables of losses and metrics.
 
         It makes them when it first meets outputs, which is too late within XLA.
@@ -251,36 +300,37 @@ class SimulatorModel(keras.Model):
 
     def fit(self, *args: Any, **kwargs: Any) -> Any:
         """Train; see `keras.Model.fit`."""
-        with self._at_work():
+        with self.at_work():
             return super().fit(*args, **kwargs)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Measure losses and metrics; see `keras.Model.evaluate`."""
-        with self._at_work():
+        with self.at_work():
             return super().evaluate(*args, **kwargs)
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         """Return the outputs of all Probes; see `keras.Model.predict`."""
-        with self._at_work():
+        with self.at_work():
             return super().predict(*args, **kwargs)
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """Train with one minibatch; see `keras.Model.train_on_batch`."""
-        with self._at_work():
+        with self.at_work():
             return super().train_on_batch(*args, **kwargs)
 
     def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """Measure with one minibatch; see `keras.Model.test_on_batch`."""
-        with self._at_work():
+        with self.at_work():
             return super().test_on_batch(*args, **kwargs)
 
     def predict_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """Return outputs for one minibatch; see `keras.Model.predict_on_batch`."""
-        with self._at_work():
+        with self.at_work():
             return super().predict_on_batch(*args, **kwargs)
 
     @contextmanager
-    def _at_work(self) -> Iterator[None]:
+    def at_work(self) -> Iterator[None]:
+        """Compute in the simulation's precision, where it runs, with users' errors."""
         with precision(self.dtype), tf.device(self._program.device), as_raised():
             try:
                 yield

@@ -145,7 +145,9 @@ class _Keys:
         own = type(value).__module__.split(".")[0] in ("keras", "nengo_dl")
         if not own or not isinstance(
             value,
-            keras.losses.Loss | keras.optimizers.schedules.LearningRateSchedule,
+            keras.losses.Loss
+            | keras.metrics.Metric
+            | keras.optimizers.schedules.LearningRateSchedule,
         ):
             return Same(value)
         try:

@@ -37,6 +37,7 @@ class Step(Protocol):
         inputs: Mapping[nengo.Node | Signal, tf.Tensor],
         others: Sequence[tf.Tensor],
         state: Tensors,
+        first_step: tf.Tensor,
         n_steps: int,
         /,
     ) -> tf.Tensor:
@@ -74,6 +75,8 @@ class Epoch:
         What variables may belong to that are not among ``variables``.
     state : sequence of tf.Tensor, optional
         Where each minibatch begins, if not in the initial state.
+    first_step : int
+        Number of the time step before the first of each minibatch.
     jit_compile : bool
         Whether XLA compiles it, if it compiles the model.
     """
@@ -94,10 +97,11 @@ class Epoch:
         key: Hashable,
         owner: Any = None,
         state: Tensors | None = None,
+        first_step: int = 0,
         jit_compile: bool = True,
     ) -> None:
         self._function, self._step, self._n_values = function, step, n_values
-        self._n_items, self._n_steps = n_items, n_steps
+        self._n_steps = n_steps
         self._batch = function.through_time.minibatch_size
         self._dtype = function.through_time.dtype
         self._variables = list(variables)
@@ -105,12 +109,13 @@ class Epoch:
         self._key, self._owner = key, owner
         self._jit_compile = jit_compile and function.jit_compile
         self._state = store.initial_state if state is None else state
+        self._first_step = first_step
         self._presented = {
             item.node: inputs[item.node]
             for item in function.inputs
             if item.node in inputs
         }
-        self.n_minibatches = n_items // self._batch
+        self.n_items, self.n_minibatches = n_items, n_items // self._batch
         with tf.device(device):
             self._items = [
                 as_tensor(array, self._dtype) for array in self._presented.values()
@@ -138,9 +143,12 @@ class Epoch:
         row = size * self._batch * self._n_steps * self._dtype.size
         return max(1, min(self.n_minibatches, MAX_GENERATED // max(row, 1)))
 
-    def run(
-        self, order: np.ndarray, one_by_one: bool = False, start: int = 0
-    ) -> Iterator[np.ndarray]:
+    def rewind(self, seed: int, first_step: int = 0) -> None:
+        """Begin anew with whatever is random, behind another time step."""
+        self._function.rewind(seed)
+        self._first_step = first_step
+
+    def run(self, order: np.ndarray, one_by_one: bool = False) -> Iterator[np.ndarray]:
         """Run all minibatches.
 
         Parameters
@@ -149,8 +157,6 @@ class Epoch:
             The items of the first minibatch, of the second, and so on.
         one_by_one : bool
             Whether somebody looks at the parameters after each of them.
-        start : int
-            Number of the first minibatch that is run.
 
         Yields
         ------
@@ -161,7 +167,7 @@ class Epoch:
             chosen = tf.constant(order, tf.int32)
             traced = self._traced
             fed: list[tf.Tensor] | None = None
-            done = start
+            done = 0
             while done < self.n_minibatches:
                 count = 1 if one_by_one else traced.per_call
                 count = min(count, self.n_minibatches - done)
@@ -169,7 +175,8 @@ class Epoch:
                     count = min(count, self._room)
                 if fed is None or self._renewed:
                     fed = self._feed(count)
-                arguments = [chosen, tf.constant(done), tf.constant(done + count)]
+                arguments = [chosen]
+                arguments += map(tf.constant, (done, done + count, self._first_step))
                 arguments += [*self._state, *self._items, *fed, *self._others]
                 begin = time.perf_counter()
                 with as_raised():
@@ -180,7 +187,9 @@ class Epoch:
 
     def _feed(self, count: int) -> list[tf.Tensor]:
         """Return what the next minibatches are fed besides the data."""
-        arrays = self._function.generate(self._presented, self._n_steps, count)
+        arrays = self._function.generate(
+            self._presented, self._n_steps, count, self._first_step
+        )
         fed = []
         for item in self._generated:
             array = arrays[item.signal]
@@ -205,7 +214,7 @@ class Epoch:
             for item in self._generated
         ]
         number = tf.TensorSpec((), tf.int32)
-        specs = [tf.TensorSpec((self._n_items,), tf.int32), number, number]
+        specs = [tf.TensorSpec((self.n_items,), tf.int32), *[number] * 3]
         specs += map(_spec, [*self._state, *self._items])
         specs += [tf.TensorSpec(shape, self._dtype) for shape in generated]
         specs += map(_spec, [*self._constants.values(), *self._others])
@@ -226,7 +235,12 @@ class Epoch:
     # -- in TensorFlow
 
     def _run(
-        self, order: tf.Tensor, start: tf.Tensor, stop: tf.Tensor, *flat: tf.Tensor
+        self,
+        order: tf.Tensor,
+        start: tf.Tensor,
+        stop: tf.Tensor,
+        first_step: tf.Tensor,
+        *flat: tf.Tensor,
     ) -> list[tf.Tensor]:
         """Return what the step gives for all minibatches; 0 for those not run."""
         remaining = iter(flat)
@@ -251,7 +265,7 @@ class Epoch:
                 own = array[0] if array.shape[0] == 1 else tf.gather(array, i - start)
                 inputs[item.signal] = own
             wanted = [tf.gather(array, chosen) for array in others]
-            own = self._step(inputs, wanted, state, self._n_steps)
+            own = self._step(inputs, wanted, state, first_step, self._n_steps)
             row = tf.one_hot(i, n_minibatches, dtype=self._dtype)[:, None]
             return i + 1, values + row * own
 

@@ -52,6 +52,7 @@ class Minibatch:
         inputs: Mapping[nengo.Node | Signal, tf.Tensor],
         targets: Sequence[tf.Tensor],
         state: Tensors,
+        first_step: int | tf.Tensor,
         n_steps: int,
     ) -> tf.Tensor:
         """Return the losses of one minibatch, shape (n_terms,).
@@ -64,6 +65,8 @@ class Minibatch:
             What is wanted of ``probes``.
         state : sequence of tf.Tensor, shape (batch, size)
             Where it starts: the carried blocks of the simulation.
+        first_step : int or tf.Tensor
+            Number of the step before the first.
         n_steps : int
             How many steps.
         """
@@ -76,7 +79,7 @@ class Minibatch:
                 probe: steps_of(values, first, count, n_steps)
                 for probe, values in zip(self.probes, targets, strict=True)
             }
-            return self._part(own, wanted, state, carried, count, first)
+            return self._part(own, wanted, state, carried, count, first_step + first)
 
         return in_parts(part, n_steps, self.truncation)
 

@@ -113,7 +113,7 @@ class ModelFunction:
         SimulationError
             If a Python function of a Node fails.
         """
-        dtype = self._dtype.as_numpy_dtype
+        dtype = self.dtype.as_numpy_dtype
         shared: list[Input] = []
         own: list[Input] = []
         for item in self.generated(presented):
@@ -122,7 +122,7 @@ class ModelFunction:
         places = []
         for items, count in ((own, n_minibatches), (shared, 1)):
             for item in items:
-                batch = self._batch if differs(item) else 1
+                batch = self.minibatch_size if differs(item) else 1
                 array = np.zeros((count, batch, n_steps, item.signal.size), dtype)
                 values[item.signal] = array
                 places.append((item, array.swapaxes(1, 2)))
@@ -178,15 +178,14 @@ class ModelFunction:
         outputs, end = self.part(live, inputs, n_steps, None, first_step, adapted)
         if not keep_state:
             return outputs, state
-        self._move(live, end, n_steps)
-        return outputs, [live.block(i) for i in self.layout.carried()]
+        return outputs, self.state_after(live, end, n_steps)
 
     def live(self, params: Tensors, state: Tensors) -> SignalValues:
         """Return parameters and state as values of the simulation's Signals."""
         layout = self.layout
         blocks = dict(zip(layout.of_role(Role.PARAM), params, strict=True))
         blocks.update(zip(layout.carried(), state, strict=True))
-        return SignalValues(layout, blocks, self._batch, self._dtype)
+        return SignalValues(layout, blocks, self.minibatch_size, self.dtype)
 
     def part(
         self,
@@ -232,8 +231,8 @@ class ModelFunction:
                 rows = given[item.signal]
             else:  # a constant
                 values = initial_elements(item.signal)
-                rows = tf.constant(values.astype(self._dtype.as_numpy_dtype))
-            shape = (self._batch, n_steps, item.signal.size)
+                rows = tf.constant(values.astype(self.dtype.as_numpy_dtype))
+            shape = (self.minibatch_size, n_steps, item.signal.size)
             series[item.signal] = tf.broadcast_to(rows, shape)
         return series
 
@@ -260,8 +259,20 @@ class ModelFunction:
         number.set_shape(())
         return number
 
-    def _move(self, live: SignalValues, end: Tensors, n_steps: int) -> None:
-        """Write the state at the end to where the simulation keeps it."""
+    def state_after(
+        self, live: SignalValues, end: Tensors, n_steps: int | tf.Tensor
+    ) -> list[tf.Tensor]:
+        """Return the carried blocks of the simulation after some steps.
+
+        Parameters
+        ----------
+        live : SignalValues
+            What `live` returned.
+        end : sequence of tf.Tensor
+            Where `part` ended.
+        n_steps : int or tf.Tensor
+            How many steps are over since ``live``.
+        """
         if self.step in self.layout.places:
             counter = self.layout.view([self.step], ())
             live.set(counter, live.read(counter) + n_steps)
@@ -276,15 +287,18 @@ class ModelFunction:
             if kept:
                 length = sum(map(size, kept))
                 live.set(self.layout.view(kept, (length,)), select(values, stretches))
+        return [live.block(i) for i in self.layout.carried()]
 
     # -- what follows from the attributes
 
     @property
-    def _batch(self) -> int:
+    def minibatch_size(self) -> int:
+        """Number of items in the batch."""
         return self.through_time.minibatch_size
 
     @property
-    def _dtype(self) -> tf.DType:
+    def dtype(self) -> tf.DType:
+        """Floating point type."""
         return self.through_time.dtype
 
     @cached_property
