@@ -111,8 +111,12 @@ def lift(
         In Nengo's order of execution, constants last.
     """
     nodes = {model.sig[node]["out"]: node for node in input_nodes(model)}
+    # what is fed does not run its own code
+    drawn = {op: found for op in operators if (found := draws(op)) is not None}
     functions_ahead = not any(
-        runs_python(op) for op in operators if not _is_ahead_of_time(op)
+        runs_python(op)
+        for op in operators
+        if op not in drawn and not _is_ahead_of_time(op)
     )
     kept: list[Operator] = []
     inputs: list[Input] = []
@@ -133,11 +137,11 @@ def lift(
                 kept.append(Copy(signal, target, inc=True, tag=op.tag))
             inputs.append(Input(Source.PROCESS, signal, nodes.get(signal), op))
             seen.add(signal)
-        elif (drawn := draws(op)) is not None:
-            signal = Signal(shape=drawn.shape, name=f"{op.output.name}.draws")
+        elif op in drawn:
+            signal = Signal(shape=drawn[op].shape, name=f"{op.output.name}.draws")
             fed = isinstance(op, SimTensorNode)
             kept.append(op.fed(signal) if fed else DrawnNeurons(op, signal))
-            inputs.append(Input(Source.DRAWS, signal, op=op, draws=drawn))
+            inputs.append(Input(Source.DRAWS, signal, op=op, draws=drawn[op]))
         else:
             kept.append(op)
     for signal, node in nodes.items():
