@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -185,7 +185,7 @@ class ThroughTime:
         n_steps: int,
         segment: Segment,
         state: Tensors,
-        wanted: Iterable[Signal],
+        wanted: Collection[Signal],
     ) -> list[tf.Tensor]:
         """Run a segment for all steps; add what is wanted of its results.
 
@@ -206,9 +206,9 @@ class ThroughTime:
         values = step.begin(step.values(params), state, inputs)
         step.run(values)
         adapted.update(values.adapted)
-        for base in wanted:
-            place = layout.places.get(base)
-            if place and layout.blocks[place[0]].role is Role.TRANSIENT:
+        # in the order of the layout: one graph for one model, in each process
+        for base, (block, _) in layout.places.items():
+            if base in wanted and layout.blocks[block].role is Role.TRANSIENT:
                 flat = values.read(layout.view([base], (size(base),)))
                 flat = tf.broadcast_to(flat, (batch, size(base)))
                 series[base] = tf.reshape(
@@ -231,13 +231,8 @@ class ThroughTime:
 
     def _step_of(self, segment: Segment, batch: int) -> TimeStep:
         layout = segment.layout
-        return TimeStep(
-            segment.lowerings,
-            layout,
-            tuple(layout.carried()),
-            batch,
-            self.dtype,
-        )
+        carried = tuple(layout.carried())
+        return TimeStep(segment.lowerings, layout, carried, batch, self.dtype)
 
     @cached_property
     def _looped(self) -> TimeStep:
