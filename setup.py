@@ -31,7 +31,7 @@ tests = [
     "pytest-allclose",
     "pytest-plt",
     "pytest-rng",
-    "pytest-xdist",
+    "pytest-xdist>=3.2",
     # the pytest plugin that Nengo ships does not load in pytest 9
     "pytest>=8,<9",
     # its formatting may change from one minor version to the next

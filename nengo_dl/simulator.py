@@ -149,31 +149,29 @@ class Simulator:
         self.optimize = options.optimize
 
         building = build(network, dt, model, options)
-        self.model = building.model
-        self._settings = building.settings
-        self._order = building.order
-        self._trainable = building.trainable
+        self._built = building.built
+        self.model = self._built.model
         self._program = building.program
         self._endpoints = building.endpoints
         self._times = building.times
 
         minibatched = self.minibatch_size is not None
         self._runner = Runner(
-            self._program, self.model, self._order, minibatched, self._times
+            self._program, self.model, self._built.order, minibatched, self._times
         )
         self._running = RunCalls(
-            self._runner, self._endpoints, self._settings, self.dt, self.unroll
+            self._runner, self._endpoints, self._built.settings, self.dt, self.unroll
         )
         self.data = SimulationData(
             self.model,
             self._runner.store,
             self._runner.probes,
             minibatched,
-            self._trainable,
+            self._built.trainable,
         )
         self._board = open_board(self.tensorboard, self._program)
         self._overview = overview(
-            self.model, self._program, self._trainable, self.minibatch_size
+            self.model, self._program, self._built.trainable, self.minibatch_size
         )
 
         if seed is None:
@@ -186,14 +184,7 @@ class Simulator:
 
     @cached_property
     def _trainer(self) -> Trainer:
-        trainer = Trainer(
-            self.model,
-            self._order,
-            self._trainable,
-            self._settings,
-            self._program,
-            self._runner.store,
-        )
+        trainer = Trainer(self._built, self._program, self._runner.store)
         trainer.reset(self.seed)
         return trainer
 
@@ -202,7 +193,7 @@ class Simulator:
         return TrainingCalls(
             self.model,
             self._endpoints,
-            self._settings,
+            self._built.settings,
             self._trainer,
             self._runner,
             self._program,
@@ -212,12 +203,18 @@ class Simulator:
     @cached_property
     def _keras_calls(self) -> KerasCalls:
         return keras_calls(
-            self._endpoints, self._settings, self._trainer, self._runner, self._program
+            self._endpoints,
+            self._built.settings,
+            self._trainer,
+            self._runner,
+            self._program,
         )
 
     @cached_property
     def _parameters(self) -> ParameterCalls:
-        return ParameterCalls(self.model, self._program, self._runner, self._trainable)
+        return ParameterCalls(
+            self.model, self._program, self._runner, self._built.trainable
+        )
 
     # -- what calls have in common
 
@@ -544,8 +541,8 @@ class Simulator:
         return report(
             self._program,
             self.times,
-            self._settings.dtype,
-            self._settings.jit_compile is not False,
+            self._built.settings.dtype,
+            self._built.settings.jit_compile is not False,
         )
 
     def get_name(self, obj: nengo.Node | nengo.Probe) -> str:
@@ -1200,9 +1197,8 @@ class Simulator:
         Parameters
         ----------
         path : str or os.PathLike
-            Where to. If it ends with ``.npz``, one file that ``np.load`` reads;
-            otherwise a checkpoint of TensorFlow, which consists of ``path.index`` and
-            ``path.data-...``.
+            Where to. The file, which ``np.load`` reads too, ends with ``.npz``: that
+            is added if the path does not. A file that is there keeps its permissions.
         include_state : bool, optional
             Whether the state of the simulation is saved too: voltages, filters, time,
             and how far random inputs have gone.
@@ -1221,7 +1217,8 @@ class Simulator:
         SimulationError
             If the system cannot write the file; an older one stays as it is.
         ValidationError
-            If there is nothing to save, or the path is that of a directory.
+            If there is nothing to save, or the path is that of a directory, or in one
+            that does not exist.
 
         Examples
         --------
@@ -1230,7 +1227,7 @@ class Simulator:
         ...     ensemble = nengo.Ensemble(20, 1, label="a")
         >>> folder = tempfile.mkdtemp()
         >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
-        ...     sim.save_params(f"{folder}/params")
+        ...     sim.save_params(f"{folder}/params")  # writes params.npz
         >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
         ...     sim.load_params(f"{folder}/params")
         """
@@ -1262,7 +1259,8 @@ class Simulator:
         Parameters
         ----------
         path : str or os.PathLike
-            As it was given to `save_params`.
+            As it was given to `save_params`, with ``.npz`` or without. If there is no
+            such file, one of just this name will do.
         include_state : bool, optional
             Whether the state of the simulation is read too. It goes on from the time at
             which it was saved, with the same seed; samples of Probes from before are

@@ -8,6 +8,10 @@ import numpy as np
 
 import nengo_dl
 
+#: Whether XLA compiles the first, second, third ... of the runs of a comparison. XLA
+#: takes most of their time and memory, so `--everything` compiles more of them.
+JIT = [True, False, False]
+
 
 def assert_matches_nengo(
     net,
@@ -15,7 +19,7 @@ def assert_matches_nengo(
     dtypes=("float64", "float64", "float32"),
     minibatch=(None, 3, None),
     unroll=(1, 1, 3),
-    jit=(True, False, True),
+    jit=None,
     full=False,
     rtol=1e-10,
     rtol32=1e-3,
@@ -34,7 +38,7 @@ def assert_matches_nengo(
         How long both run.
     dtypes, minibatch, unroll, jit : sequence
         Values of each axis. By default the k-th run takes the k-th value of each, in
-        circles, so that a handful of runs covers them all.
+        circles, so that a handful of runs covers them all. ``jit``: `JIT` if None.
     full : bool
         Run the full product of the axes instead.
     rtol, rtol32 : float
@@ -55,7 +59,7 @@ def assert_matches_nengo(
     list of np.ndarray, shape (steps, size)
         What Nengo recorded, in the order of the probes.
     """
-    axes = (dtypes, minibatch, unroll, jit)
+    axes = (dtypes, minibatch, unroll, JIT if jit is None else jit)
     if full:
         runs = list(product(*map(dict.fromkeys, axes)))
     else:

@@ -253,7 +253,7 @@ def test_jit_compile_takes_effect(monkeypatch):
         with nengo.Network() as net:
             nengo_dl.configure_settings(jit_compile=setting)
             nengo.Probe(nengo.Node(1))
-        traces.forget()
+        traces.shared.forget()
         simulate(net, 1)
         assert bool(asked[-1]) is expected
 

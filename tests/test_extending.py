@@ -4,18 +4,19 @@ import re
 import subprocess
 import sys
 import textwrap
+import warnings
 from pathlib import Path
 
 import nengo
+import numpy as np
 import pytest
 from nengo.builder import Builder
 from nengo.builder.neurons import SimNeurons
 from nengo.exceptions import BuildError, NengoWarning, ValidationError
 
 import nengo_dl
-from nengo_dl.graph import rates
 from nengo_dl.lowering import registry
-from nengo_dl.lowering.neurons import lif
+from nengo_dl.lowering.neurons import lif, rate_equivalents
 from tests.helpers import assert_matches_nengo
 
 PAGE = Path(__file__).parents[1] / "docs" / "developer" / "extending.rst"
@@ -48,7 +49,7 @@ def package(tmp_path, monkeypatch):
     """Make the page's files modules; what they register is forgotten after a test."""
     monkeypatch.setattr(registry, "_LOWERINGS", dict(registry._LOWERINGS))
     monkeypatch.setattr(Builder, "builders", dict(Builder.builders))
-    monkeypatch.setattr(rates, "_EQUIVALENTS", dict(rates._EQUIVALENTS))
+    monkeypatch.setattr(rate_equivalents, "_RATES", dict(rate_equivalents._RATES))
     monkeypatch.syspath_prepend(tmp_path)
     for name, code in MODULES.items():
         assert name not in sys.modules
@@ -120,12 +121,16 @@ def test_scripts_run_and_their_networks_do_what_they_do_in_nengo(module, steps):
 
 @pytest.mark.parametrize(
     "module, types",
-    [("soft_reset_tensorflow", "soft_reset"), ("slew_rate_tensorflow", "slew_rate")],
+    [
+        ("soft_reset_tensorflow", "soft_reset"),
+        ("slew_rate_tensorflow", "slew_rate"),
+        ("coin_tensorflow", "coin"),
+    ],
 )
 def test_neuron_types_and_processes_run_without_a_lowering(module, types):
     net = run(script(module), [(f"import {module}\n", "")])["net"]
     assert calls_python(net) is True
-    assert_matches_nengo(net, 40)
+    assert_matches_nengo(net, 40, minibatch=(None,) if types == "coin" else (None, 3))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +162,7 @@ def test_spiking_neurons_are_trained_as_what_was_registered():
     losses = run(code)["losses"]
     assert losses[-1] < losses[0]
     # nothing else says what their rates are
-    rates._EQUIVALENTS.clear()
+    rate_equivalents._RATES.clear()
     with (
         pytest.warns(NengoWarning, match=r"No gradient passes through SimNeurons"),
         pytest.raises(ValidationError, match="nothing to train"),
@@ -165,6 +170,59 @@ def test_spiking_neurons_are_trained_as_what_was_registered():
         run(code, [("import soft_reset_training\n", "")])
     with pytest.raises(ValidationError, match=r"class of neurons.*got 3"):
         nengo_dl.lowering.register_rates(3)
+
+
+def test_spikes_of_others_are_trained_with_their_surrogate():
+    code = script("soft_reset_surrogate")
+    found = run(code)
+    assert found["losses"][-1] < found["losses"][0]
+    net = found["net"]
+    with net:
+        nengo_dl.configure_settings(surrogate="rate")
+    # no rates are registered on this page yet, so that there is no derivative
+    assert gradients_of(net) is None
+    run(MODULES["soft_reset_training"])
+    by_rate = gradients_of(net)
+    with net:
+        nengo_dl.configure_settings(surrogate="arctan")
+    for gradients in (by_rate, gradients_of(net)):
+        assert np.all(np.isfinite(gradients)) and np.any(gradients)
+    assert not np.allclose(by_rate, gradients)
+
+
+def gradients_of(net):
+    """Return what a step of plain gradient descent changes in biases, or None."""
+    (ensemble,), (node,), (probe,) = net.ensembles, net.nodes, net.probes
+    x = np.full((1, 20, 1), 0.5)
+    with nengo_dl.Simulator(net, progress_bar=False, seed=0) as sim:
+        before = sim.data[ensemble].bias.copy()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NengoWarning)
+                sim.train({node: x, probe: 0 * x}, "sgd")
+        except ValidationError as error:
+            assert "nothing to train" in str(error)
+            return None
+        return sim.data[ensemble].bias - before
+
+
+def test_random_numbers_of_others_are_fed():
+    found = run(script("coin_tensorflow"))
+    net = found["net"]
+    assert calls_python(net) is False
+    assert_matches_nengo(net, 60, minibatch=(None,))
+    # each item draws for itself
+    with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        sim.run_steps(30)
+    assert np.any(np.diff(sim.data[net.probes[0]], axis=0))
+    rates = rate_equivalents.rate_equivalent(found["Coin"](2))
+    assert repr(rates) == repr(nengo.RectifiedLinear(amplitude=2))
+    # what is registered for the type itself comes first
+    nengo_dl.lowering.register(SimNeurons, found["Coin"])(
+        nengo_dl.lowering.NumPyOperator
+    )
+    assert calls_python(net) is True
+    assert_matches_nengo(net, 20, minibatch=(None,))
 
 
 def test_page_shows_the_error_as_it_is():

@@ -57,7 +57,7 @@ def test_training(name):
 
 def test_all_digits_of_what_was_not_trained():
     net = small(nengo.LIF())
-    with nengo.Simulator(net, progress_bar=False) as sim:
+    with nengo.Simulator(net, optimize=False, progress_bar=False) as sim:
         expected = outputs(sim)
         decoders = sim.data[net.connections[1]].weights
     with simulator(net, dtype="float32") as sim:

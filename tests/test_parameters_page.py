@@ -29,11 +29,8 @@ def found(tmp_path_factory):
 
 def test_files_are_there(found):
     assert found["files"] == {
-        "trained.index",
-        "trained.data-00000-of-00001",
         "trained.npz",
-        "everything.index",
-        "everything.data-00000-of-00001",
+        "everything.npz",
         "keras.weights.h5",
     }
 

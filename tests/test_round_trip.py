@@ -1,24 +1,51 @@
-"""Trained networks in files and in Nengo, tested in processes that end.
+"""Trained networks in files and in Nengo: every transform, solver and neuron type.
 
-TensorFlow keeps about 100 MB of each of these networks for the life of a process.
+Each network has all transforms and solvers (`everything`).
 """
 
-import subprocess
-import sys
-from pathlib import Path
-
+import keras
+import nengo
 import pytest
 
+from nengo_dl.plan.noop import noop_planner
+from tests.trained_networks import (
+    RATES,
+    SPIKES,
+    assert_differ,
+    assert_equal,
+    everything,
+    in_nengo,
+    outputs,
+    simulator,
+    train,
+)
 
-@pytest.mark.parametrize("networks", ["flat", "nested"])
-def test_round_trips(networks):
-    tests = Path(__file__).with_name("round_trips.py")
-    ended = subprocess.run(
-        [sys.executable, "-m", "pytest", str(tests), "-k", networks, "-q", "-n", "0"],
-        cwd=tests.parent.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout
-    assert "14 passed" in ended.stdout, ended.stdout
+pytestmark = pytest.mark.filterwarnings("ignore:No gradient passes")
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["flat", "nested"])
+@pytest.mark.parametrize("name", [*RATES, *SPIKES])
+def test_train_save_load_freeze(name, nested, tmp_path):
+    neurons = {**RATES, **SPIKES}[name]
+    path = tmp_path / "p"
+    with simulator(everything(neurons, nested)) as sim:
+        before = outputs(sim)
+        train(sim, keras.optimizers.Adam(1e-4))
+        trained = outputs(sim)
+        assert_differ(trained, before)
+        sim.save_params(path)
+
+    net = everything(neurons, nested, planner=noop_planner)
+    # items of a minibatch draw other numbers
+    items = None if isinstance(neurons, nengo.StochasticSpiking) else 2
+    options = {"minibatch_size": items, "unroll_simulation": 3, "seed": 5}
+    with simulator(net, **options) as sim:
+        sim.load_params(path)
+        assert_equal(outputs(sim), trained)
+        sim.freeze_params(net)
+        # what is simulated has not changed
+        assert_equal(outputs(sim, 5), [values[:5] for values in trained])
+        sim.reset()
+        assert_equal(outputs(sim, 5), [values[:5] for values in before])
+    # spike for spike
+    assert_equal(in_nengo(net), trained)

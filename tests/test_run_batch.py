@@ -127,8 +127,9 @@ def test_what_does_not_fit():
         ({}, out, "outputs: Expected a dict"),
         ({}, {"up": None}, "outputs: no Probe has the label 'up'"),
         ({}, {net.nodes[0]: None}, "outputs: .*Node"),
-        ({}, {out: lambda o, t: o}, "outputs: .*takes targets.*none for .*out"),
-        ({out: Y}, {(out, mid): lambda o, t: o}, "takes targets.*none for .*mid"),
+        ({}, {out: lambda o, t: o}, "outputs: .*needs targets.*none for .*out"),
+        ({out: Y}, {(out, mid): lambda o, t: o}, "needs targets.*none for .*mid"),
+        ({}, {(): None}, "outputs: Got an empty tuple"),
         ({}, {out: lambda: 0}, "outputs: .*it takes no arguments"),
         ({mid: X[..., :1, None]}, {mid: None}, r"mid.*\(8, 3, 1, 1\)"),
     ]

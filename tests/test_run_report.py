@@ -44,7 +44,7 @@ def test_nothing_to_remark():
 
 
 def test_equal_models_are_not_compiled_again():
-    traces.forget()
+    traces.shared.forget()
     net = network()
     for again in range(2):
         with nengo_dl.Simulator(net, progress_bar=False) as sim:

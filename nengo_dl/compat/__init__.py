@@ -2,8 +2,9 @@
 
 Each function takes what was written for an earlier NengoDL (or for Nengo itself, whose
 arguments come in another order) and returns today's arguments, with a
-DeprecationWarning that shows the current form. Nothing behind this door knows of the
-older forms.
+DeprecationWarning that shows the current form. Optimizers of TensorFlow 1, which have
+no other form, become Keras optimizers without one: see `tf1_optimizers`. Nothing behind
+this door knows of the older forms.
 """
 
 from nengo_dl.compat.constructor import constructor_arguments

@@ -276,9 +276,23 @@ class TF1Optimizer(keras.optimizers.Optimizer):
 
         Only those that return numbers: tensors are read in every step.
         """
-        for number in (*self._numbers.values(), self._learning_rate):
-            if isinstance(number, Number):
-                number.refresh()
+        for number in self._all_numbers():
+            number.refresh()
+
+    @property
+    def changes(self) -> bool:
+        """Whether a hyper-parameter besides the learning rate may change by itself."""
+        return any(number.changes for number in self._all_numbers())
+
+    @property
+    def own_variables(self) -> list[tf.Variable]:
+        """The hyper-parameters that are variables, and not Keras'."""
+        found = (number.variable for number in self._all_numbers())
+        return [variable for variable in found if variable is not None]
+
+    def _all_numbers(self) -> list[Number]:
+        numbers = (*self._numbers.values(), self._learning_rate)
+        return [number for number in numbers if isinstance(number, Number)]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""
@@ -349,6 +363,11 @@ class Number:
 
     def __float__(self) -> float:
         return float(self())
+
+    @property
+    def variable(self) -> tf.Variable | None:
+        """The variable that holds the number, if it is one of ours."""
+        return self._kept if hasattr(self._kept, "assign") else None
 
     def refresh(self) -> None:
         """Call the function that gives the number, if there is one."""

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from nengo import neurons as nengo_neurons
 from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import Operator
+from nengo.neurons import NeuronType
 
-from nengo_dl.graph.rates import rate_equivalent
-from nengo_dl.neurons import SpikingLeakyReLU
+from nengo_dl.graph.rates import RatesOf
 from nengo_dl.surrogates import Surrogate
-
-#: types whose spikes follow from a voltage: the gradient may go through it
-INTEGRATING = (
-    nengo_neurons.LIF,
-    nengo_neurons.AdaptiveLIF,
-    nengo_neurons.SpikingRectifiedLinear,
-    nengo_neurons.RegularSpiking,
-    SpikingLeakyReLU,
-)
 
 
 class SurrogateNeurons(SimNeurons):
-    """Compute what neurons do, with another derivative in the place of their own.
+    """Compute what neurons do, with another derivative of their spikes.
 
     Parameters
     ----------
     op : SimNeurons
         The operator whose place it takes.
-    surrogate : Surrogate or "rate"
-        The derivative of a spike with respect to the voltage; ``"rate"`` for that of
-        the firing rate with respect to the current.
+    surrogate : Surrogate
+        The derivative of a spike with respect to the voltage.
 
     Notes
     -----
@@ -41,13 +30,39 @@ class SurrogateNeurons(SimNeurons):
     4. updates ``[]``
     """
 
-    def __init__(self, op: SimNeurons, surrogate: Surrogate | str) -> None:
+    def __init__(self, op: SimNeurons, surrogate: Surrogate) -> None:
         super().__init__(op.neurons, op.J, op.output, op.state, tag=op.tag)
         self.surrogate = surrogate
 
 
+class RateGradientNeurons(SimNeurons):
+    """Compute what neurons do, with the derivative of their firing rates.
+
+    Parameters
+    ----------
+    op : SimNeurons
+        The operator whose place it takes.
+    rates : nengo.neurons.NeuronType
+        The type that gives the firing rates.
+
+    Notes
+    -----
+    1. sets ``[output] + state``
+    2. incs ``[]``
+    3. reads ``[J]``
+    4. updates ``[]``
+    """
+
+    def __init__(self, op: SimNeurons, rates: NeuronType) -> None:
+        super().__init__(op.neurons, op.J, op.output, op.state, tag=op.tag)
+        self.rates = rates
+
+
 def with_surrogates(
-    operators: Sequence[Operator], surrogate: Surrogate | str
+    operators: Sequence[Operator],
+    surrogate: Surrogate | str,
+    has_surrogate: Callable[[NeuronType], bool],
+    rates_of: RatesOf,
 ) -> list[Operator]:
     """Return the operators with derivatives for all spiking neurons that can have one.
 
@@ -56,18 +71,32 @@ def with_surrogates(
     operators : sequence of Operator
         The operators of a model.
     surrogate : Surrogate or "rate"
-        The derivative. Where spikes do not follow from a voltage, because they are
-        drawn at random, nothing is replaced.
+        The derivative of a spike with respect to the voltage; ``"rate"`` for that of
+        the firing rate with respect to the current.
+    has_surrogate : callable
+        ``has_surrogate(neurons)`` tells whether gradients can pass through the spikes
+        of a neuron type. Where spikes do not follow from a voltage, because they are
+        drawn at random, they cannot.
+    rates_of : callable
+        ``rates_of(neurons)`` returns the type that gives the firing rates, or None.
+
+    Returns
+    -------
+    list of Operator
+        In the same order; all others as they are.
     """
     return [
-        SurrogateNeurons(op, surrogate)
-        if type(op) is SimNeurons and _replaceable(op, surrogate)
+        _replaced(op, surrogate, rates_of)
+        if type(op) is SimNeurons and has_surrogate(op.neurons)
         else op
         for op in operators
     ]
 
 
-def _replaceable(op: SimNeurons, surrogate: Surrogate | str) -> bool:
-    if type(op.neurons) not in INTEGRATING:
-        return False
-    return surrogate != "rate" or rate_equivalent(op.neurons) is not None
+def _replaced(
+    op: SimNeurons, surrogate: Surrogate | str, rates_of: RatesOf
+) -> SimNeurons:
+    if isinstance(surrogate, Surrogate):
+        return SurrogateNeurons(op, surrogate)
+    rates = rates_of(op.neurons)
+    return op if rates is None else RateGradientNeurons(op, rates)

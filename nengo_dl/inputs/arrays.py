@@ -36,6 +36,11 @@ class Side:
         """What one of the objects is called."""
         return "input Node" if self.kind is nengo.Node else "Probe"
 
+    @property
+    def listing(self) -> str:
+        """The objects in words, with the names that they can be called by."""
+        return listing(self.objects, self.names)
+
     def find(self, key: Any, attr: str) -> Any:
         """Return the object that a key stands for.
 
@@ -54,12 +59,11 @@ class Side:
         if isinstance(key, str):
             return find(key, self.objects, self.word, attr, self.names)
         if not isinstance(key, self.kind):
-            rule = (
-                "Data are presented to Nodes"
-                if self.kind is nengo.Node
-                else "Targets belong to Probes"
+            raise ValidationError(
+                f"Expected {_with_article(self.word)}, its label or its name; got "
+                f"{key!r}. The {self.word}s are {self.listing}",
+                attr=attr,
             )
-            raise ValidationError(f"{rule}; got {key!r} as a key", attr=attr)
         if key in self.objects:
             return key
         if isinstance(key, nengo.Node) and key.size_in > 0:
@@ -70,7 +74,7 @@ class Side:
             )
         raise ValidationError(
             f"{key} is not part of the simulated network; its {self.word}s are "
-            f"{listing(self.objects)}",
+            f"{self.listing}",
             attr=attr,
         )
 
@@ -81,8 +85,10 @@ class Side:
 
         Parameters
         ----------
-        data : dict, sequence of np.ndarray, array or None
-            By object, label or name; in the order of the objects; or for one.
+        data : dict, sequence of arrays, array or None
+            By object, label or name; in the order of the objects; or for one. Arrays
+            in sequences are of NumPy, TensorFlow or Pandas; where there is one object
+            only, several tensors are its items.
         attr : str
             The argument that they were given as.
         first_of_several : bool
@@ -103,13 +109,11 @@ class Side:
                     raise ValidationError(f"Got two arrays for {obj}", attr=attr)
                 found[obj] = values
             return list(found.items())
-        if isinstance(data, list | tuple) and all(
-            isinstance(d, np.ndarray) for d in data
-        ):
+        if self._are_several(data):
             if len(data) > len(self.objects):
                 raise ValidationError(
-                    f"Got {len(data)} arrays for {len(self.objects)} {self.word}s "
-                    f"({listing(self.objects)})",
+                    f"Got {len(data)} arrays for {len(self.objects)} {self.word}s: "
+                    f"{self.listing}. Expected at most one array for each",
                     attr=attr,
                 )
             return list(zip(self.objects, data, strict=False))
@@ -117,22 +121,42 @@ class Side:
             return [(self.objects[0], data)]
         raise ValidationError(
             f"A single array needs exactly one {self.word}; this model has "
-            f"{len(self.objects)} ({listing(self.objects)}). Expected a dict "
+            f"{len(self.objects)}: {self.listing}. Expected a dict "
             f"{{{self.kind.__name__}: array}}",
             attr=attr,
         )
+
+    def _are_several(self, data: Any) -> bool:
+        """Return whether data are a list of arrays, one for each of the objects."""
+        if not are_arrays(data):
+            return False
+        if len(self.objects) > 1 or all(isinstance(a, np.ndarray) for a in data):
+            return True
+        # where there is one object, tensors of two axes are items of one array
+        return len(data) == 1 and np.ndim(data[0]) > 2
 
     def size(self, obj: Any) -> int:
         """Return the length of the last axis of an object's arrays."""
         return int(obj.size_out if self.kind is nengo.Node else obj.size_in)
 
-    def axes(self, obj: Any, batch: Any = "n_items", steps: Any = "n_steps") -> str:
-        """Return the shape that arrays for an object are expected to have."""
-        return f"({batch}, {steps}, {self.size(obj)})"
+
+def are_arrays(data: Any) -> bool:
+    """Return whether data are a list of arrays or tensors, rather than of numbers."""
+    return isinstance(data, list | tuple) and all(
+        hasattr(member, "__array__") and not isinstance(member, np.generic)
+        for member in data
+    )
 
 
 def numbers(
-    values: Any, dtype: Any, obj: Any, expected: str, attr: str, missing: bool = False
+    values: Any,
+    dtype: Any,
+    what: str,
+    expected: str,
+    attr: str,
+    *,
+    convert: bool = True,
+    missing: bool = False,
 ) -> np.ndarray:
     """Return an array of floating point numbers, without a copy if it is one.
 
@@ -140,55 +164,136 @@ def numbers(
     ----------
     values : array_like or tf.Tensor
         What was given.
-    dtype : dtype_like or None
-        The type that is wanted; None keeps single and double precision as they are.
-    obj : nengo.Node or nengo.Probe
-        What it was given for.
+    dtype : dtype_like
+        The floating point type of the simulation.
+    what : str
+        What these are, in words: ``"Data for <Node>"``.
     expected : str
         The shape that is expected, in words.
     attr : str
         The argument that it was given as.
+    convert : bool
+        Whether the array has to be of this type; otherwise single and double precision
+        stay as they are.
     missing : bool
         Whether elements may be missing, ``np.nan``.
 
     Raises
     ------
     ValidationError
-        If these are not numbers, or not finite.
+        If these are not real numbers, not finite, or beyond the range of the type.
     """
+    dtype = np.dtype(dtype)
     try:
-        array = np.asarray(values, dtype=dtype)
-        if dtype is None and array.dtype not in (np.float32, np.float64):
-            array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
+        given = _real(values)
+        target = dtype
+        if not convert:
+            target = given.dtype if given.dtype in _FLOATS else np.dtype(float)
+        with np.errstate(over="ignore"):
+            array = np.asarray(given, target)
+    except OverflowError:
+        raise _too_large(what, dtype, attr) from None
+    except (TypeError, ValueError, NotImplementedError) as error:
+        kind = f" but {error}" if isinstance(error, _Kind) else ""
         raise ValidationError(
-            f"Data for {obj} are not numbers: {values!r:.100}; expected an array of "
+            f"{what} are not real numbers{kind}: {values!r:.100}; expected an array of "
             f"shape {expected}",
             attr=attr,
         ) from None
-    bad = np.any(np.isinf(array)) if missing else not _finite(array)
-    if bad:
-        what = "infinity" if missing else "NaN or infinity"
-        raise ValidationError(
-            f"Data for {obj} contain {what}; expected finite numbers", attr=attr
-        )
-    return array
+    if missing:
+        good = not np.isinf(array).any()
+    else:
+        good = _finite(array, dtype)
+    if good:
+        return array
+    if not np.isinf(given).any() and (missing or not np.isnan(given).any()):
+        raise _too_large(what, dtype, attr)
+    bad = "infinity" if missing else "NaN or infinity"
+    raise ValidationError(f"{what} contain {bad}; expected finite numbers", attr=attr)
 
 
-def _finite(array: np.ndarray) -> bool:
-    """Return whether all numbers of an array are finite.
+#: types of arrays that a simulation takes as they are
+_FLOATS = (np.float32, np.float64)
+
+
+class _Kind(TypeError):
+    """Values are of a kind that has no real numbers; the text names it."""
+
+
+#: by the kind of NumPy's type
+_KINDS = {
+    "c": "complex",
+    "M": "dates",
+    "m": "lengths of time",
+    "U": "text",
+    "S": "text",
+    "T": "text",
+}
+
+
+def _real(values: Any) -> np.ndarray:
+    """Return an array of numbers of whatever type.
+
+    NumPy would turn complex numbers, text, dates and None into floating point numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If these are no real numbers.
+    """
+    parts = values if isinstance(values, list | tuple) else (values,)
+    if any(isinstance(p, np.ma.MaskedArray) and np.ma.is_masked(p) for p in parts):
+        raise _Kind("partly masked")
+    array = np.asarray(values)
+    kind = array.dtype.kind
+    if kind in _KINDS:
+        raise _Kind(_KINDS[kind])
+    if array.dtype.names is not None:
+        raise _Kind("structured")
+    if kind != "O":
+        return array
+    for value in array.flat:
+        if value is None:
+            raise _Kind("None")
+        if isinstance(value, str | bytes):
+            raise _Kind("text")
+    return array.astype(float)
+
+
+def _too_large(what: str, dtype: np.dtype, attr: str) -> ValidationError:
+    largest = np.finfo(dtype).max
+    larger = "" if dtype == np.float64 else ", or configure_settings(dtype='float64')"
+    return ValidationError(
+        f"{what} contain numbers beyond the simulation's precision, {dtype.name}; "
+        f"expected numbers between {-largest:.4g} and {largest:.4g}{larger}",
+        attr=attr,
+    )
+
+
+def _finite(array: np.ndarray, dtype: Any = None) -> bool:
+    """Return whether all numbers of an array are finite, in another type if given.
 
     A sum of squares is finite only if all of them are. It takes a quarter of the time
     of `numpy.isfinite`, which writes an array of answers.
     """
+    dtype = array.dtype if dtype is None else np.dtype(dtype)
+    narrower = dtype.itemsize < array.dtype.itemsize
     # what is repeated along an axis needs one look
     array = array[tuple(slice(None) if step else slice(1) for step in array.strides)]
     if array.flags.c_contiguous:
         numbers = array.reshape(-1)
         with np.errstate(over="ignore", invalid="ignore"):
-            if np.isfinite(np.dot(numbers, numbers)):
-                return True
-    return bool(np.isfinite(array).all())
+            squares = np.dot(numbers, numbers)
+        # half of what is allowed, because sums are rounded
+        limit = float(np.finfo(dtype).max) ** 2 / 2 if narrower else np.inf
+        if squares < limit:
+            return True
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(array.astype(dtype, copy=False)).all())
+
+
+def _with_article(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
 
 def is_held(array: np.ndarray) -> bool:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import nengo
 import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
-
-from nengo_dl.inputs.arrays import Side, held, numbers
 
 
 def positive_int(value: Any, name: str) -> int:
@@ -77,48 +73,20 @@ def device_name(device: Any) -> str | None:
     )
 
 
-def presented_data(
-    data: Any,
-    nodes: Sequence[nengo.Node],
-    n_steps: int,
-    minibatch_size: int | None,
-) -> dict[nengo.Node, np.ndarray]:
-    """Return presented data by Node, checked and in one form.
-
-    Parameters
-    ----------
-    data : dict, sequence, array or None
-        ``{Node: array}``, with Nodes or their labels as keys; arrays in the order of
-        the input Nodes; or one array, if there is one input Node only.
-    nodes : sequence of nengo.Node
-        The model's input Nodes.
-    n_steps : int
-        Steps that the data have to cover.
-    minibatch_size : int or None
-        Number of items; None allows arrays without a batch axis.
-
-    Returns
-    -------
-    dict of {nengo.Node: np.ndarray}, shape (batch, n_steps, size_out)
-        The values of each Node.
+def check_split(n_items: int, validation_split: float, minibatch_size: int) -> int:
+    """Return how many items are trained with, the others being for validation.
 
     Raises
     ------
     ValidationError
-        If a Node is not an input Node of the model, or an array does not fit.
+        If one of the parts does not consist of whole minibatches.
     """
-    batch = 1 if minibatch_size is None else minibatch_size
-    checked = {}
-    for node, values in Side(nengo.Node, tuple(nodes)).pairs(data, "data"):
-        expected = (batch, n_steps, node.size_out)
-        words = f"{expected} (minibatch_size, n_steps, node.size_out)"
-        array = numbers(held(values), None, node, words, "data")
-        if array.ndim == 2 and minibatch_size is None:
-            array = array[None]
-        if array.shape != expected:
-            raise ValidationError(
-                f"Data for {node} have shape {np.shape(values)}; expected {words}",
-                attr="data",
-            )
-        checked[node] = array
-    return checked
+    n_train = int(n_items * (1 - validation_split))
+    if n_train % minibatch_size or (n_items - n_train) % minibatch_size:
+        raise ValidationError(
+            f"validation_split={validation_split:g} divides {n_items} items into "
+            f"{n_train} and {n_items - n_train}; expected multiples of "
+            f"minibatch_size={minibatch_size}",
+            attr="validation_split",
+        )
+    return n_train

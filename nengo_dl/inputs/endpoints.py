@@ -1,4 +1,4 @@
-"""Data for training and measuring: what users give, checked and in one form."""
+"""The inputs and outputs of a simulator, and the one check of the data for them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from nengo_dl.inputs.arrays import Side, numbers
+from nengo_dl.inputs.arrays import Side, held, numbers
 from nengo_dl.inputs.checks import positive_int
 from nengo_dl.inputs.names import find, io_names, listing
+from nengo_dl.inputs.shapes import Shape
 from nengo_dl.user_code import warn_user
+
+#: an array of shape (batch, n_steps, 0) among the inputs by name, which says how many
+#: steps to run where no Node is given data; no Node has such a name
+STEPS = "#steps"
 
 
 @dataclass(frozen=True)
@@ -31,17 +36,25 @@ class TrainingData:
         How many there are, a multiple of the minibatch's size.
     n_steps : int
         How many time steps each takes.
+    n_given : int
+        How many items the user gave, before those were left out that do not fill a
+        minibatch.
     """
 
     inputs: dict[nengo.Node, np.ndarray]
     targets: dict[nengo.Probe, np.ndarray]
     n_items: int
     n_steps: int
+    n_given: int
 
 
 @dataclass(frozen=True)
 class Endpoints:
     """The inputs and outputs of a simulator, and the data that fit them.
+
+    All data of users go through here: `presented` is for simulations, `check` for
+    whole minibatches, as in training. What losses and metrics need besides, targets and
+    weights, is checked by `nengo_dl.inputs.requirements.Requirements`.
 
     Attributes
     ----------
@@ -130,6 +143,48 @@ class Endpoints:
             part[key] = values
         return inputs, targets, None
 
+    def presented(self, data: Any, n_steps: int) -> dict[nengo.Node, np.ndarray]:
+        """Return what a simulation presents for some steps, checked and in one form.
+
+        Parameters
+        ----------
+        data : dict, sequence of arrays, array or None
+            By Node, label or name; in the order of the input Nodes; or one array, if
+            there is one input Node. Arrays have shape (minibatch_size, n_steps, size);
+            without a minibatch size also (n_steps, size).
+        n_steps : int
+            Steps that the data have to cover.
+
+        Returns
+        -------
+        dict of {nengo.Node: np.ndarray}, shape (batch, n_steps, size_out)
+            The values of each Node, in single or double precision as they were given.
+
+        Raises
+        ------
+        ValidationError
+            If a Node is not an input Node of the model, or an array does not fit.
+        """
+        if data is None:
+            return {}
+        shape = Shape(self.minibatch_size, self.minibatch_size or 1, n_steps)
+        return {
+            node: shape.fit(
+                self.inputs,
+                node,
+                numbers(
+                    held(values),
+                    self.dtype,
+                    f"Data for {node}",
+                    shape.words(self.inputs.size(node)),
+                    "data",
+                    convert=False,
+                ),
+                "data",
+            )
+            for node, values in self.inputs.pairs(data, "data")
+        }
+
     def check(
         self,
         inputs: Any = None,
@@ -146,7 +201,7 @@ class Endpoints:
 
         Parameters
         ----------
-        inputs, targets : dict, sequence of np.ndarray, array or None
+        inputs, targets : dict, sequence of arrays, array or None
             By object, label or name; in the order of the network; or one array, if
             there is one input Node or Probe. Arrays have shape (n_items, n_steps,
             size); without a minibatch size also (n_steps, size), for one item.
@@ -176,7 +231,7 @@ class Endpoints:
             If anything does not fit; it names the object, the given and the expected
             shape.
         """
-        shape, names = _Shape(self.minibatch_size), self.names
+        shape, names = Shape(self.minibatch_size), self.names
         if n_steps is not None:
             shape.decide(positive_int(n_steps, "n_steps"), "n_steps")
         given = dict(inputs) if isinstance(inputs, Mapping) else inputs
@@ -201,7 +256,14 @@ class Endpoints:
                 arrays[-1][obj] = shape.fit(
                     side,
                     obj,
-                    numbers(array, self.dtype, obj, side.axes(obj), attr, is_probe),
+                    numbers(
+                        array,
+                        self.dtype,
+                        f"Data for {obj}",
+                        shape.words(side.size(obj)),
+                        attr,
+                        missing=is_probe,
+                    ),
                     attr,
                     one_step=obj in self.last_only,
                     any_steps=is_probe and own_steps,
@@ -215,9 +277,11 @@ class Endpoints:
             )
         n_items = self._whole_minibatches(shape, attrs[0], one_minibatch)
         cut = [{obj: array[:n_items] for obj, array in part.items()} for part in arrays]
-        return TrainingData(cut[0], cut[1], n_items, shape.steps)
+        return TrainingData(
+            cut[0], cut[1], n_items, shape.steps, shape.items or n_items
+        )
 
-    def _whole_minibatches(self, shape: _Shape, attr: str, one: bool) -> int:
+    def _whole_minibatches(self, shape: Shape, attr: str, one: bool) -> int:
         """Return how many items fill whole minibatches."""
         size = self.minibatch_size or 1
         if shape.items is None:
@@ -242,65 +306,6 @@ class Endpoints:
                 f"minibatch_size={size}: the last {rest} are left out"
             )
         return shape.items - rest
-
-
-class _Shape:
-    """Numbers of items and steps, which the first array decides for all others."""
-
-    def __init__(self, minibatch_size: int | None) -> None:
-        self.minibatch_size = minibatch_size
-        self.items: int | None = None
-        self.steps: int | None = None
-        self.origin: Any = None
-
-    def decide(self, n_steps: int, attr: str) -> None:
-        """Set the number of steps, which must not be known as another one."""
-        if self.steps not in (None, n_steps):
-            raise ValidationError(
-                f"Got {n_steps} steps in {attr!r}, and n_steps={self.steps}", attr=attr
-            )
-        self.steps = n_steps
-
-    def fit(
-        self,
-        side: Side,
-        obj: Any,
-        array: np.ndarray,
-        attr: str,
-        one_step: bool = False,
-        any_steps: bool = False,
-        any_size: bool = False,
-    ) -> np.ndarray:
-        """Return an array with three axes, if it fits those before it.
-
-        Where a probe keeps the last step only, one step is wanted; where ``any_steps``,
-        the objective decides how many are; and where ``any_size``, one element may
-        stand for all.
-        """
-        given = array.shape
-        if array.ndim == 2 and self.minibatch_size is None:
-            array = array[None]
-        steps = None if any_steps else 1 if one_step else self.steps
-        sizes = {side.size(obj)} | ({1} if any_size else set())
-        if (
-            array.ndim != 3
-            or min(array.shape) < 1
-            or array.shape[2] not in sizes
-            or self.items not in (None, array.shape[0])
-            or steps not in (None, array.shape[1])
-        ):
-            words = side.axes(obj, self.items or "n_items", steps or "n_steps")
-            origin = "" if self.origin is None else f"; data for {self.origin} decided"
-            raise ValidationError(
-                f"Data for {obj} have shape {given}; expected {words} (n_items, "
-                f"n_steps, size){origin}",
-                attr=attr,
-            )
-        if self.items is None:
-            self.items, self.origin = array.shape[0], obj
-        if self.steps is None and not (one_step or any_steps):
-            self.steps = array.shape[1]
-        return array
 
 
 def _is_whole_number(value: Any) -> bool:
@@ -349,25 +354,6 @@ def check_truncation(truncation: Any, n_steps: int) -> int | None:
             f"last part of each item has {n_steps % truncation} steps only"
         )
     return truncation
-
-
-def check_split(n_items: int, validation_split: float, minibatch_size: int) -> int:
-    """Return how many items are trained with, the others being for validation.
-
-    Raises
-    ------
-    ValidationError
-        If one of the parts does not consist of whole minibatches.
-    """
-    n_train = int(n_items * (1 - validation_split))
-    if n_train % minibatch_size or (n_items - n_train) % minibatch_size:
-        raise ValidationError(
-            f"validation_split={validation_split:g} divides {n_items} items into "
-            f"{n_train} and {n_items - n_train}; expected multiples of "
-            f"minibatch_size={minibatch_size}",
-            attr="validation_split",
-        )
-    return n_train
 
 
 def warn_about_synapses(

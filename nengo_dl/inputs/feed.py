@@ -1,8 +1,12 @@
-"""The input blocks of a chunk of steps: output of Nodes, data, random numbers."""
+"""What a model is fed: output of Nodes, data, random numbers.
+
+`Feed` computes it for any number of minibatches of any number of steps, whatever runs
+the model. `BlockFeed` packs it into the input blocks of a simulation.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +18,108 @@ from nengo_dl.graph.roles import Role
 from nengo_dl.inputs.arrays import is_held
 from nengo_dl.inputs.memory import aligned_zeros
 from nengo_dl.inputs.sources import Presented, Sources
+from nengo_dl.lowering.registry import Lowering
 from nengo_dl.program.ahead import Ahead
 from nengo_dl.program.calling import to_tensor
 from nengo_dl.program.program import Program
+
+
+class Feed:
+    """Compute what a model is fed, for any number of minibatches ahead.
+
+    Parameters
+    ----------
+    inputs : sequence of Input
+        What has to be fed.
+    lowerings : iterable of Lowering
+        What runs; Python code among it draws from the same random streams.
+    order : sequence of Operator
+        All operators in Nengo's order.
+    dt : float
+        Length of a time step (s).
+    minibatch_size : int
+        Number of items in the batch.
+
+    Attributes
+    ----------
+    inputs : sequence of Input
+        As given.
+    sources : Sources
+        Where the values come from, with its random streams.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Input],
+        lowerings: Iterable[Lowering],
+        order: Sequence[Operator],
+        dt: float,
+        minibatch_size: int,
+    ) -> None:
+        self.inputs = inputs
+        self.sources = Sources(inputs, lowerings, order, dt, minibatch_size)
+
+    def fill(
+        self,
+        places: Iterable[tuple[Input, np.ndarray]],
+        n_steps: int,
+        n_minibatches: int = 1,
+        presented: Presented | None = None,
+        first_step: int = 0,
+        stride: int = 0,
+    ) -> tuple[int, Exception | None]:
+        """Write the values of some inputs for the next minibatches.
+
+        Functions of time are called once for each time step that there is, in Nengo's
+        order, whether or not their values are wanted.
+
+        Parameters
+        ----------
+        places : iterable of (Input, np.ndarray)
+            The inputs, and where to write them, shape (n_minibatches, n_steps, batch,
+            size): views, if the memory has another order of axes. The batch axis may
+            have length 1 for what is the same for all items.
+        n_steps : int
+            Steps of each minibatch.
+        n_minibatches : int
+            How many minibatches.
+        presented : mapping of Node to np.ndarray, shape (batch, n_steps, size_out)
+            What Nodes are fed instead of their own output, in each minibatch.
+        first_step : int
+            Number of the step before the first.
+        stride : int
+            Steps from the beginning of one minibatch to that of the next: 0 if all
+            begin at ``first_step``, ``n_steps`` if each goes on where the one before it
+            ended.
+
+        Returns
+        -------
+        good : int
+            Steps of each minibatch that were written: all of them, unless a function
+            failed.
+        error : Exception or None
+            How it failed.
+        """
+        presented = {} if presented is None else presented
+        functions, good, error = self.sources.call_functions(
+            first_step, n_steps * (n_minibatches if stride else 1), presented
+        )
+        if stride and error is None:
+            good = n_steps
+            functions = {
+                item: values.reshape(n_minibatches, n_steps, *values.shape[1:])
+                for item, values in functions.items()
+            }
+        self.sources.begin()
+        steps = [
+            first_step + minibatch * stride + step + 1
+            for minibatch in range(n_minibatches)
+            for step in range(good)
+        ]
+        for item, place in places:
+            # streams must not run ahead of a function that fails
+            self.sources.fill(item, steps, place[:, :good], presented, functions)
+        return good, error
 
 
 @dataclass(frozen=True)
@@ -38,7 +141,7 @@ class Chunk:
     error: Exception | None = None
 
 
-class Feeds:
+class BlockFeed(Feed):
     """Pack what the loop is fed into the input blocks of a program.
 
     Parameters
@@ -49,18 +152,13 @@ class Feeds:
         All operators in Nengo's order.
     dt : float
         Length of a time step (s).
-
-    Attributes
-    ----------
-    sources : Sources
-        Where the values come from.
     """
 
     def __init__(self, program: Program, order: Sequence[Operator], dt: float) -> None:
-        self._program = program
-        self.sources = Sources(
+        super().__init__(
             program.inputs, program.lowerings, order, dt, program.minibatch_size
         )
+        self._program = program
         #: the inputs of each input block
         self._inputs: dict[int, list[Input]] = {
             number: [] for number in program.layout.of_role(Role.INPUT)
@@ -127,23 +225,28 @@ class Feeds:
             for item in self._program.inputs
             if item.source is Source.IN_STEP and item.node in presented
         }
-        functions, good, error = self.sources.call_functions(
-            first_step, n_steps, presented
+        arrays = {
+            number: self._buffer(number, mode, self._is_constant(number, presented))
+            for number in self._inputs
+            if (mode, number) not in self._constants or presented
+        }
+        good, error = self.fill(
+            [
+                (item, self._place(item, arrays[number][None]))
+                for number in arrays
+                for item in self._inputs[number]
+            ],
+            n_steps,
+            presented=presented,
+            first_step=first_step,
         )
-        self.sources.begin()
         tensors = []
-        for number, inputs in self._inputs.items():
-            if (mode, number) in self._constants and not presented:
+        for number in self._inputs:
+            if number not in arrays:
                 tensors.append(self._constants[mode, number])
                 continue
-            constant = all(i.source is Source.CONSTANT for i in inputs)
-            constant = constant and not presented
-            array = self._buffer(number, mode, constant)
-            for item in inputs:
-                _, offset = self._program.layout.places[item.signal]
-                # streams must not run ahead of a function that fails
-                place = array[:good, :, offset : offset + item.signal.size]
-                self.sources.fill(item, first_step, place, presented, functions)
+            array = arrays[number]
+            constant = self._is_constant(number, presented)
             if constant:
                 array[:] = array[0]
             tensors.append(to_tensor(array, self._program.dtype))
@@ -151,6 +254,16 @@ class Feeds:
                 # the same in every chunk
                 self._constants[mode, number] = tensors[-1]
         return Chunk(tensors, good, error)
+
+    def _is_constant(self, number: int, presented: Presented) -> bool:
+        """Return whether an input block holds constants alone."""
+        constant = all(i.source is Source.CONSTANT for i in self._inputs[number])
+        return constant and not presented
+
+    def _place(self, item: Input, array: np.ndarray) -> np.ndarray:
+        """Return the part of an input block's array that an input has."""
+        _, offset = self._program.layout.places[item.signal]
+        return array[..., offset : offset + item.signal.size]
 
     def _buffer(self, number: int, mode: Ahead, kept: bool) -> np.ndarray:
         """Return memory for an input block: that of the last chunk, which is over.

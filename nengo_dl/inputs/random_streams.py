@@ -42,16 +42,25 @@ class Stream:
         self._last = self._pending = np.zeros((0, *shape))
         self.position = 0
 
-    def _compute(self, first_step: int, out: np.ndarray) -> None:
+    def _compute(self, steps: Sequence[int], out: np.ndarray) -> None:
         """Fill ``out``, shape (n_steps, size), with what nobody has seen yet."""
         raise NotImplementedError
 
-    def take(self, first_step: int, out: np.ndarray) -> None:
-        """Fill ``out``, shape (n_steps, size), with what follows ``first_step``."""
+    def take(self, steps: Sequence[int], out: np.ndarray) -> None:
+        """Fill ``out`` with the values of the next steps.
+
+        Parameters
+        ----------
+        steps : sequence of int, length n_steps
+            Numbers of the steps, 1 for the first of a simulation; those of several
+            minibatches stand one behind the other.
+        out : np.ndarray, shape (n_steps, size)
+            Where to write them.
+        """
         known = min(len(self._pending), len(out))
         out[:known] = self._pending[:known]
         if known < len(out):
-            self._compute(first_step + known, out[known:])
+            self._compute(steps[known:], out[known:])
         self._last, self._pending = out, self._pending[known:]
         self.position += len(out)
 
@@ -66,7 +75,8 @@ class Stream:
         size = math.prod(self._last.shape[1:])
         while self.position < position:
             count = min(position - self.position, 1000)
-            self.take(step - (position - self.position), np.empty((count, size)))
+            first = step - (position - self.position) + 1
+            self.take(range(first, first + count), np.empty((count, size)))
 
 
 class ProcessStream(Stream):
@@ -93,11 +103,11 @@ class ProcessStream(Stream):
             (0,), output.shape, self.dt, process.get_rng(rng), state
         )
 
-    def _compute(self, first_step: int, out: np.ndarray) -> None:
+    def _compute(self, steps: Sequence[int], out: np.ndarray) -> None:
         """Step the Process."""
         with np.errstate(invalid="raise", divide="ignore"):
-            for i in range(len(out)):
-                out[i] = self._step((first_step + i + 1) * self.dt)
+            for i, step in enumerate(steps):
+                out[i] = self._step(step * self.dt)
 
 
 class DrawStream(Stream):
@@ -128,7 +138,7 @@ class DrawStream(Stream):
             own = self._rng.randint(MAX_SEED)
             self._rng = np.random.RandomState((own + self.item) % MAX_SEED)
 
-    def _compute(self, first_step: int, out: np.ndarray) -> None:
+    def _compute(self, steps: Sequence[int], out: np.ndarray) -> None:
         """Draw the numbers of all steps at once."""
         out[...] = self.draws.sample(self._rng, len(out)).reshape(len(out), -1)
 

@@ -116,36 +116,48 @@ class Sources:
     def fill(
         self,
         item: Input,
-        first_step: int,
+        steps: Sequence[int],
         out: np.ndarray,
         presented: Presented,
         functions: Mapping[Input, np.ndarray],
     ) -> None:
-        """Write the values of an input behind ``first_step``.
+        """Write the values of an input for the next steps.
 
         Parameters
         ----------
         item : Input
             One of the inputs.
-        first_step : int
-            Number of the step before the first.
-        out : np.ndarray, shape (n_steps, batch, size)
-            Where to write them.
+        steps : sequence of int, length n_minibatches * n_steps
+            Numbers of the steps, those of one minibatch behind those of another.
+        out : np.ndarray, shape (n_minibatches, n_steps, batch, size)
+            Where to write them; the batch axis may have length 1 for what does not
+            differ between items.
         presented : mapping of Node to np.ndarray, shape (batch, >= n_steps, size_out)
             What Nodes are fed instead of their own output.
         functions : mapping of Input to np.ndarray, shape (>= n_steps, 1, size)
-            What `call_functions` returned.
+            What `call_functions` returned; it may have further axes in front.
         """
-        n_steps = len(out)
+        n_minibatches, n_steps = out.shape[:2]
         if item.node in presented:
-            copy_into(out, presented[item.node][:, :n_steps].swapaxes(0, 1))
+            rows = presented[item.node][:, :n_steps].swapaxes(0, 1)
+            for minibatch in out:
+                copy_into(minibatch, rows)
         elif item.source is Source.CONSTANT:
             out[...] = initial_elements(item.signal)
         elif item.source is Source.FUNCTION:
-            out[...] = functions[item][:n_steps]
+            out[...] = functions[item][..., :n_steps, :, :]
         else:
             for i, stream in enumerate(self._streams[item]):
-                stream.take(first_step, out[:, i])
+                place = out[:, :, i]
+                # one minibatch has its steps in one piece, and they are not copied
+                values = (
+                    place[0]
+                    if n_minibatches == 1
+                    else np.empty((n_minibatches * n_steps, place.shape[-1]), out.dtype)
+                )
+                stream.take(steps, values)
+                if n_minibatches > 1:
+                    place[...] = values.reshape(place.shape)
                 self._taken.append(stream)
 
     def call_functions(

@@ -12,9 +12,9 @@ import nengo
 from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.arrays import Side
-from nengo_dl.inputs.names import listing
 from nengo_dl.losses import Regularize
 from nengo_dl.training.loss_functions import LossFunction, OutputLoss, loss_function
+from nengo_dl.training.of_probes import by_probe
 
 #: Keras chooses one of its losses by the shapes of outputs and targets
 _CHOSEN_BY_SHAPE = ("ce", "crossentropy")
@@ -132,15 +132,15 @@ def resolve(
     """
     losses = {
         probe: value
-        for probe, value in _by_probe(side, loss, "loss").items()
+        for probe, value in by_probe(loss, side, "loss").items()
         if value is not None
     }
     for probe, value in losses.items():
         if value not in _CHOSEN_BY_SHAPE:
-            _check(value, probe)
+            loss_function(value, str(probe), targets_first=True, attr="loss")
     weights = {
         probe: float(weight)
-        for probe, weight in _by_probe(side, loss_weights, "loss_weights").items()
+        for probe, weight in by_probe(loss_weights, side, "loss_weights").items()
         if weight is not None
     }
     for probe in weights:
@@ -157,24 +157,6 @@ def resolve(
     )
 
 
-def _by_probe(side: Side, given: Any, attr: str) -> dict[nengo.Probe, Any]:
-    """Return what was given, by Probe."""
-    if given is None:
-        return {}
-    if isinstance(given, Mapping):
-        return {side.find(key, attr): value for key, value in given.items()}
-    if isinstance(given, list | tuple):
-        if len(given) != len(side.objects):
-            raise ValidationError(
-                f"Got a list of {len(given)} for {len(side.objects)} Probes "
-                f"({listing(side.objects, side.names)}). Expected one entry for each "
-                "(None for those that are left out), or a dict {probe: ...}",
-                attr=attr,
-            )
-        return dict(zip(side.objects, given, strict=True))
-    return dict.fromkeys(side.objects, given)
-
-
 def _metrics(side: Side, given: Any, attr: str) -> dict[nengo.Probe, list]:
     """Return lists of metrics by Probe; no metric is in two of them."""
     if isinstance(given, list | tuple):
@@ -183,7 +165,7 @@ def _metrics(side: Side, given: Any, attr: str) -> dict[nengo.Probe, list]:
             given = {probe: list(given) for probe in side.objects}
     found: dict[nengo.Probe, list] = {}
     taken: set[int] = set()
-    for probe, metrics in _by_probe(side, given, attr).items():
+    for probe, metrics in by_probe(given, side, attr).items():
         if metrics is None:
             continue
         members = list(metrics) if isinstance(metrics, list | tuple) else [metrics]
@@ -209,7 +191,7 @@ def _metric(metric: Any, probe: nengo.Probe, attr: str, taken: set[int]) -> Any:
                     attr=attr,
                 ) from None
         return metric
-    call = _check(metric, probe, attr)
+    call = loss_function(metric, str(probe), targets_first=True, attr=attr)
 
     def measure(y_true: Any, y_pred: Any) -> Any:
         return call.call(y_pred, y_true)
@@ -217,14 +199,6 @@ def _metric(metric: Any, probe: nengo.Probe, attr: str, taken: set[int]) -> Any:
     name = getattr(metric, "__name__", type(metric).__name__)
     measure.__name__ = re.sub(r"\W", "_", name).strip("_")
     return measure
-
-
-def _check(function: Any, probe: nengo.Probe, attr: str = "loss") -> LossFunction:
-    """Return how a function is called; its errors are about ``attr``."""
-    try:
-        return loss_function(function, str(probe), targets_first=True)
-    except ValidationError as error:
-        raise ValidationError(error.args[0], attr=attr) from error
 
 
 def _function(loss: Any) -> LossFunction:

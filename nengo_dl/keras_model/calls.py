@@ -14,14 +14,15 @@ import tensorflow as tf
 from nengo.exceptions import SimulationError, ValidationError
 
 from nengo_dl.config import Settings
-from nengo_dl.inputs.endpoints import Endpoints, check_split, warn_about_synapses
+from nengo_dl.inputs.checks import check_split
+from nengo_dl.inputs.endpoints import STEPS, Endpoints, warn_about_synapses
 from nengo_dl.inputs.names import listing
+from nengo_dl.inputs.requirements import Parts, Requirements
 from nengo_dl.keras_model import arguments
 from nengo_dl.keras_model.arguments import Compilation
-from nengo_dl.keras_model.datasets import is_stream, stream
-from nengo_dl.keras_model.held_inputs import STEPS, Pass
+from nengo_dl.keras_model.datasets import class_weights, dataset, is_stream, stream
+from nengo_dl.keras_model.held_inputs import Pass
 from nengo_dl.keras_model.model import SimulatorModel
-from nengo_dl.keras_model.named_arrays import Parts, Wanted, class_weights, dataset
 from nengo_dl.program.program import Program
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training import optimizers
@@ -119,19 +120,19 @@ class KerasCalls:
                 "trained. Expected `configure_settings(inference_only=False)`"
             )
         y = self._for_output(y)
-        wanted = self._wanted(x, y)
+        needs = self._requirements(x, y)
         weights = _weights_of(options)
         split = options.pop("validation_split", None)
         held_out = options.pop("validation_data", None)
         shuffle = options.pop("shuffle", True)
         if held_out is not None:
-            held_out = self._held_out(held_out, wanted, n_steps)
+            held_out = self._held_out(held_out, needs, n_steps)
         if is_stream(x):
             _refuse_for_streams({**weights, "validation_split": split or None})
-            data = stream(x, wanted, y, n_steps)
+            data = stream(x, needs, y, n_steps)
             shuffle = shuffle and isinstance(x, keras.utils.PyDataset)
         else:
-            parts = self._parts(wanted, x, y, n_steps, **weights)
+            parts = self._parts(needs, x, y, n_steps, **weights)
             if split and held_out is None:
                 n_items = len(parts[0][STEPS])
                 n_train = check_split(n_items, split, self._batch)
@@ -151,13 +152,13 @@ class KerasCalls:
     ) -> dict[str, float]:
         """Measure losses and metrics; see `Simulator.evaluate`."""
         y = self._for_output(y)
-        wanted = self._wanted(x, y)
+        needs = self._requirements(x, y)
         weights = _weights_of(options)
         if is_stream(x):
             _refuse_for_streams(weights)
-            data = stream(x, wanted, y, n_steps)
+            data = stream(x, needs, y, n_steps)
         else:
-            parts = self._parts(wanted, x, y, n_steps, **weights)
+            parts = self._parts(needs, x, y, n_steps, **weights)
             data = dataset(parts, self._batch)
         with self._going_on(self.model.testing, stateful):
             found = self.model.evaluate(data, **{**options, "return_dict": True})
@@ -168,11 +169,11 @@ class KerasCalls:
         self, x: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
     ) -> dict[nengo.Probe, np.ndarray]:
         """Return what all Probes see; see `Simulator.predict`."""
-        wanted = Wanted(self._endpoints)
+        needs = Requirements(self._endpoints)
         if is_stream(x):
-            data = stream(x, wanted, None, n_steps)
+            data = stream(x, needs, None, n_steps)
         else:
-            data = dataset(self._parts(wanted, x, None, n_steps), self._batch)
+            data = dataset(self._parts(needs, x, None, n_steps), self._batch)
         with self._going_on(self.model.predicting, stateful):
             return self._by_probe(self.model.predict(data, **options))
 
@@ -180,15 +181,15 @@ class KerasCalls:
         self, x: Any, n_steps: Any, stateful: bool
     ) -> dict[nengo.Probe, np.ndarray]:
         """Return what all Probes see in one minibatch."""
-        wanted = Wanted(self._endpoints)
-        inputs, _, _ = wanted.parts(wanted.check(x, None, n_steps, one_minibatch=True))
+        needs = Requirements(self._endpoints)
+        inputs, _, _ = needs.parts(needs.check(x, None, n_steps, one_minibatch=True))
         tensors = {name: tf.constant(array) for name, array in inputs.items()}
         with self._going_on(self.model.predicting, stateful):
             return self._by_probe(self.model.predict_on_batch(tensors))
 
     # -- data
 
-    def _wanted(self, x: Any, y: Any) -> Wanted:
+    def _requirements(self, x: Any, y: Any) -> Requirements:
         """Return what data have to have; choose the outputs that targets are for."""
         compilation = self._compilation
         if compilation is None:
@@ -211,7 +212,7 @@ class KerasCalls:
                 attr="y",
             )
         self._activate(outputs)
-        return Wanted(
+        return Requirements(
             self._endpoints,
             outputs,
             [p for p in outputs if compilation.uses_targets(p)],
@@ -229,7 +230,7 @@ class KerasCalls:
 
     def _parts(
         self,
-        wanted: Wanted,
+        needs: Requirements,
         x: Any,
         y: Any,
         n_steps: Any,
@@ -237,21 +238,21 @@ class KerasCalls:
         class_weight: Any = None,
     ) -> Parts:
         """Return arrays by name."""
-        data = wanted.check(x, y, n_steps)
-        warn_about_synapses(self._settings.network, wanted.outputs, data.n_steps)
-        parts = wanted.parts(data, sample_weight)
+        data = needs.check(x, y, n_steps)
+        warn_about_synapses(self._settings.network, needs.outputs, data.n_steps)
+        parts = needs.parts(data, sample_weight)
         if class_weight is not None:
-            size = wanted.outputs[0].size_in
+            size = needs.outputs[0].size_in
             parts = (*parts[:2], class_weights(parts, class_weight, size))
         return parts
 
-    def _held_out(self, given: Any, wanted: Wanted, n_steps: Any) -> Any:
+    def _held_out(self, given: Any, needs: Requirements, n_steps: Any) -> Any:
         """Return data for validation as minibatches."""
         if is_stream(given):
-            return stream(given, wanted, None, None)
+            return stream(given, needs, None, None)
         x, y, weights = keras.utils.unpack_x_y_sample_weight(given)
         y = self._for_output(y)
-        return dataset(self._parts(wanted, x, y, n_steps, weights), self._batch)
+        return dataset(self._parts(needs, x, y, n_steps, weights), self._batch)
 
     def _by_probe(self, outputs: dict[str, np.ndarray]) -> dict:
         names = self._endpoints.names
@@ -303,12 +304,11 @@ def keras_calls(
         The simulation.
     """
     model = SimulatorModel(
-        trainer.forms,
+        trainer.functions,
         runner,
         program,
         endpoints.names,
         trainer.new_seed,
-        settings.learning_phase,
     )
     return KerasCalls(model, endpoints, trainer, runner, settings)
 

@@ -16,18 +16,19 @@ import tensorflow as tf
 from nengo.builder.signal import Signal
 from nengo.exceptions import ValidationError
 
+from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.simulation.store import StateStore
-from nengo_dl.training.epoch import adapt
-from nengo_dl.training.model_function import Form, Forms, differs
-
-#: an array of shape (batch, n_steps, 0) among the inputs, which says how many steps to
-#: run where no Node is given data; no Node has such a name
-STEPS = "#steps"
+from nengo_dl.training.minibatch import adapt
+from nengo_dl.training.model_function import (
+    ModelFunction,
+    ModelFunctions,
+    differs,
+)
 
 
 @dataclass(eq=False)
-class _Feed:
+class _Held:
     """Generated inputs for the minibatches of one call of a compiled function.
 
     Attributes
@@ -38,37 +39,45 @@ class _Feed:
         Whether each minibatch has values of its own; otherwise each pass.
     slot : tf.Variable
         Number of the minibatch that comes next.
-    variables : dict of {Signal: tf.Variable}, shape (slots, n_steps, batch or 1, size)
-        The values.
-    waiting : list of dict
-        The same, minibatch by minibatch; nothing at the beginning of a pass.
+    variables : dict of {Signal: tf.Variable}, shape (slots, batch or 1, n_steps, size)
+        The values, minibatch by minibatch.
+    waiting : int
+        How many minibatches have values; 0 at the beginning of a pass.
     """
 
     slots: int
     renewed: bool
     slot: tf.Variable
     variables: dict[Signal, tf.Variable] = field(default_factory=dict)
-    waiting: list[dict[Signal, np.ndarray]] = field(default_factory=list)
+    waiting: int = 0
 
-    def fill(self, generate: Callable[[int], dict[Signal, np.ndarray]]) -> None:
+    def fill(self, generate: Callable[[int, int], dict[Signal, np.ndarray]]) -> None:
         """Have values for the next call.
 
         Parameters
         ----------
         generate : callable
-            ``generate(k)`` returns those of the k-th minibatch that is to come.
+            ``generate(k, n)`` returns those of ``n`` minibatches from the k-th on that
+            is to come, shape (n or 1, batch or 1, n_steps, size) each.
         """
         used = int(self.slot.numpy()) if self.slots > 1 else 1
         # an epoch may end before all have been used
-        self.waiting = self.waiting[used:]
-        while len(self.waiting) < self.slots:
-            self.waiting.append(generate(len(self.waiting)))
-        for signal in self.waiting[0]:
-            values = np.stack([minibatch[signal] for minibatch in self.waiting])
-            if signal in self.variables:
-                self.variables[signal].assign(values)
-            else:
-                self.variables[signal] = tf.Variable(values, trainable=False)
+        left = max(0, self.waiting - used)
+        new = generate(left, self.slots - left)
+        for signal, values in new.items():
+            if signal not in self.variables:
+                shape = (self.slots, *values.shape[1:])
+                self.variables[signal] = tf.Variable(
+                    np.zeros(shape, values.dtype), trainable=False
+                )
+            variable = self.variables[signal]
+            if left:
+                kept = variable.numpy()[self.waiting - left : self.waiting]
+                count = self.slots - left
+                own = np.broadcast_to(values, (count, *values.shape[1:]))
+                values = np.concatenate([kept, own])
+            variable.assign(np.broadcast_to(values, variable.shape))
+        self.waiting = self.slots
         self.slot.assign(0)
 
     def next(self) -> dict[Signal, tf.Tensor]:
@@ -85,7 +94,7 @@ class Pass:
 
     Parameters
     ----------
-    forms : Forms
+    functions : ModelFunctions
         The model as functions of parameters, state and inputs.
     store : StateStore
         Parameters and state of the simulation.
@@ -114,7 +123,7 @@ class Pass:
 
     def __init__(
         self,
-        forms: Forms,
+        functions: ModelFunctions,
         store: StateStore,
         names: Mapping[Any, str],
         probes: Sequence[nengo.Probe],
@@ -123,7 +132,7 @@ class Pass:
         adapts: bool = False,
     ) -> None:
         self._adapts = adapts
-        self._forms = forms
+        self._functions = functions
         self._store = store
         self._names = names
         self._nodes = {
@@ -131,7 +140,7 @@ class Pass:
         }
         self._training = training
         self._device = device
-        self._feeds: dict[tuple, _Feed] = {}
+        self._held: dict[tuple, _Held] = {}
         self._seed: int | None = None
         self._first_step = 0
         self.probes = tuple(probes)
@@ -143,9 +152,9 @@ class Pass:
             self._clock = tf.Variable(0, trainable=False, dtype=tf.int32)
 
     @property
-    def form(self) -> Form:
+    def form(self) -> ModelFunction:
         """The model for the present outputs."""
-        return self._forms.of(self.probes, self._training)
+        return self._functions.of(self.probes, self._training)
 
     @property
     def output_names(self) -> list[str]:
@@ -167,8 +176,8 @@ class Pass:
         self._first_step = first_step
         self._seed = seed
         self.restore()
-        for feed in self._feeds.values():
-            feed.waiting.clear()
+        for feed in self._held.values():
+            feed.waiting = 0
 
     def restore(self) -> None:
         """Let the next minibatch start where the simulation is."""
@@ -205,12 +214,12 @@ class Pass:
     def prepare(self, inputs: Mapping[str, Any]) -> None:
         """Have everything ready for the next call of a compiled function."""
         key = self.key(inputs)
-        feed = self._feeds.get(key)
+        feed = self._held.get(key)
         if feed is not None and feed.waiting and not feed.renewed:
             return
         n_steps, form = key[0], self.form
         if self._seed is not None:
-            form.sources.rewind(self._seed)
+            form.rewind(self._seed)
             self._seed = None
         presented = [self._nodes[name] for name in inputs if name in self._nodes]
         first_step = int(self._clock.numpy())
@@ -219,10 +228,12 @@ class Pass:
             if feed is None:
                 renewed = self.stateful or any(map(differs, form.generated(presented)))
                 slot = tf.Variable(0, trainable=False, dtype=tf.int32)
-                feed = _Feed(self.slots if renewed else 1, renewed, slot)
-                self._feeds[key] = feed
+                feed = _Held(self.slots if renewed else 1, renewed, slot)
+                self._held[key] = feed
             feed.fill(
-                lambda k: form.generate(presented, n_steps, first_step + k * stride)
+                lambda k, n: form.generate(
+                    presented, n_steps, n, first_step + k * stride, stride
+                )
             )
 
     # -- in TensorFlow
@@ -257,8 +268,7 @@ class Pass:
         outputs, state = form(
             params,
             before,
-            presented,
-            self._feeds[key].next(),
+            {**presented, **self._held[key].next()},
             n_steps,
             self._clock,
             self.stateful,

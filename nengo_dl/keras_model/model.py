@@ -14,7 +14,7 @@ from nengo_dl.keras_model.held_inputs import Pass
 from nengo_dl.program.program import Program
 from nengo_dl.program.python_errors import as_raised, in_own_words
 from nengo_dl.simulation.runner import Runner
-from nengo_dl.training.model_function import Forms
+from nengo_dl.training.model_function import ModelFunctions
 
 
 @contextmanager
@@ -51,7 +51,7 @@ class SimulatorModel(keras.Model):
 
     Parameters
     ----------
-    forms : Forms
+    functions : ModelFunctions
         The network as functions of parameters, state and inputs.
     runner : Runner
         The simulation.
@@ -61,9 +61,6 @@ class SimulatorModel(keras.Model):
         What inputs and outputs are called.
     new_seed : callable
         Returns a seed for the next training.
-    learning_phase : bool, optional
-        Whether everything runs as in training, or as in inference; by default `fit`
-        does the one, everything else the other.
 
     Attributes
     ----------
@@ -75,23 +72,22 @@ class SimulatorModel(keras.Model):
 
     def __init__(
         self,
-        forms: Forms,
+        functions: ModelFunctions,
         runner: Runner,
         program: Program,
         names: Mapping[Any, str],
         new_seed: Callable[[], int],
-        learning_phase: bool | None = None,
     ) -> None:
         super().__init__(name="simulator", dtype=program.dtype.name)
         probes = [obj for obj in names if isinstance(obj, nengo.Probe)]
 
         def new_pass(training: bool, adapts: bool = False) -> Pass:
             store, device = runner.store, program.device
-            return Pass(forms, store, names, probes, training, device, adapts)
+            return Pass(functions, store, names, probes, training, device, adapts)
 
-        self.fitting = new_pass(learning_phase is not False, adapts=True)
-        self.testing = new_pass(training=learning_phase is True)
-        self.predicting = new_pass(training=learning_phase is True)
+        self.fitting = new_pass(training=True, adapts=True)
+        self.testing = new_pass(training=False)
+        self.predicting = new_pass(training=False)
         self.seed = 0
         self._new_seed = new_seed
         self._runner = runner
@@ -205,7 +201,7 @@ class SimulatorModel(keras.Model):
         def function(data: Any) -> Any:
             minibatch, data = _first(data)
             inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(minibatch)
-            xla = self._xla and not own.form.calls_python
+            xla = self._xla and not own.form.through_time.calls_python
             # Keras would generalise its function to shapes that are not known
             types = [t for t in tf.nest.flatten(minibatch) if t is not None]
             shapes = tuple((t.shape, t.dtype) for t in types)

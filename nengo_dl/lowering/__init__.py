@@ -5,7 +5,7 @@ or in its folder's ``__init__``. What packages of others need to add theirs can 
 imported from here.
 """
 
-from nengo_dl.graph.rates import register_rates
+from nengo_dl.graph.draws import Draws
 from nengo_dl.lowering import (
     block_sparse,
     convolution,
@@ -25,6 +25,13 @@ from nengo_dl.lowering import (
 )
 from nengo_dl.lowering.context import Context
 from nengo_dl.lowering.neurons.base import LowerNeurons
+from nengo_dl.lowering.neurons.drawn import LowerDrawnNeurons, register_draws
+from nengo_dl.lowering.neurons.rate_equivalents import register_rates
+from nengo_dl.lowering.neurons.spike import count, fire
+from nengo_dl.lowering.neurons.surrogate import (
+    LowerSurrogateNeurons,
+    register_surrogate,
+)
 from nengo_dl.lowering.numpy_operator import NumPyOperator
 from nengo_dl.lowering.registry import Lowering, lower, register
 from nengo_dl.lowering.values import SignalValues
@@ -33,7 +40,10 @@ from nengo_dl.plan.layout import View
 
 __all__ = [
     "Context",
+    "Draws",
+    "LowerDrawnNeurons",
     "LowerNeurons",
+    "LowerSurrogateNeurons",
     "Lowering",
     "NumPyOperator",
     "OpGroup",
@@ -42,9 +52,11 @@ __all__ = [
     "block_sparse",
     "convolution",
     "copy",
+    "count",
     "dot",
     "elementwise",
     "fallback",
+    "fire",
     "learning_rules",
     "lower",
     "neurons",
@@ -52,7 +64,9 @@ __all__ = [
     "processes",
     "python_function",
     "register",
+    "register_draws",
     "register_rates",
+    "register_surrogate",
     "reset",
     "sparse",
     "tensor_nodes",

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar
 
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
-from nengo.exceptions import BuildError, NengoWarning, ValidationError
+from nengo.exceptions import BuildError, ValidationError
 
+from nengo_dl.graph.draws import Draws
 from nengo_dl.graph.signals import describe_with_signals
 from nengo_dl.lowering.context import Context
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import OpGroup, payload_of
 from nengo_dl.plan.layout import View
+from nengo_dl.user_code import warn_user
 
 
 class Lowering:
@@ -127,6 +128,19 @@ class Lowering:
         return False
 
     @classmethod
+    def fed_draws(cls, op: Operator, nengo_only: bool = False) -> Draws | None:
+        """Return the random numbers that are drawn ahead and fed to ``op``, or None.
+
+        Parameters
+        ----------
+        op : Operator
+            An operator that the lowering is responsible for.
+        nengo_only : bool
+            Whether numbers other than Nengo's are fed only if it cannot do without.
+        """
+        return None
+
+    @classmethod
     def build_pre(cls, group: OpGroup, context: Context) -> Lowering:
         """Return the lowering of a group: constants, shapes, views."""
         raise NotImplementedError
@@ -204,16 +218,9 @@ def register(
                 f"Expected a subclass of nengo_dl.lowering.Lowering, got {lowering!r}",
                 attr="lowering",
             )
-        former = _LOWERINGS.get((op_type, payload_type))
-        if former is not None and _path(former) != _path(lowering):
-            kind = ".".join(t.__name__ for t in (op_type, payload_type) if t)
-            warnings.warn(
-                NengoWarning(
-                    f"{_path(lowering)} replaces {_path(former)} as the lowering of "
-                    f"{kind}. Simulators that exist already keep the former."
-                ),
-                stacklevel=2,
-            )
+        kind = ".".join(t.__name__ for t in (op_type, payload_type) if t)
+        former = registered(op_type, payload_type)
+        warn_if_replaced(lowering, former, f"lowering of {kind}")
         _LOWERINGS[op_type, payload_type] = lowering
         if payload_type is not None:
             _WITH_PAYLOAD.add(op_type)
@@ -222,9 +229,35 @@ def register(
     return add
 
 
-def _path(cls: type) -> str:
-    """Return the full name of a class, the same after a reload of its module."""
-    return f"{cls.__module__}.{cls.__qualname__}"
+def registered(
+    op_type: type[Operator], payload_type: type | None = None
+) -> type[Lowering] | None:
+    """Return what has been registered for exactly these types, or None."""
+    return _LOWERINGS.get((op_type, payload_type))
+
+
+def warn_if_replaced(new: Any, former: Any, role: str) -> None:
+    """Warn if what is registered takes the place of something else.
+
+    Parameters
+    ----------
+    new, former : class or function
+        What is registered, and what was so far, or None. What has the same name in the
+        same module is the same: a cell that runs again, or a module that is reloaded.
+    role : str
+        What they are registered as: ``"lowering of SimNeurons.LIF"``.
+    """
+    if former is not None and _path(former) != _path(new):
+        warn_user(
+            f"{_path(new)} replaces {_path(former)} as the {role}. Simulators that "
+            "exist already keep the former."
+        )
+
+
+def _path(registered: Any) -> str:
+    """Return the full name of a class or function, the same after a reload."""
+    name = getattr(registered, "__qualname__", repr(registered))
+    return f"{getattr(registered, '__module__', '')}.{name}"
 
 
 def lowering_of(op: Operator) -> type[Lowering]:
@@ -291,6 +324,20 @@ def compiles(op: Operator) -> bool:
 def runs_user_code(op: Operator) -> bool:
     """Return whether ``op`` calls Python code of the user in each step."""
     return lowering_of(op).user_code(op)
+
+
+def fed_draws(op: Operator, nengo_only: bool = False) -> Draws | None:
+    """Return the random numbers that are drawn ahead and fed to ``op``, or None.
+
+    Parameters
+    ----------
+    op : Operator
+        Any operator.
+    nengo_only : bool
+        Whether neurons are fed only numbers that Nengo would draw too; those that draw
+        others then run their own NumPy code.
+    """
+    return lowering_of(op).fed_draws(op, nengo_only)
 
 
 def lower(group: OpGroup, context: Context) -> Lowering:

@@ -3,24 +3,144 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+#: how much of a file's name its temporary files show; systems limit their length
+_SHOWN = 50
 
 
-def beside(path: Path) -> Path:
-    """Return an unused name in the same folder, for what is not complete yet."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to write into, which then takes the place of ``path``.
 
+    If writing fails, or the process is killed at any moment, ``path`` is what it was,
+    or what was written, complete. Permissions stay what they were. Temporary files of
+    processes that were killed while they wrote to the same path are removed.
 
-def flush(path: Path) -> None:
-    """Wait until the content of a file is on the disk."""
-    with open(path, "r+b") as file:
+    Parameters
+    ----------
+    path : Path
+        The file that shall exist in the end, with no symbolic links in it.
+
+    Yields
+    ------
+    BinaryIO
+        A file in the same folder, so that moving it is one operation of the system.
+
+    Raises
+    ------
+    OSError
+        If the system cannot write it, or ``path`` is protected against writing.
+    """
+    if path.exists() and not os.access(path, os.W_OK):
+        # the system would allow it: moving files is a matter of their folder
+        raise PermissionError(errno.EACCES, "it is protected against writing", path)
+    _remove_leftovers(path)
+    file = _temporary(path)
+    try:
+        _copy_permissions(path, file.name)
+        yield file
+        file.flush()
         os.fsync(file.fileno())
+        if fcntl is None:
+            file.close()  # Windows moves no open files
+        # elsewhere it stays open, and so locked, until it has its name
+        os.replace(file.name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(file.name)
+        raise
+    finally:
+        with contextlib.suppress(OSError):  # what it holds was flushed, or is given up
+            file.close()
+    _flush_folder(path.parent)
 
 
-def flush_folder(folder: Path) -> None:
+def _temporary(path: Path) -> BinaryIO:
+    """Create a file in the same folder, for what is not complete yet, and lock it.
+
+    The lock says that its process is alive: the system gives it back when the process
+    ends, however it ends. A number of a process would not do, since these are given
+    anew, and containers that share a folder have equal ones; nor would the age, since
+    nobody knows how long writing takes.
+    """
+    while True:
+        token = secrets.token_hex(8)
+        name = path.with_name(f".{path.name[:_SHOWN]}.{token}.tmp")
+        file = open(name, "xb")  # noqa: SIM115, the caller closes it
+        try:
+            _lock(file)
+        except BlockingIOError:
+            pass  # a process that removes leftovers came between
+        except OSError:
+            return file  # no locks on this file system: nobody else gets one either
+        if name.exists():
+            return file
+        file.close()
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove temporary files for a path whose processes are no longer alive."""
+    if fcntl is None:
+        return  # without locks nobody can tell
+    start = re.escape(f".{path.name[:_SHOWN]}.")
+    pattern = re.compile(rf"{start}[0-9a-f]{{16}}\.tmp")
+    # what may not be listed, opened or locked is left alone
+    with contextlib.suppress(OSError):
+        for name in os.listdir(path.parent):
+            if pattern.fullmatch(name):
+                _remove_if_dead(path.with_name(name))
+
+
+def _remove_if_dead(temporary: Path) -> None:
+    # once it is locked here, its process has moved it away, or was killed
+    with contextlib.suppress(OSError), open(temporary, "r+b") as file:
+        _lock(file)
+        temporary.unlink()
+
+
+def _lock(file: BinaryIO) -> None:
+    """Lock a file for as long as it is open; raise an error if another process has.
+
+    Raises
+    ------
+    BlockingIOError
+        If it is locked.
+    OSError
+        If there are no locks.
+    """
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _copy_permissions(path: Path, temporary: str) -> None:
+    """Give a new file the owner, the mode and the access list of another, if any."""
+    try:
+        old = path.stat()
+    except FileNotFoundError:
+        return
+    if fcntl is not None:
+        # only the superuser gives files away, and others have few groups
+        for owner in (old.st_uid, -1):
+            with contextlib.suppress(OSError):
+                os.chown(temporary, owner, old.st_gid)
+                break
+    shutil.copystat(path, temporary)
+
+
+def _flush_folder(folder: Path) -> None:
     """Wait until the names in a folder are on the disk, where systems can do this."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
@@ -28,32 +148,3 @@ def flush_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give the name of a file to write, which then takes the place of ``path``.
-
-    If writing fails, or the process is killed at any moment, ``path`` is what it was,
-    or what was written, complete.
-
-    Parameters
-    ----------
-    path : Path
-        The file that shall exist in the end.
-
-    Yields
-    ------
-    Path
-        A name in the same folder, so that moving it is one operation of the system.
-    """
-    temporary = beside(path)
-    try:
-        yield temporary
-        flush(temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    flush_folder(path.parent)

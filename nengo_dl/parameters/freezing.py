@@ -1,4 +1,4 @@
-"""Write live parameters back into a network, so that any simulator can build it."""
+"""Live parameters as arguments of Nengo's objects, and back into a network."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import nengo
+import numpy as np
+from nengo.base import NengoObject
 from nengo.builder import Model
+from nengo.builder.signal import Signal
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
+from nengo.rc import rc
+from nengo.solvers import NoSolver
+from nengo.transforms import SparseMatrix
 
-from nengo_dl.parameters.frozen import Frozen
+from nengo_dl.graph.signals import coordinates, initial_elements
+from nengo_dl.parameters.signal_names import parameters
 from nengo_dl.simulation.store import StateStore
+
+#: transforms whose weights can be replaced: with `init`, all else being equal
+_KNOWN = (nengo.Dense, nengo.Sparse, nengo.Convolution, nengo.ConvolutionTranspose)
 
 
 def freeze(model: Model, store: StateStore, objs: Any) -> None:
@@ -143,3 +153,192 @@ def _apply(changes: Mapping[Any, Mapping[str, Any]]) -> None:
         for obj, name, value in before:
             setattr(obj, name, value)
         raise
+
+
+class Frozen:
+    """Say with which arguments Nengo would build objects as they are now.
+
+    Parameters
+    ----------
+    model : nengo.builder.Model
+        The built model.
+    store : StateStore
+        Live values.
+    """
+
+    def __init__(self, model: Model, store: StateStore) -> None:
+        self._model = model
+        self._store = store
+        self._values = store.values(parameters(model).values())
+        self._probed: dict[nengo.Probe, nengo.Connection] = {
+            conn.post_obj: conn
+            for conn in model.params
+            if isinstance(conn, nengo.Connection)
+            and isinstance(conn.post_obj, nengo.Probe)
+        }
+
+    def arguments(self, obj: NengoObject | Neurons) -> dict[str, Any]:
+        """Return the arguments that make an object as it is now.
+
+        Parameters
+        ----------
+        obj : nengo.Ensemble, nengo.ensemble.Neurons or nengo.Connection
+            One of the network's.
+
+        Returns
+        -------
+        dict
+            By name, in the order in which they can be set.
+
+        Raises
+        ------
+        ValidationError
+            If there are no such arguments: it is not part of the network, or in Direct
+            mode, or learned different values in the items of a minibatch.
+        NotImplementedError
+            If the weights of a Connection are of an unknown kind.
+        """
+        if isinstance(obj, Neurons):
+            obj = obj.ensemble
+        if not isinstance(obj, nengo.Ensemble | nengo.Connection):
+            raise ValidationError(
+                f"{obj!r} has no parameters that Nengo's objects could take. Expected "
+                "an Ensemble, Neurons or a Connection",
+                attr="objs",
+            )
+        if obj not in self._model.params:
+            raise ValidationError(
+                f"{obj} is not part of the simulated network. Expected one of its "
+                "Ensembles, Neurons or Connections",
+                attr="objs",
+            )
+        if isinstance(obj, nengo.Ensemble):
+            return self._ensemble(obj)
+        return self._connection(obj)
+
+    def probes(self, ensemble: nengo.Ensemble) -> dict[nengo.Probe, dict[str, Any]]:
+        """Return Probes of what an ensemble represents, and their arguments.
+
+        They have decoders of their own, which Nengo would compute anew.
+        """
+        return {
+            probe: {"solver": NoSolver(self._value(probe, connection).T)}
+            for probe, connection in self._probed.items()
+            if probe.obj is ensemble
+        }
+
+    def _ensemble(self, ensemble: nengo.Ensemble) -> dict[str, Any]:
+        if isinstance(ensemble.neuron_type, nengo.Direct):
+            raise ValidationError(
+                f"{ensemble} is in Direct mode, and so has no encoders and no biases",
+                attr="objs",
+            )
+        built = self._model.params[ensemble]
+        scaled = self._current(ensemble, self._model.sig[ensemble]["encoders"])
+        bias = self._current(ensemble, self._model.sig[ensemble.neurons]["bias"])
+        # the gain stays: connections to neurons are multiplied by it
+        scale = (built.gain / ensemble.radius)[:, np.newaxis]
+        lost = np.flatnonzero((scale[:, 0] == 0) & np.any(scaled != 0, axis=1))
+        if lost.size:
+            raise ValidationError(
+                f"{ensemble} was built with a gain of 0 for neuron {lost[0]}, whose "
+                "encoders have been trained since. Nengo multiplies one by the other, "
+                "so no encoders stand for this. Build it with other gains",
+                attr="objs",
+            )
+        encoders = np.divide(scaled, scale, out=np.ones_like(scaled), where=scale != 0)
+        return {
+            "encoders": encoders,
+            "normalize_encoders": False,
+            "gain": np.array(built.gain),
+            "bias": bias,
+            # they follow from gain and bias
+            "max_rates": nengo.Ensemble.max_rates.default,
+            "intercepts": nengo.Ensemble.intercepts.default,
+        }
+
+    def _connection(self, connection: nengo.Connection) -> dict[str, Any]:
+        transform, solver = connection.transform, connection.solver
+        if self._model.sig[connection].get("weights") is None:
+            return {"transform": None}
+        weights = self._value(connection, connection)
+        if _is_decoded(connection):
+            if solver.weights and isinstance(connection.post_obj, nengo.Ensemble):
+                full = NoSolver(weights.T, weights=True)
+                # these are all weights; there is nothing left to multiply them with
+                full.compositional = False
+                return {"solver": full}
+            return {
+                "function": Zeros(len(weights)),
+                "transform": None,
+                "solver": NoSolver(weights.T, weights=False),
+            }
+        if not isinstance(transform, _KNOWN):
+            raise NotImplementedError(
+                f"{connection} has weights in a {type(transform).__name__}, which "
+                "cannot be made with other weights. Take them from `sim.data`"
+            )
+        if isinstance(transform, nengo.Dense):
+            return {"transform": weights}
+        if isinstance(transform, nengo.Sparse):
+            rows, columns, _ = coordinates(self._model.sig[connection]["weights"])
+            indices = np.stack([rows, columns], axis=1)
+            weights = SparseMatrix(indices, weights, transform.shape)
+        return {"transform": _with_weights(transform, weights)}
+
+    def _value(self, obj: Any, connection: nengo.Connection) -> np.ndarray:
+        return self._current(obj, self._model.sig[connection]["weights"])
+
+    def _current(self, obj: Any, signal: Signal) -> np.ndarray:
+        """Return the current value of a parameter, in Nengo's precision."""
+        value = self._values.get(signal)
+        if value is None:  # decoders of a Probe
+            value = self._store.value(signal)
+        if self._store.batched(signal):
+            if not np.array_equal(value, np.broadcast_to(value[:1], value.shape)):
+                raise ValidationError(
+                    f"{obj} has learned different values in the {len(value)} items of "
+                    f"the minibatch ({signal.name}), and there is room for one. Use "
+                    "a simulator without `minibatch_size`; or take what you want from "
+                    "`sim.data`",
+                    attr="objs",
+                )
+            value = value[0]
+        initial = initial_elements(signal).reshape(value.shape)
+        if np.array_equal(value, initial.astype(value.dtype)):
+            value = initial  # all its digits
+        return np.array(value, dtype=rc.float_dtype)
+
+
+class Zeros:
+    """A function that returns zeros, for decoders that do not follow from a function.
+
+    Parameters
+    ----------
+    size : int
+        How many.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __call__(self, x: Any) -> np.ndarray:
+        """Return zeros, shape (size,)."""
+        return np.zeros(self.size)
+
+
+def _is_decoded(connection: nengo.Connection) -> bool:
+    pre = connection.pre_obj
+    return isinstance(pre, nengo.Ensemble) and not isinstance(
+        pre.neuron_type, nengo.Direct
+    )
+
+
+def _with_weights(transform: Any, weights: Any) -> Any:
+    """Return an equal transform with other weights, in the way of a pickle."""
+    state = transform.__getstate__()
+    state["init"] = weights
+    # what was sampled from the weights before belongs to them
+    new = object.__new__(type(transform))
+    new.__setstate__(state)
+    return new

@@ -22,6 +22,11 @@ Impure = Callable[[Callable[[], Tensors], int], Tensors]
 Step = Callable[[Tensors, Tensors, Tensors, Impure], tuple[Tensors, Tensors]]
 
 
+def directly(compute: Callable[[], Tensors], count: int) -> Tensors:
+    """Return what ``compute()`` returns: the `Impure` of steps that run once."""
+    return compute()
+
+
 def scan(
     step: Step,
     constants: Tensors,
@@ -93,7 +98,7 @@ def in_line(
     rows: list[Tensors] = []
     for i in range(n_steps):
         row = [values[i] for values in series]
-        state, outputs = step(constants, state, row, lambda compute, count: compute())
+        state, outputs = step(constants, state, row, directly)
         rows.append(outputs)
     return list(state), [tf.stack(values) for values in zip(*rows, strict=True)]
 

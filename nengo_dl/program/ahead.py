@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import tensorflow as tf
 
@@ -11,7 +12,7 @@ from nengo_dl.graph.roles import Role
 from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import SignalLayout, View
-from nengo_dl.program.stages import trace
+from nengo_dl.program.step import TimeStep
 
 
 class Ahead(enum.Enum):
@@ -50,7 +51,7 @@ def handed_over(
 
 
 def compute(
-    lowerings: Sequence[Lowering],
+    step: TimeStep,
     values: SignalValues,
     inputs: Mapping[int, tf.Tensor],
     results: Sequence[int],
@@ -59,8 +60,8 @@ def compute(
 
     Parameters
     ----------
-    lowerings : sequence of Lowering
-        The groups.
+    step : TimeStep
+        The time step that they are taken from; only its ``lowerings`` run.
     values : SignalValues
         Parameters.
     inputs : mapping of int to tf.Tensor, shape (rows, batch, size)
@@ -75,12 +76,13 @@ def compute(
     dict of {int: tf.Tensor}, shape (rows, batch, size)
         The wanted blocks.
     """
-    batch = values.minibatch_size
+    batch = step.minibatch_size
     rows = max((series.shape[0] for series in inputs.values()), default=1)
     fed = {
         i: tf.reshape(series, (rows * batch, series.shape[-1]))
         for i, series in inputs.items()
     }
-    now = values.begin_step({}, fed, rows * batch)
-    trace(lowerings, now)
+    at_once = replace(step, carried=(), minibatch_size=rows * batch)
+    now = at_once.begin(values, (), fed)
+    at_once.run(now)
     return {i: tf.reshape(now.block(i), (rows, batch, -1)) for i in results}

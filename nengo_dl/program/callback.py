@@ -27,7 +27,7 @@ import tensorflow as tf
 
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.program.packing import Packing
-from nengo_dl.program.stages import PythonCalls
+from nengo_dl.program.step import PythonCalls
 
 _REGISTRY = "_ZN3xla24CustomCallTargetRegistry6GlobalEv"
 _REGISTER = (
@@ -129,70 +129,73 @@ class Callbacks:
     """The Python side of one program's calls; they end with it."""
 
     def __init__(self) -> None:
-        self._progress = _Progress()
+        self.progress = _Progress()
         self._keys: list[bytes] = []
         weakref.finalize(self, _forget, self._keys)
 
     @property
     def error(self) -> BaseException | None:
         """What Python code raised in the last chunk."""
-        return self._progress.error
+        return self.progress.error
 
     def begin(self, first_step: int) -> None:
         """Prepare for a chunk of steps behind ``first_step``."""
-        self._progress.first_step = first_step
-        self._progress.error = None
+        self.progress.first_step = first_step
+        self.progress.error = None
 
-    def trace(
-        self, calls: PythonCalls, values: SignalValues, i: tf.Tensor, ok: tf.Tensor
-    ) -> tf.Tensor:
-        """Add a round of calls to the step that is being traced.
+    def add(self, handler: _Handler) -> str:
+        """Return the key by which compiled code asks for a handler."""
+        key = str(next(_numbers))
+        _handlers[key.encode()] = handler
+        self._keys.append(key.encode())
+        return key
 
-        Parameters
-        ----------
-        calls : PythonCalls
-            What is called.
-        values : SignalValues
-            The step.
-        i : tf.Tensor, shape (), int32
-            Number of the step within the chunk.
-        ok : tf.Tensor, shape (), int32
-            Whether all calls before have returned. Each round needs the one before, so
-            that XLA keeps their order.
 
-        Returns
-        -------
-        tf.Tensor, shape (), int32
-            Whether these calls have returned, too.
-        """
+@dataclass
+class CompiledCalls:
+    """Lets compiled code call Python, in one step that is being traced.
+
+    Attributes
+    ----------
+    callbacks : Callbacks
+        The Python side.
+    i : tf.Tensor, shape (), int32
+        Number of the step within the chunk.
+    ok : tf.Tensor, shape (), int32
+        Whether all calls so far have returned. Each round needs that of the one before,
+        so that XLA keeps their order.
+    """
+
+    callbacks: Callbacks
+    i: tf.Tensor
+    ok: tf.Tensor
+
+    def call(self, calls: PythonCalls, now: SignalValues) -> None:
+        """Add a round of calls to the step, and write their results."""
         from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
-        arguments = calls.arguments(values)
+        arguments = calls.arguments(now)
         flat = [tensor for own in arguments for tensor in own]
         results = Packing(tuple(calls.shapes))
         handler = _Handler(
-            self._progress,
+            self.callbacks.progress,
             calls,
             [tuple(tensor.shape) for tensor in flat],
             [len(own) for own in arguments],
             results,
-            np.dtype(values.dtype.as_numpy_dtype),
+            np.dtype(now.dtype.as_numpy_dtype),
         )
-        key = str(next(_numbers))
-        _handlers[key.encode()] = handler
-        self._keys.append(key.encode())
-        vector, ok = gen_xla_ops.xla_custom_call_v2(
+        vector, self.ok = gen_xla_ops.xla_custom_call_v2(
             # vectors have one memory layout only
-            operands=[i, ok, *(tf.reshape(tensor, [-1]) for tensor in flat)],
+            operands=[self.i, self.ok, *(tf.reshape(t, [-1]) for t in flat)],
             call_target_name=_target_name(),
-            backend_config=key,
+            backend_config=self.callbacks.add(handler),
             has_side_effect=True,
-            result_dtypes=[values.dtype, tf.int32],
+            result_dtypes=[now.dtype, tf.int32],
             # an empty result would have no memory to point to
             result_shapes=[tf.TensorShape([max(results.size, 1)]), tf.TensorShape([])],
         )
-        calls.store(values, results.split(vector))
-        return ok
+        calls.store(now, results.split(vector))
 
 
 def _forget(keys: Sequence[bytes]) -> None:

@@ -1,57 +1,97 @@
-"""Every stage from a built Nengo model to a Program, in the order in which they run."""
+"""Every stage from a built Nengo model to TensorFlow, in the order in which they run.
+
+There are two ways. `compile_program` makes the simulation: a loop over any number of
+steps. `compile_through_time` makes what is trained: a differentiable function of a
+fixed number of steps. Both begin with `prepare`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
+import nengo
 import tensorflow as tf
-from nengo.builder import Model
+from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 
-from nengo_dl.config import Settings
 from nengo_dl.graph.ahead import ahead
-from nengo_dl.graph.inputs import lift
-from nengo_dl.graph.roles import assign
+from nengo_dl.graph.garbage import no_garbage_collection
+from nengo_dl.graph.gradients import Reach, reach
+from nengo_dl.graph.inputs import Input, lift
+from nengo_dl.graph.needed import needed
+from nengo_dl.graph.phases import partition
+from nengo_dl.graph.rates import with_rates
+from nengo_dl.graph.roles import Role, assign
+from nengo_dl.graph.series import view_of
+from nengo_dl.graph.signals import written
 from nengo_dl.graph.simplify import simplify
-from nengo_dl.graph.tensor_operator import SimTensorNode
+from nengo_dl.graph.surrogate_neurons import with_surrogates
+from nengo_dl.graph.tensor_operator import SimTensorNode, with_training
 from nengo_dl.graph.verify import verify
 from nengo_dl.lowering import registry
-from nengo_dl.lowering.random_draws import fed_draws
+from nengo_dl.lowering.neurons.rate_equivalents import rate_equivalent
+from nengo_dl.lowering.neurons.surrogate import has_surrogate
 from nengo_dl.plan.layout import SignalLayout
+from nengo_dl.program.built import Built
 from nengo_dl.program.program import Program
 from nengo_dl.program.recording import Recording
-from nengo_dl.program.segment import compile_segment
+from nengo_dl.program.segment import Segment, compile_segment
+from nengo_dl.program.through_time import ThroughTime
 
 
-def compile_program(
-    model: Model,
-    nengo_order: Sequence[Operator],
-    trainable: dict[Signal, bool],
-    settings: Settings,
-    minibatch_size: int = 1,
-    unroll: int = 1,
-    device: str | None = None,
-) -> Program:
-    """Translate a built model into one function of tensors.
+@dataclass(frozen=True)
+class Prepared:
+    """What is left to do in each time step.
+
+    Attributes
+    ----------
+    operators : list of Operator
+        What runs.
+    inputs : tuple of Input
+        What has to be fed, and what calls itself.
+    roles : dict of {Signal: Role}
+        The part that each base Signal plays.
+    """
+
+    operators: list[Operator]
+    inputs: tuple[Input, ...]
+    roles: dict[Signal, Role]
+
+
+def prepare(
+    built: Built,
+    operators: Sequence[Operator],
+    wanted: Iterable[Signal] | None = None,
+) -> Prepared:
+    """Take from the time steps what they do not have to do.
 
     Parameters
     ----------
-    model : nengo.builder.Model
-        The built model.
-    nengo_order : sequence of Operator
-        Its operators in the order in which Nengo steps them.
-    trainable : dict of {Signal: bool}
-        The parameters, and which of them an optimizer may change.
-    settings : Settings
-        What the user configured.
-    minibatch_size : int
-        Number of items in the batch.
-    unroll : int
-        Steps in one iteration of the loop.
-    device : str or None
-        TensorFlow's name of the device.
+    built : Built
+        What is compiled.
+    operators : sequence of Operator
+        What runs, in the order in which Nengo steps it.
+    wanted : iterable of Signal, optional
+        All that is asked for; what these do not depend on is left out.
+    """
+    settings = built.settings
+    draws = partial(registry.fed_draws, nengo_only=settings.nengo_random_draws)
+    operators, inputs = lift(built.model, operators, registry.runs_user_code, draws)
+    fed = frozenset(i.signal for i in inputs if i.lifted and i.signal is not None)
+    verify(operators, fed, after="lifting the inputs")
+    operators = simplify(operators, settings.simplifications, fed, built.trained)
+    if wanted is not None:
+        operators = needed(operators, wanted)
+    carries, redundant = registry.carries, registry.redundant
+    roles = assign(operators, fed, built.trainable, carries, redundant)
+    return Prepared(operators, inputs, roles)
+
+
+def compile_program(built: Built) -> Program:
+    """Translate a built model into one function of tensors.
 
     Returns
     -------
@@ -59,35 +99,107 @@ def compile_program(
         Nothing is traced or compiled before its first call.
     """
     # what the loop does not have to do
-    draws = partial(fed_draws, nengo_only=settings.nengo_random_draws)
-    operators, inputs = lift(model, nengo_order, registry.runs_user_code, draws)
-    fed = frozenset(i.signal for i in inputs if i.lifted and i.signal is not None)
-    verify(operators, fed, after="lifting the inputs")
-    trained = frozenset(signal for signal, is_on in trainable.items() if is_on)
-    operators = simplify(operators, settings.simplifications, fed, trained)
+    settings = built.settings
+    prepared = prepare(built, built.order)
+    operators, roles = prepared.operators, prepared.roles
+    if settings.use_loop:
+        operators, roles = ahead(operators, roles, _stays_in_loop, built.minibatch_size)
 
     # in which order, what together, and where everything lives
-    roles = assign(operators, fed, trainable, registry.carries, registry.redundant)
-    if settings.use_loop:
-        operators, roles = ahead(operators, roles, _stays_in_loop, minibatch_size)
-    segment = compile_segment(
-        model, operators, roles, trained, settings, minibatch_size
-    )
+    segment = compile_segment(built, operators, roles)
 
     return Program(
         segment.plan,
         segment.layout,
         segment.lowerings,
-        inputs,
-        tuple(_recordings(model, segment.layout, settings)),
+        prepared.inputs,
+        tuple(_recordings(built, segment.layout)),
         segment.presented,
-        minibatch_size,
+        built.minibatch_size,
         tf.as_dtype(settings.dtype),
-        unroll,
+        built.unroll,
         settings.jit_compile is not False and all(map(registry.compiles, operators)),
-        device,
+        built.device,
         settings.use_loop,
     )
+
+
+@no_garbage_collection()
+def compile_through_time(
+    built: Built, probes: Iterable[nengo.Probe], training: bool = True
+) -> tuple[ThroughTime, tuple[Input, ...], Reach]:
+    """Translate what some probes depend on into one differentiable function.
+
+    Parameters
+    ----------
+    built : Built
+        What is compiled.
+    probes : iterable of Probe
+        What is asked for.
+    training : bool
+        Whether rates, or spikes with surrogate gradients, stand in for spikes, and
+        TensorFlow code runs as in training.
+
+    Returns
+    -------
+    through_time : ThroughTime
+        The function.
+    inputs : tuple of Input
+        What it has to be fed.
+    reach : Reach
+        What gradients reach.
+    """
+    settings = built.settings
+    targets = {probe: built.model.sig[probe]["in"] for probe in probes}
+    operators: Sequence[Operator] = built.order
+    if training:
+        if settings.surrogate is not None:
+            operators = with_surrogates(
+                operators, settings.surrogate, has_surrogate, rate_equivalent
+            )
+        rates_of = partial(rate_equivalent, smoothing=settings.lif_smoothing)
+        operators = with_rates(operators, rates_of)
+        operators = with_training(operators)
+    prepared = prepare(built, operators, targets.values())
+
+    # what needs no loop
+    phases = partition(
+        prepared.operators,
+        prepared.roles,
+        registry.needs_loop,
+        registry.across_time,
+        registry.runs_python,
+    )
+    ends = {
+        probe: view_of(signal, phases.ends[signal.base])
+        if signal.base in phases.ends
+        else signal
+        for probe, signal in targets.items()
+    }
+    known = phases.known()
+
+    def segment(operators: Sequence[Operator], given: Collection[Signal]) -> Segment:
+        changed = {signal.base for op in operators for signal in written(op)}
+        own = {
+            base: Role.INPUT
+            if base in given and base not in changed and role is not Role.PARAM
+            else role
+            for base, role in phases.roles.items()
+        }
+        return compile_segment(built, operators, own)
+
+    through_time = ThroughTime(
+        segment(phases.before, known),
+        segment(phases.loop, known),
+        segment(phases.after, phases.roles),
+        ends,
+        built.minibatch_size,
+        tf.as_dtype(settings.dtype),
+        frozenset(p for p in targets if not settings.keeps_history(p)),
+        None if settings.use_loop else built.unroll,
+    )
+    reached = reach(prepared.operators, targets.values(), built.trained, _blocks)
+    return through_time, prepared.inputs, reached
 
 
 def _stays_in_loop(op: Operator) -> bool:
@@ -98,10 +210,15 @@ def _stays_in_loop(op: Operator) -> bool:
     return registry.needs_loop(op) or isinstance(op, SimTensorNode)
 
 
-def _recordings(
-    model: Model, layout: SignalLayout, settings: Settings
-) -> Iterable[Recording]:
+def _blocks(op: Operator) -> bool:
+    """Whether an operator lets no gradient pass: Python code, or spikes."""
+    spikes = type(op) is SimNeurons and bool(op.neurons.spiking)
+    return spikes or registry.runs_python(op)
+
+
+def _recordings(built: Built, layout: SignalLayout) -> Iterable[Recording]:
     """Return what each probe keeps."""
+    model, settings = built.model, built.settings
     for probe in model.probes:
         signal = model.sig[probe]["in"]
         period = 1.0 if probe.sample_every is None else probe.sample_every / model.dt

@@ -19,14 +19,11 @@ import numpy as np
 import tensorflow as tf
 
 from nengo_dl.graph.roles import Role
-from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
-from nengo_dl.plan.layout import SignalLayout
 from nengo_dl.program.calling import flat_call, to_tensor
-from nengo_dl.program.loop import LoopResult, sample
+from nengo_dl.program.loop import LoopResult
 from nengo_dl.program.packing import Outputs, Packing
-from nengo_dl.program.recording import Recording
-from nengo_dl.program.stages import PythonCalls, cut
+from nengo_dl.program.step import PythonCalls, TimeStep
 
 
 @dataclass
@@ -71,37 +68,15 @@ class DrivenLoop:
 
     Parameters
     ----------
-    lowerings : sequence of Lowering
-        In the plan's order.
-    layout : SignalLayout
-        Where their signals live.
-    recordings : sequence of Recording
-        What is kept.
-    minibatch_size : int
-        Number of items in the batch.
-    dtype : tf.DType
-        Floating point type.
+    step : TimeStep
+        What runs again and again.
     jit_compile : bool
         Whether XLA compiles the stages.
     """
 
-    def __init__(
-        self,
-        lowerings: Sequence[Lowering],
-        layout: SignalLayout,
-        recordings: Sequence[Recording],
-        minibatch_size: int,
-        dtype: tf.DType,
-        jit_compile: bool,
-    ) -> None:
-        self.stages = cut(lowerings)
-        self._layout = layout
-        self._recordings = recordings
-        self._minibatch_size = minibatch_size
-        self._dtype = dtype
+    def __init__(self, step: TimeStep, jit_compile: bool) -> None:
+        self._step = step
         self._jit_compile = jit_compile
-        self._views = [view for low in lowerings for view in low.views]
-        self._carried = layout.carried()
         self._compiled: list[_Compiled] = []
 
     def run(
@@ -122,16 +97,16 @@ class DrivenLoop:
         first, *rest = self._compiled
         rounds = [
             (stage.calls, Packing(tuple(stage.calls.shapes)), compiled)
-            for stage, compiled in zip(self.stages[:-1], rest, strict=True)
+            for stage, compiled in zip(self._step.stages[:-1], rest, strict=True)
             if stage.calls is not None
         ]
-        rows: list[list[np.ndarray]] = [[] for _ in self._recordings]
-        kept = [r.kept(first_step, n_steps) for r in self._recordings]
+        rows: list[list[np.ndarray]] = [[] for _ in self._step.recordings]
+        kept = [r.kept(first_step, n_steps) for r in self._step.recordings]
         fixed = [*params, *inputs]
         outputs = first.call(tf.constant(0), *fixed, *state)
         now = first.interface
         seen = now.packing.views(outputs[now.host].numpy())
-        dtype = self._dtype.as_numpy_dtype
+        dtype = self._step.dtype.as_numpy_dtype
         for step in range(n_steps):
             for calls, packing, compiled in rounds:
                 # a new array each time: TensorFlow may go on using its memory
@@ -142,11 +117,13 @@ class DrivenLoop:
                 except BaseException as error:
                     return LoopResult(list(state), _stack(rows), step, error)
                 env = [outputs[i] for i in now.env]
-                outputs = compiled.call(*fixed, *env, to_tensor(vector, self._dtype))
+                outputs = compiled.call(
+                    *fixed, *env, to_tensor(vector, self._step.dtype)
+                )
                 now = compiled.interface
                 seen = now.packing.views(outputs[now.host].numpy())
             state = [outputs[i] for i in now.state]
-            for i, recording in enumerate(self._recordings):
+            for i, recording in enumerate(self._step.recordings):
                 if kept[i][step]:
                     if not recording.keep_history:
                         rows[i].clear()
@@ -166,11 +143,11 @@ class DrivenLoop:
         fixed = [*map(_spec, params), *map(_spec, inputs)]
         number = tf.TensorSpec((), tf.int32)
         made = [self._function(self._prologue, [number, *fixed, *map(_spec, state)])]
-        for j, stage in enumerate(self.stages[:-1]):
+        for j, stage in enumerate(self._step.stages[:-1]):
             previous = made[-1]
             env = [previous.specs[i] for i in previous.interface.env]
             packing = Packing(tuple(stage.calls.shapes))  # type: ignore[union-attr]
-            results = tf.TensorSpec((packing.size,), self._dtype)
+            results = tf.TensorSpec((packing.size,), self._step.dtype)
             body = partial(self._between, j, previous.interface, packing)
             made.append(self._function(body, [*fixed, *env, results]))
         # the last function ends where the prologue does, in the first Python calls
@@ -191,15 +168,15 @@ class DrivenLoop:
         values, series, (i, *env, results) = self._open(flat)
         now = values.begin_step({}, {})
         now.unpack(env, previous.structure)
-        self.stages[j].calls.store(now, packing.split(results))  # type: ignore[union-attr]
-        following = self.stages[j + 1]
+        self._step.stages[j].calls.store(now, packing.split(results))  # type: ignore[union-attr]
+        following = self._step.stages[j + 1]
         following.trace(now)
         if following.calls is not None:
             return self._close(now, j + 1, i)
-        state = [now.block(block) for block in self._carried]
+        state = list(self._step.state(now))
         samples = [
-            tf.cast(sample(now, recording), self._dtype)
-            for recording in self._recordings
+            tf.cast(self._step.sample(now, recording), self._step.dtype)
+            for recording in self._step.recordings
         ]
         return self._begin(values, series, state, i + 1, samples)
 
@@ -208,16 +185,10 @@ class DrivenLoop:
     ) -> tuple[SignalValues, dict[int, tf.Tensor], list[tf.Tensor]]:
         """Return parameters as values, the input blocks, and the other arguments."""
         params, fixed = self._split
-        blocks = self._layout.of_role(Role.PARAM)
-        values = SignalValues(
-            self._layout,
-            dict(zip(blocks, flat[:params], strict=True)),
-            self._minibatch_size,
-            self._dtype,
-        )
-        values.hoist(self._views)
-        series = zip(self._layout.of_role(Role.INPUT), flat[params:fixed], strict=True)
-        return values, dict(series), list(flat[fixed:])
+        layout = self._step.layout
+        blocks = zip(layout.of_role(Role.PARAM), flat[:params], strict=True)
+        series = zip(layout.of_role(Role.INPUT), flat[params:fixed], strict=True)
+        return self._step.open(dict(blocks)), dict(series), list(flat[fixed:])
 
     def _begin(
         self,
@@ -233,8 +204,8 @@ class DrivenLoop:
             # behind the last step of a chunk there is no input: a row is read again,
             # and what comes of it is thrown away
             fed[block] = tf.gather(array, tf.minimum(i, array.shape[0] - 1))
-        now = values.begin_step(dict(zip(self._carried, state, strict=True)), fed)
-        self.stages[0].trace(now)
+        now = self._step.begin(values, state, fed)
+        self._step.stages[0].trace(now)
         return self._close(now, 0, i, state, samples)
 
     def _close(
@@ -246,21 +217,16 @@ class DrivenLoop:
         samples: Sequence[tf.Tensor] = (),
     ) -> tuple[list[tf.Tensor], _Interface]:
         """Return what the Python calls of stage ``j`` and what follows them need."""
-        calls: PythonCalls = self.stages[j].calls  # type: ignore[assignment]
+        calls: PythonCalls = self._step.stages[j].calls  # type: ignore[assignment]
         arguments = calls.arguments(now)
-        needed = calls.blocks.union(
-            self._carried,
-            *(stage.blocks for stage in self.stages[j + 1 :]),
-            *(recording.view.blocks for recording in self._recordings),
-        )
         env, structure = now.pack(
             block
-            for block in sorted(needed)
-            if self._layout.blocks[block].role is not Role.PARAM
+            for block in sorted(self._step.needed_after(j))
+            if self._step.layout.blocks[block].role is not Role.PARAM
         )
         seen = [*(tensor for own in arguments for tensor in own), *samples]
         packing = Packing(tuple(tuple(tensor.shape) for tensor in seen))
-        host = packing.pack(seen) if seen else tf.zeros(0, self._dtype)
+        host = packing.pack(seen) if seen else tf.zeros(0, self._step.dtype)
         outputs = Outputs()
         interface = _Interface(
             outputs.add([i, *env]),

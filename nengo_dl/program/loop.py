@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
+from nengo.exceptions import ValidationError
 
 from nengo_dl.graph.roles import Role
 from nengo_dl.lowering.indexing import reshaped
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import Block
-from nengo_dl.program.callback import Callbacks
+from nengo_dl.program.callback import Callbacks, CompiledCalls
 from nengo_dl.program.recording import Recording
-from nengo_dl.program.stages import Stage
+from nengo_dl.program.step import TimeStep
 
 
 @dataclass(frozen=True)
@@ -39,143 +41,164 @@ class LoopResult:
     error: BaseException | None = None
 
 
-def drive(
-    stages: Sequence[Stage],
-    values: SignalValues,
-    carried: Sequence[int],
-    state: Sequence[tf.Tensor],
-    inputs: dict[int, tf.Tensor],
-    recordings: Sequence[Recording],
-    rows: Sequence[tf.Tensor],
-    n_steps: tf.Tensor,
-    capacity: int,
-    unroll: int = 1,
-    callbacks: Callbacks | None = None,
-    use_loop: bool = True,
-) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
-    """Run ``n_steps`` time steps.
+@dataclass(frozen=True, eq=False)
+class CompiledLoop:
+    """The loop over time as one computation, with Python calls in it if there are any.
 
-    Parameters
+    Attributes
     ----------
-    stages : sequence of Stage
-        One time step.
-    values : SignalValues
-        Parameters, and what was hoisted out of the loop.
-    carried : sequence of int
-        The blocks that go round the loop.
-    state : sequence of tf.Tensor, shape (batch, size)
-        Their values before the first step.
-    inputs : dict of {int: tf.Tensor}, shape (capacity or 1, batch, size)
-        The input blocks and what is computed ahead, time first. One row stands for
-        every step.
-    recordings : sequence of Recording
-        What is kept.
-    rows : sequence of tf.Tensor, shape (capacity,)
-        For each recording that is not of every step: the row that a step goes to.
-    n_steps : tf.Tensor, shape ()
-        How many of the ``capacity`` steps are run. Shapes do not depend on it, so one
-        compilation serves every number of steps.
+    step : TimeStep
+        What runs again and again.
+    callbacks : Callbacks
+        The Python side of its calls. When one fails, the loop ends, and the step that
+        it was in leaves no trace.
     capacity : int
         Length of the buffers.
     unroll : int
         Steps in one iteration. A remainder that does not fill an iteration runs in a
         second loop, step by step.
-    callbacks : Callbacks, optional
-        Makes the Python calls, if there are any. When one fails, the loop ends, and the
-        step that it was in leaves no trace.
     use_loop : bool
         False: run one iteration, of ``unroll`` steps, whatever ``n_steps``.
-
-    Returns
-    -------
-    completed : tf.Tensor, shape ()
-        Steps that are complete.
-    state : list of tf.Tensor, shape (batch, size)
-        The carried blocks after them.
-    rows : list of tf.Tensor, shape (capacity, batch, *probe shape)
-        The buffer of each recording.
     """
-    row_source = iter(rows)
-    row_of = [None if r.every_step else next(row_source) for r in recordings]
-    buffers = tuple(
-        tf.TensorArray(
-            _dtype(values, recording),
-            size=recording.capacity(capacity),
-            element_shape=(values.minibatch_size, *recording.view.shape),
-            clear_after_read=False,
-        )
-        for recording in recordings
-    )
 
-    def one_step(i: tf.Tensor, ok: tf.Tensor, state: tuple, buffers: tuple) -> tuple:
+    step: TimeStep
+    callbacks: Callbacks
+    capacity: int
+    unroll: int = 1
+    use_loop: bool = True
+
+    def trace(
+        self,
+        values: SignalValues,
+        state: Sequence[tf.Tensor],
+        inputs: Mapping[int, tf.Tensor],
+        rows: Sequence[tf.Tensor],
+        n_steps: tf.Tensor,
+    ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
+        """Add the loop to the graph that is being traced.
+
+        Parameters
+        ----------
+        values : SignalValues
+            Parameters, read ahead of the loop.
+        state : sequence of tf.Tensor, shape (batch, size)
+            The carried blocks before the first step.
+        inputs : mapping of int to tf.Tensor, shape (capacity or 1, batch, size)
+            The input blocks and what is computed ahead, time first. One row stands for
+            every step.
+        rows : sequence of tf.Tensor, shape (capacity,)
+            For each recording that is not of every step: the row that a step goes to.
+        n_steps : tf.Tensor, shape ()
+            How many of the ``capacity`` steps are run. Shapes do not depend on it, so
+            one compilation serves every number of steps.
+
+        Returns
+        -------
+        completed : tf.Tensor, shape ()
+            Steps that are complete.
+        state : list of tf.Tensor, shape (batch, size)
+            The carried blocks after them.
+        rows : list of tf.Tensor, shape (capacity, batch, *probe shape)
+            The buffer of each recording.
+        """
+        remaining = iter(rows)
+        places = [
+            None if r.every_step else next(remaining) for r in self.step.recordings
+        ]
+        one_step = partial(self._one_step, values, inputs, places)
+
+        def iteration(*loop_state: Any) -> tuple:
+            for _ in range(self.unroll):
+                loop_state = one_step(*loop_state)
+            return loop_state
+
+        def more(steps: int) -> Callable[..., tf.Tensor]:
+            if not self.step.calls_python:
+                return lambda i, *_: i + steps <= n_steps
+            return lambda i, ok, *_: tf.logical_and(i + steps <= n_steps, ok > 0)
+
+        buffers = tuple(self._buffer(r) for r in self.step.recordings)
+        stacked = self._stacked(state)
+        loop_state = (tf.constant(0), tf.constant(1), stacked, buffers)
+        if self.use_loop:
+            loop_state = tf.while_loop(more(self.unroll), iteration, loop_state)
+            if self.unroll > 1:
+                loop_state = tf.while_loop(more(1), one_step, loop_state)
+        else:
+            loop_state = iteration(*loop_state)
+        completed, _, final, buffers = loop_state
+        final = [
+            reshaped(value, before.shape)
+            for value, before in zip(final, state, strict=True)
+        ]
+        return completed, final, [buffer.stack() for buffer in buffers]
+
+    def _one_step(
+        self,
+        values: SignalValues,
+        inputs: Mapping[int, tf.Tensor],
+        places: Sequence[tf.Tensor | None],
+        i: tf.Tensor,
+        ok: tf.Tensor,
+        state: tuple,
+        buffers: tuple,
+    ) -> tuple:
+        """Take step ``i``; ``ok`` is 0 once Python code has failed."""
         fed = {
             block: series[0] if series.shape[0] == 1 else tf.gather(series, i)
             for block, series in inputs.items()
         }
-        flat = {
-            block: reshaped(value, (value.shape[0], values.layout.blocks[block].size))
-            for block, value in zip(carried, state, strict=True)
-        }
-        now = values.begin_step(flat, fed)
-        for stage in stages:
-            stage.trace(now)
-            if stage.calls is not None:
-                assert callbacks is not None
-                ok = callbacks.trace(stage.calls, now, i, ok)
+        python = CompiledCalls(self.callbacks, i, ok)
+        now = self.step.begin(values, self._flat(state), fed)
+        self.step.run(now, python)
         buffers = tuple(
-            buffer.write(i if rows is None else tf.gather(rows, i), sample(now, r))
-            for buffer, rows, r in zip(buffers, row_of, recordings, strict=True)
+            buffer.write(
+                i if place is None else tf.gather(place, i), self.step.sample(now, r)
+            )
+            for buffer, place, r in zip(
+                buffers, places, self.step.recordings, strict=True
+            )
         )
         after = tuple(
-            reshaped(now.block(block), old.shape)
-            for block, old in zip(carried, state, strict=True)
+            reshaped(new, old.shape)
+            for new, old in zip(self.step.state(now), state, strict=True)
         )
-        if callbacks is None:
+        if not self.step.calls_python:
             return i + 1, ok, after, buffers
+        ok = python.ok
         after = tuple(
             tf.where(ok > 0, new, old) for new, old in zip(after, state, strict=True)
         )
         return i + ok, ok, after, buffers
 
-    def iteration(*loop_state: Any) -> tuple:
-        for _ in range(unroll):
-            loop_state = one_step(*loop_state)
-        return loop_state
+    def _stacked(self, state: Sequence[tf.Tensor]) -> tuple:
+        """Return the carried blocks as they go round the loop.
 
-    def more(steps: int) -> Callable[..., tf.Tensor]:
-        if callbacks is None:
-            return lambda i, *_: i + steps <= n_steps
-        return lambda i, ok, *_: tf.logical_and(i + steps <= n_steps, ok > 0)
+        Weights that change go round it as matrices: XLA computes what is written to a
+        flat array element by element, dividing to find row and column, which takes five
+        times as long (PES, 64 x 1,280 decoders: 130 us per step against 25 us).
+        """
+        blocks = self.step.layout.blocks
+        return tuple(
+            reshaped(value, (value.shape[0], *loop_shape(blocks[i])))
+            for i, value in zip(self.step.carried, state, strict=True)
+        )
 
-    # Weights that change go round the loop as matrices: XLA computes what is written to
-    # a flat array element by element, dividing to find row and column, which takes five
-    # times as long (PES, 64 x 1,280 decoders: 130 us per step against 25 us)
-    stacked = tuple(
-        reshaped(value, (value.shape[0], *loop_shape(values.layout.blocks[block])))
-        for block, value in zip(carried, state, strict=True)
-    )
-    loop_state = (tf.constant(0), tf.constant(1), stacked, buffers)
-    if use_loop:
-        loop_state = tf.while_loop(more(unroll), iteration, loop_state)
-        if unroll > 1:
-            loop_state = tf.while_loop(more(1), one_step, loop_state)
-    else:
-        loop_state = iteration(*loop_state)
-    completed, _, final, buffers = loop_state
-    final = [
-        reshaped(value, before.shape)
-        for value, before in zip(final, state, strict=True)
-    ]
-    return completed, final, [buffer.stack() for buffer in buffers]
+    def _flat(self, state: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """Undo `_stacked`."""
+        blocks = self.step.layout.blocks
+        return [
+            reshaped(value, (value.shape[0], blocks[i].size))
+            for i, value in zip(self.step.carried, state, strict=True)
+        ]
 
-
-def sample(values: SignalValues, recording: Recording) -> tf.Tensor:
-    """Return what a probe sees, shape (batch, *shape)."""
-    value = values.read(recording.view)
-    if not recording.view.batched:
-        value = value[None]
-    shape = (values.minibatch_size, *recording.view.shape)
-    return value if tuple(value.shape) == shape else tf.broadcast_to(value, shape)
+    def _buffer(self, recording: Recording) -> tf.TensorArray:
+        return tf.TensorArray(
+            self.step.sample_dtype(recording),
+            size=recording.capacity(self.capacity),
+            element_shape=(self.step.minibatch_size, *recording.view.shape),
+            clear_after_read=False,
+        )
 
 
 def loop_shape(block: Block) -> tuple[int, ...]:
@@ -190,7 +213,17 @@ def loop_shape(block: Block) -> tuple[int, ...]:
     return tuple(length for length in block.shape if length != 1) or (1,)
 
 
-def _dtype(values: SignalValues, recording: Recording) -> tf.DType:
-    """Return the type of what a probe sees."""
-    blocks = [values.layout.blocks[i] for i in recording.view.blocks]
-    return tf.int64 if any(block.kind == "i" for block in blocks) else values.dtype
+def check_steps(n_steps: int, only: int | None) -> None:
+    """Check that there can be so many steps, where there is no loop around them.
+
+    Raises
+    ------
+    ValidationError
+        If only another number can be run.
+    """
+    if only is not None and n_steps != only:
+        raise ValidationError(
+            f"Got {n_steps} time steps in a network configured with use_loop=False; "
+            f"expected {only}, which is the simulator's unroll_simulation",
+            attr="n_steps",
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -14,18 +14,17 @@ from nengo_dl.graph.inputs import Input
 from nengo_dl.graph.roles import Role
 from nengo_dl.lowering.presented import Presented
 from nengo_dl.lowering.registry import Lowering
-from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import Plan
 from nengo_dl.plan.layout import SignalLayout
+from nengo_dl.program import traces
 from nengo_dl.program.ahead import Ahead, compute, computed_ahead, handed_over
 from nengo_dl.program.callback import Callbacks, available
 from nengo_dl.program.calling import array_of, flat_call
 from nengo_dl.program.driven import DrivenLoop
 from nengo_dl.program.fingerprint import fingerprint
-from nengo_dl.program.loop import LoopResult, drive
+from nengo_dl.program.loop import CompiledLoop, LoopResult
 from nengo_dl.program.recording import Recording
-from nengo_dl.program.stages import cut
-from nengo_dl.program.traces import shared
+from nengo_dl.program.step import TimeStep
 
 #: no more steps than this in one call: chunks give progress bars and Ctrl-C a chance,
 #: and a call costs about as much as 100 steps of a small model
@@ -94,9 +93,21 @@ class Program:
         )
 
     @cached_property
+    def step(self) -> TimeStep:
+        """What runs in each time step, if nothing runs ahead."""
+        return TimeStep(
+            self.lowerings,
+            self.layout,
+            tuple(self.layout.carried()),
+            self.minibatch_size,
+            self.dtype,
+            self.recordings,
+        )
+
+    @cached_property
     def calls_python(self) -> bool:
         """Whether some group calls Python in each step."""
-        return not all(lowering.xla for lowering in self.lowerings)
+        return self.step.calls_python
 
     @cached_property
     def in_one(self) -> bool:
@@ -189,7 +200,7 @@ class Program:
             arguments = [tf.constant(n_steps), *params, *state, *inputs, *rows]
             if mode not in self._calls:
                 make = partial(self._trace, arguments, mode)
-                self._calls[mode] = shared(self._key(mode), make)
+                self._calls[mode] = traces.shared.get(self._key(mode), make)
             self._callbacks.begin(first_step)
             completed, *outputs = self._calls[mode](*arguments)
         final, buffers = outputs[: len(state)], outputs[len(state) :]
@@ -206,14 +217,7 @@ class Program:
         n_steps: int,
     ) -> LoopResult:
         if self._driven is None:
-            self._driven = DrivenLoop(
-                self.lowerings,
-                self.layout,
-                self.recordings,
-                self.minibatch_size,
-                self.dtype,
-                self.jit_compile,
-            )
+            self._driven = DrivenLoop(self.step, self.jit_compile)
             self.traces += 1
         return self._driven.run(params, state, inputs, first_step, n_steps)
 
@@ -238,36 +242,27 @@ class Program:
     def _trace(self, arguments: Sequence[tf.Tensor], mode: Ahead) -> Callable[..., Any]:
         """Trace the compiled loop, once for any number of steps."""
         layout = self.layout
-        ahead, loop = self.parts if mode is not Ahead.NEVER else ((), self.lowerings)
+        step = self.step
+        ahead, looped = self.parts if mode is not Ahead.NEVER else ((), self.lowerings)
         params, inputs = layout.of_role(Role.PARAM), layout.of_role(Role.INPUT)
-        carried = layout.carried()
+        loop = CompiledLoop(
+            replace(step, lowerings=looped),
+            self._callbacks,
+            self.capacity(mode),
+            self.unroll,
+            self.use_loop,
+        )
 
         def program(n_steps: tf.Tensor, *flat: tf.Tensor) -> list[tf.Tensor]:
             remaining = iter(flat)
-            values = SignalValues(
-                layout,
-                {i: next(remaining) for i in params},
-                self.minibatch_size,
-                self.dtype,
-            )
-            state = [next(remaining) for _ in carried]
+            values = step.open({i: next(remaining) for i in params})
+            state = [next(remaining) for _ in step.carried]
             series = {i: next(remaining) for i in inputs}
-            values.hoist(view for low in self.lowerings for view in low.views)
             if ahead:
-                series |= compute(ahead, values, series, self.handed_over)
-            completed, final, buffers = drive(
-                cut(loop),
-                values,
-                carried,
-                state,
-                series,
-                self.recordings,
-                list(remaining),
-                n_steps,
-                self.capacity(mode),
-                self.unroll,
-                self._callbacks if self.calls_python else None,
-                self.use_loop,
+                known = replace(step, lowerings=ahead)
+                series |= compute(known, values, series, self.handed_over)
+            completed, final, buffers = loop.trace(
+                values, state, series, list(remaining), n_steps
             )
             return [completed, *final, *buffers]
 

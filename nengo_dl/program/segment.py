@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from nengo.builder import Model
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 
-from nengo_dl.config import Settings
 from nengo_dl.graph.opgraph import dependencies, in_sequence
 from nengo_dl.graph.roles import Role
 from nengo_dl.lowering import registry
@@ -21,6 +19,7 @@ from nengo_dl.plan.claims import arrange
 from nengo_dl.plan.groups import Plan, check_plan
 from nengo_dl.plan.layout import SignalLayout
 from nengo_dl.plan.merging import merge_keys
+from nengo_dl.program.built import Built
 
 
 @dataclass(frozen=True)
@@ -46,46 +45,35 @@ class Segment:
 
 
 def compile_segment(
-    model: Model,
-    operators: Sequence[Operator],
-    roles: Mapping[Signal, Role],
-    trained: Collection[Signal],
-    settings: Settings,
-    minibatch_size: int,
+    built: Built, operators: Sequence[Operator], roles: Mapping[Signal, Role]
 ) -> Segment:
     """Decide in which order operators run and what runs together, and lower it.
 
     Parameters
     ----------
-    model : nengo.builder.Model
-        The built model.
+    built : Built
+        What is compiled.
     operators : sequence of Operator
         What the segment consists of.
     roles : mapping of Signal to Role
         The role of each base.
-    trained : collection of Signal
-        The parameters that an optimizer may change.
-    settings : Settings
-        What the user configured.
-    minibatch_size : int
-        Number of items in the batch.
     """
     # in which order, and what together
     graph = dependencies(operators)
     graph = in_sequence(graph, [op for op in operators if registry.runs_user_code(op)])
-    keys = merge_keys(operators, roles, trained, registry.merge_kind)
-    plan = settings.planner(graph, keys, registry.runs_python)
+    keys = merge_keys(operators, roles, built.trained, registry.merge_kind)
+    plan = built.settings.planner(graph, keys, registry.runs_python)
     check_plan(plan, graph)
 
     # where everything lives, and what is computed from it
-    plan, layout = arrange(plan, roles, trained)
+    plan, layout = arrange(plan, roles, built.trained)
     context = Context(
         layout,
-        model.dt,
-        np.dtype(settings.dtype),
-        minibatch_size,
-        model.step,
-        model.time,
+        built.model.dt,
+        np.dtype(built.settings.dtype),
+        built.minibatch_size,
+        built.model.step,
+        built.model.time,
         Presented(),
     )
     lowerings = tuple(registry.lower(group, context) for group in plan)

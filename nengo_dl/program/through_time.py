@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import nengo
 import numpy as np
@@ -14,11 +14,11 @@ from nengo.builder.signal import Signal
 from nengo_dl.graph.roles import Role
 from nengo_dl.graph.signals import coordinates, initial_elements, runs, size
 from nengo_dl.lowering.values import SignalValues
-from nengo_dl.plan.layout import Block, SignalLayout, View
+from nengo_dl.plan.layout import Block, SignalLayout
 from nengo_dl.program.adjoint import Impure, Tensors, in_line, scan
-from nengo_dl.program.python_in_graph import call_python
+from nengo_dl.program.loop import check_steps
 from nengo_dl.program.segment import Segment
-from nengo_dl.program.stages import check_steps, cut, trace
+from nengo_dl.program.step import InGraph, TimeStep
 
 #: values of base Signals for all steps, shape (batch, n_steps, size)
 Series = dict[Signal, tf.Tensor]
@@ -102,7 +102,7 @@ class ThroughTime:
             state = [_initial(live, b, self.minibatch_size) for b in self.carried]
         remaining = iter(state)
         first, looped, behind = (
-            [next(remaining) for _ in part.layout.carried()] for part in self._parts
+            [next(remaining) for _ in part.layout.carried()] for part in self.parts
         )
         at_once = partial(self._at_once, live, series, adapted, n_steps)
         first = at_once(self.before, first, wanted)
@@ -148,11 +148,12 @@ class ThroughTime:
     def carried(self) -> list[Block]:
         """The blocks of what is remembered from step to step."""
         return [
-            part.layout.blocks[i] for part in self._parts for i in part.layout.carried()
+            part.layout.blocks[i] for part in self.parts for i in part.layout.carried()
         ]
 
     @property
-    def _parts(self) -> tuple[Segment, Segment, Segment]:
+    def parts(self) -> tuple[Segment, Segment, Segment]:
+        """What runs before the loop, in it and after it."""
         return self.before, self.loop, self.after
 
     def specs(self, n_steps: int) -> dict[nengo.Probe, tf.TensorSpec]:
@@ -172,7 +173,7 @@ class ThroughTime:
     @property
     def calls_python(self) -> bool:
         """Whether some group of the loop calls Python in each step."""
-        return not all(lowering.xla for lowering in self.loop.lowerings)
+        return self._looped.calls_python
 
     # -- in front of the loop and behind it
 
@@ -196,14 +197,14 @@ class ThroughTime:
         if not segment.lowerings:
             return []
         layout, batch = segment.layout, self.minibatch_size * n_steps
-        blocks = self._params(segment, live)
-        for i, rows in zip(
+        params = self._params(segment, live)
+        fed = zip(
             layout.of_role(Role.INPUT), self._blocks(segment, series), strict=True
-        ):
-            blocks[i] = tf.reshape(rows, (batch, layout.blocks[i].size))
-        blocks.update(zip(layout.carried(), state, strict=True))
-        values = SignalValues(layout, blocks, batch, self.dtype)
-        trace(segment.lowerings, values)
+        )
+        inputs = {i: tf.reshape(v, (batch, layout.blocks[i].size)) for i, v in fed}
+        step = self._step_of(segment, batch)
+        values = step.begin(step.values(params), state, inputs)
+        step.run(values)
         adapted.update(values.adapted)
         for base in wanted:
             place = layout.places.get(base)
@@ -220,21 +221,27 @@ class ThroughTime:
 
     def _constants(self, live: SignalValues) -> list[tf.Tensor]:
         """Return the views of parameters that the loop reads, once for all steps."""
-        values = SignalValues(
-            self.loop.layout,
-            self._params(self.loop, live),
-            self.minibatch_size,
-            self.dtype,
-        )
-        return [values.read(view) for view in self._param_views()]
+        step = self._looped
+        values = step.values(self._params(self.loop, live))
+        return [values.read(view) for view in step.fixed_views]
 
     @property
     def _adapted_in_loop(self) -> list[Signal]:
         return [signal for low in self.loop.lowerings for signal in low.adapts]
 
-    def _param_views(self) -> list[View]:
-        views = (view for low in self.loop.lowerings for view in low.views)
-        return [view for view in dict.fromkeys(views) if not view.batched]
+    def _step_of(self, segment: Segment, batch: int) -> TimeStep:
+        layout = segment.layout
+        return TimeStep(
+            segment.lowerings,
+            layout,
+            tuple(layout.carried()),
+            batch,
+            self.dtype,
+        )
+
+    @cached_property
+    def _looped(self) -> TimeStep:
+        return self._step_of(self.loop, self.minibatch_size)
 
     def _step(
         self,
@@ -246,24 +253,17 @@ class ThroughTime:
         impure: Impure,
     ) -> tuple[Tensors, Tensors]:
         """Run one step of the loop; see `scan`."""
-        layout = self.loop.layout
         *fed, number = row
-        now = SignalValues(layout, {}, self.minibatch_size, self.dtype)
-        now.give(dict(zip(self._param_views(), constants, strict=True)))
-        now = now.begin_step(
-            dict(zip(layout.carried(), state, strict=True)),
-            dict(zip(layout.of_role(Role.INPUT), fed, strict=True)),
-        )
+        step = self._looped
+        params = step.values({})
+        params.give(dict(zip(step.fixed_views, constants, strict=True)))
+        inputs = zip(step.layout.of_role(Role.INPUT), fed, strict=True)
+        now = step.begin(params, state, dict(inputs))
         outputs = [self._value(now, base) for base in begins]
-        for stage in cut(self.loop.lowerings):
-            stage.trace(now)
-            if stage.calls is not None:
-                call = partial(call_python, stage.calls, now, number)
-                results = impure(call, len(stage.calls.shapes))
-                stage.calls.store(now, results)
+        step.run(now, InGraph(number, impure))
         outputs += [self._value(now, base) for base in finals]
         outputs += [now.adapted[signal] for signal in self._adapted_in_loop]
-        return [now.block(i) for i in layout.carried()], outputs
+        return list(step.state(now)), outputs
 
     def _value(self, values: SignalValues, base: Signal) -> tf.Tensor:
         flat = values.read(self.loop.layout.view([base], (size(base),)))

@@ -1,51 +1,163 @@
-"""Traced and compiled functions that later simulators of equal models use again.
+"""Traced and compiled functions, kept in one place with one bound.
 
-Decoders and state are arguments of a compiled loop, so what it computes is the same for
-every model of equal structure, whatever its weights. TensorFlow keeps a compiled
-function (about 3 MB of a small model) to the end of the process in any case.
+TensorFlow keeps what it has compiled to the end of the process (about 3 MB of a small
+model), so equal functions are compiled once. Weights, state and data are arguments, and
+variables are chosen at each call: what is computed is the same for every model of equal
+structure, whichever simulator, optimizer or loss it came with.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from typing import TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeVar
+
+import tensorflow as tf
+
+from nengo_dl.program.calling import flat_call
+from nengo_dl.program.value_keys import Same, known_by_value
 
 T = TypeVar("T")
 
 #: so many functions are kept; the one that was not used for the longest time goes first
 CAPACITY = 64
 
-_lock = threading.Lock()
-_traces: OrderedDict[Hashable, object] = OrderedDict()
+#: seconds that one call of compiled code should take: progress is shown between calls
+CALL = 0.3
 
 
-def shared(key: Hashable | None, make: Callable[[], T]) -> T:
-    """Return what was made under an equal key, or make it now.
+class Traced:
+    """A traced function of flat tensors, whose variables are chosen at each call.
 
     Parameters
     ----------
-    key : Hashable or None
-        What the function depends on; None if that is not known.
-    make : callable
-        Traces the function. It must not refer to the model, which would stay in memory.
+    function : callable
+        From flat tensors to a list of tensors.
+    specs : sequence of tf.TensorSpec
+        Types and shapes of its arguments.
+    variables : sequence of tf.Variable
+        The variables that it reads and changes in this trace.
+    jit_compile : bool
+        Whether XLA compiles it.
+
+    Attributes
+    ----------
+    closed : bool
+        Whether there are no other variables in it. If there are, it is good for what it
+        was traced for alone.
+    per_call : int
+        How many units of work one call should do, as far as is known.
+    seconds : float
+        How long tracing took (s).
     """
-    if key is None:
-        return make()
-    with _lock:
-        if key in _traces:
-            _traces.move_to_end(key)
-            return _traces[key]  # type: ignore[return-value]
-    made = make()
-    with _lock:
-        _traces[key] = made
-        while len(_traces) > CAPACITY:
-            _traces.popitem(last=False)
-    return made
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        specs: Sequence[tf.TensorSpec],
+        variables: Sequence[tf.Variable],
+        jit_compile: bool,
+    ) -> None:
+        start = time.perf_counter()
+        traced = tf.function(function, jit_compile=jit_compile, autograph=False)
+        concrete = traced.get_concrete_function(*specs)
+        self._call = flat_call(concrete)
+        places = {id(v.handle): i for i, v in enumerate(variables)}
+        #: what is captured: the number of a variable, or a tensor
+        self._captured = [places.get(id(t), t) for t in concrete.captured_inputs]
+        self.closed = not any(
+            tf.is_tensor(t) and t.dtype == tf.resource for t in self._captured
+        )
+        self.per_call = 1
+        self._warm = False
+        self.seconds = time.perf_counter() - start
+
+    def __call__(
+        self, arguments: Sequence[tf.Tensor], variables: Sequence[tf.Variable]
+    ) -> Sequence[tf.Tensor]:
+        """Call it with tensors, and with variables in the order of the trace."""
+        captured = [
+            variables[t].handle if isinstance(t, int) else t for t in self._captured
+        ]
+        return self._call(*arguments, captured=captured)
+
+    def took(self, seconds: float, units: int) -> None:
+        """Learn from how long a call took that did so many units of work."""
+        # the first call compiles too, and says nothing about the others
+        if self._warm:
+            self.per_call = max(1, int(CALL * units / max(seconds, 1e-6)))
+        self._warm = True
 
 
-def forget() -> None:
-    """Forget all functions."""
-    with _lock:
-        _traces.clear()
+class Traces:
+    """Functions by what they depend on, each made once; see the head of this module.
+
+    Parameters
+    ----------
+    capacity : int
+        How many are kept; the one that was not used for the longest time goes first.
+    beneath : Traces, optional
+        Where functions go whose keys are known by value, to be found by all simulators.
+        Others are kept here, together with the objects that their keys hold.
+    """
+
+    def __init__(self, capacity: int = CAPACITY, beneath: Traces | None = None) -> None:
+        self._capacity = capacity
+        self._beneath = self if beneath is None else beneath
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, key: Hashable | None, make: Callable[[], T], owner: Any = None) -> T:
+        """Return what was made under an equal key, or make it now.
+
+        Parameters
+        ----------
+        key : Hashable or None
+            All that the function depends on; None if that is not known.
+        make : callable
+            Traces the function. Where the key is known by value, it must not keep the
+            model, which would stay in memory.
+        owner : object, optional
+            What the function's other variables belong to, if it has some.
+        """
+        if key is None:
+            return make()
+        own = (key, Same(owner))
+        by_value = self._beneath is self or known_by_value(key)
+        found = self._find(own)
+        if found is None and by_value:
+            found = self._beneath._find(key)
+        if found is not None:
+            return found
+        made = make()
+        if by_value and getattr(made, "closed", True):
+            self._beneath._keep(key, made)
+        else:
+            self._keep(own, made)
+        return made
+
+    def _find(self, key: Hashable) -> Any:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def _keep(self, key: Hashable, made: Any) -> None:
+        with self._lock:
+            self._kept[key] = made
+            while len(self._kept) > self._capacity:
+                self._kept.popitem(last=False)
+
+    def forget(self) -> None:
+        """Forget all functions."""
+        with self._lock:
+            self._kept.clear()
+
+
+#: those that all simulators of this process share
+shared = Traces()

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import nengo
 from nengo.builder import Model
-from nengo.builder.operator import Operator
-from nengo.builder.signal import Signal
 
 from nengo_dl import config
-from nengo_dl.config import Settings
 from nengo_dl.display.progress import Steps, stage
 from nengo_dl.graph import nengo_model, trainable
 from nengo_dl.graph.garbage import no_garbage_collection
@@ -20,6 +16,7 @@ from nengo_dl.graph.inputs import input_nodes
 from nengo_dl.graph.opgraph import nengo_order
 from nengo_dl.inputs.endpoints import Endpoints
 from nengo_dl.lowering.tensor_nodes.binding import bind
+from nengo_dl.program.built import Built
 from nengo_dl.program.compile import compile_program
 from nengo_dl.program.program import Program
 from nengo_dl.simulation.options import Options
@@ -32,14 +29,8 @@ class Building:
 
     Attributes
     ----------
-    model : nengo.builder.Model
-        The model.
-    settings : Settings
-        What the user configured.
-    order : sequence of Operator
-        Its operators in the order in which Nengo steps them.
-    trainable : dict of {Signal: bool}
-        The parameters, and which of them an optimizer may change.
+    built : Built
+        The model, and how the user wants it simulated.
     program : Program
         The model as one function of tensors.
     endpoints : Endpoints
@@ -48,10 +39,7 @@ class Building:
         How long each stage took (s), by name.
     """
 
-    model: Model
-    settings: Settings
-    order: Sequence[Operator]
-    trainable: dict[Signal, bool]
+    built: Built
     program: Program
     endpoints: Endpoints
     times: dict[str, float]
@@ -83,24 +71,26 @@ def build(
     with stage("Building", None, options.progress_bar) as tracker:
         start = time.perf_counter()
         model = nengo_model.build(network, dt, model, Steps(tracker))
-        built = time.perf_counter()
+        planning = time.perf_counter()
         settings = config.resolve(model.toplevel, options.dtype)
         batch, jit = options.minibatch_size or 1, settings.jit_compile is not False
         for warning in bind(model, settings.dtype, batch, jit):
             warn_user(warning)
         with no_garbage_collection():
-            order = nengo_order(model.operators)
-            parameters = trainable.resolve(model, settings.inference_only)
-            program = compile_program(
+            built = Built(
                 model,
-                order,
-                parameters,
+                tuple(nengo_order(model.operators)),
+                trainable.resolve(model, settings.inference_only),
                 settings,
                 batch,
                 options.unroll_simulation,
                 options.device,
             )
-        times = {"nengo build": built - start, "plan": time.perf_counter() - built}
+            program = compile_program(built)
+        times = {
+            "nengo build": planning - start,
+            "plan": time.perf_counter() - planning,
+        }
     endpoints = Endpoints(
         tuple(input_nodes(model)),
         tuple(model.probes),
@@ -108,4 +98,4 @@ def build(
         settings.dtype,
         frozenset(p for p in model.probes if not settings.keeps_history(p)),
     )
-    return Building(model, settings, order, parameters, program, endpoints, times)
+    return Building(built, program, endpoints, times)

@@ -10,7 +10,7 @@ from nengo_dl.config import Settings
 from nengo_dl.display.profiling import profiling
 from nengo_dl.inputs import checks
 from nengo_dl.inputs.endpoints import Endpoints
-from nengo_dl.program.stages import check_steps
+from nengo_dl.program.loop import check_steps
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.user_code import warn_user
 
@@ -80,9 +80,7 @@ class RunCalls:
         """Run some steps; see `Simulator.run_steps`."""
         n_steps = checks.positive_int(n_steps, "n_steps")
         check_steps(n_steps, self._unroll)
-        presented = checks.presented_data(
-            data, self._endpoints.nodes, n_steps, self._endpoints.minibatch_size
-        )
+        presented = self._endpoints.presented(data, n_steps)
         with profiling(profile):
             self._runner.run(
                 n_steps, presented, progress_bar, stateful and self._stateful

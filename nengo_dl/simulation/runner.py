@@ -14,7 +14,7 @@ from nengo.builder.operator import Operator
 
 from nengo_dl.display.progress import stage
 from nengo_dl.graph.tensor_operator import tensor_nodes
-from nengo_dl.inputs.feed import Feeds
+from nengo_dl.inputs.feed import BlockFeed
 from nengo_dl.lowering.tensor_nodes.binding import post_build
 from nengo_dl.program.ahead import Ahead
 from nengo_dl.program.loop import LoopResult
@@ -65,7 +65,7 @@ class Runner:
     ) -> None:
         self._program = program
         self._model = model
-        self._feeds = Feeds(program, order, model.dt)
+        self._feed = BlockFeed(program, order, model.dt)
         self._compiled: set[Ahead] = set()
         self._times = times
         #: of the last run; the first run is taken for a long one
@@ -95,7 +95,7 @@ class Runner:
             Whether state and time stay where the run ends.
         """
         before = (self.n_steps, self.store.state)
-        held = bool(self._program.parts[0]) and self._feeds.held(presented)
+        held = bool(self._program.parts[0]) and self._feed.held(presented)
         mode = self._program.mode(n_steps, held)
         capacity = self._program.capacity(mode)
         self._compile(mode, progress_bar)
@@ -129,7 +129,7 @@ class Runner:
             counter = np.full((self._program.minibatch_size, 1), self.n_steps)
             self.store.set_value(self._model.step, counter)
         if processes:
-            self._feeds.sources.rewind(seed)
+            self._feed.sources.rewind(seed)
         if parameters:
             self._post_build(seed)
 
@@ -143,7 +143,7 @@ class Runner:
 
     def close(self) -> None:
         """Let go of the program and the live values; samples and time stay."""
-        del self._program, self._feeds, self.store
+        del self._program, self._feed, self.store
 
     def snapshot(self) -> dict[str, Any]:
         """Return all that changes while a simulation runs, without TensorFlow."""
@@ -159,11 +159,11 @@ class Runner:
         self.n_steps = snapshot["n_steps"]
         self.first_step = snapshot["first_step"]
         self.store.restore(snapshot["values"])
-        self._feeds.sources.advance(snapshot["streams"], self.n_steps)
+        self._feed.sources.advance(snapshot["streams"], self.n_steps)
 
     def positions(self) -> list[list[int]]:
         """Return how far each stream of random numbers has gone, for each item."""
-        return self._feeds.sources.positions()
+        return self._feed.sources.positions()
 
     def go_to(self, n_steps: int, seed: int, positions: list[list[int]]) -> None:
         """Go to another time, forget all samples, and draw what is drawn from there on.
@@ -179,8 +179,8 @@ class Runner:
         """
         self.probes.clear()
         self.n_steps = self.first_step = n_steps
-        self._feeds.sources.rewind(seed)
-        self._feeds.sources.advance(positions, n_steps)
+        self._feed.sources.rewind(seed)
+        self._feed.sources.advance(positions, n_steps)
 
     def _compile(self, mode: Ahead, progress_bar: Any) -> None:
         """Trace and compile the program before its first step, by running none."""
@@ -189,7 +189,7 @@ class Runner:
         # a bar of Nengo's closes after its first stage, which is the simulation
         with stage("Compiling", None, progress_bar is True):
             start, traced = time.perf_counter(), self._program.trace_seconds
-            self._call(self._feeds.nothing(mode), 0, mode)
+            self._call(self._feed.nothing(mode), 0, mode)
             seconds = time.perf_counter() - start
         trace = self._program.trace_seconds - traced
         self._times["trace"] = self._times.get("trace", 0.0) + trace
@@ -200,7 +200,7 @@ class Runner:
         self, n_steps: int, presented: Mapping[nengo.Node, np.ndarray], mode: Ahead
     ) -> None:
         """Run some steps; if Python code fails, those before, then raise its error."""
-        chunk = self._feeds.chunk(self.n_steps, n_steps, presented, mode)
+        chunk = self._feed.chunk(self.n_steps, n_steps, presented, mode)
         error: BaseException | None = chunk.error
         if chunk.n_steps:
             result = self._call(chunk.inputs, chunk.n_steps, mode)
@@ -208,7 +208,7 @@ class Runner:
             self.probes.append(self.n_steps, result.n_steps, result.rows)
             self.n_steps += result.n_steps
             if result.error is not None:
-                self._feeds.sources.give_back(chunk.n_steps - result.n_steps)
+                self._feed.sources.give_back(chunk.n_steps - result.n_steps)
                 error = result.error
         if error is not None:
             raise error

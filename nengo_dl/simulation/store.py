@@ -83,6 +83,11 @@ class StateStore:
         ]
 
     @property
+    def variables(self) -> list[tf.Variable]:
+        """All variables, of parameters and of what learned copies begin with."""
+        return [*self.params, *self.origins.values()]
+
+    @property
     def initial_state(self) -> list[tf.Tensor]:
         """The carried blocks as the model was built, shape (batch, size) each."""
         return self.begin(self._initial_state)

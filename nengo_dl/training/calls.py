@@ -60,7 +60,7 @@ class TrainingCalls:
         self._settings = settings
         self._trainer = trainer
         self._store = runner.store
-        self._batches = Batches(trainer.forms, runner, program)
+        self._batches = Batches(trainer.functions, runner, program)
         self._board = board
 
     def train(
@@ -181,7 +181,6 @@ class TrainingCalls:
         if shuffle:
             rng = np.random.RandomState(self._trainer.new_seed())
             orders = [rng.permutation(order) for order in orders]
-        phase = self._settings.learning_phase
         found = []
         with profiling(profile):
             for values in self._batches.run(
@@ -189,7 +188,7 @@ class TrainingCalls:
                 wanted,
                 orders,
                 truncation,
-                training if phase is None else phase,
+                training,
                 isolate_state,
                 seed,
             ):

@@ -1,4 +1,4 @@
-"""Minibatch after minibatch, forward, backward and update, as one computation.
+"""Minibatch after minibatch as one compiled computation, and the calls that it takes.
 
 A step of optimization of a small network takes less time than a call from Python, so
 the loop over minibatches is compiled too.
@@ -6,279 +6,262 @@ the loop over minibatches is compiled too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 import nengo
+import numpy as np
 import tensorflow as tf
 from nengo.builder.signal import Signal
 
-from nengo_dl.graph.roles import Role
-from nengo_dl.lowering.values import SignalValues
-from nengo_dl.plan.layout import SignalLayout
+from nengo_dl.graph.inputs import Source
+from nengo_dl.graph.signals import initial_elements
+from nengo_dl.inputs.memory import as_tensor
 from nengo_dl.program.adjoint import Tensors
-from nengo_dl.program.through_time import Series, ThroughTime
+from nengo_dl.program.python_errors import as_raised
+from nengo_dl.program.traces import Traced, Traces
+from nengo_dl.simulation.store import StateStore
+from nengo_dl.training.model_function import ModelFunction, differs
+
+#: bytes of random numbers and other generated inputs that one call may be fed
+MAX_GENERATED = 4 * 2**20
 
 
-class Term(Protocol):
-    """One part of what is minimised.
-
-    ``function(outputs, targets)`` takes lists with an entry for each probe, of tensors
-    of shape (batch, n_steps, size), targets None where there are none; it returns a
-    number.
-    """
-
-    @property
-    def probes(self) -> tuple[nengo.Probe, ...]:
-        """Whose output it depends on."""
-
-    @property
-    def function(self) -> Callable[[list, list], tf.Tensor]:
-        """How it does."""
-
-
-@dataclass(eq=False)
-class Epoch:
-    """Run a model on one minibatch after the other, and optimise it if asked to.
-
-    Attributes
-    ----------
-    through_time : ThroughTime
-        The model.
-    layout : SignalLayout
-        Where parameters and state live in the simulation.
-    params : sequence of tf.Variable, shape (size,)
-        The parameter blocks of the simulation, in the order of its layout.
-    terms : sequence of Term
-        What the losses are; their sum is minimised.
-    update : callable or None
-        ``update(gradients)`` changes the ``trained`` variables; None: losses only.
-    trained : sequence of tf.Variable
-        The variables that gradients are wanted of.
-    truncation : int or None
-        Steps that gradients go back; there is an update after so many steps.
-    jit_compile : bool
-        Whether XLA compiles it.
-    origins : mapping of int to tf.Variable, shape (size,)
-        Carried blocks of the simulation that begin with what a variable holds.
-    per_call : int
-        How many minibatches to run in one call, for whoever calls this to remember.
-    """
-
-    through_time: ThroughTime
-    layout: SignalLayout
-    params: Sequence[tf.Variable]
-    terms: Sequence[Term]
-    update: Callable[[Sequence[tf.Tensor]], None] | None = None
-    trained: Sequence[tf.Variable] = ()
-    truncation: int | None = None
-    jit_compile: bool = True
-    origins: Mapping[int, tf.Variable] = field(default_factory=dict)
-    per_call: int = field(default=1, init=False)
-    _call: Any = field(default=None, init=False)
+class Step(Protocol):
+    """What is done with one minibatch; see `nengo_dl.training.minibatch.Minibatch`."""
 
     def __call__(
         self,
-        items: Mapping[Signal, tf.Tensor],
-        shared: Mapping[Signal, tf.Tensor],
-        targets: Mapping[nengo.Probe, tf.Tensor],
+        inputs: Mapping[nengo.Node | Signal, tf.Tensor],
+        others: Sequence[tf.Tensor],
         state: Tensors,
-        order: tf.Tensor,
-        start: int,
-        stop: int,
         n_steps: int,
+        /,
     ) -> tf.Tensor:
-        """Run some minibatches.
-
-        Parameters
-        ----------
-        items : mapping of Signal to tf.Tensor, shape (n_items, n_steps, size)
-            Inputs that differ from item to item.
-        shared : mapping of Signal to tf.Tensor, shape (batch, n_steps, size)
-            Inputs that are the same for all minibatches of this call.
-        targets : mapping of Probe to tf.Tensor, shape (n_items, n_steps, size)
-            Targets of the probes that have some.
-        state : sequence of tf.Tensor, shape (batch, size)
-            Where each minibatch starts: the carried blocks of the simulation.
-        order : tf.Tensor, shape (n_items,), int32
-            The items of the first minibatch, of the second, and so on.
-        start, stop : int
-            Numbers of the first minibatch and of the one behind the last.
-        n_steps : int
-            Length of each item.
-
-        Returns
-        -------
-        tf.Tensor, shape (n_minibatches, n_terms)
-            The losses; those of minibatches that did not run are 0.
-        """
-        if self._call is None:
-            signals, fixed, probes = tuple(items), tuple(shared), tuple(targets)
-
-            def run(items: Any, shared: Any, targets: Any, *rest: Any) -> tf.Tensor:
-                return self._run(
-                    dict(zip(signals, items, strict=True)),
-                    dict(zip(fixed, shared, strict=True)),
-                    dict(zip(probes, targets, strict=True)),
-                    *rest,
-                )
-
-            self._call = tf.function(run, jit_compile=self.jit_compile, autograph=False)
-        return self._call(
-            list(items.values()),
-            list(shared.values()),
-            list(targets.values()),
-            list(state),
-            order,
-            tf.constant(start),
-            tf.constant(stop),
-            n_steps,
-        )
-
-    def _run(
-        self,
-        items: dict[Signal, tf.Tensor],
-        shared: Series,
-        targets: dict[nengo.Probe, tf.Tensor],
-        state: Tensors,
-        order: tf.Tensor,
-        start: tf.Tensor,
-        stop: tf.Tensor,
-        n_steps: int,
-    ) -> tf.Tensor:
-        batch, dtype = self.through_time.minibatch_size, self.through_time.dtype
-        losses = tf.zeros((order.shape[0] // batch, len(self.terms)), dtype)
-
-        def body(i: tf.Tensor, losses: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            chosen = tf.slice(order, [i * batch], [batch])
-            series = {s: tf.gather(values, chosen) for s, values in items.items()}
-            wanted = {p: tf.gather(values, chosen) for p, values in targets.items()}
-            own = self._minibatch({**shared, **series}, wanted, state, n_steps)
-            row = tf.one_hot(i, losses.shape[0], dtype=dtype)[:, None]
-            return i + 1, losses + row * own
-
-        return tf.while_loop(lambda i, _: i < stop, body, (start, losses))[1]
-
-    def _minibatch(
-        self,
-        series: Series,
-        targets: dict[nengo.Probe, tf.Tensor],
-        state: Tensors,
-        n_steps: int,
-    ) -> tf.Tensor:
-        """Return the losses of one minibatch, shape (n_terms,)."""
-        length = self.truncation or n_steps
-        if length >= n_steps:
-            return self._part(series, targets, state, None, n_steps)[0]
-
-        def part(first: tf.Tensor, carried: Tensors | None, count: int) -> tuple:
-            cut = {s: _slice(values, first, count) for s, values in series.items()}
-            wanted = {p: _slice(values, first, count) for p, values in targets.items()}
-            return self._part(cut, wanted, state, carried, count, first)
-
-        def body(k: tf.Tensor, losses: tf.Tensor, carried: tuple) -> tuple:
-            own, carried = part(k * length, carried, length)
-            return k + 1, losses + own, tuple(carried)
-
-        whole, rest = divmod(n_steps, length)
-        # the first part starts from the simulation's state
-        losses, carried = part(tf.constant(0), None, length)
-        _, losses, carried = tf.while_loop(
-            lambda k, *_: k < whole, body, (tf.constant(1), losses, tuple(carried))
-        )
-        parts = whole
-        if rest:
-            own, _ = part(tf.constant(whole * length), carried, rest)
-            losses, parts = losses + own, parts + 1
-        return losses / parts
-
-    def _part(
-        self,
-        series: Series,
-        targets: dict[nengo.Probe, tf.Tensor],
-        state: Tensors,
-        carried: Tensors | None,
-        n_steps: int,
-        first_step: int | tf.Tensor = 0,
-    ) -> tuple[tf.Tensor, Tensors]:
-        """Run some steps, and change the parameters after them."""
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(self.trained)
-            blocks = dict(
-                zip(
-                    self.layout.of_role(Role.PARAM),
-                    map(tf.convert_to_tensor, self.params),
-                    strict=True,
-                )
-            )
-            blocks.update(zip(self.layout.carried(), state, strict=True))
-            for i, origin in self.origins.items():
-                blocks[i] = tf.broadcast_to(origin, blocks[i].shape)
-            live = SignalValues(
-                self.layout,
-                blocks,
-                self.through_time.minibatch_size,
-                self.through_time.dtype,
-            )
-            adapted: dict[Signal, tf.Tensor] = {}
-            outputs, carried = self.through_time(
-                live, series, n_steps, carried, first_step, adapted
-            )
-            losses = tf.stack(
-                [
-                    tf.cast(
-                        term.function(
-                            [outputs[p] for p in term.probes],
-                            [targets.get(p) for p in term.probes],
-                        ),
-                        self.through_time.dtype,
-                    )
-                    for term in self.terms
-                ]
-            )
-            total = tf.reduce_sum(losses)
-        if self.update is not None:
-            adapt(self.layout, self.params, adapted)
-            self.update(
-                tape.gradient(
-                    total,
-                    self.trained,
-                    unconnected_gradients=tf.UnconnectedGradients.ZERO,
-                )
-            )
-        return losses, carried
+        """Return numbers that somebody wants to know, shape (n_values,)."""
 
 
-def adapt(
-    layout: SignalLayout,
-    params: Sequence[tf.Variable],
-    new: Mapping[Signal, tf.Tensor],
-) -> None:
-    """Write new values of parameters that change without a gradient.
+class Epoch:
+    """Run a model on all minibatches of data that are in memory, again and again.
 
     Parameters
     ----------
-    layout : SignalLayout
-        Where parameters live in the simulation.
-    params : sequence of tf.Variable, shape (size,)
-        The parameter blocks, in the order of the layout.
-    new : mapping of Signal to tf.Tensor
-        The values.
+    function : ModelFunction
+        The model.
+    step : callable
+        What is done with each minibatch; it may change ``variables``.
+    n_values : int
+        How many numbers it returns.
+    inputs : mapping of Node to np.ndarray, shape (n_items, n_steps, size_out)
+        What to present.
+    others : sequence of np.ndarray, shape (n_items, ...)
+        What else there is for each item: targets, weights.
+    n_items, n_steps : int
+        How many items there are, a multiple of the minibatch's size, and their length.
+    store : StateStore
+        The simulation's values; each minibatch begins in its initial state.
+    variables : sequence of tf.Variable
+        All that ``step`` reads and changes, in an order that equal steps share.
+    device : str or None
+        Where it runs.
+    traces : Traces
+        Where compiled functions are kept.
+    key : Hashable
+        What ``step`` depends on, beside the types of variables and data.
+    owner : object, optional
+        What variables may belong to that are not among ``variables``.
+    state : sequence of tf.Tensor, optional
+        Where each minibatch begins, if not in the initial state.
+    jit_compile : bool
+        Whether XLA compiles it, if it compiles the model.
     """
-    for i, variable in zip(layout.of_role(Role.PARAM), params, strict=True):
-        block = layout.blocks[i]
-        if new.keys() & set(block.signals):
-            own = SignalValues(layout, {i: variable.value()}, 1, variable.dtype)
-            for signal in block.signals:
-                if signal in new:
-                    value = tf.cast(new[signal], variable.dtype)
-                    own.set(layout.view([signal], signal.shape), value)
-            variable.assign(own.read(layout.view(block.signals, (block.size,))))
+
+    def __init__(
+        self,
+        function: ModelFunction,
+        step: Step,
+        n_values: int,
+        inputs: Mapping[nengo.Node, np.ndarray],
+        others: Sequence[np.ndarray],
+        n_items: int,
+        n_steps: int,
+        store: StateStore,
+        variables: Sequence[tf.Variable],
+        device: str | None,
+        traces: Traces,
+        key: Hashable,
+        owner: Any = None,
+        state: Tensors | None = None,
+        jit_compile: bool = True,
+    ) -> None:
+        self._function, self._step, self._n_values = function, step, n_values
+        self._n_items, self._n_steps = n_items, n_steps
+        self._batch = function.through_time.minibatch_size
+        self._dtype = function.through_time.dtype
+        self._variables = list(variables)
+        self._device, self._traces = device, traces
+        self._key, self._owner = key, owner
+        self._jit_compile = jit_compile and function.jit_compile
+        self._state = store.initial_state if state is None else state
+        self._presented = {
+            item.node: inputs[item.node]
+            for item in function.inputs
+            if item.node in inputs
+        }
+        self.n_minibatches = n_items // self._batch
+        with tf.device(device):
+            self._items = [
+                as_tensor(array, self._dtype) for array in self._presented.values()
+            ]
+            self._others = [as_tensor(array, self._dtype) for array in others]
+        self._generated = function.generated(self._presented)
+        #: whether minibatches differ in what they are fed besides the data
+        self._renewed = any(map(differs, self._generated))
+        self._room = self._capacity() if self._renewed else 1
+        self._constants = self._constant_inputs()
+
+    def _constant_inputs(self) -> dict[Signal, tf.Tensor]:
+        """Return inputs that never change: arguments, so that values do not matter."""
+        return {
+            item.signal: tf.constant(
+                initial_elements(item.signal).reshape(1, 1, -1), self._dtype
+            )
+            for item in self._function.fed
+            if item.source is Source.CONSTANT and item.node not in self._presented
+        }
+
+    def _capacity(self) -> int:
+        """Return how many minibatches have generated inputs in one call, at most."""
+        size = sum(item.signal.size for item in self._generated if differs(item))
+        row = size * self._batch * self._n_steps * self._dtype.size
+        return max(1, min(self.n_minibatches, MAX_GENERATED // max(row, 1)))
+
+    def run(
+        self, order: np.ndarray, one_by_one: bool = False, start: int = 0
+    ) -> Iterator[np.ndarray]:
+        """Run all minibatches.
+
+        Parameters
+        ----------
+        order : np.ndarray, shape (n_items,)
+            The items of the first minibatch, of the second, and so on.
+        one_by_one : bool
+            Whether somebody looks at the parameters after each of them.
+        start : int
+            Number of the first minibatch that is run.
+
+        Yields
+        ------
+        np.ndarray, shape (n_minibatches, n_values)
+            What ``step`` returned for the minibatches of one call.
+        """
+        with tf.device(self._device):
+            chosen = tf.constant(order, tf.int32)
+            traced = self._traced
+            fed: list[tf.Tensor] | None = None
+            done = start
+            while done < self.n_minibatches:
+                count = 1 if one_by_one else traced.per_call
+                count = min(count, self.n_minibatches - done)
+                if self._renewed:
+                    count = min(count, self._room)
+                if fed is None or self._renewed:
+                    fed = self._feed(count)
+                arguments = [chosen, tf.constant(done), tf.constant(done + count)]
+                arguments += [*self._state, *self._items, *fed, *self._others]
+                begin = time.perf_counter()
+                with as_raised():
+                    values = traced(arguments, self._variables)[0].numpy()
+                traced.took(time.perf_counter() - begin, count)
+                yield values[done : done + count]
+                done += count
+
+    def _feed(self, count: int) -> list[tf.Tensor]:
+        """Return what the next minibatches are fed besides the data."""
+        arrays = self._function.generate(self._presented, self._n_steps, count)
+        fed = []
+        for item in self._generated:
+            array = arrays[item.signal]
+            if differs(item) and count < self._room:
+                # shapes are the same in each call
+                full = np.zeros((self._room, *array.shape[1:]), array.dtype)
+                full[:count] = array
+                array = full
+            fed.append(tf.constant(array))
+        return [*fed, *self._constants.values()]
+
+    @cached_property
+    def _traced(self) -> Traced:
+        """The compiled function."""
+        generated = [
+            (
+                self._room if differs(item) else 1,
+                self._batch if differs(item) else 1,
+                self._n_steps,
+                item.signal.size,
+            )
+            for item in self._generated
+        ]
+        number = tf.TensorSpec((), tf.int32)
+        specs = [tf.TensorSpec((self._n_items,), tf.int32), number, number]
+        specs += map(_spec, [*self._state, *self._items])
+        specs += [tf.TensorSpec(shape, self._dtype) for shape in generated]
+        specs += map(_spec, [*self._constants.values(), *self._others])
+        return self._traces.get(
+            (
+                self._key,
+                self._function.key,
+                tuple(map(_type, specs)),
+                tuple(map(_type, self._variables)),
+                self._n_steps,
+                self._jit_compile,
+                self._device,
+            ),
+            lambda: Traced(self._run, specs, self._variables, self._jit_compile),
+            self._owner,
+        )
+
+    # -- in TensorFlow
+
+    def _run(
+        self, order: tf.Tensor, start: tf.Tensor, stop: tf.Tensor, *flat: tf.Tensor
+    ) -> list[tf.Tensor]:
+        """Return what the step gives for all minibatches; 0 for those not run."""
+        remaining = iter(flat)
+
+        def take(like: Collection) -> list[tf.Tensor]:
+            return [next(remaining) for _ in like]
+
+        state, items = take(self._state), take(self._items)
+        generated, constants = take(self._generated), take(self._constants)
+        others = take(self._others)
+        n_minibatches = order.shape[0] // self._batch
+        values = tf.zeros((n_minibatches, self._n_values), self._dtype)
+
+        def body(i: tf.Tensor, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            chosen = tf.slice(order, [i * self._batch], [self._batch])
+            inputs: dict[Any, tf.Tensor] = {
+                node: tf.gather(array, chosen)
+                for node, array in zip(self._presented, items, strict=True)
+            }
+            inputs.update(zip(self._constants, constants, strict=True))
+            for item, array in zip(self._generated, generated, strict=True):
+                own = array[0] if array.shape[0] == 1 else tf.gather(array, i - start)
+                inputs[item.signal] = own
+            wanted = [tf.gather(array, chosen) for array in others]
+            own = self._step(inputs, wanted, state, self._n_steps)
+            row = tf.one_hot(i, n_minibatches, dtype=self._dtype)[:, None]
+            return i + 1, values + row * own
+
+        return [tf.while_loop(lambda i, _: i < stop, body, (start, values))[1]]
 
 
-def _slice(values: tf.Tensor, first: tf.Tensor, count: int) -> tf.Tensor:
-    """Return ``count`` steps from ``first`` on."""
-    batch, _, *shape = values.shape
-    begin = [0, first, *[0] * len(shape)]
-    return tf.slice(values, begin, [batch, count, *shape])
+def _spec(tensor: tf.Tensor) -> tf.TensorSpec:
+    return tf.TensorSpec(tensor.shape, tensor.dtype)
+
+
+def _type(of: Any) -> tuple[tuple[int, ...], str]:
+    """Return shape and type of a tensor, a variable or a TensorSpec."""
+    return tuple(of.shape), of.dtype.name

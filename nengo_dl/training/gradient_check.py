@@ -13,7 +13,7 @@ from nengo.exceptions import SimulationError
 
 from nengo_dl.graph.signals import size
 from nengo_dl.plan.layout import SignalLayout
-from nengo_dl.training.model_function import Form
+from nengo_dl.training.model_function import ModelFunction
 
 #: how far to either side, for values of the size of 1 in double precision: less loses
 #: digits to rounding, more to curvature
@@ -31,8 +31,8 @@ class _Place:
 
 
 def compare(
-    form: Form,
-    exact: Form,
+    form: ModelFunction,
+    exact: ModelFunction,
     params: Sequence[np.ndarray],
     state: Sequence[np.ndarray],
     presented: Mapping[nengo.Node, np.ndarray],
@@ -40,15 +40,14 @@ def compare(
     n_steps: int,
     atol: float,
     rtol: float,
-    jit_compile: bool = True,
 ) -> dict[nengo.Probe, dict[str, np.ndarray]]:
     """Compare analytic with numeric derivatives.
 
     Parameters
     ----------
-    form : Form
+    form : ModelFunction
         The model, whose gradients are looked at.
-    exact : Form
+    exact : ModelFunction
         The same in double precision, for differences.
     params : sequence of np.ndarray, shape (size,)
         Where the slopes are taken: the parameter blocks.
@@ -63,8 +62,6 @@ def compare(
     atol, rtol : float
         Largest deviation: ``atol`` plus ``rtol`` times the sum of the absolute values
         of what the derivative is a sum of.
-    jit_compile : bool
-        Whether XLA compiles what it can.
 
     Returns
     -------
@@ -85,13 +82,13 @@ def compare(
         for probe, spec in form.through_time.specs(n_steps).items()
     }
     generated = form.generate(nodes, n_steps)
-    jit = jit_compile and not form.calls_python
+    jit = form.jit_compile
 
-    def projected(which: Form) -> Callable[..., list[tf.Tensor]]:
+    def projected(which: ModelFunction) -> Callable[..., list[tf.Tensor]]:
         dtype = which.through_time.dtype
         # each form has Signals of its own for what is generated
         own = {
-            mine.signal: tf.cast(generated[theirs.signal], dtype)
+            mine.signal: tf.cast(generated[theirs.signal][0], dtype)
             for mine, theirs in zip(which.inputs, form.inputs, strict=True)
             if theirs.signal in generated
         }
@@ -129,7 +126,7 @@ def compare(
 
 
 def _projected(
-    form: Form,
+    form: ModelFunction,
     projections: Mapping[nengo.Probe, np.ndarray],
     nodes: Sequence[nengo.Node],
     state: Sequence[np.ndarray],
@@ -147,8 +144,7 @@ def _projected(
                 tf.cast(s, dtype) if s.dtype.kind == "f" else tf.constant(s)
                 for s in state
             ],
-            dict(zip(nodes, arguments[first:], strict=True)),
-            generated,
+            {**dict(zip(nodes, arguments[first:], strict=True)), **generated},
             n_steps,
             keep_state=False,
         )

@@ -72,7 +72,7 @@ class LossFunction:
 
 
 def loss_function(
-    objective: Any, where: str, targets_first: bool = False
+    objective: Any, where: str, targets_first: bool = False, attr: str = "objective"
 ) -> LossFunction:
     """Return how an objective is to be called.
 
@@ -85,6 +85,8 @@ def loss_function(
     targets_first : bool
         The order of arguments for functions that do not tell it: by the names of their
         parameters, or by being objectives of NengoDL.
+    attr : str
+        The argument that it was given as, for errors.
 
     Raises
     ------
@@ -92,17 +94,14 @@ def loss_function(
         If it cannot be called with outputs, or outputs and targets.
     """
     if isinstance(objective, str):
-        return _named(objective, where)
+        return _named(objective, where, attr)
     if isinstance(objective, keras.losses.Loss):
         return _loss_object(objective)
-    if isinstance(objective, type) and issubclass(objective, keras.losses.Loss):
-        raise _refused(objective, where, f"write `{objective.__name__}()`")
-    if isinstance(objective, keras.metrics.Metric):
-        raise _refused(objective, where, "metrics go to `compile(metrics=...)`")
-    if not callable(objective):
-        raise _refused(objective, where)
+    reason = _why_not(objective)
+    if reason is not None:
+        raise _refused(objective, where, attr, reason)
     objective = _hashable(objective)
-    first, second = _parameters(objective, where)
+    first, second = _parameters(objective, where, attr)
     uses_targets = second is not None
     return LossFunction(
         objective,
@@ -121,13 +120,22 @@ def loss_function(
     )
 
 
-def _named(name: str, where: str) -> LossFunction:
+def _why_not(objective: Any) -> str | None:
+    """Return why something is refused, if only ``""``; None if it can be called."""
+    if isinstance(objective, type) and issubclass(objective, keras.losses.Loss):
+        return f"write `{objective.__name__}()`"
+    if isinstance(objective, keras.metrics.Metric):
+        return "metrics go to `compile(metrics=...)`"
+    return None if callable(objective) else ""
+
+
+def _named(name: str, where: str, attr: str) -> LossFunction:
     if name.lower() == "mse":
         return loss_function(mse, where)
     try:
         found = keras.losses.get(name)
     except (ValueError, TypeError):
-        raise _refused(name, where, "Keras has no loss of this name") from None
+        raise _refused(name, where, attr, "Keras has no loss of this name") from None
     if isinstance(found, keras.losses.Loss):
         return _loss_object(found)
     return LossFunction(
@@ -153,7 +161,9 @@ def _loss_object(loss: Any) -> LossFunction:
     )
 
 
-def _parameters(function: Callable[..., Any], where: str) -> tuple[str, str | None]:
+def _parameters(
+    function: Callable[..., Any], where: str, attr: str
+) -> tuple[str, str | None]:
     """Return the names of the one or two parameters that a function is called with."""
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -166,14 +176,16 @@ def _parameters(function: Callable[..., Any], where: str) -> tuple[str, str | No
             others += ["", ""]
         elif parameter.kind is parameter.KEYWORD_ONLY:
             if parameter.default is parameter.empty:
-                raise _refused(function, where, f"it needs `{parameter.name}=...`")
+                raise _refused(
+                    function, where, attr, f"it needs `{parameter.name}=...`"
+                )
         elif parameter.kind is not parameter.VAR_KEYWORD:
             needs = parameter.default is parameter.empty
             (needed if needs else others).append(parameter.name)
     names = (needed + others)[:2]
     if len(needed) > 2 or not names:
         takes = f"{len(needed)} arguments" if names else "no arguments"
-        raise _refused(function, where, f"it takes {takes}")
+        raise _refused(function, where, attr, f"it takes {takes}")
     # a second parameter with a default is an option, if it is not called a target
     alone = len(names) == 1 or (len(needed) == 1 and names[1] not in _TARGETS)
     return names[0], None if alone else names[1]
@@ -194,13 +206,13 @@ def _innermost(function: Any) -> Any:
     return function
 
 
-def _refused(objective: Any, where: str, reason: str = "") -> ValidationError:
+def _refused(objective: Any, where: str, attr: str, reason: str) -> ValidationError:
     return ValidationError(
         f"Got {objective!r:.200} for {where}"
         + (f": {reason}" if reason else "")
         + ". Expected a function f(outputs, targets) or f(outputs); 'mse', or the name "
         "of another of Keras' losses; a loss such as `keras.losses.Huber()`; or None",
-        attr="objective",
+        attr=attr,
     )
 
 
@@ -241,7 +253,7 @@ class OutputLoss(keras.losses.Loss):
         self._call = (
             LossFunction(loss.call, targets_first=True)
             if is_object
-            else loss_function(loss, where, targets_first=True)
+            else loss_function(loss, where, targets_first=True, attr="loss")
         )
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

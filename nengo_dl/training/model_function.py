@@ -1,113 +1,137 @@
-"""The model as differentiable functions through time, fed minibatch by minibatch."""
+"""The model as differentiable functions of parameters, state and inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import nengo
 import numpy as np
 import tensorflow as tf
-from nengo.builder import Model
-from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 
-from nengo_dl.config import Settings
 from nengo_dl.graph.gradients import Reach
 from nengo_dl.graph.inputs import Input, Source
 from nengo_dl.graph.roles import Role
-from nengo_dl.graph.signals import initial_elements, size
-from nengo_dl.inputs.sources import Sources
+from nengo_dl.graph.signals import coordinates, initial_elements, runs, size
+from nengo_dl.inputs.feed import Feed
 from nengo_dl.lowering.indexing import select
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import SignalLayout
 from nengo_dl.program.adjoint import Tensors
-from nengo_dl.program.compile_through_time import compile_through_time
+from nengo_dl.program.built import Built
+from nengo_dl.program.compile import compile_through_time
+from nengo_dl.program.fingerprint import fingerprint
 from nengo_dl.program.program import Program
+from nengo_dl.program.segment import Segment
 from nengo_dl.program.through_time import Series, ThroughTime
+from nengo_dl.program.value_keys import Same
 
 
 @dataclass(frozen=True, eq=False)
-class Form:
-    """What some probes see, as a function of parameters, state and inputs.
+class ModelFunction:
+    """What some probes see, as a pure function of parameters, state and inputs.
+
+    Every way to train, measure or predict calls it: the compiled epochs of `train` and
+    `loss`, the Keras model, `run_batch`, `check_gradients` and `Simulator.function`.
+    It is differentiable, by back-propagation through time.
 
     Attributes
     ----------
     through_time : ThroughTime
-        The function.
-    inputs : tuple of Input
-        What it has to be fed.
-    sources : Sources
-        Where that comes from if no data are presented.
+        The model over a fixed number of steps.
+    feed : Feed
+        What it has to be fed, and where that comes from if no data are presented.
     reach : Reach
         What gradients reach.
     layout : SignalLayout
         Where parameters and state live in the simulation.
     step : Signal
         What counts the steps of the simulation.
+    jit_compile : bool
+        Whether XLA compiles what calls it.
     """
 
     through_time: ThroughTime
-    inputs: tuple[Input, ...]
-    sources: Sources
+    feed: Feed
     reach: Reach
     layout: SignalLayout
     step: Signal
-
-    @property
-    def calls_python(self) -> bool:
-        """Whether some group of the loop calls Python in each step."""
-        return self.through_time.calls_python
+    jit_compile: bool
 
     # -- on the host
+
+    @property
+    def inputs(self) -> Sequence[Input]:
+        """What it has to be fed."""
+        return self.feed.inputs
+
+    def rewind(self, seed: int) -> None:
+        """Start all random streams anew."""
+        self.feed.sources.rewind(seed)
 
     def generated(self, presented: Collection[nengo.Node]) -> tuple[Input, ...]:
         """Return the inputs whose values change and that no data are presented for."""
         return tuple(
             item
-            for item in self.inputs
-            if item.signal in self._fed
-            and item.source is not Source.CONSTANT
-            and item.node not in presented
+            for item in self.fed
+            if item.source is not Source.CONSTANT and item.node not in presented
         )
 
     def generate(
-        self, presented: Collection[nengo.Node], n_steps: int, first_step: int = 0
+        self,
+        presented: Collection[nengo.Node],
+        n_steps: int,
+        n_minibatches: int = 1,
+        first_step: int = 0,
+        stride: int = 0,
     ) -> dict[Signal, np.ndarray]:
-        """Compute the values of the generated inputs for the next minibatch.
+        """Compute the values of the generated inputs for the next minibatches.
 
         Parameters
         ----------
         presented : collection of Node
             The Nodes that data are presented for.
         n_steps : int
-            How many steps.
+            Steps of each minibatch.
+        n_minibatches : int
+            How many minibatches.
         first_step : int
             Number of the step before the first.
+        stride : int
+            Steps from the beginning of one minibatch to that of the next.
 
         Returns
         -------
-        dict of {Signal: np.ndarray}, shape (n_steps, batch, size)
-            The batch axis has length 1 where all items get the same.
+        dict of {Signal: np.ndarray}, shape (n_minibatches, batch, n_steps, size)
+            Axes of minibatches and of items have length 1 where all get the same.
 
         Raises
         ------
         SimulationError
             If a Python function of a Node fails.
         """
+        dtype = self._dtype.as_numpy_dtype
+        shared: list[Input] = []
+        own: list[Input] = []
+        for item in self.generated(presented):
+            (own if stride or differs(item) else shared).append(item)
+        values = {}
+        places = []
+        for items, count in ((own, n_minibatches), (shared, 1)):
+            for item in items:
+                batch = self._batch if differs(item) else 1
+                array = np.zeros((count, batch, n_steps, item.signal.size), dtype)
+                values[item.signal] = array
+                places.append((item, array.swapaxes(1, 2)))
         nobody = dict.fromkeys(presented, np.zeros(0))
-        functions, _, error = self.sources.call_functions(first_step, n_steps, nobody)
+        _, error = self.feed.fill(
+            places, n_steps, n_minibatches, nobody, first_step, stride
+        )
         if error is not None:
             raise error
-        self.sources.begin()
-        values = {}
-        for item in self.generated(presented):
-            batch = self._batch if differs(item) else 1
-            values[item.signal] = out = np.zeros(
-                (n_steps, batch, item.signal.size), self._dtype.as_numpy_dtype
-            )
-            self.sources.fill(item, first_step, out, {}, functions)
         return values
 
     # -- in TensorFlow
@@ -116,8 +140,7 @@ class Form:
         self,
         params: Tensors,
         state: Tensors,
-        presented: Mapping[nengo.Node, tf.Tensor],
-        generated: Mapping[Signal, tf.Tensor],
+        inputs: Mapping[nengo.Node | Signal, tf.Tensor],
         n_steps: int,
         first_step: int | tf.Tensor = 0,
         keep_state: bool = True,
@@ -131,10 +154,9 @@ class Form:
             The parameter blocks of the simulation.
         state : sequence of tf.Tensor, shape (batch, size)
             Where it starts: the carried blocks of the simulation.
-        presented : mapping of Node to tf.Tensor, shape (batch, n_steps, size_out)
-            What is presented.
-        generated : mapping of Signal to tf.Tensor, shape (n_steps, batch or 1, size)
-            What `generate` returned.
+        inputs : mapping of Node or Signal to tf.Tensor, shape (batch, n_steps, size)
+            Data by Node, and what `generate` returned for one minibatch; what is the
+            same for all items may have a batch axis of length 1.
         n_steps : int
             How many steps.
         first_step : int or tf.Tensor
@@ -152,45 +174,73 @@ class Form:
             Where it ends: the carried blocks of the simulation, or those of the start
             if nobody wants to know. What the probes do not depend on is as it was.
         """
-        layout = self.layout
-        blocks = dict(zip(layout.of_role(Role.PARAM), params, strict=True))
-        blocks.update(zip(layout.carried(), state, strict=True))
-        live = SignalValues(layout, blocks, self._batch, self._dtype)
-        if self._called:
-            first_step = self._hold(presented, first_step)
-        series = self._series(presented, generated, n_steps)
-        outputs, end = self.through_time(
-            live, series, n_steps, first_step=first_step, adapted=adapted
-        )
+        live = self.live(params, state)
+        outputs, end = self.part(live, inputs, n_steps, None, first_step, adapted)
         if not keep_state:
             return outputs, state
         self._move(live, end, n_steps)
-        return outputs, [live.block(i) for i in layout.carried()]
+        return outputs, [live.block(i) for i in self.layout.carried()]
+
+    def live(self, params: Tensors, state: Tensors) -> SignalValues:
+        """Return parameters and state as values of the simulation's Signals."""
+        layout = self.layout
+        blocks = dict(zip(layout.of_role(Role.PARAM), params, strict=True))
+        blocks.update(zip(layout.carried(), state, strict=True))
+        return SignalValues(layout, blocks, self._batch, self._dtype)
+
+    def part(
+        self,
+        live: SignalValues,
+        inputs: Mapping[nengo.Node | Signal, tf.Tensor],
+        n_steps: int,
+        carried: Tensors | None,
+        first_step: int | tf.Tensor = 0,
+        adapted: dict[Signal, tf.Tensor] | None = None,
+    ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
+        """Run some of the steps of a minibatch.
+
+        Parameters
+        ----------
+        live : SignalValues
+            What `live` returned.
+        inputs, n_steps, first_step, adapted
+            As for the function itself, for these steps.
+        carried : sequence of tf.Tensor or None
+            Where the part before it ended; None: this is the first.
+
+        Returns
+        -------
+        outputs : dict of {Probe: tf.Tensor}, shape (batch, n_steps, *shape)
+            What the probes see.
+        carried : sequence of tf.Tensor
+            Where it ends.
+        """
+        if self._called:
+            first_step = self._hold(inputs, first_step)
+        series = self._series(inputs, n_steps)
+        return self.through_time(live, series, n_steps, carried, first_step, adapted)
 
     def _series(
-        self,
-        presented: Mapping[nengo.Node, tf.Tensor],
-        generated: Mapping[Signal, tf.Tensor],
-        n_steps: int,
+        self, given: Mapping[nengo.Node | Signal, tf.Tensor], n_steps: int
     ) -> Series:
         """Return the inputs of all steps, shape (batch, n_steps, size) each."""
         series = {}
-        for item in self.inputs:
-            if item.signal not in self._fed:
-                continue
-            if item.node in presented:
-                rows = presented[item.node]
-            elif item.source is Source.CONSTANT:
+        for item in self.fed:
+            if item.node in given:
+                rows = given[item.node]
+            elif item.signal in given:
+                rows = given[item.signal]
+            else:  # a constant
                 values = initial_elements(item.signal)
                 rows = tf.constant(values.astype(self._dtype.as_numpy_dtype))
-            else:
-                rows = tf.transpose(generated[item.signal], (1, 0, 2))
             shape = (self._batch, n_steps, item.signal.size)
             series[item.signal] = tf.broadcast_to(rows, shape)
         return series
 
     def _hold(
-        self, presented: Mapping[nengo.Node, tf.Tensor], first_step: int | tf.Tensor
+        self,
+        presented: Mapping[nengo.Node | Signal, tf.Tensor],
+        first_step: int | tf.Tensor,
     ) -> tf.Tensor:
         """Keep what stands in for calls of Python; the step number comes after it."""
         held = [item for item in self._called if item.node in presented]
@@ -247,15 +297,26 @@ class Form:
         )
 
     @cached_property
-    def _fed(self) -> frozenset[Signal]:
-        """The signals that have to be fed."""
+    def fed(self) -> tuple[Input, ...]:
+        """The inputs that have to be fed for every step."""
         through_time = self.through_time
         needed = {signal.base for signal in through_time.outputs.values()}
         for part in (through_time.before, through_time.loop, through_time.after):
             for i in part.layout.of_role(Role.INPUT):
                 needed.update(part.layout.blocks[i].signals)
-        lifted = {item.signal for item in self.inputs if item.lifted}
-        return frozenset(needed & lifted)
+        return tuple(
+            item for item in self.inputs if item.lifted and item.signal in needed
+        )
+
+    @cached_property
+    def key(self) -> Hashable:
+        """All that a trace of the function depends on, or the function itself.
+
+        Functions with equal keys compute the same for the same arguments, whichever
+        simulator they belong to.
+        """
+        found = fingerprint(*described(self))
+        return Same(self) if found is None else found
 
 
 def differs(item: Input) -> bool:
@@ -263,49 +324,92 @@ def differs(item: Input) -> bool:
     return item.source in (Source.PROCESS, Source.DRAWS)
 
 
-class Forms:
-    """The forms of one model, each compiled when it is asked for first.
+def described(function: ModelFunction) -> list[Any]:
+    """Return all that a trace of a function depends on, as plain values.
+
+    Signals are numbered in the order in which they are met.
+    """
+    through_time = function.through_time
+    numbers: dict[Signal, int] = {}
+
+    def number(signal: Signal) -> int:
+        return numbers.setdefault(signal, len(numbers))
+
+    def layout(of: SignalLayout) -> list[Any]:
+        blocks = [
+            (b.size, b.kind, b.role.name, b.shape, b.trainable, b.signals)
+            for b in of.blocks
+        ]
+        return [
+            [(*block, [number(s) for s in signals]) for *block, signals in blocks],
+            [(number(base), *place) for base, place in of.places.items()],
+        ]
+
+    def segment(of: Segment) -> list[Any]:
+        updates = {s.base for group in of.plan for op in group.ops for s in op.updates}
+        known = [
+            None if signal in function.layout.places else initial_elements(signal)
+            for block in of.layout.blocks
+            if block.role is Role.PARAM or block.role.carried
+            for signal in block.signals
+        ]
+        return [
+            layout(of.layout),
+            of.lowerings,
+            sorted(number(base) for base in updates),
+            known,
+        ]
+
+    def output(signal: Signal) -> list[Any]:
+        places = coordinates(signal) if signal.sparse else None
+        return [number(signal.base), signal.shape, list(runs(signal)), places]
+
+    return [
+        layout(function.layout),
+        [segment(part) for part in through_time.parts],
+        [
+            (output(signal), probe in through_time.last_only)
+            for probe, signal in through_time.outputs.items()
+        ],
+        [
+            (
+                number(item.signal),
+                item.source.name,
+                initial_elements(item.signal)
+                if item.source is Source.CONSTANT
+                else None,
+            )
+            for item in function.fed
+        ],
+        function.step in function.layout.places and number(function.step),
+        through_time.minibatch_size,
+        through_time.dtype.name,
+        through_time.only,
+        function.jit_compile,
+    ]
+
+
+class ModelFunctions:
+    """The functions of one model, each planned and lowered when it is first asked for.
 
     Parameters
     ----------
-    model : nengo.builder.Model
-        The built model.
-    order : sequence of Operator
-        Its operators in Nengo's order.
-    trainable : dict of {Signal: bool}
-        The parameters, and which of them an optimizer may change.
-    settings : Settings
-        What the user configured.
+    built : Built
+        The built model, and how it is simulated.
     program : Program
         The simulation.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        order: Sequence[Operator],
-        trainable: dict[Signal, bool],
-        settings: Settings,
-        program: Program,
-    ) -> None:
-        self._model = model
-        self._order = order
-        self._trainable = trainable
-        self._settings = settings
+    def __init__(self, built: Built, program: Program) -> None:
+        self._built = built
         self._program = program
-        self._forms: dict[tuple, Form] = {}
+        self._functions: dict[tuple, ModelFunction] = {}
 
-    def exact(self) -> Forms:
-        """Return the forms of the same model in double precision."""
-        return Forms(
-            self._model,
-            self._order,
-            self._trainable,
-            replace(self._settings, dtype="float64"),
-            self._program,
-        )
+    def exact(self) -> ModelFunctions:
+        """Return the functions of the same model in double precision."""
+        return ModelFunctions(self._built.exact(), self._program)
 
-    def of(self, probes: Iterable[nengo.Probe], training: bool) -> Form:
+    def of(self, probes: Iterable[nengo.Probe], training: bool) -> ModelFunction:
         """Return the model as a function of time, for some probes.
 
         Parameters
@@ -313,34 +417,31 @@ class Forms:
         probes : iterable of Probe
             What is asked for.
         training : bool
-            Whether rates, or spikes with surrogate gradients, stand in for spikes.
+            Whether rates, or spikes with surrogate gradients, stand in for spikes;
+            ``configure_settings(learning_phase=...)`` has the last word.
         """
-        probes = tuple(dict.fromkeys(probes))
-        key = (probes, training)
-        if key not in self._forms:
-            through_time, inputs, reached = compile_through_time(
-                self._model,
-                self._order,
-                self._trainable,
-                self._settings,
-                probes,
-                self._program.minibatch_size,
-                training,
-                self._program.unroll,
-            )
-            sources = Sources(
-                inputs,
-                through_time.loop.lowerings,
-                self._order,
-                self._model.dt,
-                self._program.minibatch_size,
-            )
-            self._forms[key] = Form(
-                through_time,
-                inputs,
-                sources,
-                reached,
-                self._program.layout,
-                self._model.step,
-            )
-        return self._forms[key]
+        phase = self._built.settings.learning_phase
+        key = (tuple(dict.fromkeys(probes)), training if phase is None else phase)
+        if key not in self._functions:
+            self._functions[key] = self._make(*key)
+        return self._functions[key]
+
+    def _make(self, probes: tuple[nengo.Probe, ...], training: bool) -> ModelFunction:
+        through_time, inputs, reached = compile_through_time(
+            self._built, probes, training
+        )
+        feed = Feed(
+            inputs,
+            through_time.loop.lowerings,
+            self._built.order,
+            self._built.model.dt,
+            self._program.minibatch_size,
+        )
+        return ModelFunction(
+            through_time,
+            feed,
+            reached,
+            self._program.layout,
+            self._built.model.step,
+            self._program.jit_compile and not through_time.calls_python,
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -13,6 +13,7 @@ import tensorflow as tf
 from nengo.exceptions import ValidationError
 
 from nengo_dl.compat.tf1_optimizers import TYPES, TF1Optimizer, translate
+from nengo_dl.program.value_keys import Same, value_key
 
 _ACCEPTED = (
     "an optimizer of Keras, such as `keras.optimizers.Adam(0.001)`; the name of one, "
@@ -200,6 +201,38 @@ def _share_learning_rate(
     rate = source.learning_rate
     if hasattr(rate, "assign"):
         copy.learning_rate = float(rate.numpy())
+
+
+def optimizer_variables(optimizer: keras.optimizers.Optimizer) -> list[tf.Variable]:
+    """Return all variables of an optimizer, its learning rate among them."""
+    found = [_storage(variable) for variable in optimizer.variables]
+    if isinstance(optimizer, TF1Optimizer):
+        found += optimizer.own_variables
+    return list({id(variable): variable for variable in found}.values())
+
+
+def optimizer_key(optimizer: keras.optimizers.Optimizer) -> Hashable:
+    """Return what the steps of an optimizer depend on, besides its variables.
+
+    Optimizers of Keras' own are equal if their types and their configurations are; the
+    learning rate does not count, which is a variable.
+    """
+    known = type(optimizer).__module__.split(".")[0] == "keras"
+    if isinstance(optimizer, TF1Optimizer):
+        known = not optimizer.changes
+    if not known or getattr(optimizer, "_exclude_from_weight_decay", None):
+        return Same(optimizer)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            config = optimizer.get_config()
+    except Exception:  # a schedule that Keras cannot write to a file
+        return Same(optimizer)
+    rate = getattr(optimizer, "_learning_rate", None)
+    config.pop("name", None)
+    config["learning_rate"] = None if hasattr(rate, "assign") else value_key(rate)
+    pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+    return type(optimizer), value_key(config), value_key(pattern)
 
 
 def remembered(optimizer: keras.optimizers.Optimizer) -> list[Any]:

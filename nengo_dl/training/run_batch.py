@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import nengo
@@ -17,47 +16,13 @@ from nengo_dl.program.adjoint import Tensors
 from nengo_dl.program.program import Program
 from nengo_dl.program.python_errors import as_raised
 from nengo_dl.simulation.runner import Runner
-from nengo_dl.training.loss_functions import LossFunction, loss_function
-from nengo_dl.training.model_function import Form, Forms
-
-
-@dataclass(frozen=True)
-class Output:
-    """What is computed from the outputs of one or more probes.
-
-    Attributes
-    ----------
-    probes : tuple of nengo.Probe
-        The probes.
-    joint : bool
-        Whether the function takes lists.
-    function : LossFunction or None
-        What is computed from outputs, and targets if it takes them; None: the outputs
-        themselves.
-    """
-
-    probes: tuple[nengo.Probe, ...]
-    joint: bool
-    function: LossFunction | None
-
-    def __call__(
-        self,
-        outputs: Mapping[nengo.Probe, tf.Tensor],
-        targets: Mapping[nengo.Probe, tf.Tensor],
-    ) -> Any:
-        """Return it."""
-        found = [outputs[probe] for probe in self.probes]
-        wanted = [targets.get(probe) for probe in self.probes]
-        if self.function is None:
-            return found if self.joint else found[0]
-        if self.joint:
-            return self.function.call(found, wanted)
-        return self.function.call(found[0], wanted[0])
+from nengo_dl.training.model_function import ModelFunction, ModelFunctions
+from nengo_dl.training.of_probes import OfProbes, of_probes
 
 
 def resolve(
     outputs: Any, endpoints: Endpoints, targets: Mapping[nengo.Probe, Any]
-) -> dict[Any, Output]:
+) -> dict[Any, OfProbes]:
     """Return what is wanted, under the keys that users gave.
 
     Parameters
@@ -82,26 +47,10 @@ def resolve(
             attr="outputs",
         )
     wanted = {}
-    for key, function in outputs.items():
-        joint = isinstance(key, tuple)
-        members = key if joint else (key,)
-        probes = tuple(endpoints.outputs.find(member, "outputs") for member in members)
-        call = None
-        if function is not None:
-            where = ", ".join(map(str, probes))
-            try:
-                call = loss_function(function, where)
-            except ValidationError as error:
-                raise ValidationError(error.args[0], attr="outputs") from error
-            missing = [probe for probe in probes if probe not in targets]
-            if call.uses_targets and missing:
-                raise ValidationError(
-                    f"{function!r} takes targets, and the data have none for "
-                    f"{listing(missing)}. Expected {{..., probe: array}} in the data, "
-                    "or a function of one argument, f(outputs)",
-                    attr="outputs",
-                )
-        wanted[key] = Output(probes, joint, call)
+    for key, own in of_probes(outputs, endpoints.outputs, "outputs"):
+        if own.function is not None and own.function.uses_targets:
+            own.check_targets(targets, "outputs")
+        wanted[key] = own
     return wanted
 
 
@@ -110,7 +59,7 @@ class Batches:
 
     Parameters
     ----------
-    forms : Forms
+    functions : ModelFunctions
         The model as functions of parameters, state and inputs.
     runner : Runner
         The simulation.
@@ -118,8 +67,10 @@ class Batches:
         Its program.
     """
 
-    def __init__(self, forms: Forms, runner: Runner, program: Program) -> None:
-        self._forms = forms
+    def __init__(
+        self, functions: ModelFunctions, runner: Runner, program: Program
+    ) -> None:
+        self._model_functions = functions
         self._runner = runner
         self._program = program
         self._functions: dict[tuple, Callable] = {}
@@ -127,7 +78,7 @@ class Batches:
     def run(
         self,
         data: TrainingData,
-        outputs: Mapping[Any, Output],
+        outputs: Mapping[Any, OfProbes],
         orders: Sequence[np.ndarray],
         truncation: int | None,
         training: bool,
@@ -140,7 +91,7 @@ class Batches:
         ----------
         data : TrainingData
             Inputs and targets.
-        outputs : mapping of object to Output
+        outputs : mapping of object to OfProbes
             What is wanted.
         orders : sequence of np.ndarray, shape (n_items,)
             The items of the minibatches of each epoch.
@@ -160,8 +111,10 @@ class Batches:
         dict
             Arrays, or structures of them, by the keys of ``outputs``.
         """
-        form = self._forms.of((p for o in outputs.values() for p in o.probes), training)
-        form.sources.rewind(seed)
+        form = self._model_functions.of(
+            (p for o in outputs.values() for p in o.probes), training
+        )
+        form.rewind(seed)
         store, batch = self._runner.store, self._program.minibatch_size
         length = truncation or data.n_steps
         state: Tensors = store.state
@@ -185,8 +138,8 @@ class Batches:
 
     def _part(
         self,
-        form: Form,
-        outputs: Mapping[Any, Output],
+        form: ModelFunction,
+        outputs: Mapping[Any, OfProbes],
         data: TrainingData,
         items: np.ndarray,
         steps: slice,
@@ -198,7 +151,7 @@ class Batches:
         n_steps = steps.stop - steps.start
         presented = {node: a[items, steps] for node, a in data.inputs.items()}
         targets = {probe: a[items, steps] for probe, a in data.targets.items()}
-        generated = form.generate(presented, n_steps, first_step)
+        generated = form.generate(presented, n_steps, first_step=first_step)
         call = self._function(
             form, outputs, tuple(presented), tuple(targets), tuple(generated)
         )
@@ -208,7 +161,7 @@ class Batches:
                 list(state),
                 [tf.constant(array) for array in presented.values()],
                 [tf.constant(array) for array in targets.values()],
-                [tf.constant(array) for array in generated.values()],
+                [tf.constant(array[0]) for array in generated.values()],
                 n_steps,
                 tf.constant(first_step),
                 keep_state,
@@ -218,8 +171,8 @@ class Batches:
 
     def _function(
         self,
-        form: Form,
-        outputs: Mapping[Any, Output],
+        form: ModelFunction,
+        outputs: Mapping[Any, OfProbes],
         nodes: tuple,
         probes: tuple,
         signals: tuple,
@@ -240,19 +193,34 @@ class Batches:
                 seen, end = form(
                     params,
                     state,
-                    dict(zip(nodes, presented, strict=True)),
-                    dict(zip(signals, generated, strict=True)),
+                    {
+                        **dict(zip(nodes, presented, strict=True)),
+                        **dict(zip(signals, generated, strict=True)),
+                    },
                     *rest,
                 )
                 given = dict(zip(probes, targets, strict=True))
-                return [output(seen, given) for output in wanted], end
+                return [_output(own, seen, given) for own in wanted], end
 
             self._functions[key] = tf.function(
                 run,
-                jit_compile=self._program.jit_compile and not form.calls_python,
+                jit_compile=form.jit_compile,
                 autograph=False,
             )
         return self._functions[key]
+
+
+def _output(
+    own: OfProbes,
+    outputs: Mapping[nengo.Probe, tf.Tensor],
+    targets: Mapping[nengo.Probe, tf.Tensor],
+) -> Any:
+    """Return what a function returns, or the outputs themselves if there is none."""
+    seen, given = own.arguments(
+        [outputs[probe] for probe in own.probes],
+        [targets.get(probe) for probe in own.probes],
+    )
+    return seen if own.function is None else own.function.call(seen, given)
 
 
 def combined(

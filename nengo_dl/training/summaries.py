@@ -19,7 +19,7 @@ from nengo.exceptions import ValidationError
 from nengo_dl.program.program import Program
 from nengo_dl.program.step_graph import step_graph
 from nengo_dl.simulation.store import StateStore
-from nengo_dl.training.epoch import Term
+from nengo_dl.training.terms import Term
 
 _EXPECTED = "Connections with weights, Ensembles, or Neurons of the network"
 

@@ -10,9 +10,9 @@ import nengo
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
-from nengo_dl.inputs.names import find, listing
+from nengo_dl.inputs.arrays import Side
 from nengo_dl.objectives import mse
-from nengo_dl.training.loss_functions import LossFunction, loss_function
+from nengo_dl.training.of_probes import OfProbes, of_probes
 
 
 class _NotGiven:
@@ -85,17 +85,18 @@ def resolve(
         If an objective is not one of these; if it needs targets of a probe that has
         none, or has no use for those that were given; if a probe is not known.
     """
+    side = Side(nengo.Probe, tuple(probes), names)
     if isinstance(objective, Mapping):
         if not objective:
             raise ValidationError(
                 "Got an empty dict: nothing would be minimised. Expected {probe: "
-                f"objective}}; the probes are {listing(probes, names)}",
+                f"objective}}; the Probes are {side.listing}",
                 attr="objective",
             )
-        terms = tuple(
-            _term(_probes_of(key, probes, names), value, isinstance(key, tuple))
+        given = {
+            key: mse if value is NOT_GIVEN else value
             for key, value in objective.items()
-        )
+        }
     else:
         if objective is NOT_GIVEN or (objective is None and not legacy):
             objective = mse
@@ -103,21 +104,17 @@ def resolve(
             raise ValidationError(
                 "There are no targets, so it is not known which outputs the objective "
                 "applies to. Add targets to the data, {probe: array}, or give the "
-                "objective as {probe: f} with a function f(outputs); the probes are "
-                f"{listing(probes, names)}",
+                "objective as {probe: f} with a function f(outputs); the Probes are "
+                f"{side.listing}",
                 attr="objective",
             )
-        terms = tuple(_term((probe,), objective, False) for probe in targets)
+        given = dict.fromkeys(targets, objective)
+    found = [own for _, own in of_probes(given, side, "objective")]
+    terms = tuple(map(_term, found))
+    for own, term in zip(found, terms, strict=True):
+        if term.uses_targets:
+            own.check_targets(targets, "objective")
     used = {probe for term in terms for probe in term.probes}
-    for term in terms:
-        for probe in term.probes:
-            if term.uses_targets and probe not in targets:
-                raise ValidationError(
-                    f"The objective for {probe} needs targets, and the data have none "
-                    "for it. Add {probe: array}, or give an objective of one argument, "
-                    "f(outputs)",
-                    attr="objective",
-                )
     for probe in targets:
         if probe not in used:
             raise ValidationError(
@@ -128,68 +125,31 @@ def resolve(
     return terms
 
 
-def _probes_of(
-    key: Any, probes: Sequence[nengo.Probe], names: Mapping[Any, str] | None
-) -> tuple[nengo.Probe, ...]:
-    """Return the probes that a key of the objective stands for."""
-    found = []
-    for member in key if isinstance(key, tuple) else (key,):
-        if isinstance(member, str):
-            member = find(member, probes, "Probe", "objective", names)
-        if not isinstance(member, nengo.Probe):
-            raise ValidationError(
-                f"Expected Probes as keys, or tuples of them; got {member!r}. The "
-                f"probes are {listing(probes, names)}",
-                attr="objective",
-            )
-        if member not in probes:
-            raise ValidationError(
-                f"{member} is not part of the simulated network; its probes are "
-                f"{listing(probes, names)}",
-                attr="objective",
-            )
-        found.append(member)
-    if not found:
+def _term(own: OfProbes) -> Term:
+    """Return the term for one objective."""
+    call = own.function
+    if call is None:
+        return Term(own.probes, _times_targets, uses_targets=True)
+    if own.joint and call.per_output:
         raise ValidationError(
-            "Got an empty tuple as a key; expected (probe, probe)", attr="objective"
-        )
-    return tuple(found)
-
-
-def _term(probes: tuple[nengo.Probe, ...], objective: Any, joint: bool) -> Term:
-    """Return the term for one objective; ``joint`` functions get lists."""
-    where = ", ".join(map(str, probes))
-    if objective is NOT_GIVEN:
-        objective = mse
-    if objective is None:
-        return Term(probes, _times_targets, uses_targets=True)
-    call = loss_function(objective, where)
-    if joint and call.per_output:
-        raise ValidationError(
-            f"{objective!r} compares one output with its targets, and cannot be used "
-            f"for several probes together ({where}). Give it for each of them, "
-            "{p0: f, p1: f}: they are summed",
+            f"{call.function!r} compares one output with its targets, and cannot be "
+            f"used for several Probes together ({own.where}). Give it for each of "
+            "them, {p0: f, p1: f}: they are summed",
             attr="objective",
         )
-    function = _OfProbes(call, joint, where)
-    return Term(probes, function, call.uses_targets, call.class_numbers)
+    return Term(own.probes, _Number(own), call.uses_targets, call.class_numbers)
 
 
 @dataclass(frozen=True)
-class _OfProbes:
-    """A loss function of lists that have an entry for each probe."""
+class _Number:
+    """A function of lists of outputs and targets, which has to return a number."""
 
-    loss: LossFunction
-    joint: bool
-    where: str
+    own: OfProbes
 
     def __call__(self, outputs: Sequence[Any], targets: Sequence[Any]) -> tf.Tensor:
-        if self.joint:
-            value = self.loss(list(outputs), list(targets))
-        else:
-            value = self.loss(
-                outputs[0], targets[0] if self.loss.uses_targets else None
-            )
+        function = self.own.function
+        assert function is not None
+        value = function(*self.own.arguments(outputs, targets))
         try:
             number = tf.convert_to_tensor(value)
         except (TypeError, ValueError):
@@ -197,8 +157,8 @@ class _OfProbes:
         if number is None or number.shape.rank not in (0, None):
             got = value if number is None else f"an array of shape {number.shape}"
             raise ValidationError(
-                f"The objective {self.loss.function!r} for {self.where} returned {got};"
-                " expected a number, such as `tf.reduce_mean(...)` returns",
+                f"The objective {function.function!r} for {self.own.where} returned "
+                f"{got}; expected a number, such as `tf.reduce_mean(...)` returns",
                 attr="objective",
             )
         return tf.cast(number, outputs[0].dtype)

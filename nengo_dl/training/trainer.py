@@ -1,4 +1,4 @@
-"""Training: epochs of minibatches over a differentiable form of the model."""
+"""Training: epochs of minibatches over the model as a differentiable function."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ import keras
 import nengo
 import numpy as np
 import tensorflow as tf
-from nengo.builder import Model
-from nengo.builder.operator import Operator
-from nengo.builder.signal import Signal
 from nengo.exceptions import ValidationError
 
-from nengo_dl.config import Settings
 from nengo_dl.display.progress import stage
 from nengo_dl.graph.inputs import Source
 from nengo_dl.graph.roles import Role
 from nengo_dl.graph.signals import describe_with_signals
 from nengo_dl.inputs.endpoints import TrainingData
 from nengo_dl.inputs.random_streams import MAX_SEED
+from nengo_dl.program.built import Built
 from nengo_dl.program.program import Program
+from nengo_dl.program.traces import Traces, shared
+from nengo_dl.program.value_keys import value_key
 from nengo_dl.simulation.store import StateStore
-from nengo_dl.training.epoch import Epoch, Term
+from nengo_dl.training.epoch import Epoch
 from nengo_dl.training.gradient_check import compare
-from nengo_dl.training.model_function import Form, Forms
-from nengo_dl.training.optimizers import Optimizers
+from nengo_dl.training.minibatch import Minibatch
+from nengo_dl.training.model_function import ModelFunction, ModelFunctions
+from nengo_dl.training.optimizers import (
+    Optimizers,
+    optimizer_key,
+    optimizer_variables,
+)
 from nengo_dl.training.summaries import Summaries
-from nengo_dl.training.training_run import TrainingRun
+from nengo_dl.training.terms import Term
 from nengo_dl.user_code import warn_user
 
 
@@ -37,14 +41,8 @@ class Trainer:
 
     Parameters
     ----------
-    model : nengo.builder.Model
-        The built model.
-    order : sequence of Operator
-        Its operators in Nengo's order.
-    trainable : dict of {Signal: bool}
-        The parameters, and which of them an optimizer may change.
-    settings : Settings
-        What the user configured.
+    built : Built
+        The built model, and how it is simulated.
     program : Program
         The simulation.
     store : StateStore
@@ -52,27 +50,20 @@ class Trainer:
 
     Attributes
     ----------
-    forms : Forms
+    functions : ModelFunctions
         The model as differentiable functions.
+    traces : Traces
+        What was compiled for this simulation alone.
     optimizers : Optimizers
         The optimizers that were used, with what they remember.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        order: Sequence[Operator],
-        trainable: dict[Signal, bool],
-        settings: Settings,
-        program: Program,
-        store: StateStore,
-    ) -> None:
+    def __init__(self, built: Built, program: Program, store: StateStore) -> None:
         self._program = program
         self._store = store
-        self._phase = settings.learning_phase
         self.optimizers = Optimizers()
-        self.forms = Forms(model, order, trainable, settings, program)
-        self._epochs: dict[tuple, Epoch] = {}
+        self.functions = ModelFunctions(built, program)
+        self.traces = Traces(beneath=shared)
         self._rng = np.random.RandomState()
 
     def reset(self, seed: int, optimizers: bool = False) -> None:
@@ -125,34 +116,34 @@ class Trainer:
         def update(gradients: Sequence[tf.Tensor]) -> None:
             found.apply(gradients, trained)
 
-        form = self._form(terms, self._phase is not False)
-        self.check_reach(form)
-        key = (tuple((t.probes, t.function) for t in terms), id(found), truncation)
-        if key not in self._epochs:
-            self._epochs[key] = self._epoch(
-                form,
-                terms,
-                update=update,
-                trained=trained,
-                truncation=truncation,
-            )
-        run = TrainingRun(self._program, self._store, form, self._epochs[key], data)
-        total = n_epochs * run.n_minibatches
+        function = self._function(terms, training=True)
+        self.check_reach(function)
+        epochs = self._epoch(
+            function,
+            terms,
+            data,
+            ("train", optimizer_key(found), truncation),
+            optimizer_variables(found),
+            owner=found,
+            update=update,
+            truncation=truncation,
+        )
+        total = n_epochs * epochs.n_minibatches
         losses = np.zeros(n_epochs)
+        one_by_one = summaries is not None and summaries.wanted
         with stage("Training", total, progress_bar, "compiling") as tracker:
             try:
                 for epoch in range(n_epochs):
-                    order = np.arange(run.n_items)
+                    order = np.arange(data.n_items)
                     if shuffle:
                         order = self._rng.permutation(order)
                     done = np.zeros(0)
-                    one_by_one = summaries is not None and summaries.wanted
-                    for part in run.minibatches(order, one_by_one):
+                    for part in epochs.run(order, one_by_one):
                         done = np.append(done, part.sum(axis=1))
                         if summaries is not None:
                             summaries.write(terms, part)
                         tracker.update(
-                            epoch * run.n_minibatches + len(done), loss=done.mean()
+                            epoch * epochs.n_minibatches + len(done), loss=done.mean()
                         )
                     losses[epoch] = done.mean()
             finally:
@@ -172,20 +163,45 @@ class Trainer:
 
         With ``training``, rates stand in for spikes as they do in training.
         """
-        training = training if self._phase is None else self._phase
-        form = self._form(terms, training)
-        key = (tuple((t.probes, t.function) for t in terms), training)
-        if key not in self._epochs:
-            self._epochs[key] = self._epoch(form, terms)
-        run = TrainingRun(self._program, self._store, form, self._epochs[key], data)
-        parts = []
+        function = self._function(terms, training)
+        epoch = self._epoch(function, terms, data, ("loss",))
+        parts: list[np.ndarray] = []
         with stage(
-            "Measuring", run.n_minibatches, progress_bar, "compiling"
+            "Measuring", epoch.n_minibatches, progress_bar, "compiling"
         ) as tracker:
-            for part in run.minibatches(np.arange(run.n_items)):
+            for part in epoch.run(np.arange(data.n_items)):
                 parts.append(part)
                 tracker.update(sum(map(len, parts)))
         return np.concatenate(parts)
+
+    def _epoch(
+        self,
+        function: ModelFunction,
+        terms: Sequence[Term],
+        data: TrainingData,
+        key: tuple,
+        variables: Sequence[tf.Variable] = (),
+        owner: Any = None,
+        **options: Any,
+    ) -> Epoch:
+        """Return what runs all minibatches of some data."""
+        probes = tuple(data.targets)
+        places = {p: i for i, p in enumerate(function.through_time.outputs)}
+        return Epoch(
+            function,
+            Minibatch(function, self._store, terms, probes, **options),
+            len(terms),
+            data.inputs,
+            list(data.targets.values()),
+            data.n_items,
+            data.n_steps,
+            self._store,
+            [*self._store.variables, *variables],
+            self._program.device,
+            self.traces,
+            value_key([key, terms, probes], places),
+            owner=owner,
+        )
 
     def check_gradients(
         self,
@@ -196,16 +212,16 @@ class Trainer:
         rtol: float,
     ) -> dict[nengo.Probe, dict[str, np.ndarray]]:
         """Compare gradients with differences; see `gradient_check.compare`."""
-        form = self.forms.of(probes, training=True)
-        exact = self.forms.exact().of(probes, training=True)
-        if any(item.source is Source.DRAWS for item in form.inputs):
+        function = self.functions.of(probes, training=True)
+        exact = self.functions.exact().of(probes, training=True)
+        if any(item.source is Source.DRAWS for item in function.inputs):
             # TensorFlow draws other numbers in another precision
-            form = exact
-        form.sources.rewind(0)
-        self.check_reach(form)
+            function = exact
+        function.rewind(0)
+        self.check_reach(function)
         layout = self._program.layout
         return compare(
-            form,
+            function,
             exact,
             [variable.numpy() for variable in self._store.params],
             [values.numpy() for values in self._store.initial_state],
@@ -213,7 +229,7 @@ class Trainer:
             sorted(
                 (
                     signal
-                    for signal in form.reach.trained & set(layout.places)
+                    for signal in function.reach.trained & set(layout.places)
                     if layout.blocks[layout.places[signal][0]].role is Role.PARAM
                 ),
                 key=layout.places.__getitem__,
@@ -221,7 +237,6 @@ class Trainer:
             n_steps,
             atol,
             rtol,
-            self._program.jit_compile,
         )
 
     def optimizer(self, optimizer: Any) -> keras.optimizers.Optimizer:
@@ -231,25 +246,27 @@ class Trainer:
     def _trained(self) -> list[tf.Variable]:
         return [variable for _, variable in self._store.trained]
 
-    def _form(self, terms: Sequence[Term], training: bool) -> Form:
+    def _function(self, terms: Sequence[Term], training: bool) -> ModelFunction:
         """Return the model as a function of time, for the probes of some terms."""
-        form = self.forms.of((p for term in terms for p in term.probes), training)
-        form.sources.rewind(self.new_seed())
-        return form
+        function = self.functions.of(
+            (p for term in terms for p in term.probes), training
+        )
+        function.rewind(self.new_seed())
+        return function
 
     def new_seed(self) -> int:
         """Return a seed, the next one from the seed of the simulator."""
         return self._rng.randint(MAX_SEED)
 
-    def check_reach(self, form: Form) -> None:
+    def check_reach(self, function: ModelFunction) -> None:
         """Warn about what lets no gradient pass; refuse if nothing can be trained."""
-        for op in form.reach.blocked:
+        for op in function.reach.blocked:
             warn_user(
                 f"No gradient passes through {describe_with_signals(op)}, which is "
                 "Python code or spikes without a rate. Parameters whose output goes "
                 "through there are trained by other ways or not at all."
             )
-        if not form.reach.trained:
+        if not function.reach.trained:
             raise ValidationError(
                 "There is nothing to train: no parameter that is trainable has an "
                 "influence on the probes of the objective that a gradient can follow. "
@@ -258,15 +275,3 @@ class Trainer:
                 "pass",
                 attr="trainable",
             )
-
-    def _epoch(self, form: Form, terms: Sequence[Term], **options: Any) -> Epoch:
-        compiled = self._program.jit_compile and not form.through_time.calls_python
-        return Epoch(
-            form.through_time,
-            self._program.layout,
-            self._store.params,
-            terms,
-            jit_compile=compiled,
-            origins=self._store.origins,
-            **options,
-        )

@@ -206,8 +206,8 @@ def test_arguments_that_train_does_not_have(positional, named, message):
 
 def test_unknown_nodes_and_probes_in_the_older_form():
     for given, message in (
-        ({"inputs": {P: X}}, "inputs: .*presented to Nodes; got <Probe"),
-        ({"targets": {A: X}}, "targets: .*belong to Probes; got <Node"),
+        ({"inputs": {P: X}}, "inputs: .*Expected an input Node, .*; got <Probe"),
+        ({"targets": {A: X}}, "targets: .*Expected a Probe, .*; got <Node"),
         ({"targets": {"r": X}}, "targets: no Probe has the label 'r'"),
     ):
         with pytest.raises(ValidationError, match=message), older_train():

@@ -4,7 +4,8 @@ import pytest
 from nengo.builder import Model
 from nengo.builder.neurons import SimNeurons
 
-from nengo_dl.graph.rates import rate_equivalent, with_rates
+from nengo_dl.graph.rates import with_rates
+from nengo_dl.lowering.neurons.rate_equivalents import rate_equivalent
 from nengo_dl.neurons import LeakyReLU, SoftLIFRate, SpikingLeakyReLU
 
 LIF = {"tau_rc": 0.03, "tau_ref": 0.004, "amplitude": 0.5}
@@ -59,7 +60,7 @@ def built(neuron_type):
 
 def test_operators_keep_their_signals():
     operators = built(nengo.AdaptiveLIF())
-    replaced = with_rates(operators)
+    replaced = with_rates(operators, rate_equivalent)
     for old, new in zip(operators, replaced, strict=True):
         if isinstance(old, SimNeurons):
             assert (new.J, new.output, new.tag) == (old.J, old.output, old.tag)
@@ -74,10 +75,10 @@ def test_operators_keep_their_signals():
 )
 def test_neurons_that_spike_at_given_rates_hand_these_on(relay):
     operators = built(relay(nengo.Tanh(), amplitude=0.5))
-    assert len(operators) == len(with_rates(operators))
+    assert len(operators) == len(with_rates(operators, rate_equivalent))
     before, after = (
         [op for op in ops if isinstance(op, SimNeurons)]
-        for ops in (operators, with_rates(operators))
+        for ops in (operators, with_rates(operators, rate_equivalent))
     )
     (spikes,) = [op for op in before if type(op.neurons) is relay]
     (rates,) = [op for op in after if op.output is spikes.output]

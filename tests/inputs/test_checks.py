@@ -4,7 +4,8 @@ import pytest
 from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.arrays import _finite
-from nengo_dl.inputs.checks import device_name, positive_int, presented_data
+from nengo_dl.inputs.checks import device_name, positive_int
+from nengo_dl.inputs.endpoints import Endpoints
 
 with nengo.Network() as NET:
     A = nengo.Node([0, 0], label="stimulus")
@@ -17,7 +18,7 @@ NODES = (A, B, C)
 
 
 def present(data, n_steps=5, minibatch_size=None, nodes=NODES):
-    return presented_data(data, nodes, n_steps, minibatch_size)
+    return Endpoints(nodes, (), minibatch_size).presented(data, n_steps)
 
 
 @pytest.mark.parametrize("value", [1, 7, np.int64(3)])
@@ -42,6 +43,11 @@ def test_devices_that_there_are(name):
 def test_devices_that_there_are_not(name):
     with pytest.raises(ValidationError, match=r"No device .* '/cpu:0'"):
         device_name(name)
+
+
+def test_a_shared_label_is_the_name_of_the_first():
+    values = np.ones((5, 1))
+    assert list(present({"other": values, "other_1": values})) == [B, C]
 
 
 def test_no_data():
@@ -133,11 +139,10 @@ def test_values_that_are_no_numbers(data):
         (STRANGER, "stranger.*not part of the simulated network.*stimulus.*other"),
         (RELAY, r"relay.*has inputs \(size_in=2\)"),
         ("nobody", "no input Node has the label 'nobody'.*stimulus"),
-        ("other", "2 input Nodes have the label 'other'"),
-        (NET, "presented to Nodes; got <Network"),
-        (3, "presented to Nodes; got 3"),
+        (NET, "Expected an input Node, its label or its name; got <Network"),
+        (3, "Expected an input Node, its label or its name; got 3"),
     ],
-    ids=["stranger", "has input", "unknown label", "shared label", "network", "number"],
+    ids=["stranger", "has input", "unknown label", "network", "number"],
 )
 def test_keys_that_data_cannot_be_presented_to(key, message):
     with pytest.raises(ValidationError, match=message):

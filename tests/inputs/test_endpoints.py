@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from nengo.exceptions import NengoWarning, ValidationError
 
+from nengo_dl.inputs.checks import check_split
 from nengo_dl.inputs.endpoints import (
     Endpoints,
-    check_split,
     check_truncation,
     warn_about_synapses,
 )
@@ -268,9 +268,116 @@ def test_targets_may_be_missing_and_inputs_may_not():
 @pytest.mark.parametrize("values", ["text", [[1, 2], [3]], object(), [["a"]]])
 def test_what_is_no_numbers(values):
     with pytest.raises(
-        ValidationError, match=r"left eye.*not numbers.*\(n_items, n_steps, 2\)"
+        ValidationError, match=r"left eye.*not real numbers.*\(n_items, n_steps, 2\)"
     ):
         BATCHES.check({A: values})
+
+
+STRUCTURED = np.zeros((4, 5), [("a", float), ("b", float)])
+
+
+@pytest.mark.parametrize(
+    "values, kind",
+    [
+        (array(4, 5, 2) * 1j, "complex"),
+        (tf.constant(array(4, 5, 2) * 1j), "complex"),
+        ([[[1j, 0]] * 5] * 4, "complex"),
+        (np.ma.masked_less(array(4, 5, 2), 0), "partly masked"),
+        ([np.ma.masked_less(array(5, 2), 0)] * 4, "partly masked"),
+        (np.zeros((4, 5, 2), "M8[s]"), "dates"),
+        (np.zeros((4, 5, 2), "m8[s]"), "lengths of time"),
+        (STRUCTURED, "structured"),
+        (np.full((4, 5, 2), "1.5"), "text"),
+        (np.full((4, 5, 2), b"1.5"), "text"),
+        (tf.constant("1.5", shape=(4, 5, 2)), "text"),
+        ([[[1, "2"]] * 5] * 4, "text"),
+        (None, "None"),
+        ([[[None, 1.0]] * 5] * 4, "None"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_no_real_numbers_is_named(values, kind):
+    message = f"are not real numbers but {kind}: "
+    for data, name in (((values, {}), "left eye"), (({}, {P: values}), "out")):
+        inputs = {A: values} if name == "left eye" else {}
+        with pytest.raises(ValidationError, match=f"Data for .*{name}.* {message}"):
+            BATCHES.check(inputs, data[1])
+    with pytest.raises(ValidationError, match=f"left eye.* {message}"):
+        BATCHES.presented({A: values}, 5)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda values: np.ma.masked_array(values),
+        lambda values: values.astype(object),
+        lambda values: tf.cast(values, tf.bfloat16),
+        lambda values: [list(map(tf.constant, item)) for item in values],
+        lambda values: values > 0,
+        tf.Variable,
+    ],
+)
+def test_other_forms_of_numbers(form):
+    values = np.round(array(4, 5, 2))
+    given = form(values)
+    expected = values > 0 if getattr(given, "dtype", None) is np.dtype(bool) else values
+    assert np.array_equal(BATCHES.check({A: given}).inputs[A], expected)
+    assert np.array_equal(BATCHES.presented({A: given}, 5)[A], expected)
+
+
+@pytest.mark.parametrize("large", [1e39, -1e39, 10**400, np.finfo(float).max])
+def test_numbers_beyond_the_precision(large):
+    values = array(4, 5, 2).tolist()
+    values[1][2][1] = large
+    message = "left eye.*beyond the simulation's precision, float32.*'float64'"
+    for call in (BATCHES.check, lambda data: BATCHES.presented(data, 5)):
+        with pytest.raises(ValidationError, match=message):
+            call({A: values})
+    double = Endpoints((A,), (P,), 4, "float64")
+    if isinstance(large, int):
+        with pytest.raises(ValidationError, match="float64; expected .*1.798e[+]308$"):
+            double.presented({A: values}, 5)
+    else:
+        assert double.presented({A: values}, 5)[A][1, 2, 1] == large
+    # the largest number is one, and so is what is rounded to it
+    values[1][2][1] = float(np.finfo(np.float32).max) * (1 + 1e-9)
+    assert BATCHES.presented({A: values}, 5)[A].dtype == np.float64
+    assert np.isfinite(BATCHES.check({A: values}).inputs[A]).all()
+    # what is missing stays missing
+    values[1][2] = [np.nan, large]
+    with pytest.raises(ValidationError, match="out.*beyond"):
+        BATCHES.check({}, {P: values})
+
+
+def test_data_of_a_simulation_keep_their_precision():
+    for dtype in (np.float32, np.float64):
+        values = array(4, 5, 2, dtype=dtype)
+        assert BATCHES.presented({A: values}, 5)[A] is values
+
+
+# -- lists of arrays
+
+
+@pytest.mark.parametrize("form", [tf.constant, np.asarray, tf.Variable])
+@pytest.mark.parametrize("sequence", [list, tuple])
+def test_lists_of_tensors_are_lists_of_arrays(form, sequence):
+    first, second = array(4, 5, 2), array(4, 5, 1)
+    given = sequence([form(first), form(second)])
+    for found in (
+        BATCHES.check(given).inputs,
+        BATCHES.check(given, attrs=("x", "y"), first_of_several=True).inputs,
+        BATCHES.presented(given, 5),
+    ):
+        assert np.array_equal(found[A], first) and np.array_equal(found[B], second)
+    mixed = [first, form(second)]
+    assert list(BATCHES.check({}, mixed).targets) == [P, Q]
+
+
+def test_lists_of_tensors_for_a_single_object():
+    values = array(4, 5, 2)
+    (whole,) = ONE.check([tf.constant(values)]).inputs.values()
+    (items,) = ONE.check(list(map(tf.constant, values))).inputs.values()
+    assert np.array_equal(whole, values) and np.array_equal(items, values)
 
 
 # -- keys
@@ -281,11 +388,11 @@ def test_what_is_no_numbers(values):
     [
         ({STRANGER: 0}, {}, "stranger.*not part of .*input Nodes are .*left eye"),
         ({RELAY: 0}, {}, r"relay.* has inputs \(size_in=2\)"),
-        ({P: 0}, {}, "presented to Nodes; got <Probe"),
-        ({3: 0}, {}, "presented to Nodes; got 3"),
+        ({P: 0}, {}, "Expected an input Node, its label or its name; got <Probe"),
+        ({3: 0}, {}, "Expected an input Node, its label or its name; got 3"),
         ({"up": 0}, {}, "no input Node has the label 'up'.*'left_eye'"),
         ({}, {FOREIGN: 0}, "foreign.*not part of .*Probes are .*out"),
-        ({}, {A: 0}, "belong to Probes; got <Node"),
+        ({}, {A: 0}, "Expected a Probe, its label or its name; got <Node"),
         ({}, {"up": 0}, "no Probe has the label 'up'.*'out_1'"),
         ({A: 0, "left eye": 0}, {}, "Got two arrays for .*left eye"),
     ],

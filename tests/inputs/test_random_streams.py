@@ -23,7 +23,7 @@ def take(stream, *counts):
     parts, first = [], 0
     for count in counts:
         out = np.zeros((count, 2))
-        stream.take(first, out)
+        stream.take(range(first + 1, first + count + 1), out)
         parts.append(out)
         first += count
     return np.concatenate(parts)
@@ -127,9 +127,9 @@ def test_what_was_not_used_is_given_back():
     stream.give_back(5)
     assert stream.position == 3
     rest = np.zeros((2, 2))
-    stream.take(3, rest)
+    stream.take(range(4, 6), rest)
     assert np.array_equal(rest, expected[3:5])
     stream.give_back(0)
     rest = np.zeros((15, 2))
-    stream.take(5, rest)
+    stream.take(range(6, 21), rest)
     assert np.array_equal(rest, expected[5:])

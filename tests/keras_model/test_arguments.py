@@ -119,9 +119,10 @@ def test_what_targets_have_to_look_like():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"loss": ["mse"]}, r"loss: Got a list of 1 for 2 Probes .*'p'"),
+        ({"loss": ["mse"]}, r"loss: Got a list of 1 for 2 Probes: .*'p'"),
         ({"loss": {"up": "mse"}}, "loss: no Probe has the label 'up'"),
         ({"loss": {FOREIGN: "mse"}}, "loss: .*foreign.*not part of"),
+        ({"loss": {(P, Q): "mse"}}, "loss: Got a tuple as a key.*one output"),
         ({"loss": "no such loss"}, "loss: .*Keras has no loss of this name"),
         ({"loss": 3}, "loss: Got 3 for .*p"),
         ({"loss": lambda a, b, c: a}, "loss: .*it takes 3 arguments"),

@@ -364,6 +364,8 @@ def test_weights_of_samples():
             (by_step, by_step, by_step),
             ({out: weights, "mid": by_step}, weights[:, None], by_step),
             ({mid: by_step}, np.ones((12, 1)), by_step),
+            ([weights, by_step], weights[:, None], by_step),
+            ((None, tf.constant(by_step[..., None])), np.ones((12, 1)), by_step),
         ):
             found = sim.evaluate(x, [y, x], verbose=0, sample_weight=given)
             mean = np.mean(for_out * squares)
@@ -376,10 +378,67 @@ def test_weights_of_samples():
         start = parameters(sim)
         quiet(sim, x, [y, x], sample_weight=np.zeros(12))
         assert_same(parameters(sim), start, 0)
-        with pytest.raises(
-            ValidationError, match=r"Weights .*\(3,\); expected \(12,\)"
+
+
+def test_weights_of_wrong_lengths():
+    net = feed_forward()
+    x, y = data(12, 3)
+    message = r"sample_weight: Weights for .*out.* have shape .*; expected \(12,\)"
+    with simulator(net) as sim:
+        sim.compile(loss={"out": "mse"})
+        for shape in ((3,), (11,), (13,), (36,), (12, 2), (3, 12), (12, 3, 2), ()):
+            weights = np.ones(shape)
+            for options in (
+                {"sample_weight": weights},
+                {"sample_weight": {"out": weights}},
+                {"sample_weight": [weights]},
+                {"validation_data": (x, y, weights)},
+            ):
+                with pytest.raises(ValidationError, match=message):
+                    quiet(sim, x, y, **options)
+            with pytest.raises(ValidationError, match=message):
+                sim.evaluate(x, y, verbose=0, sample_weight=weights)
+
+
+def test_weights_in_datasets():
+    net = feed_forward()
+    x, y = data(12, 3)
+    by_step = np.random.RandomState(1).uniform(size=(12, 3))
+    with simulator(net) as sim:
+        sim.compile(keras.optimizers.SGD(0.0), loss=["mse", "mae"])
+
+        def dataset(weights):
+            given = ({"in": x}, {"out": y, "mid": x}, weights)
+            return tf.data.Dataset.from_tensor_slices(given).batch(BATCH)
+
+        for given in (
+            by_step,
+            by_step[..., None],
+            by_step[:, 0],
+            {"mid": by_step},
+            (by_step[:, 0], by_step),
         ):
-            quiet(sim, x, [y, x], sample_weight=np.ones(3))
+            expected = sim.evaluate(x, [y, x], verbose=0, sample_weight=given)
+            assert sim.evaluate(dataset(given), verbose=0) == expected
+            assert quiet(sim, dataset(given))["loss"] == [expected["loss"]]
+        for wrong in (by_step[:, :2], np.ones((12, 3, 2))):
+            with pytest.raises(ValidationError, match="Weights for .*out.* have shape"):
+                sim.evaluate(dataset(wrong), verbose=0)
+
+
+def test_lists_of_tensors_for_several_nodes():
+    with nengo.Network(seed=0) as net:
+        a, b = nengo.Node([0, 0]), nengo.Node([0])
+        probes = [nengo.Probe(a), nengo.Probe(b)]
+    x = [np.random.RandomState(i).uniform(size=(4, 3, 2 - i)) for i in (0, 1)]
+    x = [values.astype(np.float32) for values in x]
+    tensors = list(map(tf.constant, x))
+    with simulator(net) as sim:
+        for given in (tensors, tuple(tensors), [x[0], tensors[1]]):
+            seen = sim.predict(given, verbose=0)
+            assert all(map(np.array_equal, map(seen.get, probes), x))
+            sim.run_steps(3, data=[values[:BATCH] for values in given])
+            assert np.array_equal(sim.data[probes[0]][:, -3:], x[0][:BATCH])
 
 
 def test_weights_of_classes():

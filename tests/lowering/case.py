@@ -26,7 +26,8 @@ from scipy import stats
 
 from nengo_dl.graph.draws import DrawnNeurons
 from nengo_dl.graph.series import FilterSeries
-from nengo_dl.graph.surrogate_neurons import SurrogateNeurons
+from nengo_dl.graph.surrogate_neurons import RateGradientNeurons, SurrogateNeurons
+from nengo_dl.lowering.neurons.rate_equivalents import rate_equivalent
 from nengo_dl.lowering.sampling import KEY_BITS
 from nengo_dl.surrogates import Arctan
 from tests.lowering.one_group import shape_of
@@ -156,13 +157,18 @@ def spiking(make_type: Callable, draw: Mapping, *state: str) -> dict[str, Case]:
 
 
 def surrogate(make_type: Callable, draw: Mapping, *state: str) -> dict[str, Case]:
-    def case(derivative: Any) -> Case:
-        def make(i: int) -> Operator:
-            return SurrogateNeurons(population(make_type, i, *state), derivative)
+    def make(i: int) -> Operator:
+        return SurrogateNeurons(population(make_type, i, *state), Arctan())
 
-        return Case(make, draw, flat=SURROGATE)
+    return {"voltage": Case(make, draw, flat=SURROGATE)}
 
-    return {"voltage": case(Arctan()), "rate": case("rate")}
+
+def rate_gradient(make_type: Callable, draw: Mapping, *state: str) -> Case:
+    def make(i: int) -> Operator:
+        op = population(make_type, i, *state)
+        return RateGradientNeurons(op, rate_equivalent(op.neurons))
+
+    return Case(make, draw, flat=SURROGATE)
 
 
 def drawn(make_type: Callable, top: float, *key: int, equal: bool = False) -> Case:

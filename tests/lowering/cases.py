@@ -23,7 +23,7 @@ from nengo.builder.transforms import ConvInc, ConvTransposeInc
 from nengo_dl.graph.draws import DrawnNeurons
 from nengo_dl.graph.series import FilterSeries
 from nengo_dl.graph.simplify.factor_pes import Keep, PESInc
-from nengo_dl.graph.surrogate_neurons import SurrogateNeurons
+from nengo_dl.graph.surrogate_neurons import RateGradientNeurons, SurrogateNeurons
 from nengo_dl.lowering.sampling import KEY_WORDS
 from nengo_dl.neurons import LeakyReLU, SoftLIFRate, SpikingLeakyReLU
 from tests.lowering.case import (
@@ -47,6 +47,7 @@ from tests.lowering.case import (
     product,
     product_of_shared,
     rate,
+    rate_gradient,
     series,
     signal,
     sparse_product,
@@ -105,14 +106,18 @@ NEURONS = {
     SpikingLeakyReLU: spiking(spiking_leaky, COUNTING, "voltage"),
 }
 
-SURROGATES = {
-    nengo.LIF: surrogate(lif, FIRING, "voltage", "refractory_time"),
-    nengo.AdaptiveLIF: surrogate(
-        adaptive_lif, FIRING, "voltage", "refractory_time", "adaptation"
+INTEGRATING = {
+    nengo.LIF: (lif, FIRING, "voltage", "refractory_time"),
+    nengo.AdaptiveLIF: (
+        adaptive_lif,
+        FIRING,
+        "voltage",
+        "refractory_time",
+        "adaptation",
     ),
-    nengo.SpikingRectifiedLinear: surrogate(spiking_rectified, COUNTING, "voltage"),
-    types.RegularSpiking: surrogate(regular, COUNTING, "voltage"),
-    SpikingLeakyReLU: surrogate(spiking_leaky, COUNTING, "voltage"),
+    nengo.SpikingRectifiedLinear: (spiking_rectified, COUNTING, "voltage"),
+    types.RegularSpiking: (regular, COUNTING, "voltage"),
+    SpikingLeakyReLU: (spiking_leaky, COUNTING, "voltage"),
 }
 
 
@@ -301,7 +306,14 @@ CASES: dict[tuple[type[Operator], type | None], dict[str, Case]] = {
         "signed": drawn(poisson(nengo.Tanh()), 2e4, KEY_WORDS),
     },
     **{(SimNeurons, kind): cases for kind, cases in NEURONS.items()},
-    **{(SurrogateNeurons, kind): cases for kind, cases in SURROGATES.items()},
+    **{
+        (SurrogateNeurons, kind): surrogate(*arguments)
+        for kind, arguments in INTEGRATING.items()
+    },
+    (RateGradientNeurons, None): {
+        kind.__name__: rate_gradient(*arguments)
+        for kind, arguments in INTEGRATING.items()
+    },
     **{(SimProcess, kind): cases for kind, cases in FILTERS.items()},
     **{(FilterSeries, kind): cases for kind, cases in SERIES.items()},
     **{

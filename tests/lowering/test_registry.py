@@ -111,7 +111,7 @@ def test_exact_types_come_first_then_the_family():
         return SimNeurons(neuron_type, signal, signal)
 
     assert registry.lowering_of(operator(nengo.LIF())) is LowerLIF
-    assert registry.lowering_of(operator(MyLIF())) is NumPyOperator
+    assert issubclass(registry.lowering_of(operator(MyLIF())), NumPyOperator)
     register(SimNeurons, MyLIF)(LowerLIF)
     assert registry.lowering_of(operator(MyLIF())) is LowerLIF
 

@@ -3,8 +3,11 @@
 import errno
 import json
 import os
+import stat
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from nengo.exceptions import NengoException, SimulationError, ValidationError
 
-from nengo_dl.parameters import file_format
+from nengo_dl.parameters import atomic_files, file_format
 from nengo_dl.parameters.file_format import Content
-
-ENDINGS = ("", ".npz")
 
 ARRAYS = {
     "params/a b.encoders": np.linspace(-1, 1, 6).reshape(3, 2),
@@ -37,10 +38,6 @@ def same(read, arrays=ARRAYS, facts=FACTS):
     )
 
 
-def files_of(path):
-    return sorted(path.parent.glob(f"{path.name}*"))
-
-
 def refused(path, text, kind=ValidationError):
     with pytest.raises(kind) as error:
         file_format.read(path)
@@ -48,18 +45,15 @@ def refused(path, text, kind=ValidationError):
     assert text in str(error.value), str(error.value)
 
 
-@pytest.fixture(params=ENDINGS, ids=["checkpoint", "npz"])
-def path(request, tmp_path):
-    return tmp_path / f"a file{request.param}"
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "a file.npz"
 
 
 def test_what_was_written_is_read(path):
     file_format.write(path, Content(ARRAYS, FACTS))
     assert same(file_format.read(path))
-    assert {p.suffix for p in path.parent.iterdir()} == {
-        ".npz" if path.suffix else ".index",
-        *([] if path.suffix else [".data-00000-of-00001"]),
-    }
+    assert os.listdir(path.parent) == [path.name]
 
 
 @settings(
@@ -84,24 +78,62 @@ def test_arrays_of_any_name_shape_and_type(path, arrays):
     assert same(file_format.read(path), arrays, {})
 
 
-def test_other_programs_can_read_it(tmp_path):
-    file_format.write(tmp_path / "p", Content(ARRAYS, FACTS))
-    reader = tf.train.load_checkpoint(os.fspath(tmp_path / "p"))
+def test_numpy_can_read_it(path):
+    file_format.write(path, Content(ARRAYS, FACTS))
     name = "params/a b.encoders"
-    assert np.array_equal(reader.get_tensor(name), ARRAYS[name])
-    file_format.write(tmp_path / "p.npz", Content(ARRAYS, FACTS))
-    with np.load(tmp_path / "p.npz") as archive:
+    with np.load(path) as archive:
         assert np.array_equal(archive[name], ARRAYS[name])
 
 
-def test_a_path_may_have_any_type_and_be_relative(path, monkeypatch):
+@pytest.mark.parametrize("name", ["p", "p.npz", "p.npy", "p.v1", ".p", "P.NPZ", ".npz"])
+def test_the_ending_is_added_if_it_lacks(name, tmp_path):
+    file_format.write(tmp_path / name, Content(ARRAYS, FACTS))
+    full = name if name.endswith(".npz") else f"{name}.npz"
+    assert os.listdir(tmp_path) == [full]
+    assert same(file_format.read(tmp_path / name))
+    assert same(file_format.read(tmp_path / full))
+
+
+def test_a_file_without_the_ending_is_found(tmp_path):
+    file_format.write(tmp_path / "q", Content(ARRAYS, FACTS))
+    (tmp_path / "q.npz").rename(tmp_path / "p")
+    assert same(file_format.read(tmp_path / "p"))
+    # what `write` writes comes first
+    other = {"params/x": np.ones(3)}
+    file_format.write(tmp_path / "p", Content(other, {}))
+    assert same(file_format.read(tmp_path / "p"), other, {})
+
+
+@pytest.mark.parametrize(
+    "name", ["a[1]", "[lr=0.1]/m", "x\\y", "*", "?/*", "ü ☃", "%2F", "a\nb", "n" * 250]
+)
+def test_any_character_may_be_in_a_path(name, tmp_path):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    for value in range(2):
+        arrays = {"params/x": np.full(3, value)}
+        file_format.write(path, Content(arrays, {}))
+        assert same(file_format.read(path), arrays, {})
+    assert os.listdir(path.parent) == [f"{path.name}.npz"]
+
+
+def test_a_path_is_a_str_or_path_and_may_be_relative(path, monkeypatch):
     monkeypatch.chdir(path.parent)
-    for form in (path.name, os.fsencode(path.name), Path(path.name)):
+    file_format.write(path, Content({}, {}))
+    for form in (path.name, Path(path.name), next(os.scandir()), path):
         file_format.write(form, Content(ARRAYS, FACTS))
         assert same(file_format.read(form))
-    for other in (3, None, ["p"]):
-        with pytest.raises(ValidationError, match="path of a file"):
-            file_format.read(other)
+
+
+@pytest.mark.parametrize("wrong", [3, None, ["p"], b"p", True, "", "a\0b", open])
+def test_what_is_no_path(wrong, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for call in (file_format.read, lambda p: file_format.write(p, Content({}, {}))):
+        with pytest.raises(ValidationError) as error:
+            call(wrong)
+        for text in ("path: ", "a str or an os.PathLike", f"got {wrong!r}"):
+            assert text in str(error.value)
+    assert not os.listdir(tmp_path)
 
 
 def test_writing_again_replaces_it_and_leaves_nothing_else(path):
@@ -109,14 +141,12 @@ def test_writing_again_replaces_it_and_leaves_nothing_else(path):
         arrays = {"params/x": np.full(3, value)}
         file_format.write(path, Content(arrays, {}))
         assert same(file_format.read(path), arrays, {})
-    assert len(list(path.parent.iterdir())) == (1 if path.suffix else 2 + value % 2)
+    assert os.listdir(path.parent) == [path.name]
 
 
 def test_a_link_stays_a_link(path):
     folder = path.parent / "elsewhere"
     folder.mkdir()
-    if not path.suffix:
-        pytest.skip("a checkpoint has no file of that name")
     file_format.write(folder / path.name, Content({}, {}))
     path.symlink_to(folder / path.name)
     file_format.write(path, Content(ARRAYS, FACTS))
@@ -128,24 +158,18 @@ def test_every_bit_counts(path):
     """A file with another bit is read as it was, or it is an error."""
     file_format.write(path, Content(ARRAYS, FACTS))
     outcomes = {"same": 0, "error": 0}
-    for file in files_of(path):
-        content = file.read_bytes()
-        for position in range(len(content)):
-            for bit in (
-                {position % 8, (3 * position + 1) % 8}
-                if path.suffix == ""
-                else [position % 8]
-            ):
-                changed = bytearray(content)
-                changed[position] ^= 1 << bit
-                file.write_bytes(changed)
-                try:
-                    assert same(file_format.read(path)), (file, position, bit)
-                    outcomes["same"] += 1
-                except NengoException as error:
-                    assert str(path) in str(error)
-                    outcomes["error"] += 1
-        file.write_bytes(content)
+    content = path.read_bytes()
+    for position in range(len(content)):
+        changed = bytearray(content)
+        changed[position] ^= 1 << position % 8
+        path.write_bytes(changed)
+        try:
+            assert same(file_format.read(path)), position
+            outcomes["same"] += 1
+        except NengoException as error:
+            assert str(path) in str(error)
+            outcomes["error"] += 1
+    path.write_bytes(content)
     assert same(file_format.read(path))
     # dates and lengths of padding do not matter, most of the rest does
     assert outcomes["error"] > outcomes["same"]
@@ -153,18 +177,10 @@ def test_every_bit_counts(path):
 
 def test_files_that_end_early(path):
     file_format.write(path, Content(ARRAYS, FACTS))
-    for file in files_of(path):
-        content = file.read_bytes()
-        for length in range(0, len(content), 3):
-            file.write_bytes(content[:length])
-            refused(path, "damaged")
-        file.write_bytes(content)
-
-
-def test_a_data_file_that_is_missing(tmp_path):
-    file_format.write(tmp_path / "p", Content(ARRAYS, FACTS))
-    (tmp_path / "p.data-00000-of-00001").unlink()
-    refused(tmp_path / "p", "damaged")
+    content = path.read_bytes()
+    for length in range(0, len(content), 3):
+        path.write_bytes(content[:length])
+        refused(path, "damaged")
 
 
 def test_nothing_is_unpickled(tmp_path):
@@ -195,12 +211,29 @@ def test_files_of_nengo_dl_3(tmp_path):
 def test_files_of_others(tmp_path):
     np.savez(tmp_path / "other.npz", weights=np.ones(3))
     refused(tmp_path / "other.npz", "'weights'")
-    prefix = tf.train.Checkpoint(v=tf.Variable(1.0)).write(f"{tmp_path}/tf1")
-    refused(Path(prefix), "has not been written by `save_params`")
     (tmp_path / "model.keras").write_bytes(b"PK")
     refused(tmp_path / "model.keras", "keras_model.load_weights")
     (tmp_path / "text.npz").write_text("no archive")
     refused(tmp_path / "text.npz", "damaged or not")
+
+
+@pytest.mark.parametrize("given", ["p", "p.npz", "p.index", "p.data-00000-of-00001"])
+def test_checkpoints_of_tensorflow(given, tmp_path):
+    tf.train.Checkpoint(v=tf.Variable(1.0)).write(f"{tmp_path}/p")
+    assert len(os.listdir(tmp_path)) == 2
+    with pytest.raises(ValidationError) as error:
+        file_format.read(tmp_path / given)
+    for text in (
+        f"no file {str(tmp_path / given).removesuffix('.npz') + '.npz'!r}",
+        f"but {str(tmp_path / 'p.index')!r}",
+        "checkpoint of TensorFlow",
+        f"save_params({str(tmp_path / 'p.npz')!r})",
+        "freeze_params(network)",
+    ):
+        assert text in str(error.value)
+    # which does not keep anybody from writing beside it
+    file_format.write(tmp_path / "p", Content(ARRAYS, FACTS))
+    assert same(file_format.read(tmp_path / "p"))
 
 
 def test_files_of_the_future(path, monkeypatch):
@@ -217,23 +250,183 @@ def test_a_header_that_makes_no_sense(tmp_path, header):
 
 
 def test_directories(tmp_path):
-    for path in (tmp_path, tmp_path / "folder.npz"):
-        path.mkdir(exist_ok=True)
-        refused(path, "is a directory")
-        with pytest.raises(ValidationError, match="is a directory"):
-            file_format.write(path, Content(ARRAYS, FACTS))
+    (tmp_path / "folder.npz").mkdir()
+    (tmp_path / "plain").mkdir()
+    for name in ("", "/", "/.", "/..", "/plain", "/folder.npz", "/folder", "/new/"):
+        path = f"{tmp_path}{name}"
+        for call in (file_format.read, lambda p: file_format.write(p, Content({}, {}))):
+            with pytest.raises(ValidationError, match=r"path: .* is a directory") as e:
+                call(path)
+            assert path in str(e.value)
+            assert "Expected the path of a file in it" in str(e.value)
+    # there may be a file beside the folder
+    file_format.write(tmp_path / "other", Content(ARRAYS, FACTS))
+    (tmp_path / "other").mkdir()
+    assert same(file_format.read(tmp_path / "other"))
 
 
 def test_no_file(path):
     refused(path, "There is no file")
+    refused(path.with_suffix(""), f"There is no file {str(path)!r}, nor one")
 
 
-def test_no_folder(path):
-    path = path.parent / "nowhere" / path.name
+@pytest.mark.parametrize("between", ["nowhere", "a file"])
+def test_no_folder(path, between):
+    (path.parent / "a file").write_text("no folder")
+    path = path.parent / between / path.name
     refused(path, "There is no file")
-    with pytest.raises(SimulationError, match="cannot be written") as error:
+    with pytest.raises(ValidationError, match="path: There is no folder") as error:
         file_format.write(path, Content(ARRAYS, FACTS))
+    assert repr(str(path.parent)) in str(error.value)
+    assert "Expected a path in a folder that exists" in str(error.value)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o666, 0o755])
+def test_permissions_stay(path, mode):
+    file_format.write(path, Content({}, {}))
+    usual = path.stat().st_mode
+    os.chmod(path, mode)
+    before = path.stat()
+    file_format.write(path, Content(ARRAYS, FACTS))
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert path.stat().st_mtime_ns >= before.st_mtime_ns
+    assert same(file_format.read(path))
+    path.unlink()
+    file_format.write(path, Content({}, {}))
+    assert path.stat().st_mode == usual
+
+
+def test_permissions_are_there_before_the_content(path, monkeypatch):
+    file_format.write(path, Content({}, {}))
+    os.chmod(path, 0o600)
+    real, seen = file_format._write_npz, []
+
+    def look(file, arrays):
+        seen.append(stat.S_IMODE(os.stat(file.name).st_mode))
+        real(file, arrays)
+
+    monkeypatch.setattr(file_format, "_write_npz", look)
+    file_format.write(path, Content(ARRAYS, FACTS))
+    assert seen == [0o600]
+
+
+@pytest.mark.skipif(not hasattr(os, "chown"), reason="needs owners")
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="needs the superuser")
+def test_the_owner_stays(path):
+    file_format.write(path, Content({}, {}))
+    os.chown(path, 65534, 65533)
+    file_format.write(path, Content(ARRAYS, FACTS))
+    assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65533)
+
+
+def test_a_protected_file_is_not_replaced(path, monkeypatch):
+    file_format.write(path, Content(ARRAYS, FACTS))
+    os.chmod(path, 0o444)
+    if os.access(path, os.W_OK):  # for the superuser
+        monkeypatch.setattr(os, "access", lambda file, mode: mode != os.W_OK)
+    with pytest.raises(SimulationError, match="protected against writing") as error:
+        file_format.write(path, Content({}, {}))
     assert str(path) in str(error.value)
+    assert same(file_format.read(path))
+    assert os.listdir(path.parent) == [path.name]
+
+
+def leftover(path, letter):
+    return path.with_name(f".{path.name}.{letter * 16}.tmp")
+
+
+def test_what_the_dead_leave_behind_goes_and_nothing_else(path):
+    others = [
+        path.with_name(".b.npz.0123456789abcdef.tmp"),
+        path.with_name(f".{path.name}.tmp"),
+        path.with_name(f"{path.name}.0123456789abcdef.tmp"),
+    ]
+    for other in others:
+        other.touch()
+    for letter in "ab":
+        leftover(path, letter).write_bytes(b"half of it")
+    file_format.write(path, Content(ARRAYS, FACTS))
+    assert set(path.parent.iterdir()) == {path, *others}
+
+
+def test_who_is_alive_keeps_its_temporary_file(path, monkeypatch):
+    """One begins to write and waits; another one writes all; the first goes on."""
+    real, writing = file_format._write_npz, []
+
+    def slow(file, arrays):
+        writing.append(Path(file.name))
+        if len(writing) == 1:
+            file_format.write(path, Content({"params/x": np.ones(3)}, {}))
+            assert writing[0].exists()
+            assert same(file_format.read(path), {"params/x": np.ones(3)}, {})
+        real(file, arrays)
+
+    monkeypatch.setattr(file_format, "_write_npz", slow)
+    file_format.write(path, Content(ARRAYS, FACTS))
+    assert len(set(writing)) == 2
+    assert same(file_format.read(path))
+    assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize("found", ["deleted", "locked"])
+def test_a_temporary_file_that_is_taken_before_it_is_locked(path, found, monkeypatch):
+    real, calls = atomic_files._lock, []
+
+    def late(file):
+        calls.append(file.name)
+        if len(calls) == 1:
+            os.unlink(file.name)
+            if found == "locked":
+                raise BlockingIOError
+        real(file)
+
+    monkeypatch.setattr(atomic_files, "_lock", late)
+    file_format.write(path, Content(ARRAYS, FACTS))
+    assert len(set(calls)) == 2
+    assert same(file_format.read(path))
+
+
+@pytest.mark.parametrize("missing", ["on this file system", "at all"])
+def test_without_locks_nothing_is_removed(path, missing, monkeypatch):
+    def no_locks(file):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    if missing == "at all":
+        monkeypatch.setattr(atomic_files, "fcntl", None)
+    else:
+        monkeypatch.setattr(atomic_files, "_lock", no_locks)
+    leftover(path, "a").touch()
+    file_format.write(path, Content(ARRAYS, FACTS))
+    assert same(file_format.read(path))
+    assert set(path.parent.iterdir()) == {path, leftover(path, "a")}
+
+
+def test_many_write_to_one_path(path):
+    """Whoever reads at any time finds what one of them has written, complete."""
+    ended = threading.Event()
+    file_format.write(path, Content({"params/x": np.zeros(5000)}, {}))
+
+    def write(value):
+        for _ in range(25):
+            arrays = {"params/x": np.full(5000, value)}
+            file_format.write(path, Content(arrays, {"value": value}))
+
+    def read():
+        seen = set()
+        while not ended.is_set():
+            content = file_format.read(path)
+            assert set(content.arrays["params/x"]) == {content.facts.get("value", 0)}
+            seen.add(content.facts.get("value", 0))
+        return seen
+
+    with ThreadPoolExecutor(5) as pool:
+        reader = pool.submit(read)
+        try:
+            list(pool.map(write, range(1, 5)))
+        finally:
+            ended.set()
+        assert reader.result()
+    assert os.listdir(path.parent) == [path.name]
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
@@ -273,10 +466,10 @@ def test_no_permission_to_read(path, monkeypatch):
     def fail(*args, **options):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    with monkeypatch.context() as context:
-        context.setattr("builtins.open", fail)
-        context.setattr("io.open", fail)
-        refused(path, "Permission denied", SimulationError)
+    for call in ("io.open", "os.stat"):
+        with monkeypatch.context() as context:
+            context.setattr(call, fail)
+            refused(path, "Permission denied", SimulationError)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -292,7 +485,9 @@ def test_processes_that_are_killed_leave_a_complete_file(tmp_path):
     assert result.returncode == 0, result.stderr[-3000:]
     found = json.loads(result.stdout.splitlines()[-1])
     assert found.pop("written again") == ["3.0"]
-    assert found.pop("complete sets") is True
+    # from when it has a temporary file until that takes its place
+    assert found.pop("left behind") > 8
+    assert found.pop("files then") == ["file.npz"]
     killed = [found[case] for case in found if "killed" in case]
     # from the first call on nothing, or all; each way was seen
     assert len(killed) > 10

@@ -6,6 +6,6 @@ from nengo_dl.program import traces
 @pytest.fixture(autouse=True)
 def nothing_shared():
     """Let each test trace its programs itself."""
-    traces.forget()
+    traces.shared.forget()
     yield
-    traces.forget()
+    traces.shared.forget()

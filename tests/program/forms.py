@@ -6,7 +6,7 @@ import tensorflow as tf
 from nengo_dl.graph.roles import Role
 from nengo_dl.inputs.sources import Sources
 from nengo_dl.lowering.values import SignalValues
-from nengo_dl.program.compile_through_time import compile_through_time
+from nengo_dl.program.compile import compile_through_time
 
 STEPS = 15
 
@@ -20,13 +20,7 @@ class Form:
     def __init__(self, sim, training=False, probes=None):
         self.sim, self.batch = sim, sim.minibatch_size or 1
         self.form, self.inputs, self.reach = compile_through_time(
-            sim.model,
-            sim._order,
-            sim._trainable,
-            sim._settings,
-            sim.model.probes if probes is None else probes,
-            self.batch,
-            training,
+            sim._built, sim.model.probes if probes is None else probes, training
         )
         self.params = [tf.convert_to_tensor(v) for v in sim._runner.store.params]
         self.state = sim._runner.store.initial_state
@@ -35,16 +29,18 @@ class Form:
 
     def _series(self):
         sim, loop = self.sim, self.form.loop
-        sources = Sources(self.inputs, loop.lowerings, sim._order, sim.dt, self.batch)
+        sources = Sources(
+            self.inputs, loop.lowerings, sim._built.order, sim.dt, self.batch
+        )
         sources.rewind(sim.seed)
         functions, _, error = sources.call_functions(0, STEPS, {})
         assert error is None
         series = {}
         for item in self.inputs:
             if item.lifted and item.signal is not None:
-                out = np.zeros((STEPS, self.batch, item.signal.size))
-                sources.fill(item, 0, out, {}, functions)
-                series[item.signal] = tf.constant(out.transpose(1, 0, 2))
+                out = np.zeros((1, STEPS, self.batch, item.signal.size))
+                sources.fill(item, range(1, STEPS + 1), out, {}, functions)
+                series[item.signal] = tf.constant(out[0].transpose(1, 0, 2))
         return series
 
     def __call__(self, params=None):

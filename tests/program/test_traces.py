@@ -8,7 +8,8 @@ import pytest
 
 import nengo_dl
 from nengo_dl.program import traces
-from nengo_dl.program.traces import shared
+from nengo_dl.program.traces import Traces
+from nengo_dl.program.value_keys import value_key
 from tests.helpers import assert_matches_nengo
 
 
@@ -70,7 +71,7 @@ def test_results_of_shared_traces_are_those_of_a_trace_of_ones_own():
 
     together = outputs()
     for net, expected in zip(nets, together, strict=True):
-        traces.forget()
+        traces.shared.forget()
         with nengo_dl.Simulator(net, progress_bar=False) as sim:
             sim.run_steps(30)
             assert np.array_equal(sim.data[net.probe], expected)
@@ -99,20 +100,44 @@ def test_the_model_is_freed():
         model = weakref.ref(sim.model)
     del sim
     gc.collect()
-    assert len(traces._traces) == 1
+    assert len(traces.shared) == 1
     assert model() is None
 
 
-def test_the_least_recently_used_goes_first(monkeypatch):
-    monkeypatch.setattr(traces, "CAPACITY", 2)
-    made = []
+def test_the_least_recently_used_goes_first():
+    kept, made = Traces(capacity=2), []
 
     def make(key):
-        return shared(key, lambda: made.append(key) or key)
+        return kept.get(key, lambda: made.append(key) or key)
 
     for key in (1, 2, 1, 3, 1, 2):
         assert make(key) == key
     assert made == [1, 2, 3, 2]
+
+
+def test_what_is_known_by_value_is_kept_beneath():
+    beneath = Traces()
+    own = Traces(beneath=beneath)
+    unknown = object()
+    assert own.get(("a", 1), lambda: "first") == "first"
+    assert own.get(value_key([unknown]), lambda: "second") == "second"
+    assert (len(beneath), len(own)) == (1, 1)
+    other = Traces(beneath=beneath)
+    assert other.get(("a", 1), lambda: "third") == "first"
+    assert other.get(value_key([unknown]), lambda: "third") == "third"
+
+
+def test_what_has_variables_of_its_own_serves_its_owner_alone():
+    class Open:
+        closed = False
+
+    beneath = Traces()
+    own = Traces(beneath=beneath)
+    owners = [object(), object()]
+    found = [own.get("key", Open, owner) for owner in (*owners, *owners)]
+    assert found[:2] == found[2:]
+    assert found[0] is not found[1]
+    assert not len(beneath)
 
 
 def test_threads():

@@ -196,7 +196,9 @@ def trained():
     with nengo_dl.Simulator(net, dtype="float64", progress_bar=False) as sim:
         store = sim._runner.store
         values = store.snapshot()
-        store.restore({s: 1.1 * v for s, v in values.items() if s in sim._trainable})
+        store.restore(
+            {s: 1.1 * v for s, v in values.items() if s in sim._built.trainable}
+        )
         yield net, sim
 
 

@@ -42,6 +42,8 @@ class Suite:
         Arguments that ``--full`` stands for.
     configurations : tuple of tuple of str
         The arguments of each run of ``--all``.
+    every_change : tuple of tuple of str
+        The arguments of each run of ``--every-change``.
     """
 
     package: str
@@ -52,6 +54,7 @@ class Suite:
     arguments: tuple[str, ...] = ()
     full: tuple[str, ...] = ()
     configurations: tuple[tuple[str, ...], ...] = ((),)
+    every_change: tuple[tuple[str, ...], ...] = ((),)
 
 
 def ini(suite: Suite, options: argparse.Namespace) -> str:
@@ -93,7 +96,16 @@ def command(
             f"{suite.package} is not installed; `pip install {suite.install}` does so"
         )
     args = [sys.executable, "-m", "pytest", "--pyargs", suite.package]
-    args += ["-p", "plugin", "-p", "no:cacheprovider", "-c", str(configuration)]
+    args += [
+        "-p",
+        "plugin",
+        "-p",
+        "workers",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        str(configuration),
+    ]
     # node ids are the seeds of these tests, and have to begin with the package's name
     folder = Path(spec.origin).parent
     args += ["--rootdir", str(folder.parent)]
@@ -136,13 +148,15 @@ def run(suite: Suite, arguments: list[str], usage: str) -> int:
 
 
 def main(suite: Suite, usage: str) -> int:
-    """Run a suite, in one configuration or in all; return the worst exit code."""
+    """Run a suite, in one configuration or in several; return the worst exit code."""
     arguments = sys.argv[1:]
-    if "--all" not in arguments:
+    choices = {"--all": suite.configurations, "--every-change": suite.every_change}
+    chosen = [choice for choice in choices if choice in arguments]
+    if not chosen:
         return run(suite, arguments, usage)
-    arguments.remove("--all")
+    arguments.remove(chosen[0])
     worst = 0
-    for configuration in suite.configurations:
+    for configuration in choices[chosen[0]]:
         label = " ".join((suite.package, *configuration))
         print(f"\n--- Tests of {label}", flush=True)
         start = time.monotonic()

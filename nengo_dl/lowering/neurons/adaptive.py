@@ -16,6 +16,8 @@ from nengo.neurons import AdaptiveLIF, AdaptiveLIFRate
 
 from nengo_dl.lowering.neurons.base import neurons
 from nengo_dl.lowering.neurons.lif import LowerLIF, LowerLIFRate
+from nengo_dl.lowering.neurons.rate_equivalents import attributes, register_rates
+from nengo_dl.lowering.neurons.surrogate import Firing, register_surrogate
 
 
 @neurons(AdaptiveLIFRate)
@@ -59,3 +61,22 @@ class LowerAdaptiveLIF(LowerLIF):
         spikes, *lif = super().step(j - n, *lif)
         n = n + (self.dt / self.tau_n) * (self.inc_n * spikes - n)
         return (spikes, *lif, n)
+
+
+@register_surrogate(AdaptiveLIF)
+@dataclass(frozen=True)
+class LowerSurrogateAdaptiveLIF(Firing, LowerAdaptiveLIF):
+    r"""Gradients for AdaptiveLIF neurons; see `Firing`.
+
+    .. math:: \partial a / \partial v' = \alpha f(v' - 1) / \Delta t
+    """
+
+
+@register_rates(AdaptiveLIF)
+def adaptive_lif_rates(
+    neurons: AdaptiveLIF, smoothing: float | None
+) -> AdaptiveLIFRate:
+    """Return AdaptiveLIFRate; there is none with a soft threshold."""
+    return AdaptiveLIFRate(
+        **attributes(neurons, "tau_n", "inc_n", "tau_rc", "tau_ref", "amplitude")
+    )

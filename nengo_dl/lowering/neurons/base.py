@@ -11,6 +11,8 @@ import tensorflow as tf
 from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
+from nengo.exceptions import ValidationError
+from nengo.neurons import NeuronType
 
 from nengo_dl.lowering.constants import merged
 from nengo_dl.lowering.context import Context
@@ -119,6 +121,22 @@ class LowerNeurons(Lowering):
         if name in type(self).parameters:
             return self.constants[name]
         raise AttributeError(name)
+
+
+def check_neuron_type(neuron_type: Any, decorator: str) -> None:
+    """Check what a decorator is given.
+
+    Raises
+    ------
+    ValidationError
+        If it is not a class of neurons; the message shows how to use the decorator.
+    """
+    if not (isinstance(neuron_type, type) and issubclass(neuron_type, NeuronType)):
+        raise ValidationError(
+            f"Expected a class of neurons, such as `@{decorator}(MyNeuronType)`; got "
+            f"{neuron_type!r}",
+            attr="neuron_type",
+        )
 
 
 def neurons(neuron_type: type) -> Callable[[Any], Any]:

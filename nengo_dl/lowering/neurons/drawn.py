@@ -8,22 +8,65 @@ from typing import Any
 
 from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import Operator
+from nengo.exceptions import ValidationError
+from nengo.neurons import NeuronType
 
 from nengo_dl.graph.draws import DrawnNeurons, Draws
 from nengo_dl.lowering.context import Context
-from nengo_dl.lowering.neurons.base import LowerNeurons
-from nengo_dl.lowering.numpy_operator import NumPyOperator
-from nengo_dl.lowering.registry import Lowering, lowering_of, register
+from nengo_dl.lowering.neurons.base import LowerNeurons, check_neuron_type
+from nengo_dl.lowering.registry import Lowering, register
+from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import OpGroup
 from nengo_dl.plan.layout import View
 
 
 @dataclass(frozen=True)
 class LowerDrawnNeurons(LowerNeurons):
-    """Populations that turn rates into spikes at random.
+    r"""Populations of a neuron type that draws random numbers in each step.
 
-    Their input is the rate of a base type. Where that can be negative, so can spikes.
-    Subclasses say what has to be drawn in each step, and implement `build_step`.
+    .. math:: (a, s) \leftarrow f(J, u, s)
+
+    for currents :math:`J`, random numbers :math:`u`, activities :math:`a` and state
+    variables :math:`s`. Subclasses say in `draws` what has to be drawn, and implement
+    `step`, which is handed the numbers as a tensor of shape (batch, numbers), those of
+    all populations in a row: ``step(j, random, *state)``.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Number of neurons of each population.
+    negative : bool
+        Whether the activity can be negative, as the type's ``negative`` says.
+
+    Examples
+    --------
+    Neurons that fire with a probability that grows with the current:
+
+    >>> from dataclasses import dataclass
+    >>> import nengo, tensorflow as tf
+    >>> from nengo_dl.lowering import Draws, LowerDrawnNeurons, register_draws
+    >>> class Coin(nengo.RectifiedLinear):
+    ...     spiking = True
+    ...
+    ...     def make_state(self, n_neurons, rng, dtype=None):
+    ...         return {"rng": rng}
+    ...
+    ...     def step(self, dt, J, output, rng):
+    ...         output[...] = (rng.random_sample(J.shape) < J * dt) / dt
+    >>> @register_draws(Coin)
+    ... @dataclass(frozen=True)
+    ... class LowerCoin(LowerDrawnNeurons):
+    ...     @classmethod
+    ...     def draws(cls, op):
+    ...         shape = op.J.shape
+    ...
+    ...         def sample(rng, n_steps):
+    ...             return rng.random_sample((n_steps, *shape))
+    ...
+    ...         return Draws(op.state_extra["rng"], shape, sample, nengo=True)
+    ...
+    ...     def step(self, j, random):
+    ...         return (tf.cast(random < j * self.dt, j.dtype) / self.dt,)
     """
 
     random: View
@@ -42,7 +85,7 @@ class LowerDrawnNeurons(LowerNeurons):
 
     @classmethod
     def build_pre(cls, group: OpGroup, context: Context, **fields: Any) -> Lowering:
-        """Return the lowering of a group."""
+        """Return the lowering of a group; ``fields`` are those that subclasses add."""
         signals = [op.draws for op in group.ops]
         return super().build_pre(
             group,
@@ -53,34 +96,69 @@ class LowerDrawnNeurons(LowerNeurons):
             **fields,
         )
 
-
-_DRAWS: dict[type, Callable[[SimNeurons], Draws]] = {}
-
-
-def drawn_neurons(neuron_type: type) -> Callable[[Any], Any]:
-    """Return a decorator that registers a `LowerDrawnNeurons` for a NeuronType."""
-
-    def add(lowering: type[LowerDrawnNeurons]) -> type[LowerDrawnNeurons]:
-        _DRAWS[neuron_type] = lowering.draws
-        return register(DrawnNeurons, neuron_type)(lowering)
-
-    return add
+    def build_step(self, values: SignalValues) -> None:
+        """Add the computation to the step."""
+        current, random = values.read(self.current), values.read(self.random)
+        state = [values.read(view) for view in self.state]
+        output, *new_state = self.step(current, random, *state)
+        values.set(self.output, output)
+        for view, value in zip(self.state, new_state, strict=True):
+            values.set(view, value)
 
 
-def draws_of(op: Operator, nengo_only: bool = False) -> Draws | None:
-    """Return the random numbers that can be drawn ahead for an operator, or None.
+def register_draws(neuron_type: type[NeuronType]) -> Callable[[Any], Any]:
+    """Return a decorator for neurons whose random numbers are drawn ahead.
+
+    Without it, a type that draws random numbers runs its NumPy code in each step. With
+    it, the numbers are fed to the loop, and the decorated class computes with them.
 
     Parameters
     ----------
-    op : Operator
-        Any operator. As everywhere, the exact type of neurons decides; a lowering that
-        the user has registered for the type comes first.
-    nengo_only : bool
-        Return only numbers that Nengo would draw. Without any, the operator stays what
-        it is, and its own NumPy code draws in the loop.
+    neuron_type : type
+        A NeuronType class; subclasses need an entry of their own. If a lowering that
+        draws nothing is registered for it, ``register(SimNeurons, neuron_type)``, that
+        one is used instead.
+
+    Returns
+    -------
+    callable
+        Takes a subclass of `LowerDrawnNeurons` and returns it as it is.
+
+    Raises
+    ------
+    ValidationError
+        If one of these is not such a class, or it does not say what it draws.
+
+    Warns
+    -----
+    NengoWarning
+        If another class was registered so far. The last one counts, for simulators
+        that are made from then on.
+
+    Examples
+    --------
+    See `LowerDrawnNeurons` for a complete one. The same class for a subclass that has
+    another name only:
+
+    >>> import nengo, nengo_dl.lowering
+    >>> from nengo_dl.lowering.neurons.stochastic import LowerStochasticSpiking
+    >>> class Rounded(nengo.StochasticSpiking):
+    ...     pass
+    >>> _ = nengo_dl.lowering.register_draws(Rounded)(LowerStochasticSpiking)
     """
-    found = _DRAWS.get(type(op.neurons)) if type(op) is SimNeurons else None
-    if found is None or lowering_of(op) is not NumPyOperator:
-        return None
-    draws = found(op)
-    return draws if draws.nengo or not nengo_only else None
+    check_neuron_type(neuron_type, "register_draws")
+
+    def add(lowering: type[LowerDrawnNeurons]) -> type[LowerDrawnNeurons]:
+        expected = "a subclass of nengo_dl.lowering.LowerDrawnNeurons"
+        if not (isinstance(lowering, type) and issubclass(lowering, LowerDrawnNeurons)):
+            raise ValidationError(f"Expected {expected}, got {lowering!r}", "lowering")
+        owner = next(base for base in lowering.__mro__ if "draws" in vars(base))
+        if owner is LowerDrawnNeurons:
+            raise ValidationError(
+                f"Expected {expected} with a class method `draws(cls, op)`, which "
+                f"returns nengo_dl.lowering.Draws; {lowering.__name__} has none",
+                "lowering",
+            )
+        return register(DrawnNeurons, neuron_type)(lowering)
+
+    return add

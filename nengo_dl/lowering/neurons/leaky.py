@@ -9,6 +9,8 @@ from typing import ClassVar
 import tensorflow as tf
 
 from nengo_dl.lowering.neurons.base import LowerNeurons, neurons
+from nengo_dl.lowering.neurons.rate_equivalents import register_rates
+from nengo_dl.lowering.neurons.surrogate import Counting, register_surrogate
 from nengo_dl.neurons import LeakyReLU, SpikingLeakyReLU
 
 
@@ -64,3 +66,20 @@ class LowerSpikingLeakyReLU(LowerLeakyReLU):
     def spikes(self, voltage: tf.Tensor) -> tf.Tensor:
         """Return the whole thresholds that voltages have passed, on either side."""
         return tf.where(voltage > 0, tf.floor(voltage), tf.math.ceil(voltage))
+
+
+@register_surrogate(SpikingLeakyReLU)
+@dataclass(frozen=True)
+class LowerSurrogateLeakyReLU(Counting, LowerSpikingLeakyReLU):
+    r"""Gradients for SpikingLeakyReLU neurons; see `Counting`.
+
+    .. math:: \partial a / \partial v' = \alpha f(v' - k) / \Delta t
+    """
+
+    down = False
+
+
+@register_rates(SpikingLeakyReLU)
+def leaky_relu_rates(neurons: SpikingLeakyReLU, smoothing: float | None) -> LeakyReLU:
+    """Return LeakyReLU, whose threshold is never smoothed."""
+    return LeakyReLU(neurons.negative_slope, amplitude=neurons.amplitude)

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import tensorflow as tf
-from nengo.neurons import LIF, LIFRate
+from nengo.neurons import LIF, LIFRate, NeuronType
 
 from nengo_dl.lowering.neurons.base import LowerNeurons, neurons
+from nengo_dl.lowering.neurons.rate_equivalents import attributes, register_rates
+from nengo_dl.lowering.neurons.surrogate import Firing, register_surrogate
+from nengo_dl.neurons import SoftLIFRate
 
 
 @neurons(LIFRate)
@@ -88,3 +91,19 @@ class LowerLIF(LowerNeurons):
     def spikes(self, voltage: tf.Tensor) -> tf.Tensor:
         """Return 1 for voltages above the threshold, else 0."""
         return tf.cast(voltage > 1, voltage.dtype)
+
+
+@register_surrogate(LIF)
+@dataclass(frozen=True)
+class LowerSurrogateLIF(Firing, LowerLIF):
+    r"""Gradients for LIF neurons; see `Firing`.
+
+    .. math:: \partial a / \partial v' = \alpha f(v' - 1) / \Delta t
+    """
+
+
+@register_rates(LIF)
+def lif_rates(neurons: LIF, smoothing: float | None) -> NeuronType:
+    """Return LIFRate, or with a soft threshold SoftLIFRate."""
+    same = attributes(neurons, "tau_rc", "tau_ref", "amplitude")
+    return SoftLIFRate(sigma=smoothing, **same) if smoothing else LIFRate(**same)

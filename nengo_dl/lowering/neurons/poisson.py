@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +12,9 @@ from nengo.neurons import PoissonSpiking
 
 from nengo_dl.graph.draws import Draws
 from nengo_dl.lowering.indexing import select
-from nengo_dl.lowering.neurons.drawn import LowerDrawnNeurons, drawn_neurons
+from nengo_dl.lowering.neurons.drawn import LowerDrawnNeurons, register_draws
+from nengo_dl.lowering.neurons.rate_equivalents import given_rates, register_rates
 from nengo_dl.lowering.sampling import KEY_BITS, KEY_WORDS, poisson, random_key
-from nengo_dl.lowering.values import SignalValues
 
 
 def keys(rng: np.random.RandomState, n_steps: int) -> np.ndarray:
@@ -21,7 +22,7 @@ def keys(rng: np.random.RandomState, n_steps: int) -> np.ndarray:
     return rng.randint(2**KEY_BITS, size=(n_steps, KEY_WORDS))
 
 
-@drawn_neurons(PoissonSpiking)
+@register_draws(PoissonSpiking)
 @dataclass(frozen=True)
 class LowerPoissonSpiking(LowerDrawnNeurons):
     r"""Draw how often neurons fire within a step.
@@ -50,13 +51,13 @@ class LowerPoissonSpiking(LowerDrawnNeurons):
         """Return one key for the whole population."""
         return Draws(op.state_extra["rng"], (KEY_WORDS,), keys, nengo=False)
 
-    def build_step(self, values: SignalValues) -> None:
-        """Add the computation to the step."""
+    def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
+        """Return the spikes for rates and the words of keys."""
+        (words,) = state
         # no derivative goes through a random draw
-        rate = tf.stop_gradient(values.read(self.current))
+        rate = tf.stop_gradient(j)
         mean = (tf.abs(rate) if self.negative else rate) * self.dt
-        words = tf.reshape(values.read(self.random), (-1, len(self.sizes), KEY_WORDS))
-        key = random_key(words)
+        key = random_key(tf.reshape(words, (-1, len(self.sizes), KEY_WORDS)))
         if len(set(self.sizes)) == 1:
             # an axis for populations: one key goes to many neurons without a copy
             mean = tf.reshape(mean, (-1, len(self.sizes), self.sizes[0]))
@@ -69,4 +70,7 @@ class LowerPoissonSpiking(LowerDrawnNeurons):
             spikes = poisson(mean, key, numbers)
         if self.negative:
             spikes = spikes * tf.sign(rate)
-        values.set(self.output, spikes * (self.amplitude / self.dt))
+        return (spikes * (self.amplitude / self.dt),)
+
+
+register_rates(PoissonSpiking)(given_rates)

@@ -9,6 +9,8 @@ import tensorflow as tf
 from nengo.neurons import RectifiedLinear, SpikingRectifiedLinear
 
 from nengo_dl.lowering.neurons.base import LowerNeurons, neurons
+from nengo_dl.lowering.neurons.rate_equivalents import register_rates
+from nengo_dl.lowering.neurons.surrogate import Counting, register_surrogate
 
 
 @neurons(RectifiedLinear)
@@ -58,3 +60,20 @@ class LowerSpikingRectifiedLinear(LowerNeurons):
     def spikes(self, voltage: tf.Tensor) -> tf.Tensor:
         """Return the whole thresholds that voltages have passed."""
         return tf.floor(voltage)
+
+
+@register_surrogate(SpikingRectifiedLinear)
+@dataclass(frozen=True)
+class LowerSurrogateRectifiedLinear(Counting, LowerSpikingRectifiedLinear):
+    r"""Gradients for SpikingRectifiedLinear neurons; see `Counting`.
+
+    .. math:: \partial a / \partial v' = \alpha f(v' - k) / \Delta t
+    """
+
+
+@register_rates(SpikingRectifiedLinear)
+def rectified_linear_rates(
+    neurons: SpikingRectifiedLinear, smoothing: float | None
+) -> RectifiedLinear:
+    """Return RectifiedLinear, whose threshold is never smoothed."""
+    return RectifiedLinear(amplitude=neurons.amplitude)

@@ -9,6 +9,8 @@ import tensorflow as tf
 from nengo.neurons import RegularSpiking
 
 from nengo_dl.lowering.neurons.base import LowerNeurons, neurons
+from nengo_dl.lowering.neurons.rate_equivalents import given_rates, register_rates
+from nengo_dl.lowering.neurons.surrogate import Counting, register_surrogate
 
 
 @neurons(RegularSpiking)
@@ -42,3 +44,15 @@ class LowerRegularSpiking(LowerNeurons):
     def spikes(self, voltage: tf.Tensor) -> tf.Tensor:
         """Return the whole thresholds that voltages have passed."""
         return tf.floor(voltage)
+
+
+@register_surrogate(RegularSpiking)
+@dataclass(frozen=True)
+class LowerSurrogateRegularSpiking(Counting, LowerRegularSpiking):
+    r"""Gradients for RegularSpiking neurons; see `Counting`.
+
+    .. math:: \partial a / \partial v' = \alpha f(v' - k) / \Delta t
+    """
+
+
+register_rates(RegularSpiking)(given_rates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,8 @@ from nengo.builder.neurons import SimNeurons
 from nengo.neurons import StochasticSpiking
 
 from nengo_dl.graph.draws import Draws
-from nengo_dl.lowering.neurons.drawn import LowerDrawnNeurons, drawn_neurons
-from nengo_dl.lowering.values import SignalValues
+from nengo_dl.lowering.neurons.drawn import LowerDrawnNeurons, register_draws
+from nengo_dl.lowering.neurons.rate_equivalents import given_rates, register_rates
 
 
 def uniform(rng: np.random.RandomState, n_steps: int, size: int) -> np.ndarray:
@@ -19,7 +20,7 @@ def uniform(rng: np.random.RandomState, n_steps: int, size: int) -> np.ndarray:
     return rng.random_sample((n_steps, size))
 
 
-@drawn_neurons(StochasticSpiking)
+@register_draws(StochasticSpiking)
 @dataclass(frozen=True)
 class LowerStochasticSpiking(LowerDrawnNeurons):
     r"""Round the expected number of spikes up or down, right on average.
@@ -52,13 +53,16 @@ class LowerStochasticSpiking(LowerDrawnNeurons):
             nengo=True,
         )
 
-    def build_step(self, values: SignalValues) -> None:
-        """Add the computation to the step."""
-        rate = values.read(self.current)
+    def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
+        """Return the spikes for rates and random numbers."""
+        rate, (random,) = j, state
         expected = (tf.abs(rate) if self.negative else rate) * self.dt
         whole = tf.where(expected < 0, tf.math.ceil(expected), tf.floor(expected))
-        up = values.read(self.random) < expected - whole
-        spikes = whole + tf.cast(up, values.dtype)
+        up = random < expected - whole
+        spikes = whole + tf.cast(up, rate.dtype)
         if self.negative:
             spikes = spikes * tf.sign(rate)
-        values.set(self.output, spikes * (self.amplitude / self.dt))
+        return (spikes * (self.amplitude / self.dt),)
+
+
+register_rates(StochasticSpiking)(given_rates)

@@ -12,45 +12,86 @@ networks", IEEE Signal Processing Magazine 36(6), 2019.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import tensorflow as tf
 from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import Operator
-from nengo.neurons import (
-    LIF,
-    AdaptiveLIF,
-    RegularSpiking,
-    SpikingRectifiedLinear,
-)
+from nengo.builder.signal import Signal
+from nengo.exceptions import BuildError, ValidationError
+from nengo.neurons import NeuronType
 
-from nengo_dl.graph.rates import rate_equivalent
-from nengo_dl.graph.surrogate_neurons import SurrogateNeurons
+from nengo_dl.graph.rates import with_type
+from nengo_dl.graph.surrogate_neurons import RateGradientNeurons, SurrogateNeurons
 from nengo_dl.lowering.context import Context
-from nengo_dl.lowering.neurons.adaptive import LowerAdaptiveLIF
-from nengo_dl.lowering.neurons.base import LowerNeurons
-from nengo_dl.lowering.neurons.leaky import LowerSpikingLeakyReLU
-from nengo_dl.lowering.neurons.lif import LowerLIF
-from nengo_dl.lowering.neurons.rectified import LowerSpikingRectifiedLinear
-from nengo_dl.lowering.neurons.regular import LowerRegularSpiking
+from nengo_dl.lowering.neurons.base import LowerNeurons, check_neuron_type
 from nengo_dl.lowering.neurons.spike import count, fire
-from nengo_dl.lowering.registry import Lowering, lowering_of, register
+from nengo_dl.lowering.registry import (
+    Lowering,
+    lower,
+    merge_kind,
+    register,
+    registered,
+)
 from nengo_dl.lowering.values import SignalValues
-from nengo_dl.neurons import SpikingLeakyReLU
 from nengo_dl.plan.groups import OpGroup
 from nengo_dl.surrogates import Surrogate
 
 
 @dataclass(frozen=True)
-class _Firing(LowerNeurons):
-    r"""One spike at a time, with the surrogate :math:`f`.
+class LowerSurrogateNeurons(LowerNeurons):
+    r"""Spiking neurons whose spikes have the derivative :math:`f` of a surrogate.
 
     .. math:: \frac{\partial a}{\partial v'} = \frac{\alpha}{\Delta t} f(v' - 1)
+
+    A subclass is derived from the lowering of the spiking neurons too, and computes
+    spikes from voltages by `fire` or `count`, with ``self.surrogate``.
+
+    Attributes
+    ----------
+    surrogate : nengo_dl.surrogates.Surrogate
+        What ``configure_settings(surrogate=...)`` says.
+
+    Examples
+    --------
+    LIF neurons of another name:
+
+    >>> from dataclasses import dataclass
+    >>> import nengo
+    >>> from nengo_dl.lowering import LowerSurrogateNeurons, fire, register_surrogate
+    >>> from nengo_dl.lowering.neurons.lif import LowerLIF
+    >>> class SameLIF(nengo.LIF):
+    ...     pass
+    >>> @register_surrogate(SameLIF)
+    ... @dataclass(frozen=True)
+    ... class LowerSurrogateSameLIF(LowerSurrogateNeurons, LowerLIF):
+    ...     def spikes(self, voltage):
+    ...         return fire(voltage - 1, self.surrogate)
     """
 
     surrogate: Surrogate
+
+    @classmethod
+    def merge_key(cls, op: Operator) -> Hashable:
+        """Return the derivative, and what the spiking neurons must have in common."""
+        own = super().merge_key(op)
+        return None if own is None else (own, op.surrogate)
+
+    @classmethod
+    def build_pre(cls, group: OpGroup, context: Context, **fields: Any) -> Lowering:
+        """Return the lowering of a group; ``fields`` are those that subclasses add."""
+        surrogate = group.ops[0].surrogate
+        return super().build_pre(group, context, surrogate=surrogate, **fields)
+
+
+@dataclass(frozen=True)
+class Firing(LowerSurrogateNeurons):
+    r"""One spike at a time, of neurons with a refractory time, and the surrogate.
+
+    .. math:: \frac{\partial a}{\partial v'} = \frac{\alpha}{\Delta t} f(v' - 1)
+    """
 
     def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
         """Return what the neurons do, the refractory times as constants."""
@@ -63,7 +104,7 @@ class _Firing(LowerNeurons):
 
 
 @dataclass(frozen=True)
-class _Counting(LowerNeurons):
+class Counting(LowerSurrogateNeurons):
     r"""Any number of spikes; the threshold :math:`k` next to the voltage counts.
 
     .. math:: \frac{\partial a}{\partial v'} = \frac{\alpha}{\Delta t} f(v' - k)
@@ -71,8 +112,6 @@ class _Counting(LowerNeurons):
 
     #: whether negative voltages have passed 0 too
     down: ClassVar[bool] = True
-
-    surrogate: Surrogate
 
     def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
         """Return what the neurons do; the voltage keeps its own gradient only."""
@@ -86,48 +125,7 @@ class _Counting(LowerNeurons):
         return count(voltage, self.surrogate, self.down)
 
 
-@dataclass(frozen=True)
-class LowerSurrogateLIF(_Firing, LowerLIF):
-    r"""Gradients for LIF neurons; see `_Firing`.
-
-    .. math:: \partial a / \partial v' = \alpha f(v' - 1) / \Delta t
-    """
-
-
-@dataclass(frozen=True)
-class LowerSurrogateAdaptiveLIF(_Firing, LowerAdaptiveLIF):
-    r"""Gradients for AdaptiveLIF neurons; see `_Firing`.
-
-    .. math:: \partial a / \partial v' = \alpha f(v' - 1) / \Delta t
-    """
-
-
-@dataclass(frozen=True)
-class LowerSurrogateRectifiedLinear(_Counting, LowerSpikingRectifiedLinear):
-    r"""Gradients for SpikingRectifiedLinear neurons; see `_Counting`.
-
-    .. math:: \partial a / \partial v' = \alpha f(v' - k) / \Delta t
-    """
-
-
-@dataclass(frozen=True)
-class LowerSurrogateRegularSpiking(_Counting, LowerRegularSpiking):
-    r"""Gradients for RegularSpiking neurons; see `_Counting`.
-
-    .. math:: \partial a / \partial v' = \alpha f(v' - k) / \Delta t
-    """
-
-
-@dataclass(frozen=True)
-class LowerSurrogateLeakyReLU(_Counting, LowerSpikingLeakyReLU):
-    r"""Gradients for SpikingLeakyReLU neurons; see `_Counting`.
-
-    .. math:: \partial a / \partial v' = \alpha f(v' - k) / \Delta t
-    """
-
-    down = False
-
-
+@register(RateGradientNeurons)
 @dataclass(frozen=True)
 class LowerRateGradient(Lowering):
     r"""Spikes forward, backward the derivative of the firing rate.
@@ -139,6 +137,23 @@ class LowerRateGradient(Lowering):
 
     spikes: LowerNeurons
     rates: LowerNeurons
+
+    @classmethod
+    def merge_key(cls, op: Operator) -> Hashable:
+        """Return what spiking neurons, and those with rates, must have in common."""
+        kinds = merge_kind(_spikes(op)), merge_kind(_rates(op))
+        return None if None in kinds else kinds
+
+    @classmethod
+    def carries(cls, op: Operator) -> Collection[Signal]:
+        """Return the state variables."""
+        return tuple(op.state.values())
+
+    @classmethod
+    def build_pre(cls, group: OpGroup, context: Context) -> Lowering:
+        """Return the lowering of a group."""
+        spikes, rates = map(_spikes, group.ops), map(_rates, group.ops)
+        return cls(_lowered(spikes, context), _lowered(rates, context))
 
     @property
     def views(self) -> tuple:
@@ -160,53 +175,85 @@ class LowerRateGradient(Lowering):
             values.set(view, tf.stop_gradient(value))
 
 
-_WITH_VOLTAGE: dict[type, type[LowerNeurons]] = {
-    LIF: LowerSurrogateLIF,
-    AdaptiveLIF: LowerSurrogateAdaptiveLIF,
-    SpikingRectifiedLinear: LowerSurrogateRectifiedLinear,
-    RegularSpiking: LowerSurrogateRegularSpiking,
-    SpikingLeakyReLU: LowerSurrogateLeakyReLU,
-}
+def register_surrogate(neuron_type: type[NeuronType]) -> Callable[[Any], Any]:
+    """Return a decorator that lets gradients pass through the spikes of neurons.
 
+    Parameters
+    ----------
+    neuron_type : type
+        A class of spiking neurons, whose spikes follow from a voltage; subclasses need
+        an entry of their own.
 
-class LowerSurrogateNeurons(LowerNeurons):
-    r"""Choose between a surrogate for the voltage and the gradient of the rates.
+    Returns
+    -------
+    callable
+        Takes a subclass of `LowerSurrogateNeurons` and returns it as it is. It runs the
+        neurons in training with ``configure_settings(surrogate=...)``. With ``"rate"``
+        the derivative is that of the type that `register_rates` declares, if any.
 
-    The derivative of the spikes is :math:`\partial a / \partial v'`, see `_Firing` and
-    `_Counting`, or :math:`\partial a / \partial J`, see `LowerRateGradient`.
+    Raises
+    ------
+    ValidationError
+        If one of these is not such a class.
+
+    Warns
+    -----
+    NengoWarning
+        If another class was registered so far. The last one counts, for simulators
+        that are made from then on.
+
+    Examples
+    --------
+    See `LowerSurrogateNeurons` for a class of its own. The class of LIF neurons for a
+    subclass with the same step:
+
+    >>> import nengo, nengo_dl.lowering
+    >>> from nengo_dl.lowering.neurons.lif import LowerSurrogateLIF
+    >>> class NamedLIF(nengo.LIF):
+    ...     pass
+    >>> _ = nengo_dl.lowering.register_surrogate(NamedLIF)(LowerSurrogateLIF)
     """
+    check_neuron_type(neuron_type, "register_surrogate")
 
-    @classmethod
-    def merge_key(cls, op: Operator) -> Hashable:
-        """Return the derivative."""
-        return "surrogate", op.surrogate
+    def add(lowering: type[LowerSurrogateNeurons]) -> type[LowerSurrogateNeurons]:
+        expected = LowerSurrogateNeurons
+        if not (isinstance(lowering, type) and issubclass(lowering, expected)):
+            raise ValidationError(
+                "Expected a subclass of nengo_dl.lowering.LowerSurrogateNeurons, got "
+                f"{lowering!r}",
+                attr="lowering",
+            )
+        return register(SurrogateNeurons, neuron_type)(lowering)
 
-    @classmethod
-    def build_pre(cls, group: OpGroup, context: Context, **fields: Any) -> Lowering:
-        """Return the lowering of a group."""
-        first = group.ops[0]
-        if first.surrogate != "rate":
-            lowering = _WITH_VOLTAGE[type(first.neurons)]
-            return lowering.build_pre(group, context, surrogate=first.surrogate)
-        spikes, rates = (OpGroup(tuple(map(f, group.ops))) for f in (_spikes, _rates))
-        parts: list[Any] = [
-            lowering_of(g.ops[0]).build_pre(g, context) for g in (spikes, rates)
-        ]
-        return LowerRateGradient(*parts)
+    return add
 
 
-for _type in _WITH_VOLTAGE:
-    register(SurrogateNeurons, _type)(LowerSurrogateNeurons)
+def has_surrogate(neurons: NeuronType) -> bool:
+    """Return whether gradients can pass through the spikes of the exact type."""
+    return registered(SurrogateNeurons, type(neurons)) is not None
 
 
 def _spikes(op: SimNeurons) -> SimNeurons:
     return SimNeurons(op.neurons, op.J, op.output, op.state)
 
 
-def _rates(op: SimNeurons) -> SimNeurons:
-    rates: Any = rate_equivalent(op.neurons)
-    state = {name: op.state[name] for name in rates.state if name in op.state}
-    return SimNeurons(rates, op.J, op.output, state)
+def _rates(op: RateGradientNeurons) -> SimNeurons:
+    return with_type(op, op.rates)
+
+
+def _lowered(ops: Iterable[SimNeurons], context: Context) -> LowerNeurons:
+    """Return neurons as a computation, which must have a derivative."""
+    group = OpGroup(tuple(ops))
+    lowering = lower(group, context)
+    if not isinstance(lowering, LowerNeurons):
+        kind = type(group.ops[0].neurons).__name__
+        raise BuildError(
+            f'surrogate="rate" needs {kind} in TensorFlow, but it runs as '
+            f"{type(lowering).__name__}. Register a LowerNeurons for it, "
+            f"`nengo_dl.lowering.register(SimNeurons, {kind})`, or choose another "
+            "surrogate."
+        )
+    return lowering
 
 
 def _value_with_gradient_of(value: tf.Tensor, source: tf.Tensor) -> tf.Tensor:

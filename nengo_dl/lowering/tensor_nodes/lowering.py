@@ -26,22 +26,6 @@ from nengo_dl.plan.layout import View
 _UNROLLED = 4
 
 
-def draws_of(op: Operator) -> Draws | None:
-    """Return the random numbers that the function of a TensorNode is fed, or None.
-
-    A key for each random generator in its layers, from which it computes all others.
-    """
-    if not isinstance(op, SimTensorNode) or not op.bound.draws[op.training]:
-        return None
-    shape = (len(op.bound.seeds) * KEY_WORDS,)
-
-    def sample(rng: np.random.RandomState, n_steps: int) -> np.ndarray:
-        return rng.randint(2**KEY_BITS, size=(n_steps, *shape))
-
-    rng = np.random.RandomState(op.bound.seed % 2**32)
-    return Draws(rng, shape, sample, nengo=False)
-
-
 @register(SimTensorNode)
 @dataclass(frozen=True)
 class LowerTensorNode(Lowering):
@@ -74,6 +58,22 @@ class LowerTensorNode(Lowering):
     def compiles(cls, op: Operator) -> bool:
         """Return what was found out."""
         return op.bound.compiles
+
+    @classmethod
+    def fed_draws(cls, op: Operator, nengo_only: bool = False) -> Draws | None:
+        """Return a key for each random generator in the function's layers, or None.
+
+        All other numbers are computed from these.
+        """
+        if not op.bound.draws[op.training]:
+            return None
+        shape = (len(op.bound.seeds) * KEY_WORDS,)
+
+        def sample(rng: np.random.RandomState, n_steps: int) -> np.ndarray:
+            return rng.randint(2**KEY_BITS, size=(n_steps, *shape))
+
+        rng = np.random.RandomState(op.bound.seed % 2**32)
+        return Draws(rng, shape, sample, nengo=False)
 
     @property
     def compiled(self) -> bool:

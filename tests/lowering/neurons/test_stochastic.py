@@ -7,7 +7,6 @@ from nengo.builder.signal import Signal
 
 import nengo_dl
 from nengo_dl.lowering import registry
-from nengo_dl.lowering.neurons.drawn import draws_of
 from nengo_dl.lowering.neurons.regular import LowerRegularSpiking
 from tests.helpers import assert_close, assert_matches_nengo, reference, simulate
 from tests.lowering.neurons.test_rates import add_ensemble
@@ -117,17 +116,17 @@ def test_only_what_is_known_to_draw_these_numbers_is_fed_them(monkeypatch):
         return SimNeurons(neuron_type, signal, Signal(np.zeros(3)), {"rng": rng})
 
     op = drawing(nengo.StochasticSpiking(nengo.LIFRate()))
-    assert draws_of(op).shape == (3,)
-    assert draws_of(op, nengo_only=True).rng is op.state_extra["rng"]
+    assert registry.fed_draws(op).shape == (3,)
+    assert registry.fed_draws(op, nengo_only=True).rng is op.state_extra["rng"]
     poisson = drawing(nengo.PoissonSpiking(nengo.LIFRate()))
-    assert draws_of(poisson) is not None
-    assert draws_of(poisson, nengo_only=True) is None
-    assert draws_of(drawing(Mine(nengo.LIFRate()))) is None
-    assert draws_of(Reset(Signal(np.zeros(3)))) is None
+    assert registry.fed_draws(poisson) is not None
+    assert registry.fed_draws(poisson, nengo_only=True) is None
+    assert registry.fed_draws(drawing(Mine(nengo.LIFRate()))) is None
+    assert registry.fed_draws(Reset(Signal(np.zeros(3)))) is None
     # a lowering of the user's own comes first
     key = (SimNeurons, nengo.StochasticSpiking)
     monkeypatch.setitem(registry._LOWERINGS, key, LowerRegularSpiking)
-    assert draws_of(op) is None
+    assert registry.fed_draws(op) is None
 
 
 def test_numbers_go_on_over_chunks_and_runs(monkeypatch):
@@ -175,7 +174,9 @@ def test_the_model_can_be_simulated_again():
             None, model=first.model, dtype="float64", progress_bar=False
         )
     # the model is Nengo's own, and its streams are where they were
-    with nengo.Simulator(None, model=second.model, progress_bar=False) as nengo_sim:
+    with nengo.Simulator(
+        None, model=second.model, optimize=False, progress_bar=False
+    ) as nengo_sim:
         nengo_sim.run_steps(10)
     with second:
         second.run_steps(10)

@@ -8,6 +8,8 @@ from nengo.builder.neurons import SimNeurons
 
 import nengo_dl
 from nengo_dl.graph.surrogate_neurons import SurrogateNeurons, with_surrogates
+from nengo_dl.lowering.neurons.rate_equivalents import rate_equivalent
+from nengo_dl.lowering.neurons.surrogate import has_surrogate
 from nengo_dl.surrogates import Arctan, FastSigmoid, Triangular
 from tests.program.forms import STEPS, Form
 
@@ -144,7 +146,7 @@ def test_random_spikes_get_rates_because_they_have_no_voltage():
             nengo.Ensemble(5, 1, neuron_type=neuron_type)
         with open_simulator(net) as sim:
             ops += [op for op in sim.model.operators if isinstance(op, SimNeurons)]
-    replaced = with_surrogates(ops, Arctan())
+    replaced = with_surrogates(ops, Arctan(), has_surrogate, rate_equivalent)
     kinds = {type(op.neurons).__name__: type(op) for op in replaced}
     assert kinds == {
         "LIFRate": SimNeurons,

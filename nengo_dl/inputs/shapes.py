@@ -1,0 +1,85 @@
+"""Shapes of the arrays that a call is given: as many items and steps in all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from nengo_dl.inputs.arrays import Side
+
+
+@dataclass
+class Shape:
+    """What the arrays of one call have in common.
+
+    Attributes
+    ----------
+    minibatch_size : int or None
+        Items that run side by side; None: one, and arrays need no axis for it.
+    items, steps : int or None
+        Numbers of items and time steps; if None, the first array decides.
+    origin : nengo.Node, nengo.Probe or None
+        Whose array decided.
+    """
+
+    minibatch_size: int | None
+    items: int | None = None
+    steps: int | None = None
+    origin: Any = None
+
+    def words(self, size: int, steps: Any = None) -> str:
+        """Return the shape that is expected, with what the axes are."""
+        shape = f"({self.items or 'n_items'}, {steps or self.steps or 'n_steps'}, "
+        return f"{shape}{size}) (n_items, n_steps, size)"
+
+    def decide(self, n_steps: int, attr: str) -> None:
+        """Set the number of steps, which must not be known as another one."""
+        if self.steps not in (None, n_steps):
+            raise ValidationError(
+                f"Got {n_steps} steps in {attr!r}, and n_steps={self.steps}", attr=attr
+            )
+        self.steps = n_steps
+
+    def fit(
+        self,
+        side: Side,
+        obj: Any,
+        array: np.ndarray,
+        attr: str,
+        one_step: bool = False,
+        any_steps: bool = False,
+        any_size: bool = False,
+    ) -> np.ndarray:
+        """Return an array with three axes, if it fits those before it.
+
+        Where a probe keeps the last step only, one step is wanted; where ``any_steps``,
+        the objective decides how many are; and where ``any_size``, one element may
+        stand for all.
+        """
+        given = array.shape
+        if array.ndim == 2 and self.minibatch_size is None:
+            array = array[None]
+        steps = None if any_steps else 1 if one_step else self.steps
+        sizes = {side.size(obj)} | ({1} if any_size else set())
+        if (
+            array.ndim != 3
+            or min(array.shape[:2]) < 1
+            or array.shape[2] not in sizes
+            or self.items not in (None, array.shape[0])
+            or steps not in (None, array.shape[1])
+        ):
+            words = self.words(side.size(obj), "n_steps" if any_steps else steps)
+            why = "" if self.origin is None else f"; data for {self.origin} decided"
+            if len(given) == 2:
+                why += ". Is it one item? `array[None]` adds the axis of items"
+            raise ValidationError(
+                f"Data for {obj} have shape {given}; expected {words}{why}", attr=attr
+            )
+        if self.items is None:
+            self.items, self.origin = array.shape[0], obj
+        if self.steps is None and not (one_step or any_steps):
+            self.steps = array.shape[1]
+        return array

@@ -1,0 +1,307 @@
+"""One time step: what it begins with, what happens in it, what it leaves behind.
+
+Whatever runs time steps traces a `TimeStep`: the compiled loop (`CompiledLoop`), the
+one that Python drives (`DrivenLoop`), the one that is differentiated (`ThroughTime`),
+what is computed ahead of a loop, and the graph for TensorBoard. They differ in where
+values come from and go to, and in how Python is called: that is a `PythonCaller`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import groupby
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from nengo_dl.lowering.python_call import PythonLowering, independent
+from nengo_dl.lowering.registry import Lowering
+from nengo_dl.lowering.values import SignalValues
+from nengo_dl.plan.layout import SignalLayout, View
+from nengo_dl.program.adjoint import Impure, directly
+from nengo_dl.program.python_errors import remembered
+from nengo_dl.program.recording import Recording
+
+
+class PythonCaller(Protocol):
+    """A way to call Python in a time step that is being traced.
+
+    `InGraph` lets TensorFlow call it, `CompiledCalls` the code that XLA has compiled.
+    `DrivenLoop` needs none: what it traces ends where Python is called.
+    """
+
+    def call(self, calls: PythonCalls, now: SignalValues) -> None:
+        """Add a round of calls to the step, and write their results."""
+
+
+@dataclass(frozen=True, eq=False)
+class TimeStep:
+    """One time step of a model, to be traced by the loop that is around it.
+
+    A loop takes parameters with `open`, once. In each step it calls `begin` and `run`,
+    and takes `state` and `sample` from what these have computed.
+
+    Attributes
+    ----------
+    lowerings : tuple of Lowering
+        What is computed, in the plan's order.
+    layout : SignalLayout
+        Where the signals live.
+    carried : tuple of int
+        The blocks that go round the loop.
+    minibatch_size : int
+        Number of items in the batch.
+    dtype : tf.DType
+        Floating point type.
+    recordings : tuple of Recording
+        What is kept of each step.
+    """
+
+    lowerings: tuple[Lowering, ...]
+    layout: SignalLayout
+    carried: tuple[int, ...]
+    minibatch_size: int
+    dtype: tf.DType
+    recordings: tuple[Recording, ...] = ()
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """The step, cut wherever compiled code and Python meet.
+
+        All stages but the last end in Python calls; the last ends the time step.
+        """
+        stages: list[Stage] = []
+        compiled: tuple[Lowering, ...] = ()
+        for xla, members in groupby(self.lowerings, key=lambda lowering: lowering.xla):
+            if xla:
+                compiled = tuple(members)
+                continue
+            for together in independent(list(members)):  # type: ignore[arg-type]
+                stages.append(Stage(compiled, PythonCalls(tuple(together))))
+                compiled = ()
+        return (*stages, Stage(compiled))
+
+    @property
+    def calls_python(self) -> bool:
+        """Whether some group calls Python."""
+        return not all(lowering.xla for lowering in self.lowerings)
+
+    @property
+    def fixed_views(self) -> list[View]:
+        """The views of parameters that are read, each once."""
+        views = (view for lowering in self.lowerings for view in lowering.views)
+        return [view for view in dict.fromkeys(views) if not view.batched]
+
+    # -- what a step begins with
+
+    def values(self, params: Mapping[int, tf.Tensor]) -> SignalValues:
+        """Return the blocks of parameters, each of shape (size,), as values."""
+        return SignalValues(self.layout, params, self.minibatch_size, self.dtype)
+
+    def open(self, params: Mapping[int, tf.Tensor]) -> SignalValues:
+        """Return parameters as values, read once for all steps."""
+        values = self.values(params)
+        values.hoist(self.fixed_views)
+        return values
+
+    def begin(
+        self,
+        values: SignalValues,
+        state: Sequence[tf.Tensor],
+        inputs: Mapping[int, tf.Tensor],
+    ) -> SignalValues:
+        """Return the values at the beginning of a step.
+
+        Parameters
+        ----------
+        values : SignalValues
+            Parameters.
+        state : sequence of tf.Tensor, shape (batch, size)
+            The carried blocks.
+        inputs : mapping of int to tf.Tensor, shape (batch, size)
+            The input blocks, and those that are computed ahead.
+        """
+        carried = dict(zip(self.carried, state, strict=True))
+        return values.begin_step(carried, inputs, self.minibatch_size)
+
+    # -- what happens in it
+
+    def run(self, now: SignalValues, python: PythonCaller | None = None) -> None:
+        """Trace all stages, and let ``python`` make the calls between them."""
+        for stage in self.stages:
+            stage.trace(now)
+            if stage.calls is not None:
+                assert python is not None, "groups that call Python need a PythonCaller"
+                python.call(stage.calls, now)
+
+    def needed_after(self, j: int) -> frozenset[int]:
+        """Return the blocks that matter once the compiled part of stage ``j`` ran."""
+        calls = self.stages[j].calls
+        return frozenset().union(
+            () if calls is None else calls.blocks,
+            self.carried,
+            *(stage.blocks for stage in self.stages[j + 1 :]),
+            *(recording.view.blocks for recording in self.recordings),
+        )
+
+    # -- what it leaves behind
+
+    def state(self, now: SignalValues) -> Iterator[tf.Tensor]:
+        """Give the carried blocks one by one, shape (batch, size) each."""
+        return map(now.block, self.carried)
+
+    def sample(self, now: SignalValues, recording: Recording) -> tf.Tensor:
+        """Return what a probe sees, shape (batch, *shape)."""
+        value = now.read(recording.view)
+        if not recording.view.batched:
+            value = value[None]
+        shape = (self.minibatch_size, *recording.view.shape)
+        return value if tuple(value.shape) == shape else tf.broadcast_to(value, shape)
+
+    def sample_dtype(self, recording: Recording) -> tf.DType:
+        """Return the type of what a probe sees."""
+        blocks = [self.layout.blocks[i] for i in recording.view.blocks]
+        return tf.int64 if any(block.kind == "i" for block in blocks) else self.dtype
+
+
+@dataclass(frozen=True)
+class PythonCalls:
+    """Groups whose Python code runs between two compiled stages."""
+
+    lowerings: tuple[PythonLowering, ...]
+
+    @property
+    def blocks(self) -> frozenset[int]:
+        """The blocks that the calls touch."""
+        return _blocks(self.lowerings)
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shape of each result."""
+        return [shape for lowering in self.lowerings for shape in lowering.shapes]
+
+    def arguments(self, values: SignalValues) -> list[list[tf.Tensor]]:
+        """Return what each of the calls needs."""
+        return [lowering.arguments(values) for lowering in self.lowerings]
+
+    def host(
+        self,
+        step: int,
+        arguments: Sequence[np.ndarray],
+        counts: Sequence[int],
+        results: Sequence[np.ndarray],
+    ) -> None:
+        """Call one group after the other; ``counts`` are their numbers of arguments."""
+        first_argument = first_result = 0
+        for lowering, count in zip(self.lowerings, counts, strict=True):
+            own = len(lowering.writes)
+            lowering.host(
+                step,
+                arguments[first_argument : first_argument + count],
+                results[first_result : first_result + own],
+            )
+            first_argument += count
+            first_result += own
+
+    def store(self, values: SignalValues, results: Sequence[tf.Tensor]) -> None:
+        """Write the results of all the calls."""
+        start = 0
+        for lowering in self.lowerings:
+            own = len(lowering.writes)
+            lowering.store(values, results[start : start + own])
+            start += own
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Compiled groups, and the Python calls that follow them."""
+
+    lowerings: tuple[Lowering, ...] = ()
+    calls: PythonCalls | None = None
+
+    @property
+    def blocks(self) -> frozenset[int]:
+        """The blocks that the stage, or the calls behind it, touch."""
+        own = _blocks(self.lowerings)
+        return own if self.calls is None else own | self.calls.blocks
+
+    def trace(self, now: SignalValues) -> None:
+        """Add the compiled groups to the graph that is being traced, in their order.
+
+        If XLA cannot compile one of them, it is not compiled, nor is what calls this;
+        then XLA compiles those around it by themselves.
+        """
+        whole = all(lowering.compiled for lowering in self.lowerings)
+        for compiled, members in groupby(self.lowerings, key=lambda low: low.compiled):
+            add = _trace if whole or not compiled else _compile
+            add(tuple(members), now)
+
+
+class InGraph:
+    """Lets TensorFlow call Python; no gradient goes through it.
+
+    Parameters
+    ----------
+    number : tf.Tensor, shape ()
+        Number of the step, 1 for the first.
+    impure : callable
+        Gives the results; see `nengo_dl.program.adjoint.scan`.
+    """
+
+    def __init__(self, number: tf.Tensor, impure: Impure = directly) -> None:
+        self._number = number
+        self._impure = impure
+
+    def call(self, calls: PythonCalls, now: SignalValues) -> None:
+        """Add a round of calls to the step, and write their results."""
+        with tf.name_scope("Python"):
+            compute = partial(self._results, calls, now)
+            calls.store(now, self._impure(compute, len(calls.shapes)))
+
+    def _results(self, calls: PythonCalls, now: SignalValues) -> Sequence[tf.Tensor]:
+        arguments = calls.arguments(now)
+        counts = [len(own) for own in arguments]
+        flat = [tensor for own in arguments for tensor in own]
+        dtype = now.dtype.as_numpy_dtype
+
+        @remembered
+        def host(step: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
+            results = [np.zeros(shape, dtype) for shape in calls.shapes]
+            calls.host(int(step), [np.array(a) for a in arrays], counts, results)
+            return results
+
+        results = tf.numpy_function(
+            host, [self._number, *flat], [now.dtype] * len(calls.shapes)
+        )
+        for result, shape in zip(results, calls.shapes, strict=True):
+            result.set_shape(shape)
+        return results
+
+
+def _blocks(lowerings: Sequence[Lowering]) -> frozenset[int]:
+    return frozenset(b for low in lowerings for v in low.views for b in v.blocks)
+
+
+def _trace(lowerings: Sequence[Lowering], values: SignalValues) -> None:
+    for lowering in lowerings:
+        with tf.name_scope(type(lowering).__name__.lstrip("_").removeprefix("Lower")):
+            lowering.build_step(values)
+
+
+def _compile(lowerings: Sequence[Lowering], values: SignalValues) -> None:
+    """Add groups as one function that XLA compiles."""
+    blocks = sorted(
+        i for i in _blocks(lowerings) if values.layout.blocks[i].role.batched
+    )
+    structure: list = []
+
+    def compiled() -> list[tf.Tensor]:
+        _trace(lowerings, values)
+        tensors, structure[:] = values.pack(blocks)
+        return tensors
+
+    tensors = tf.function(compiled, jit_compile=True, autograph=False)()
+    values.unpack(tensors, structure)

@@ -1,0 +1,171 @@
+"""Keys by which equal things are found again: equal code over equal values is equal.
+
+A lambda that is written in a loop is a new function each time round, and computes the
+same. What is compiled for one of them serves all.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import hashlib
+import types
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+#: bytes of an array that is compared by value
+MAX_BYTES = 2**20
+
+_PLAIN = (type(None), bool, int, str, bytes, type, np.dtype, tf.DType, enum.Enum, range)
+
+
+_LIBRARIES = {"keras", "nengo", "nengo_dl", "numpy", "tensorflow"}
+
+
+class Same:
+    """Stands for an object that only itself is equal to; it is kept alive."""
+
+    def __init__(self, obj: Any) -> None:
+        self.obj = obj
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.obj is self.obj
+
+    def __hash__(self) -> int:
+        return id(self.obj)
+
+
+def value_key(value: Any, places: Mapping[Any, int] | None = None) -> Hashable:
+    """Return a key that is equal for values that compute the same.
+
+    Functions are equal if their code is, and all that it can see: defaults, what it
+    closes over, and the global names that it uses. Objects of Keras are equal if type
+    and configuration are. For what is not known by value the key has a `Same`.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+    places : mapping of object to int, optional
+        Objects that stand for their places, Probes among the outputs for example.
+
+    Returns
+    -------
+    Hashable
+        The key.
+
+    Examples
+    --------
+    >>> from nengo_dl.program.value_keys import value_key
+    >>> value_key(lambda x: 2 * x) == value_key(lambda x: 3 * x)
+    False
+    >>> first, second = (lambda x, factor=k: factor * x for k in (2, 2))
+    >>> value_key(first) == value_key(second)
+    True
+    """
+    return _Keys(places or {}).key(value, frozenset())
+
+
+def known_by_value(key: Hashable) -> bool:
+    """Return whether a key holds no object that only itself is equal to."""
+    if isinstance(key, tuple | frozenset):
+        return all(map(known_by_value, key))
+    return not isinstance(key, Same)
+
+
+class _Keys:
+    """Makes keys, where some objects stand for their places."""
+
+    def __init__(self, places: Mapping[Any, int]) -> None:
+        self._places = {id(obj): place for obj, place in places.items()}
+
+    def key(self, value: Any, above: frozenset[int]) -> Hashable:
+        """Return the key of a value within others, which are known by their ids."""
+        if isinstance(value, _PLAIN):
+            return type(value), value
+        if isinstance(value, float | complex | np.generic):
+            return type(value), repr(value)
+        if isinstance(value, types.ModuleType | types.BuiltinFunctionType | np.ufunc):
+            return "library", value.__name__, id(value)
+        if id(value) in self._places:
+            return "place", self._places[id(value)]
+        if id(value) in above:  # a function that calls itself, a list that holds itself
+            return ("above",)
+        above = above | {id(value)}
+        if isinstance(value, tuple | list):
+            return type(value), *(self.key(member, above) for member in value)
+        if isinstance(value, Mapping):
+            items = ((self.key(k, above), self.key(v, above)) for k, v in value.items())
+            return type(value), *items
+        if isinstance(value, np.ndarray) or (
+            tf.is_tensor(value)
+            and hasattr(value, "numpy")
+            and not hasattr(value, "assign")
+        ):
+            return _array(value)
+        if isinstance(value, types.FunctionType):
+            return self._function(value, above)
+        if isinstance(value, types.MethodType):
+            parts: tuple = ("method", value.__func__, value.__self__)
+        elif isinstance(value, functools.partial):
+            parts = ("partial", value.func, value.args, value.keywords)
+        elif is_dataclass(value) and not isinstance(value, type):
+            compared = (f.name for f in fields(value) if f.compare)
+            parts = (type(value), *(getattr(value, name) for name in compared))
+        else:
+            return self._of_keras(value, above)
+        return parts[0], *(self.key(part, above) for part in parts[1:])
+
+    def _function(
+        self, function: types.FunctionType, above: frozenset[int]
+    ) -> Hashable:
+        library = (function.__module__ or "").split(".")[0] in _LIBRARIES
+        if library and function.__closure__ is None:
+            # lives as long as the process, and does not change
+            return "library", function.__qualname__, id(function)
+        seen = {
+            name: function.__globals__[name]
+            for name in _names(function.__code__)
+            if name in function.__globals__
+        }
+        try:
+            closure = [cell.cell_contents for cell in function.__closure__ or ()]
+        except ValueError:  # a name that has no value yet
+            return Same(function)
+        parts = (function.__defaults__, function.__kwdefaults__, closure, seen)
+        return "function", function.__code__, *(self.key(p, above) for p in parts)
+
+    def _of_keras(self, value: Any, above: frozenset[int]) -> Hashable:
+        """Return the key of an object of Keras' own; others may do what they like."""
+        own = type(value).__module__.split(".")[0] in ("keras", "nengo_dl")
+        if not own or not isinstance(
+            value,
+            keras.losses.Loss | keras.optimizers.schedules.LearningRateSchedule,
+        ):
+            return Same(value)
+        try:
+            config = value.get_config()
+        except Exception:  # a loss around a function that Keras cannot write to a file
+            return Same(value)
+        return type(value), self.key(config, above)
+
+
+def _array(value: Any) -> Hashable:
+    array = np.asarray(value)
+    if array.nbytes > MAX_BYTES or array.dtype.kind not in "biufc":
+        return Same(value)
+    digest = hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=16)
+    return type(value), array.dtype.str, array.shape, digest.digest()
+
+
+def _names(code: types.CodeType) -> Iterable[str]:
+    """Yield the global names that a function and those within it may use."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names(constant)

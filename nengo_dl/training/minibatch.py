@@ -1,0 +1,151 @@
+"""One minibatch of `train` or `loss`: outputs, losses, gradients, an update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import nengo
+import tensorflow as tf
+from nengo.builder.signal import Signal
+
+from nengo_dl.graph.roles import Role
+from nengo_dl.lowering.values import SignalValues
+from nengo_dl.plan.layout import SignalLayout
+from nengo_dl.program.adjoint import Tensors
+from nengo_dl.simulation.store import StateStore
+from nengo_dl.training.model_function import ModelFunction
+from nengo_dl.training.terms import Term
+from nengo_dl.training.truncation import in_parts, steps_of
+
+
+@dataclass(frozen=True, eq=False)
+class Minibatch:
+    """The losses of one minibatch, and what changes with them.
+
+    Attributes
+    ----------
+    function : ModelFunction
+        The model.
+    store : StateStore
+        Where the parameters of the simulation are.
+    terms : sequence of Term
+        What the losses are; their sum is minimised.
+    probes : sequence of Probe
+        Those that have targets.
+    update : callable or None
+        ``update(gradients)`` changes the parameters that are trained; None: there are
+        losses only.
+    truncation : int or None
+        Steps that gradients go back; there is an update after so many steps.
+    """
+
+    function: ModelFunction
+    store: StateStore
+    terms: Sequence[Term]
+    probes: Sequence[nengo.Probe]
+    update: Callable[[Sequence[tf.Tensor]], None] | None = None
+    truncation: int | None = None
+
+    def __call__(
+        self,
+        inputs: Mapping[nengo.Node | Signal, tf.Tensor],
+        targets: Sequence[tf.Tensor],
+        state: Tensors,
+        n_steps: int,
+    ) -> tf.Tensor:
+        """Return the losses of one minibatch, shape (n_terms,).
+
+        Parameters
+        ----------
+        inputs : mapping of Node or Signal to tf.Tensor, shape (batch, n_steps, size)
+            What it is fed.
+        targets : sequence of tf.Tensor, shape (batch, n_steps, size)
+            What is wanted of ``probes``.
+        state : sequence of tf.Tensor, shape (batch, size)
+            Where it starts: the carried blocks of the simulation.
+        n_steps : int
+            How many steps.
+        """
+
+        def part(
+            first: tf.Tensor, count: int, carried: Tensors | None
+        ) -> tuple[tf.Tensor, Tensors]:
+            own = {k: steps_of(v, first, count, n_steps) for k, v in inputs.items()}
+            wanted = {
+                probe: steps_of(values, first, count, n_steps)
+                for probe, values in zip(self.probes, targets, strict=True)
+            }
+            return self._part(own, wanted, state, carried, count, first)
+
+        return in_parts(part, n_steps, self.truncation)
+
+    def _part(
+        self,
+        inputs: Mapping[nengo.Node | Signal, tf.Tensor],
+        targets: Mapping[nengo.Probe, tf.Tensor],
+        state: Tensors,
+        carried: Tensors | None,
+        n_steps: int,
+        first_step: int | tf.Tensor,
+    ) -> tuple[tf.Tensor, Tensors]:
+        """Run some steps, and change the parameters after them."""
+        function, params = self.function, self.store.params
+        dtype = function.through_time.dtype
+        trained = [variable for _, variable in self.store.trained]
+        adapted: dict[Signal, tf.Tensor] = {}
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            if self.update is not None:
+                tape.watch(trained)
+            live = function.live(
+                [tf.convert_to_tensor(variable) for variable in params],
+                self.store.begin(state),
+            )
+            outputs, carried = function.part(
+                live, inputs, n_steps, carried, first_step, adapted
+            )
+            losses = tf.stack(
+                [
+                    tf.cast(
+                        term.function(
+                            [outputs[p] for p in term.probes],
+                            [targets.get(p) for p in term.probes],
+                        ),
+                        dtype,
+                    )
+                    for term in self.terms
+                ]
+            )
+            total = tf.reduce_sum(losses)
+        if self.update is not None:
+            adapt(function.layout, params, adapted)
+            zero = tf.UnconnectedGradients.ZERO
+            self.update(tape.gradient(total, trained, unconnected_gradients=zero))
+        return losses, carried
+
+
+def adapt(
+    layout: SignalLayout,
+    params: Sequence[tf.Variable],
+    new: Mapping[Signal, tf.Tensor],
+) -> None:
+    """Write new values of parameters that change without a gradient.
+
+    Parameters
+    ----------
+    layout : SignalLayout
+        Where parameters live in the simulation.
+    params : sequence of tf.Variable, shape (size,)
+        The parameter blocks, in the order of the layout.
+    new : mapping of Signal to tf.Tensor
+        The values.
+    """
+    for i, variable in zip(layout.of_role(Role.PARAM), params, strict=True):
+        block = layout.blocks[i]
+        if new.keys() & set(block.signals):
+            own = SignalValues(layout, {i: variable.value()}, 1, variable.dtype)
+            for signal in block.signals:
+                if signal in new:
+                    value = tf.cast(new[signal], variable.dtype)
+                    own.set(layout.view([signal], signal.shape), value)
+            variable.assign(own.read(layout.view(block.signals, (block.size,))))
