@@ -46,10 +46,14 @@ FLOORS = (
 
 #: lines of code, docstrings and signatures apart, which are long where users look
 MAX_FUNCTION, MAX_CLASS, MAX_FILE = 60, 300, 500
-#: the loop over time, which is being divided
-LONGER = {"nengo_dl.program.loop.drive"}
 #: the class that users call has all of its methods on one page; each only forwards
 FACADE, MAX_FORWARDING = "nengo_dl.simulator.Simulator", 20
+
+#: file names with one meaning in several folders: ``calls`` is what lies between calls
+#: of users and a part; ``ahead`` what can be computed ahead of the loop, and how it is
+SAME_MEANING = {"__init__", "__main__", "calls", "ahead"}
+#: folders whose files have the names of what they draw, measure or convert
+ABOUT_OTHERS = {"plots", "benchmarks", "compat"}
 
 #: private names that belong to others: to named tuples, to variables of Keras
 FOREIGN_NAMES = {"_asdict", "_make", "_replace", "_dtype"}
@@ -189,7 +193,7 @@ def definitions(module):
 def test_functions_and_classes_are_short(module):
     for name, node in definitions(module).items():
         limit = MAX_CLASS if isinstance(node, ast.ClassDef) else MAX_FUNCTION
-        if name not in LONGER | {FACADE}:
+        if name != FACADE:
             assert length(node) <= limit, f"{name} has {length(node)} lines"
 
 
@@ -240,6 +244,16 @@ def test_no_part_reads_private_attributes_of_another(module):
     others = set().union(*(private_names(m)[0] for m in MODULES if m != module))
     found = (foreign & others) - own - FOREIGN_NAMES
     assert not found, f"{module} reads {', '.join(sorted(found))}"
+
+
+def test_no_file_name_stands_twice_with_another_meaning():
+    seen = {}
+    for path in FILES:
+        within = path.relative_to(ROOT)
+        if within.stem not in SAME_MEANING and within.parts[0] not in ABOUT_OTHERS:
+            seen.setdefault(within.stem, []).append(str(within))
+    twice = {name: paths for name, paths in seen.items() if len(paths) > 1}
+    assert not twice
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -10,8 +10,7 @@ from nengo.builder import Model
 
 from nengo_dl import config
 from nengo_dl.display.progress import Steps, stage
-from nengo_dl.graph import model as graph_model
-from nengo_dl.graph import trainable
+from nengo_dl.graph import nengo_model, trainable
 from nengo_dl.graph.garbage import no_garbage_collection
 from nengo_dl.graph.inputs import input_nodes
 from nengo_dl.graph.opgraph import nengo_order
@@ -71,7 +70,7 @@ def build(
     """
     with stage("Building", None, options.progress_bar) as tracker:
         start = time.perf_counter()
-        model = graph_model.build(network, dt, model, Steps(tracker))
+        model = nengo_model.build(network, dt, model, Steps(tracker))
         planning = time.perf_counter()
         settings = config.resolve(model.toplevel, options.dtype)
         batch, jit = options.minibatch_size or 1, settings.jit_compile is not False

@@ -87,6 +87,20 @@ def test_closed_simulators_are_freed(open_simulator):
     assert program() is None
 
 
+def test_closed_simulators_free_what_measured_them(open_simulator):
+    with nengo.Network(seed=0) as net:
+        node = nengo.Node([0.5])
+        probe = nengo.Probe(node)
+    sim = open_simulator(net)
+    x = np.ones((1, 2, 1))
+    sim.loss({node: x, probe: x})
+    sim.run_batch({node: x}, {probe: None})
+    program = weakref.ref(sim._program)
+    sim.close()
+    gc.collect()
+    assert program() is None
+
+
 def test_functions_that_use_tensorflow():
     import tensorflow as tf
 

@@ -4,7 +4,7 @@ import pytest
 from nengo.builder import Model
 from nengo.exceptions import ValidationError
 
-from nengo_dl.graph.model import build
+from nengo_dl.graph.nengo_model import build
 
 
 @pytest.fixture
