@@ -29,6 +29,7 @@ from nengo_dl.simulation.options import checked
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.simulation.sim_data import SignalMapping, SimulationData
 from nengo_dl.training.calls import TrainingCalls
+from nengo_dl.training.simulator_function import SimulatorFunction
 from nengo_dl.training.summaries import open_board
 from nengo_dl.training.terms import NOT_GIVEN
 from nengo_dl.training.trainer import Trainer
@@ -545,6 +546,49 @@ class Simulator:
             self._built.settings.jit_compile is not False,
         )
 
+    def function(self, probes: Any = None, training: bool = False) -> SimulatorFunction:
+        """Return the network as a pure, differentiable TensorFlow function.
+
+        For training loops of one's own, for whatever exports or distributes a model,
+        and for gradients with respect to inputs.
+
+        Parameters
+        ----------
+        probes : nengo.Probe, str or sequence of these, optional
+            Whose outputs it returns; by default all Probes.
+        training : bool, optional
+            Whether the network runs as it does in training, with firing rates, or
+            surrogate gradients, in the place of spikes.
+
+        Returns
+        -------
+        SimulatorFunction
+            ``outputs, state = f(params, state, inputs, n_steps)``. Parameters are
+            ``f.params``, ``f.assign(params)`` gives them back to the simulation.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If a Probe is not one of the network's.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, tensorflow as tf
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0])
+        ...     probe = nengo.Probe(node, synapse=None)
+        >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        ...     f = sim.function(probe)
+        ...     x = tf.ones((2, 3, 1))  # items, time steps, dimensions
+        ...     outputs, state = f(f.params, f.initial_state, {node: x})
+        >>> outputs[probe].shape
+        TensorShape([2, 3, 1])
+        """
+        self._check_open("make a function")
+        return self._training.function(probes, training)
+
     def get_name(self, obj: nengo.Node | nengo.Probe) -> str:
         """Return the name that an input Node or a Probe has for Keras.
 
@@ -972,6 +1016,7 @@ class Simulator:
         y: Any = None,
         n_steps: int | None = None,
         stateful: bool = False,
+        truncation: int | None = None,
         **options: Any,
     ) -> Any:
         """Train the network; Keras runs the loop.
@@ -996,6 +1041,9 @@ class Simulator:
             False: each minibatch starts in the state that the simulation is in, and it
             stays in that state. True: each minibatch goes on where the one before it
             ended, and the simulation goes on from the last.
+        truncation : int, optional
+            Steps that gradients go back, as in `train`: there is an update after each
+            part of so many steps. Losses and metrics are means over the parts.
         **options
             For `keras.Model.fit`: ``epochs``, ``callbacks``, ``validation_data``,
             ``validation_split``, ``shuffle``, ``verbose``, ``sample_weight`` of shape
@@ -1037,7 +1085,9 @@ class Simulator:
         True
         """
         self._check_open("fit")
-        return self._keras.fit(x, y, n_steps, stateful, self._printing(options))
+        return self._keras.fit(
+            x, y, n_steps, stateful, truncation, self._printing(options)
+        )
 
     def evaluate(
         self,

@@ -14,8 +14,13 @@ import tensorflow as tf
 from nengo.exceptions import SimulationError, ValidationError
 
 from nengo_dl.config import Settings
-from nengo_dl.inputs.checks import check_split
-from nengo_dl.inputs.endpoints import STEPS, Endpoints, warn_about_synapses
+from nengo_dl.inputs.checks import check_split, positive_int
+from nengo_dl.inputs.endpoints import (
+    STEPS,
+    Endpoints,
+    check_truncation,
+    warn_about_synapses,
+)
 from nengo_dl.inputs.names import listing
 from nengo_dl.inputs.requirements import Parts, Requirements
 from nengo_dl.keras_model import arguments
@@ -123,9 +128,26 @@ class KerasCalls:
     # -- fit, evaluate, predict
 
     def fit(
-        self, x: Any, y: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
+        self,
+        x: Any,
+        y: Any,
+        n_steps: Any,
+        stateful: bool,
+        truncation: Any,
+        options: dict[str, Any],
     ) -> Any:
         """Train; see `Simulator.fit`."""
+        if truncation is not None:
+            truncation = positive_int(truncation, "truncation")
+        self.model.truncation = truncation
+        try:
+            return self._fit(x, y, n_steps, stateful, options)
+        finally:
+            self.model.truncation = None
+
+    def _fit(
+        self, x: Any, y: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
+    ) -> Any:
         if self._settings.inference_only:
             raise SimulationError(
                 "The network is configured with inference_only=True, so nothing can be "
@@ -145,6 +167,7 @@ class KerasCalls:
             shuffle = shuffle and isinstance(x, keras.utils.PyDataset)
         else:
             parts = self._parts(needs, x, y, n_steps, **weights)
+            check_truncation(self.model.truncation, parts[0][STEPS].shape[1])
             if split and held_out is None:
                 n_items = len(parts[0][STEPS])
                 n_train = check_split(n_items, split, self._batch)

@@ -34,7 +34,7 @@ class Traced:
     Parameters
     ----------
     function : callable
-        From flat tensors to a list of tensors.
+        From flat tensors to tensors, in any structure.
     specs : sequence of tf.TensorSpec
         Types and shapes of its arguments.
     variables : sequence of tf.Variable
@@ -44,6 +44,8 @@ class Traced:
 
     Attributes
     ----------
+    structure : nested structure
+        What its flat outputs are parts of, for `tf.nest.pack_sequence_as`.
     closed : bool
         Whether there are no other variables in it. If there are, it is good for what it
         was traced for alone.
@@ -64,6 +66,7 @@ class Traced:
         traced = tf.function(function, jit_compile=jit_compile, autograph=False)
         concrete = traced.get_concrete_function(*specs)
         self._call = flat_call(concrete)
+        self.structure = tf.nest.map_structure(lambda _: 0, concrete.structured_outputs)
         places = {id(v.handle): i for i, v in enumerate(variables)}
         #: what is captured: the number of a variable, or a tensor
         self._captured = [places.get(id(t), t) for t in concrete.captured_inputs]

@@ -92,12 +92,24 @@ class StateStore:
         """The carried blocks as the model was built, shape (batch, size) each."""
         return self.begin(self._initial_state)
 
-    def begin(self, state: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Return carried blocks, with all copies of parameters as they begin."""
+    def begin(
+        self,
+        state: Sequence[tf.Tensor],
+        origins: Sequence[tf.Tensor] | None = None,
+    ) -> list[tf.Tensor]:
+        """Return carried blocks, with all copies of parameters as they begin.
+
+        Parameters
+        ----------
+        state : sequence of tf.Tensor, shape (batch, size)
+            The carried blocks.
+        origins : sequence of tf.Tensor, shape (size,), optional
+            What the copies begin with; by default the present `origins`.
+        """
+        values = self.origins.values() if origins is None else origins
+        begins = dict(zip(self.origins, values, strict=True))
         return [
-            tf.broadcast_to(self.origins[i], values.shape)
-            if i in self.origins
-            else values
+            tf.broadcast_to(begins[i], values.shape) if i in begins else values
             for i, values in zip(self._state_blocks, state, strict=True)
         ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import nengo
@@ -18,6 +18,7 @@ from nengo_dl.program.program import Program
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training import run_batch, terms
 from nengo_dl.training.run_batch import Batches
+from nengo_dl.training.simulator_function import SimulatorFunction
 from nengo_dl.training.summaries import Board, Summaries
 from nengo_dl.training.terms import Term
 from nengo_dl.training.trainer import Trainer
@@ -60,8 +61,25 @@ class TrainingCalls:
         self._settings = settings
         self._trainer = trainer
         self._store = runner.store
-        self._batches = Batches(trainer.functions, runner, program)
+        self._batches = Batches(trainer.functions, runner, program, trainer.traces)
         self._board = board
+
+    def function(self, probes: Any, training: bool) -> SimulatorFunction:
+        """Return the network as a pure function; see `Simulator.function`."""
+        if isinstance(probes, nengo.Probe | str):
+            probes = [probes]
+        outputs = self._endpoints.outputs
+        wanted = outputs.objects if probes is None else probes
+        if not isinstance(wanted, Collection) or not wanted:
+            raise ValidationError(
+                f"Expected a Probe, or a list of some, got {probes!r}; the Probes are "
+                f"{outputs.listing}",
+                attr="probes",
+            )
+        found = [outputs.find(probe, "probes") for probe in wanted]
+        function = self._trainer.functions.of(found, training)
+        function.rewind(self._trainer.new_seed())
+        return SimulatorFunction(function, self._store, self._endpoints)
 
     def train(
         self,

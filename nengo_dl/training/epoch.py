@@ -222,6 +222,7 @@ class Epoch:
             (
                 self._key,
                 self._function.key,
+                self._function.places(self._presented),
                 tuple(map(_type, specs)),
                 tuple(map(_type, self._variables)),
                 self._n_steps,

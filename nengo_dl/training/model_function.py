@@ -322,6 +322,11 @@ class ModelFunction:
             item for item in self.inputs if item.lifted and item.signal in needed
         )
 
+    def places(self, nodes: Iterable[nengo.Node]) -> tuple[int | None, ...]:
+        """Return which of the inputs some Nodes are; None for what is not fed."""
+        numbers = {item.node: i for i, item in enumerate(self.fed)}
+        return tuple(numbers.get(node) for node in nodes)
+
     @cached_property
     def key(self) -> Hashable:
         """All that a trace of the function depends on, or the function itself.

@@ -15,6 +15,8 @@ from nengo_dl.inputs.names import listing
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.program.program import Program
 from nengo_dl.program.python_errors import as_raised
+from nengo_dl.program.traces import Traced, Traces
+from nengo_dl.program.value_keys import value_key
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training.model_function import ModelFunction, ModelFunctions
 from nengo_dl.training.of_probes import OfProbes, of_probes
@@ -65,15 +67,21 @@ class Batches:
         The simulation.
     program : Program
         Its program.
+    traces : Traces
+        Where compiled functions are kept.
     """
 
     def __init__(
-        self, functions: ModelFunctions, runner: Runner, program: Program
+        self,
+        functions: ModelFunctions,
+        runner: Runner,
+        program: Program,
+        traces: Traces,
     ) -> None:
+        self._traces = traces
         self._model_functions = functions
         self._runner = runner
         self._program = program
-        self._functions: dict[tuple, Callable] = {}
 
     def run(
         self,
@@ -152,62 +160,47 @@ class Batches:
         presented = {node: a[items, steps] for node, a in data.inputs.items()}
         targets = {probe: a[items, steps] for probe, a in data.targets.items()}
         generated = form.generate(presented, n_steps, first_step=first_step)
-        call = self._function(
-            form, outputs, tuple(presented), tuple(targets), tuple(generated)
-        )
+        groups = [
+            self._runner.store.param_values(),
+            state,
+            [tf.constant(array) for array in presented.values()],
+            [tf.constant(array) for array in targets.values()],
+            [tf.constant(array[0]) for array in generated.values()],
+            [tf.constant(first_step)],
+        ]
+        arguments = [tensor for group in groups for tensor in group]
+        lengths = [len(group) for group in groups]
+
+        def run(*flat: tf.Tensor) -> tuple[list, Tensors]:
+            remaining = iter(flat)
+            params, before, data, wanted, own, (first,) = (
+                [next(remaining) for _ in range(length)] for length in lengths
+            )
+            inputs = dict(zip((*presented, *generated), (*data, *own), strict=True))
+            seen, end = form(params, before, inputs, n_steps, first, keep_state)
+            given = dict(zip(targets, wanted, strict=True))
+            found = [_output(own, seen, given) for own in outputs.values()]
+            return found, end if keep_state else []
+
         with tf.device(self._program.device), as_raised():
-            results, state = call(
-                self._runner.store.param_values(),
-                list(state),
-                [tf.constant(array) for array in presented.values()],
-                [tf.constant(array) for array in targets.values()],
-                [tf.constant(array[0]) for array in generated.values()],
-                n_steps,
-                tf.constant(first_step),
-                keep_state,
+            specs = [tf.TensorSpec(t.shape, t.dtype) for t in arguments]
+            places = {p: i for i, p in enumerate(form.through_time.outputs)}
+            traced = self._traces.get(
+                (
+                    value_key(
+                        ["run_batch", list(outputs.values()), list(targets)], places
+                    ),
+                    form.key,
+                    form.places(presented),
+                    tuple((tuple(spec.shape), spec.dtype.name) for spec in specs),
+                    (n_steps, keep_state, self._program.device),
+                ),
+                lambda: Traced(run, specs, (), form.jit_compile),
             )
+            flat = traced(arguments, ())
+        results, end = tf.nest.pack_sequence_as(traced.structure, list(flat))
         arrays = tf.nest.map_structure(lambda tensor: tensor.numpy(), results)
-        return dict(zip(outputs, arrays, strict=True)), state
-
-    def _function(
-        self,
-        form: ModelFunction,
-        outputs: Mapping[Any, OfProbes],
-        nodes: tuple,
-        probes: tuple,
-        signals: tuple,
-    ) -> Callable[..., Any]:
-        """Return a compiled function of tensors."""
-        wanted = tuple(outputs.values())
-        key = (form, wanted, nodes, probes, signals)
-        if key not in self._functions:
-
-            def run(
-                params: Tensors,
-                state: Tensors,
-                presented: Tensors,
-                targets: Tensors,
-                generated: Tensors,
-                *rest: Any,
-            ) -> tuple[list, Tensors]:
-                seen, end = form(
-                    params,
-                    state,
-                    {
-                        **dict(zip(nodes, presented, strict=True)),
-                        **dict(zip(signals, generated, strict=True)),
-                    },
-                    *rest,
-                )
-                given = dict(zip(probes, targets, strict=True))
-                return [_output(own, seen, given) for own in wanted], end
-
-            self._functions[key] = tf.function(
-                run,
-                jit_compile=form.jit_compile,
-                autograph=False,
-            )
-        return self._functions[key]
+        return dict(zip(outputs, arrays, strict=True)), end if keep_state else state
 
 
 def _output(

@@ -1,0 +1,248 @@
+"""The network of a simulator as a pure function, for loops that users write."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import nengo
+import numpy as np
+import tensorflow as tf
+from nengo.builder.signal import Signal
+from nengo.exceptions import ValidationError
+
+from nengo_dl.inputs.checks import positive_int
+from nengo_dl.inputs.endpoints import Endpoints
+from nengo_dl.inputs.names import listing
+from nengo_dl.program.adjoint import Tensors
+from nengo_dl.simulation.store import StateStore
+from nengo_dl.training.model_function import ModelFunction, differs
+
+
+class SimulatorFunction:
+    """A network as a pure, differentiable function of parameters, state and inputs.
+
+    `Simulator.function` makes it. It changes nothing: whoever calls it holds parameters
+    and state, and hands them on. Gradients go back through time to parameters, state
+    and inputs. Within a `tf.function` it is one graph, which XLA compiles if
+    ``jit_compile`` is True; called directly, TensorFlow runs it operation by operation.
+
+    Attributes
+    ----------
+    nodes : tuple of nengo.Node
+        The Nodes that data can be presented to.
+    probes : tuple of nengo.Probe
+        Whose outputs it returns.
+    minibatch_size : int
+        Number of items, the first axis of data, outputs and state.
+    dtype : tf.DType
+        Floating point type of parameters, data and outputs.
+    trainable : tuple of bool
+        Which of `params` an optimizer may change.
+    jit_compile : bool
+        Whether XLA can compile it, and was not switched off.
+    """
+
+    def __init__(
+        self, function: ModelFunction, store: StateStore, endpoints: Endpoints
+    ) -> None:
+        self._function, self._store, self._endpoints = function, store, endpoints
+        self.nodes = endpoints.nodes
+        self.probes = tuple(function.through_time.outputs)
+        self.minibatch_size = function.minibatch_size
+        self.dtype = function.dtype
+        self.trainable = tuple(bool(v.trainable) for v in store.variables)
+        self.jit_compile = function.jit_compile
+
+    @property
+    def params(self) -> list[tf.Tensor]:
+        """Current parameters of the simulation, shape (size,) each.
+
+        A tensor holds the parameters of one kind: weights, encoders, biases.
+        """
+        return [tf.identity(variable) for variable in self._store.variables]
+
+    @property
+    def state(self) -> list[tf.Tensor]:
+        """Current state of the simulation, shape (minibatch_size, size) each."""
+        return list(self._store.state)
+
+    @property
+    def initial_state(self) -> list[tf.Tensor]:
+        """State at the beginning of a simulation, shape (minibatch_size, size) each."""
+        return self._store.initial_state
+
+    def __call__(
+        self,
+        params: Tensors,
+        state: Tensors | None,
+        inputs: Mapping[Any, Any],
+        n_steps: int | None = None,
+        first_step: int | tf.Tensor = 0,
+    ) -> tuple[dict[nengo.Probe, tf.Tensor], list[tf.Tensor]]:
+        """Run some time steps of one minibatch.
+
+        Parameters
+        ----------
+        params : sequence of tf.Tensor or tf.Variable, shape (size,)
+            The parameters, as `params` returns them.
+        state : sequence of tf.Tensor, shape (minibatch_size, size), or None
+            Where to start, as `state` or an earlier call returned it; None: at the
+            beginning of a simulation with these parameters.
+        inputs : dict of {Node or str: tf.Tensor}, shape (minibatch_size, n_steps, size)
+            What to present, and what `generate` returned. Nodes that are not here have
+            their own output.
+        n_steps : int, optional
+            How many steps; needed where there are no data.
+        first_step : int or tf.Tensor, optional
+            Number of the time step before the first.
+
+        Returns
+        -------
+        outputs : dict of {Probe: tf.Tensor}, shape (minibatch_size, n_steps, *shape)
+            What the Probes see in each step; in the last one alone if they keep no
+            history.
+        state : list of tf.Tensor, shape (minibatch_size, size)
+            Where it ends.
+
+        Raises
+        ------
+        ValidationError
+            If an argument does not fit, or if random numbers would have to be drawn
+            while a graph is traced; `generate` draws them before.
+        """
+        given, n_steps = self._inputs(inputs, n_steps)
+        params = self._checked(params)
+        nodes = [key for key in given if isinstance(key, nengo.Node)]
+        generated = self._function.generated(nodes)
+        missing = [item for item in generated if item.signal not in given]
+        if missing:
+            if not tf.executing_eagerly() and any(map(differs, missing)):
+                raise ValidationError(
+                    "Random inputs cannot be drawn while a graph is traced: it would "
+                    "have the same numbers in each call. Draw them before each call, "
+                    "`fed = f.generate(n_steps)`, and hand them in, `{**data, **fed}`",
+                    attr="inputs",
+                )
+            given.update(self.generate(n_steps, nodes, first_step))
+        n_blocks = len(self._store.params)
+        if state is None:
+            state = self._store.begin(self._store.initial_state, params[n_blocks:])
+        outputs, end = self._function(
+            params[:n_blocks], state, given, n_steps, first_step
+        )
+        return outputs, list(end)
+
+    def generate(
+        self,
+        n_steps: int,
+        presented: Collection[Any] = (),
+        first_step: int | tf.Tensor = 0,
+    ) -> dict[Signal, tf.Tensor]:
+        """Compute what Nodes and Processes put out, and draw random numbers.
+
+        Parameters
+        ----------
+        n_steps : int
+            How many steps.
+        presented : collection of Node or str, optional
+            Nodes that data will be presented to.
+        first_step : int, optional
+            Number of the time step before the first.
+
+        Returns
+        -------
+        dict of {Signal: tf.Tensor}, shape (minibatch_size or 1, n_steps, size)
+            For the ``inputs`` of the next call. Each call draws new numbers.
+
+        Raises
+        ------
+        SimulationError
+            If a Python function of a Node fails.
+        """
+        if tf.is_tensor(first_step):
+            value = tf.get_static_value(first_step)
+            if value is None:
+                raise ValidationError(
+                    "Functions of time cannot be called for a time that is not known "
+                    "while a graph is traced. Call `f.generate(n_steps, "
+                    "first_step=...)` before, and hand in what it returns",
+                    attr="first_step",
+                )
+            first_step = int(value)
+        nodes = [self._endpoints.inputs.find(node, "presented") for node in presented]
+        n_steps = positive_int(n_steps, "n_steps")
+        values = self._function.generate(nodes, n_steps, first_step=first_step)
+        return {signal: tf.constant(array[0]) for signal, array in values.items()}
+
+    def rewind(self, seed: int) -> None:
+        """Start all random streams anew, as a simulator with this seed would."""
+        self._function.rewind(seed)
+
+    def assign(self, params: Sequence[Any]) -> None:
+        """Give the simulation other parameters.
+
+        Parameters
+        ----------
+        params : sequence of tf.Tensor or np.ndarray, shape (size,)
+            As `params` returns them.
+
+        Raises
+        ------
+        ValidationError
+            If their number or a shape differs; nothing has changed then.
+        """
+        values = self._checked(params)
+        for variable, value in zip(self._store.variables, values, strict=True):
+            variable.assign(value)
+        self._store.changed()
+
+    def _inputs(
+        self, inputs: Mapping[Any, Any], n_steps: int | None
+    ) -> tuple[dict[Any, tf.Tensor], int]:
+        """Return inputs by Node and Signal, and the number of steps."""
+        if not isinstance(inputs, Mapping):
+            raise ValidationError(
+                f"Expected a dict {{Node: tensor}}, got {inputs!r:.100}; the input "
+                f"Nodes are {listing(self.nodes)}",
+                attr="inputs",
+            )
+        given: dict[Any, tf.Tensor] = {}
+        if n_steps is not None:
+            n_steps = positive_int(n_steps, "n_steps")
+        for key, values in inputs.items():
+            if isinstance(key, Signal):
+                given[key] = values
+                continue
+            node = self._endpoints.inputs.find(key, "inputs")
+            tensor = tf.cast(tf.convert_to_tensor(values), self.dtype)
+            shape = tuple(tensor.shape)
+            steps = shape[1] if len(shape) == 3 and n_steps is None else n_steps
+            if shape != (self.minibatch_size, steps, node.size_out):
+                raise ValidationError(
+                    f"Data for {node} have shape {shape}; expected "
+                    f"({self.minibatch_size}, {steps or 'n_steps'}, {node.size_out}): "
+                    "(minibatch_size, n_steps, size)",
+                    attr="inputs",
+                )
+            given[node], n_steps = tensor, steps
+        if n_steps is None:
+            raise ValidationError(
+                "The number of time steps is not known: give data for an input Node, "
+                f"or n_steps; the input Nodes are {listing(self.nodes)}",
+                attr="n_steps",
+            )
+        return given, n_steps
+
+    def _checked(self, params: Sequence[Any]) -> list[tf.Tensor]:
+        """Return parameters as tensors, if they have the right shapes."""
+        expected = [tuple(variable.shape) for variable in self._store.variables]
+        found = [tf.cast(tf.convert_to_tensor(p), self.dtype) for p in params]
+        shapes = [tuple(np.shape(tensor)) for tensor in found]
+        if shapes != expected:
+            raise ValidationError(
+                f"Got parameters of shapes {shapes}; expected {expected}, as "
+                "`f.params` returns them",
+                attr="params",
+            )
+        return found
