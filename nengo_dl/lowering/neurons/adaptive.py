@@ -69,6 +69,10 @@ class LowerSurrogateAdaptiveLIF(Firing, LowerAdaptiveLIF):
     r"""Gradients for AdaptiveLIF neurons; see `Firing`.
 
     .. math:: \partial a / \partial v' = \alpha f(v' - 1) / \Delta t
+
+    References
+    ----------
+    See `nengo_dl.lowering.neurons.surrogate`.
     """
 
 

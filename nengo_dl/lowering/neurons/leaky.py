@@ -74,6 +74,10 @@ class LowerSurrogateLeakyReLU(Counting, LowerSpikingLeakyReLU):
     r"""Gradients for SpikingLeakyReLU neurons; see `Counting`.
 
     .. math:: \partial a / \partial v' = \alpha f(v' - k) / \Delta t
+
+    References
+    ----------
+    See `nengo_dl.lowering.neurons.surrogate`.
     """
 
     down = False

@@ -99,6 +99,10 @@ class LowerSurrogateLIF(Firing, LowerLIF):
     r"""Gradients for LIF neurons; see `Firing`.
 
     .. math:: \partial a / \partial v' = \alpha f(v' - 1) / \Delta t
+
+    References
+    ----------
+    See `nengo_dl.lowering.neurons.surrogate`.
     """
 
 

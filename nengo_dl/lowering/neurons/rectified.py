@@ -68,6 +68,10 @@ class LowerSurrogateRectifiedLinear(Counting, LowerSpikingRectifiedLinear):
     r"""Gradients for SpikingRectifiedLinear neurons; see `Counting`.
 
     .. math:: \partial a / \partial v' = \alpha f(v' - k) / \Delta t
+
+    References
+    ----------
+    See `nengo_dl.lowering.neurons.surrogate`.
     """
 
 

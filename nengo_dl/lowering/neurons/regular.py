@@ -52,6 +52,10 @@ class LowerSurrogateRegularSpiking(Counting, LowerRegularSpiking):
     r"""Gradients for RegularSpiking neurons; see `Counting`.
 
     .. math:: \partial a / \partial v' = \alpha f(v' - k) / \Delta t
+
+    References
+    ----------
+    See `nengo_dl.lowering.neurons.surrogate`.
     """
 
 
