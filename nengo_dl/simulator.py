@@ -231,7 +231,7 @@ class Simulator:
         return self.progress_bar if progress_bar is None else progress_bar
 
     def _own_optimizer(self, optimizer: Any) -> Any:
-        """Return what stands for an optimizer of the user's."""
+        """Return an optimizer of Keras for one that the user gave, with its memory."""
         return self._trainer.optimizer(optimizer)
 
     @property
@@ -1145,7 +1145,7 @@ class Simulator:
         stateful: bool = False,
         **options: Any,
     ) -> dict[nengo.Probe, np.ndarray]:
-        """Return what all Probes see while data are presented.
+        """Return the outputs of all Probes while data are presented, with spikes.
 
         Parameters
         ----------
@@ -1185,7 +1185,7 @@ class Simulator:
     def predict_on_batch(
         self, x: Any = None, n_steps: int | None = None, stateful: bool = False
     ) -> dict[nengo.Probe, np.ndarray]:
-        """Return what all Probes see in one minibatch.
+        """Return the outputs of all Probes for one minibatch.
 
         Parameters
         ----------
@@ -1565,7 +1565,7 @@ class Simulator:
     # -- pickles and copies
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what a pickle holds: the model, and all that has changed in it."""
+        """Return the content of a pickle: the model, and all that has changed in it."""
         return {
             "model": self.model,
             "seed": self.seed,

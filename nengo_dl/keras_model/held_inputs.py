@@ -1,4 +1,4 @@
-"""Passes over data: where each minibatch starts, and what it is fed besides the data.
+"""State and generated inputs of minibatches, held in variables while Keras runs.
 
 Keras calls one compiled function again and again. What does not come with its data, the
 state of the simulation and the inputs that nobody gives, waits for it in variables.
@@ -54,7 +54,7 @@ class _Held:
     waiting: int = 0
 
     def fill(self, generate: Callable[[int, int], dict[Signal, np.ndarray]]) -> None:
-        """Have values for the next call.
+        """Generate inputs for the minibatches of the next call of a compiled function.
 
         Parameters
         ----------
@@ -93,7 +93,7 @@ class _Held:
 
 @dataclass
 class Frame:
-    """What a minibatch gets besides its data, while a function is traced.
+    """State and generated inputs of the minibatch whose function is being traced.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ class Frame:
 
 
 class Pass:
-    """Run a model on one minibatch after the other, as Keras' functions do.
+    """A pass over data: run the model on one minibatch after the other, for Keras.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ class Pass:
         return int(self._clock.numpy())
 
     def key(self, inputs: Mapping[str, Any]) -> tuple:
-        """Return what a compiled function depends on.
+        """Return the key of a compiled function: steps, Nodes with data, outputs.
 
         Parameters
         ----------
@@ -248,7 +248,7 @@ class Pass:
         return {self._names[probe]: specs[probe] for probe in self.probes}
 
     def prepare(self, inputs: Mapping[str, Any]) -> None:
-        """Have everything ready for the next call of a compiled function."""
+        """Write generated inputs into variables, for the next call by Keras."""
         key = self.key(inputs)
         feed = self._held.get(key)
         if feed is not None and feed.waiting and not feed.renewed:
@@ -275,7 +275,7 @@ class Pass:
     # -- in TensorFlow
 
     def run(self, params: Tensors, inputs: Mapping[str, tf.Tensor]) -> dict:
-        """Return what the probes see in the next minibatch, which was prepared.
+        """Return the outputs for the next minibatch, for which `prepare` was called.
 
         Parameters
         ----------
@@ -321,7 +321,7 @@ class Pass:
         return {self._names[probe]: outputs[probe] for probe in self.probes}
 
     def _prepared(self, inputs: Mapping[str, tf.Tensor]) -> Frame:
-        """Return what the next minibatch gets, which was prepared for it."""
+        """Return state and generated inputs of the next minibatch, from variables."""
         key = self.key(inputs)
         state = self.begun([tf.convert_to_tensor(variable) for variable in self._state])
         generated = self._held[key].next()
@@ -333,7 +333,7 @@ class Pass:
 
     @contextmanager
     def framed(self, inputs: Mapping[str, tf.Tensor]) -> Iterator[Frame]:
-        """Let all that runs within have one frame: the parts of a minibatch."""
+        """Let all parts of a minibatch, in truncated training, share one `Frame`."""
         outer = self.frame
         self.frame = outer or self._prepared(inputs)
         try:

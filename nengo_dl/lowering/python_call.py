@@ -22,7 +22,7 @@ class PythonLowering(Lowering):
     xla = False
 
     def arguments(self, values: SignalValues) -> list[tf.Tensor]:
-        """Return what the call needs."""
+        """Return the tensors that the Python code is called with."""
         raise NotImplementedError
 
     def host(

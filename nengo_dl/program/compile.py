@@ -217,7 +217,7 @@ def _blocks(op: Operator) -> bool:
 
 
 def _recordings(built: Built, layout: SignalLayout) -> Iterable[Recording]:
-    """Return what each probe keeps."""
+    """Return a `Recording` for each Probe: which samples it keeps."""
     model, settings = built.model, built.settings
     for probe in model.probes:
         signal = model.sig[probe]["in"]

@@ -42,7 +42,7 @@ class Recording:
     signal: Signal | None = None
 
     def presented(self, rows: np.ndarray) -> np.ndarray:
-        """Return rows of the buffer as users see them.
+        """Return rows of the buffer in the shape that ``sim.data`` shows.
 
         Whole numbers have the type that they have in Nengo. A sparse matrix, of which
         the loop knows the stored elements only, becomes an array with all of them.

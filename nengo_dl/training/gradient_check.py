@@ -1,4 +1,4 @@
-"""Whether gradients are the slopes that they should be."""
+"""Comparison of gradients with differences of outputs."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from nengo_dl.training.of_probes import OfProbes, of_probes
 def resolve(
     outputs: Any, endpoints: Endpoints, targets: Mapping[nengo.Probe, Any]
 ) -> dict[Any, OfProbes]:
-    """Return what is wanted, under the keys that users gave.
+    """Return the functions to compute for each minibatch, under the users' keys.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def _output(
     outputs: Mapping[nengo.Probe, tf.Tensor],
     targets: Mapping[nengo.Probe, tf.Tensor],
 ) -> Any:
-    """Return what a function returns, or the outputs themselves if there is none."""
+    """Apply a function to outputs; without one, return the outputs themselves."""
     seen, given = own.arguments(
         [outputs[probe] for probe in own.probes],
         [targets.get(probe) for probe in own.probes],
@@ -219,7 +219,7 @@ def _output(
 def combined(
     minibatches: Sequence[Mapping[Any, Any]], combine: Callable[[list], Any]
 ) -> dict[Any, Any]:
-    """Return what was computed for all minibatches.
+    """Combine the results of all minibatches, one entry for each key.
 
     Parameters
     ----------

@@ -126,7 +126,7 @@ class SimulatorFunction:
 
         Returns
         -------
-        outputs : dict of {Probe: tf.Tensor}, shape (minibatch_size, n_steps, *shape)
+        outputs : dict of {Probe: tf.Tensor}, shape (minibatch_size, n_steps, ...)
             What the Probes see in each step; in the last one alone if they keep no
             history.
         state : list of tf.Tensor, shape (minibatch_size, size)

@@ -62,7 +62,7 @@ class Bound:
 
 @dataclass
 class _Look:
-    """What one trace of a function shows."""
+    """What one trace of a function shows: the variables in use, those assigned."""
 
     training: bool
     changed: list[int] = field(default_factory=list)
