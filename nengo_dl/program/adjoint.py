@@ -10,11 +10,11 @@ remembers, not with what it computes.
 
 References
 ----------
-.. [1] P. J. Werbos (1990). Backpropagation through time: what it does and how to do it.
-   Proceedings of the IEEE 78(10).
+.. [1] P. J. Werbos (1990). Backpropagation through time: what it does and how to do
+   it. Proceedings of the IEEE 78(10).
 .. [2] T. Chen, B. Xu, C. Zhang, C. Guestrin (2016). Training deep nets with sublinear
    memory cost. arXiv:1604.06174.
-.. [3] A. Gruslys, R. Munos, I. Danihelka, M. Lanctot, A. Graves (2016). Memory-efficient
+.. [1] P. J. Werbos (1990). Backpropagation through time: what it does and how to do it.
    backpropagation through time. NeurIPS.
 """
 

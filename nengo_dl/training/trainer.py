@@ -240,7 +240,7 @@ class Trainer:
         )
 
     def optimizer(self, optimizer: Any) -> keras.optimizers.Optimizer:
-        """Return the Keras optimizer for one that was given, built for the parameters."""
+        """Return a Keras optimizer for the given one, built for the parameters."""
         return self.optimizers.of(optimizer, self._trained())
 
     def _trained(self) -> list[tf.Variable]:
