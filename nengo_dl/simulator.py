@@ -1019,9 +1019,12 @@ class Simulator:
         truncation: int | None = None,
         **options: Any,
     ) -> Any:
-        """Train the network; Keras runs the loop.
+        """Train the network in Keras' way, with its losses, callbacks and metrics.
 
-        Firing rates stand in for spikes, as in `train`.
+        Firing rates stand in for spikes, as in `train`. Arrays run as compiled epochs,
+        as in `train`. Keras runs its own loop, one call for each minibatch, for
+        datasets and generators, with ``stateful=True``, and if `compile` was called
+        with ``run_eagerly`` or ``steps_per_execution``.
 
         Parameters
         ----------
