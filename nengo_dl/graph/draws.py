@@ -16,7 +16,7 @@ from nengo.builder.signal import Signal
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """What an operator draws in each time step.
+    """The random numbers that an operator draws in each time step.
 
     Attributes
     ----------

@@ -70,7 +70,7 @@ class FilterSeries(Operator):
 
     @property
     def input(self) -> Signal:
-        """What is filtered."""
+        """The Signal that is filtered."""
         return self.reads[0]
 
     def make_step(self, signals: SignalDict, dt: float, rng: Any) -> Callable[[], None]:

@@ -33,7 +33,7 @@ class Side:
 
     @property
     def word(self) -> str:
-        """What one of the objects is called."""
+        """The word for one of the objects in messages: input Node, or Probe."""
         return "input Node" if self.kind is nengo.Node else "Probe"
 
     @property

@@ -1,4 +1,4 @@
-"""Between calls of users and Keras: arguments, data, and where simulations stand."""
+"""Arguments of ``compile``, ``fit``, ``evaluate``, ``predict``, checked."""
 
 from __future__ import annotations
 

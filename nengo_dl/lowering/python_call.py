@@ -51,7 +51,7 @@ class PythonLowering(Lowering):
 
     @property
     def writes(self) -> Sequence[View]:
-        """Where the results go."""
+        """The views that the results of the call are written to."""
         raise NotImplementedError
 
     def store(self, values: SignalValues, results: Sequence[tf.Tensor]) -> None:

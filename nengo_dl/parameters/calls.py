@@ -1,4 +1,4 @@
-"""Between calls of users and parameters: what is saved, loaded or frozen."""
+"""Arguments of ``save_params``, ``load_params``, ``freeze_params``, checked."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _CHECKSUM = "sha256"
 
 @dataclass(frozen=True)
 class Content:
-    """What is in a file of parameters.
+    """The content of a file of parameters: arrays by name, and facts about them.
 
     Attributes
     ----------

@@ -25,7 +25,7 @@ _PARAMS, _STATE, _OPTIMIZER = "params/", "state/", "optimizer/"
 
 @dataclass(frozen=True)
 class Parts:
-    """What is saved or loaded.
+    """The parts of a simulation that are saved or loaded.
 
     Attributes
     ----------

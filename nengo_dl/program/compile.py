@@ -44,7 +44,7 @@ from nengo_dl.program.through_time import ThroughTime
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is left to do in each time step.
+    """The operators that are left in the time step, with inputs and roles.
 
     Attributes
     ----------

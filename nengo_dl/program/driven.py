@@ -28,7 +28,7 @@ from nengo_dl.program.step import PythonCalls, TimeStep
 
 @dataclass
 class _Interface:
-    """What the outputs of a traced function are.
+    """The meaning of the flat outputs of a traced function.
 
     Attributes
     ----------

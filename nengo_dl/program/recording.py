@@ -15,7 +15,7 @@ from nengo_dl.plan.layout import View
 
 @dataclass(frozen=True)
 class Recording:
-    """What is kept of one probe.
+    """Which samples of one Probe are kept, and where in its buffer.
 
     The host says for each step which row of the buffer it goes to. A step that is not
     kept goes to the row that the next kept one will overwrite, so the loop needs no

@@ -1,4 +1,4 @@
-"""Between calls of users and training: data, objectives, arguments."""
+"""Arguments of ``train``, ``loss``, ``run_batch`` and others, checked and passed on."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ from nengo_dl.user_code import warn_user
 
 
 class Trainer:
-    """Optimise the parameters of a model, or measure its losses.
+    """Train a model with epochs of minibatches, or measure its losses.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ from nengo_dl.lowering.tensor_nodes.variables import (
 
 @dataclass(frozen=True, eq=False)
 class Bound:
-    """What is known about the function of a TensorNode.
+    """The function of a TensorNode, with its variables and what it does with them.
 
     Attributes
     ----------
