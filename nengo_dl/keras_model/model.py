@@ -171,7 +171,7 @@ class SimulatorModel(keras.Model):
         return self._run(self.predicting, inputs)
 
     def _run(self, own: Pass, inputs: Mapping[str, tf.Tensor]) -> dict:
-        if not self._within:
+        if not self._within and own.frame is None:
             # called by hand, where nothing was prepared
             with tf.init_scope():
                 own.begin(self.seed, self._runner.n_steps)
