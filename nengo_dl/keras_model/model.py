@@ -199,8 +199,8 @@ class SimulatorModel(keras.Model):
             super().compile(*args, jit_compile=self.xla, **kwargs)
         for own in (self.fitting, self.testing, self.predicting):
             own.slots = self.steps_per_execution
-        self.fitting.functions.clear()
-        self.testing.functions.clear()
+        self.fitting.compiled.forget()
+        self.testing.compiled.forget()
 
     def activate(self, probes: Sequence[nengo.Probe]) -> None:
         """Choose the outputs that losses and metrics are about."""
@@ -256,16 +256,19 @@ class SimulatorModel(keras.Model):
                 self.truncation,
             )
             own.prepare(inputs)
+
+            def compiled() -> Callable[..., Any]:
+                if own is not self.predicting:
+                    self.build_losses(own.specs(inputs), targets, weights)
+                self.jit_compile = xla
+                make(force=True)
+                made = getattr(self, attribute)
+                setattr(self, attribute, function)
+                return made
+
             self._within = True
             try:
-                if key not in own.functions:
-                    if own is not self.predicting:
-                        self.build_losses(own.specs(inputs), targets, weights)
-                    self.jit_compile = xla
-                    make(force=True)
-                    own.functions[key] = getattr(self, attribute)
-                    setattr(self, attribute, function)
-                return own.functions[key](data)
+                return own.compiled.get(key, compiled)(data)
             finally:
                 self._within = False
 
