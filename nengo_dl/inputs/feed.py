@@ -18,7 +18,6 @@ from nengo_dl.graph.roles import Role
 from nengo_dl.inputs.arrays import is_held
 from nengo_dl.inputs.memory import aligned_zeros
 from nengo_dl.inputs.sources import Presented, Sources
-from nengo_dl.lowering.registry import Lowering
 from nengo_dl.program.ahead import Ahead
 from nengo_dl.program.calling import to_tensor
 from nengo_dl.program.program import Program
@@ -29,35 +28,17 @@ class Feed:
 
     Parameters
     ----------
-    inputs : sequence of Input
-        What has to be fed.
-    lowerings : iterable of Lowering
-        What runs; Python code among it draws from the same random streams.
-    order : sequence of Operator
-        All operators in Nengo's order.
-    dt : float
-        Length of a time step (s).
-    minibatch_size : int
-        Number of items in the batch.
-
-    Attributes
-    ----------
-    inputs : sequence of Input
-        As given.
     sources : Sources
         Where the values come from, with its random streams.
     """
 
-    def __init__(
-        self,
-        inputs: Sequence[Input],
-        lowerings: Iterable[Lowering],
-        order: Sequence[Operator],
-        dt: float,
-        minibatch_size: int,
-    ) -> None:
-        self.inputs = inputs
-        self.sources = Sources(inputs, lowerings, order, dt, minibatch_size)
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+
+    @property
+    def inputs(self) -> Sequence[Input]:
+        """What has to be fed."""
+        return self.sources.inputs
 
     def fill(
         self,
@@ -155,9 +136,8 @@ class BlockFeed(Feed):
     """
 
     def __init__(self, program: Program, order: Sequence[Operator], dt: float) -> None:
-        super().__init__(
-            program.inputs, program.lowerings, order, dt, program.minibatch_size
-        )
+        items = program.minibatch_size
+        super().__init__(Sources(program.inputs, program.lowerings, order, dt, items))
         self._program = program
         #: the inputs of each input block
         self._inputs: dict[int, list[Input]] = {

@@ -19,6 +19,7 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.program.adjoint import Tensors
+from nengo_dl.program.traces import Traces
 from nengo_dl.simulation.store import StateStore
 from nengo_dl.training.minibatch import adapt
 from nengo_dl.training.model_function import (
@@ -151,7 +152,7 @@ class Pass:
         Whether each minibatch goes on where the one before it ended.
     slots : int
         Minibatches in one call of a compiled function, at most.
-    functions : dict
+    compiled : Traces
         What Keras has compiled.
     frame : Frame or None
         What the minibatch gets whose function is being traced; None: what `prepare`
@@ -181,7 +182,7 @@ class Pass:
         self.probes = tuple(probes)
         self.stateful = False
         self.slots = 1
-        self.functions: dict[tuple, Any] = {}
+        self.compiled = Traces()
         self.frame: Frame | None = None
         with tf.device(device):
             self._state = [tf.Variable(t, trainable=False) for t in store.state]

@@ -171,7 +171,7 @@ class SimulatorModel(keras.Model):
         return self._run(self.predicting, inputs)
 
     def _run(self, own: Pass, inputs: Mapping[str, tf.Tensor]) -> dict:
-        if not self._within:
+        if not self._within and own.frame is None:
             # called by hand, where nothing was prepared
             with tf.init_scope():
                 own.begin(self.seed, self._runner.n_steps)
@@ -199,8 +199,8 @@ class SimulatorModel(keras.Model):
             super().compile(*args, jit_compile=self.xla, **kwargs)
         for own in (self.fitting, self.testing, self.predicting):
             own.slots = self.steps_per_execution
-        self.fitting.functions.clear()
-        self.testing.functions.clear()
+        self.fitting.compiled.forget()
+        self.testing.compiled.forget()
 
     def activate(self, probes: Sequence[nengo.Probe]) -> None:
         """Choose the outputs that losses and metrics are about."""
@@ -256,16 +256,19 @@ class SimulatorModel(keras.Model):
                 self.truncation,
             )
             own.prepare(inputs)
+
+            def compiled() -> Callable[..., Any]:
+                if own is not self.predicting:
+                    self.build_losses(own.specs(inputs), targets, weights)
+                self.jit_compile = xla
+                make(force=True)
+                made = getattr(self, attribute)
+                setattr(self, attribute, function)
+                return made
+
             self._within = True
             try:
-                if key not in own.functions:
-                    if own is not self.predicting:
-                        self.build_losses(own.specs(inputs), targets, weights)
-                    self.jit_compile = xla
-                    make(force=True)
-                    own.functions[key] = getattr(self, attribute)
-                    setattr(self, attribute, function)
-                return own.functions[key](data)
+                return own.compiled.get(key, compiled)(data)
             finally:
                 self._within = False
 

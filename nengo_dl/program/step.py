@@ -276,6 +276,8 @@ class InGraph:
         results = tf.numpy_function(
             host, [self._number, *flat], [now.dtype] * len(calls.shapes)
         )
+        if tf.is_tensor(results):  # called directly, TensorFlow unpacks a single result
+            results = [results]
         for result, shape in zip(results, calls.shapes, strict=True):
             result.set_shape(shape)
         return results

@@ -24,6 +24,9 @@ T = TypeVar("T")
 #: so many functions are kept; the one that was not used for the longest time goes first
 CAPACITY = 64
 
+#: bytes of variables that a function may keep in memory for simulators to come
+MAX_BYTES = 32 * 2**20
+
 #: seconds that one call of compiled code should take: progress is shown between calls
 CALL = 0.3
 
@@ -46,9 +49,10 @@ class Traced:
     ----------
     structure : nested structure
         What its flat outputs are parts of, for `tf.nest.pack_sequence_as`.
-    closed : bool
-        Whether there are no other variables in it. If there are, it is good for what it
-        was traced for alone.
+    shareable : bool
+        Whether it is good for other simulators, too: there are no other variables in
+        it, and those that it was traced with, which stay in memory as long as it is
+        kept, are not large.
     per_call : int
         How many units of work one call should do, as far as is known.
     seconds : float
@@ -70,9 +74,10 @@ class Traced:
         places = {id(v.handle): i for i, v in enumerate(variables)}
         #: what is captured: the number of a variable, or a tensor
         self._captured = [places.get(id(t), t) for t in concrete.captured_inputs]
-        self.closed = not any(
-            tf.is_tensor(t) and t.dtype == tf.resource for t in self._captured
-        )
+        others = (t for t in self._captured if not isinstance(t, int))
+        closed = not any(tensor.dtype == tf.resource for tensor in others)
+        size = sum(v.shape.num_elements() * v.dtype.size for v in variables)
+        self.shareable = closed and size <= MAX_BYTES
         self.per_call = 1
         self._warm = False
         self.seconds = time.perf_counter() - start
@@ -138,7 +143,7 @@ class Traces:
         if found is not None:
             return found
         made = make()
-        if by_value and getattr(made, "closed", True):
+        if by_value and getattr(made, "shareable", True):
             self._beneath._keep(key, made)
         else:
             self._keep(own, made)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import functools
 import hashlib
+import sys
 import types
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
@@ -92,6 +93,8 @@ class _Keys:
             return type(value), repr(value)
         if isinstance(value, types.ModuleType | types.BuiltinFunctionType | np.ufunc):
             return "library", value.__name__, id(value)
+        if _is_public(value):
+            return "library", value.__qualname__, id(value)
         if id(value) in self._places:
             return "place", self._places[id(value)]
         if id(value) in above:  # a function that calls itself, a list that holds itself
@@ -124,10 +127,6 @@ class _Keys:
     def _function(
         self, function: types.FunctionType, above: frozenset[int]
     ) -> Hashable:
-        library = (function.__module__ or "").split(".")[0] in _LIBRARIES
-        if library and function.__closure__ is None:
-            # lives as long as the process, and does not change
-            return "library", function.__qualname__, id(function)
         seen = {
             name: function.__globals__[name]
             for name in _names(function.__code__)
@@ -154,7 +153,21 @@ class _Keys:
             config = value.get_config()
         except Exception:  # a loss around a function that Keras cannot write to a file
             return Same(value)
-        return type(value), self.key(config, above)
+        config.pop("name", None)  # two of a kind are numbered
+        # a configuration has the name of a function, not what it does
+        wrapped = [getattr(value, n, None) for n in ("fn", "_fn", "loss", "_fn_kwargs")]
+        return type(value), self.key(config, above), self.key(wrapped, above)
+
+
+def _is_public(value: Any) -> bool:
+    """Return whether a library has it under a name: it stays, and does not change."""
+    module, name = (getattr(value, n, None) for n in ("__module__", "__qualname__"))
+    if not isinstance(name, str) or str(module).split(".")[0] not in _LIBRARIES:
+        return False
+    found: Any = sys.modules.get(str(module))
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found is value
 
 
 def _array(value: Any) -> Hashable:

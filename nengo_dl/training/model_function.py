@@ -17,6 +17,7 @@ from nengo_dl.graph.inputs import Input, Source
 from nengo_dl.graph.roles import Role
 from nengo_dl.graph.signals import coordinates, initial_elements, runs, size
 from nengo_dl.inputs.feed import Feed
+from nengo_dl.inputs.sources import Sources
 from nengo_dl.lowering.indexing import select
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import SignalLayout
@@ -449,7 +450,7 @@ class ModelFunctions:
         through_time, inputs, reached = compile_through_time(
             self._built, probes, training
         )
-        feed = Feed(
+        sources = Sources(
             inputs,
             through_time.loop.lowerings,
             self._built.order,
@@ -458,7 +459,7 @@ class ModelFunctions:
         )
         return ModelFunction(
             through_time,
-            feed,
+            Feed(sources),
             reached,
             self._program.layout,
             self._built.model.step,

@@ -156,7 +156,7 @@ def test_data_that_do_not_fit_are_refused_before_anything_runs():
             ({net.stimulus: good[0]}, r"stimulus.*\(5, 2\).*\(2, 5, 2\)"),
             ({net.stimulus: bad}, "stimulus.*NaN"),
             ({stranger: good}, "stranger.*not part of"),
-            ({net.all_ensembles[0]: good}, "presented to Nodes"),
+            ({net.all_ensembles[0]: good}, "Expected an input Node"),
         ):
             with pytest.raises(ValidationError, match=message):
                 sim.run_steps(5, data=data)

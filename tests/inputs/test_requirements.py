@@ -104,7 +104,7 @@ def test_arrays_in_a_list_are_items_where_there_is_one_output(data):
         (np.full(9, np.nan), "Weights for .*NaN or infinity"),
         (np.full(9, 1e39), "Weights for .*beyond the simulation's precision"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_no_weights(data, given, message):
     with pytest.raises(ValidationError, match=f"sample_weight: .*{message}"):

@@ -129,7 +129,7 @@ def test_what_is_known_by_value_is_kept_beneath():
 
 def test_what_has_variables_of_its_own_serves_its_owner_alone():
     class Open:
-        closed = False
+        shareable = False
 
     beneath = Traces()
     own = Traces(beneath=beneath)

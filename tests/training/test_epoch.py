@@ -208,3 +208,11 @@ SCALE = 1.0
 
 def _scaled(outputs):
     return SCALE * tf.reduce_mean(outputs**2)
+
+
+def test_large_variables_are_not_kept_for_others(monkeypatch):
+    monkeypatch.setattr(traces, "MAX_BYTES", 10)
+    net = network()
+    with simulator(net) as sim:
+        sim.train({net.a: X, net.p: X}, "sgd")
+        assert (len(traces.shared), len(sim._trainer.traces)) == (0, 1)

@@ -164,6 +164,23 @@ def test_functions_of_time_are_called_for_the_steps_that_run():
     np.testing.assert_allclose(outputs[probe].numpy()[0, :, 0], [0.011, 0.012, 0.013])
 
 
+def test_python_in_the_loop_is_called_directly_and_in_graphs():
+    with nengo.Network() as net:
+        nengo_dl.configure_settings(dtype="float64")
+        node = nengo.Node([0])
+        outside = nengo.Node(lambda t, x: x + 1, size_in=1)
+        nengo.Connection(node, outside, synapse=None)
+        probe = nengo.Probe(outside)
+    x = np.arange(4.0).reshape(1, 4, 1)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        f = sim.function(probe)
+        assert not f.jit_compile
+        directly = f(f.params, None, {node: x})[0][probe]
+        graph = tf.function(lambda: f(f.params, None, {node: x})[0][probe])
+        np.testing.assert_array_equal(directly, x + 1)
+        np.testing.assert_array_equal(graph(), x + 1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
