@@ -24,7 +24,7 @@ _DTYPES = ("float16", "float32", "float64")
 
 @dataclass(frozen=True)
 class Settings:
-    """What applies to one Simulator.
+    """All settings that apply to one Simulator.
 
     Attributes
     ----------

@@ -231,7 +231,7 @@ class Simulator:
         return self.progress_bar if progress_bar is None else progress_bar
 
     def _own_optimizer(self, optimizer: Any) -> Any:
-        """Return what stands for an optimizer of the user's."""
+        """Return an optimizer of Keras for one that the user gave, with its memory."""
         return self._trainer.optimizer(optimizer)
 
     @property
@@ -1019,9 +1019,12 @@ class Simulator:
         truncation: int | None = None,
         **options: Any,
     ) -> Any:
-        """Train the network; Keras runs the loop.
+        """Train the network in Keras' way, with its losses, callbacks and metrics.
 
-        Firing rates stand in for spikes, as in `train`.
+        Firing rates stand in for spikes, as in `train`. Arrays run as compiled epochs,
+        as in `train`. Keras runs its own loop, one call for each minibatch, for
+        datasets and generators, with ``stateful=True``, and if `compile` was called
+        with ``run_eagerly`` or ``steps_per_execution``.
 
         Parameters
         ----------
@@ -1146,7 +1149,7 @@ class Simulator:
         stateful: bool = False,
         **options: Any,
     ) -> dict[nengo.Probe, np.ndarray]:
-        """Return what all Probes see while data are presented.
+        """Return the outputs of all Probes while data are presented, with spikes.
 
         Parameters
         ----------
@@ -1186,7 +1189,7 @@ class Simulator:
     def predict_on_batch(
         self, x: Any = None, n_steps: int | None = None, stateful: bool = False
     ) -> dict[nengo.Probe, np.ndarray]:
-        """Return what all Probes see in one minibatch.
+        """Return the outputs of all Probes for one minibatch.
 
         Parameters
         ----------
@@ -1566,7 +1569,7 @@ class Simulator:
     # -- pickles and copies
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what a pickle holds: the model, and all that has changed in it."""
+        """Return the content of a pickle: the model, and all that has changed in it."""
         return {
             "model": self.model,
             "seed": self.seed,

@@ -208,7 +208,7 @@ _BY_NAME = {cls.name: cls for cls in (FastSigmoid, Arctan, Triangular)}
 
 
 def resolve(value: Any) -> Surrogate | Literal["rate"] | None:
-    """Return what a value of the setting ``surrogate`` stands for.
+    """Return the surrogate that a value of the setting ``surrogate`` stands for.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The user's own code: the line that an error came from, the line to warn at."""
+"""The line of the user's own code that an error came from, or to warn at."""
 
 from __future__ import annotations
 

@@ -39,6 +39,15 @@ OLDER = {"legacy", "older"}
 MEMBERS = {
     "nengo_dl.Simulator": None,
     "nengo_dl.simulation.sim_data.SimulationData": ("get_params", "get_param"),
+    "nengo_dl.training.simulator_function.SimulatorFunction": (
+        "__call__",
+        "params",
+        "state",
+        "initial_state",
+        "generate",
+        "rewind",
+        "assign",
+    ),
 }
 
 

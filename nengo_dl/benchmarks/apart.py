@@ -24,7 +24,7 @@ def measure_named(name: str, **settings: Any) -> Measurement:
 
 
 def measure_apart(name: str, **settings: Any) -> Measurement:
-    """Do the same in a new process, whose peak of memory is that of the network.
+    """Measure one of the standard networks in a new process, with its peak of memory.
 
     Nothing that an earlier network has left behind, such as compiled code and memory
     in pieces, changes what is measured.

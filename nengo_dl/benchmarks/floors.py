@@ -43,7 +43,7 @@ INDEX_BYTES = 4
 
 @dataclass(frozen=True)
 class Work:
-    """What one time step has to do.
+    """The least work of one time step: operations, and bytes that are moved.
 
     Attributes
     ----------

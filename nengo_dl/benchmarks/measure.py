@@ -19,7 +19,7 @@ from nengo_dl.simulator import Simulator
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one network took.
+    """The times and the memory that one network took, here and in Nengo.
 
     Attributes
     ----------

@@ -58,7 +58,7 @@ class Record:
 
     @classmethod
     def read(cls, path: str | Path) -> Record:
-        """Return what `write` has written."""
+        """Read a record from a file that `write` has written."""
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         return cls(
             {k: _made(Measurement, v) for k, v in content["networks"].items()},

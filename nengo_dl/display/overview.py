@@ -1,4 +1,4 @@
-"""What a simulator says of itself, in one line or as a table."""
+"""The `repr` of a simulator: facts about it, in one line or as a table."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Overview:
     closed: bool = False
 
     def at(self, n_steps: int, closed: bool) -> Overview:
-        """Return what the simulator says of itself now."""
+        """Return the facts about the simulator with its present time, or as closed."""
         return replace(self, n_steps=n_steps, closed=closed)
 
     @property
@@ -71,7 +71,7 @@ class Overview:
 
     @property
     def line(self) -> str:
-        """All of it in one line."""
+        """The facts about the simulator in one line, as `repr` shows them."""
         facts = [
             f"nengo_dl.Simulator of {self._name}",
             "closed" if self.closed else "open",
@@ -85,7 +85,7 @@ class Overview:
 
     @property
     def html(self) -> str:
-        """A table for notebooks."""
+        """The facts about the simulator as an HTML table, for notebooks."""
         batch = self.minibatch_size
         rows = [
             ("state", "closed" if self.closed else "open"),

@@ -20,7 +20,7 @@ class Tracker:
 
 
 class _Shown(Tracker):
-    """Puts progress into words, and these on a screen.
+    """Shows the progress of one stage in words, on a `Screen`.
 
     Parameters
     ----------

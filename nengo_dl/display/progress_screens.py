@@ -1,4 +1,4 @@
-"""Where progress is shown, and how often: terminal, notebook and log file."""
+"""Ways to show progress, and how often: in a terminal, a notebook, a log file."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def in_line(name: str, part: float | None, words: str) -> str:
 
 
 def find_screen() -> Screen:
-    """Return where somebody can read what is shown now."""
+    """Return the way to show progress here: terminal, notebook or log file."""
     shell = _shell()
     if getattr(shell, "kernel", None) is not None:
         return Notebook(shell)

@@ -48,7 +48,7 @@ class GroupReport:
 
 @dataclass(frozen=True)
 class Report:
-    """What `nengo_dl.Simulator.report` returns; prints as a table.
+    """The report of `nengo_dl.Simulator.report`; prints as a table.
 
     Attributes
     ----------

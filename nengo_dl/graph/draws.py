@@ -16,7 +16,7 @@ from nengo.builder.signal import Signal
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """What an operator draws in each time step.
+    """The random numbers that an operator draws in each time step.
 
     Attributes
     ----------
@@ -30,6 +30,18 @@ class Draws:
     nengo : bool
         Whether these are the very numbers that Nengo would draw. They then depend on
         ``rng`` alone, as in Nengo, else on the simulator's seed too.
+
+    Examples
+    --------
+    One number for each of ten neurons in each step:
+
+    >>> import numpy as np
+    >>> from nengo_dl.lowering import Draws
+    >>> def uniform(rng, n_steps):
+    ...     return rng.random_sample((n_steps, 10))
+    >>> draws = Draws(np.random.RandomState(0), (10,), uniform, nengo=True)
+    >>> draws.sample(draws.rng, 3).shape
+    (3, 10)
     """
 
     rng: np.random.RandomState

@@ -1,4 +1,9 @@
-"""Which parameters a gradient can reach, and what stands in its way."""
+"""Which parameters back-propagation reaches, and which operators block gradients.
+
+Gradients go back from the objective's Probes, against the direction of the operators
+and through all time steps; see `nengo_dl.program.adjoint`. Python code, and spikes that
+have neither rates nor a surrogate gradient, let none pass.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,7 @@ from nengo_dl.graph.needed import needed
 
 @dataclass(frozen=True)
 class Reach:
-    """How far gradients come.
+    """Which parameters gradients reach, and which operators stand in their way.
 
     Attributes
     ----------
@@ -33,7 +38,7 @@ def reach(
     trained: Collection[Signal],
     blocks: Callable[[Operator], bool],
 ) -> Reach:
-    """Follow the gradients of some signals backwards.
+    """Find the parameters that back-propagation from some signals reaches.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What of a model has to go through time step by step, and what has not.
+"""Which operators of a model need the loop over time, and which run for all steps.
 
 Only what remembers needs a loop: the state of neurons and filters, and whatever feeds
 it or is fed by it within a step. Operators in front of that depend on inputs and
@@ -103,7 +103,7 @@ def partition(
 
 
 def _counted(phases: Phases) -> tuple[Operator, ...]:
-    """Return the operators of the loop, unless they count the steps for nobody."""
+    """Return the operators of the loop; a step counter only if someone reads it."""
     read = {signal.base for op in phases.after for signal in op.reads}
     counts = all(isinstance(op, TimeUpdate) for op in phases.loop)
     return () if counts and not read & _written(phases.loop) else phases.loop
@@ -214,7 +214,7 @@ def _after(
 
 
 def _own(operators: Iterable[Operator]) -> set[Signal]:
-    """Return what filters remember that need no loop; nobody else knows it."""
+    """Return the states of filters that run without a loop, which they alone use."""
     return {
         signal.base
         for op in operators

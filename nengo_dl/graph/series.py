@@ -1,9 +1,12 @@
-"""Linear filters that need no loop, because nothing that they see depends on them.
+"""Linear filters outside of feedback, computed for all time steps at once.
 
 The output of a linear filter is a weighted sum of its inputs so far. Where all of these
 are known at once, all outputs are too, as products of matrices. `FilterSeries` stands
 for a filter that runs in this way; who reads the filter's output within a step reads
 what it was at the end of the step before.
+
+Back-propagation through time then needs no loop for them either: the gradients of all
+steps are products with the transposed matrices.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from nengo_dl.graph.signals import written
 
 
 class FilterSeries(Operator):
-    """What a filter puts out in all steps.
+    """The output of a linear filter in all time steps, without a loop.
 
     Parameters
     ----------
@@ -67,11 +70,11 @@ class FilterSeries(Operator):
 
     @property
     def input(self) -> Signal:
-        """What is filtered."""
+        """The Signal that is filtered."""
         return self.reads[0]
 
     def make_step(self, signals: SignalDict, dt: float, rng: Any) -> Callable[[], None]:
-        """Return what this does where there is one step only, in NumPy."""
+        """Return a NumPy function that computes a single time step, as Nengo has it."""
         begin, end, x, y, state = (
             signals[s] for s in (*self.sets, self.input, *self.updates)
         )
@@ -107,7 +110,7 @@ def candidates(
     across_time: Callable[[Operator], bool],
     runs_python: Callable[[Operator], bool],
 ) -> set[Operator]:
-    """Return the filters that nobody would miss in the loop.
+    """Return the linear filters that can be computed without the loop.
 
     Parameters
     ----------
@@ -139,7 +142,7 @@ def without_loop(
     operators: Sequence[Operator],
     roles: Mapping[Signal, Role],
 ) -> tuple[set[Operator], set[Operator]]:
-    """Return what can run in front of every loop, and what can run behind it.
+    """Return the operators that can run before the loop, and those behind it.
 
     Parameters
     ----------

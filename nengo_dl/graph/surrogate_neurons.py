@@ -1,4 +1,4 @@
-"""Spiking neurons that gradients pass through."""
+"""Spiking neurons with surrogate gradients: the operators that training runs."""
 
 from __future__ import annotations
 

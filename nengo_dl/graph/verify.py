@@ -1,4 +1,4 @@
-"""The operator graph's own rules, checked between passes."""
+"""Checks of an operator graph between simplifications: whether it is valid still."""
 
 from __future__ import annotations
 

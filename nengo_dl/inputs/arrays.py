@@ -15,7 +15,7 @@ from nengo_dl.inputs.names import find, listing
 
 @dataclass(frozen=True)
 class Side:
-    """Where a network can be given arrays: its inputs, or its outputs.
+    """The inputs of a network, or its outputs: objects that users give arrays for.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Side:
 
     @property
     def word(self) -> str:
-        """What one of the objects is called."""
+        """The word for one of the objects in messages: input Node, or Probe."""
         return "input Node" if self.kind is nengo.Node else "Probe"
 
     @property
@@ -217,7 +217,7 @@ _FLOATS = (np.float32, np.float64)
 
 
 class _Kind(TypeError):
-    """Values are of a kind that has no real numbers; the text names it."""
+    """Raised for values that are no real numbers, complex ones for example."""
 
 
 #: by the kind of NumPy's type
@@ -308,7 +308,7 @@ def is_held(array: np.ndarray) -> bool:
 
 
 def held(values: Any) -> Any:
-    """Return values that are the same in all steps as one row that is repeated.
+    """Find out if values stay the same in all steps; return them as one row if so.
 
     So it is with pictures: each is looked at for a while. Looking is cheaper than
     what it spares; values that do change are known by their first and last rows.

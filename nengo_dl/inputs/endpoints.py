@@ -83,12 +83,12 @@ class Endpoints:
 
     @cached_property
     def inputs(self) -> Side:
-        """What data can be presented to."""
+        """The input Nodes, to which data can be presented."""
         return Side(nengo.Node, self.nodes, self.names)
 
     @cached_property
     def outputs(self) -> Side:
-        """What targets can be given for."""
+        """The Probes, for which targets can be given."""
         return Side(nengo.Probe, self.probes, self.names)
 
     def name(self, obj: Any) -> str:
@@ -144,7 +144,7 @@ class Endpoints:
         return inputs, targets, None
 
     def presented(self, data: Any, n_steps: int) -> dict[nengo.Node, np.ndarray]:
-        """Return what a simulation presents for some steps, checked and in one form.
+        """Check the data of ``run``; return an array for each Node that has some.
 
         Parameters
         ----------
@@ -197,7 +197,7 @@ class Endpoints:
         any_size: Collection[nengo.Probe] = (),
         one_minibatch: bool = False,
     ) -> TrainingData:
-        """Return data in one form.
+        """Check inputs and targets; return arrays for whole minibatches.
 
         Parameters
         ----------

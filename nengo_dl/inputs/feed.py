@@ -105,7 +105,7 @@ class Feed:
 
 @dataclass(frozen=True)
 class Chunk:
-    """The input of some steps.
+    """The values of all input blocks for some time steps of a simulation.
 
     Attributes
     ----------

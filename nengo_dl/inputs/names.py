@@ -49,7 +49,7 @@ def find(
     attr: str,
     names: Mapping[Any, str] | None = None,
 ) -> Any:
-    """Return the one candidate that a string stands for.
+    """Return the Node or Probe that a label or name stands for.
 
     Parameters
     ----------

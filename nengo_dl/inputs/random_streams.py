@@ -1,4 +1,4 @@
-"""What is computed ahead of the loop, and the random streams that it comes from.
+"""Streams of random numbers and Processes, computed ahead of the loop.
 
 Nengo hands one random stream to all operators in its order of execution, and each
 unseeded Process takes its seed from it, synapses too. To give a seeded model Nengo's

@@ -20,7 +20,7 @@ Parts = tuple[dict[str, Any], dict[str, Any], dict[str, Any] | None]
 
 @dataclass(frozen=True)
 class Requirements:
-    """What data have to have for some losses and metrics.
+    """The targets and weights that data need for some losses and metrics.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Shapes of the arrays that a call is given: as many items and steps in all of them."""
+"""Checks of shapes: all arrays of a call have as many items and time steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nengo_dl.inputs.arrays import Side
 
 @dataclass
 class Shape:
-    """What the arrays of one call have in common.
+    """Numbers of items and time steps that all arrays of one call have to have.
 
     Attributes
     ----------

@@ -22,7 +22,7 @@ _CHOSEN_BY_SHAPE = ("ce", "crossentropy")
 
 @dataclass(frozen=True)
 class Compilation:
-    """What is minimised and measured.
+    """Losses, their weights and metrics, by Probe: what `compile` has chosen.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Between calls of users and Keras: arguments, data, and where simulations stand."""
+"""Arguments of ``compile``, ``fit``, ``evaluate``, ``predict``, checked."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class KerasCalls:
         return tuple(p for p in self._endpoints.probes if p in used)
 
     def _activate(self, probes: tuple[nengo.Probe, ...]) -> None:
-        """Let the model have just these outputs."""
+        """Compile the Keras model for just these outputs, unless it is already."""
         if probes != self._active and self._compilation is not None:
             self._active = probes
             self.model.activate(probes)
@@ -213,7 +213,7 @@ class KerasCalls:
     def predict(
         self, x: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
     ) -> dict[nengo.Probe, np.ndarray]:
-        """Return what all Probes see; see `Simulator.predict`."""
+        """Return the outputs of all Probes; see `Simulator.predict`."""
         needs = Requirements(self._endpoints)
         if is_stream(x):
             data = stream(x, needs, None, n_steps)
@@ -225,7 +225,7 @@ class KerasCalls:
     def predict_on_batch(
         self, x: Any, n_steps: Any, stateful: bool
     ) -> dict[nengo.Probe, np.ndarray]:
-        """Return what all Probes see in one minibatch."""
+        """Return the outputs of all Probes for one minibatch."""
         needs = Requirements(self._endpoints)
         inputs, _, _ = needs.parts(needs.check(x, None, n_steps, one_minibatch=True))
         tensors = {name: tf.constant(array) for name, array in inputs.items()}
@@ -235,7 +235,7 @@ class KerasCalls:
     # -- data
 
     def _requirements(self, x: Any, y: Any) -> Requirements:
-        """Return what data have to have; choose the outputs that targets are for."""
+        """Choose the outputs with losses or metrics; return what these require."""
         compilation = self._compilation
         if compilation is None:
             raise SimulationError(
@@ -282,7 +282,7 @@ class KerasCalls:
         sample_weight: Any = None,
         class_weight: Any = None,
     ) -> Parts:
-        """Return arrays by name."""
+        """Check data; return inputs, targets and weights of samples by name."""
         data = needs.check(x, y, n_steps)
         warn_about_synapses(self._settings.network, needs.outputs, data.n_steps)
         parts = needs.parts(data, sample_weight)
@@ -292,7 +292,7 @@ class KerasCalls:
         return parts
 
     def _held_out(self, given: Any, needs: Requirements, n_steps: Any) -> Any:
-        """Return data for validation: arrays by name, or what yields minibatches."""
+        """Return data for validation: arrays by name, or a dataset of minibatches."""
         if is_stream(given):
             return stream(given, needs, None, None)
         x, y, weights = keras.utils.unpack_x_y_sample_weight(given)
@@ -397,7 +397,7 @@ def _refuse_for_streams(options: dict[str, Any]) -> None:
 
 
 def _cut(parts: Parts, start: int, stop: int) -> Any:
-    """Return some of the items."""
+    """Return some of the items of all arrays."""
     return tuple(
         None if group is None else {n: a[start:stop] for n, a in group.items()}
         for group in parts

@@ -22,7 +22,7 @@ from nengo_dl.inputs.requirements import Parts, Requirements
 def dataset(
     parts: Parts, minibatch_size: int, shuffle: Any = False, seed: int = 0
 ) -> tf.data.Dataset:
-    """Return arrays as minibatches.
+    """Return a dataset of minibatches, made of arrays.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def dataset(
 def item_orders(
     minibatch_size: int, shuffle: Any, seed: int
 ) -> Callable[[int], np.ndarray]:
-    """Return what gives the order of items, epoch after epoch.
+    """Return a function that gives the order of items of the next epoch.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def class_weights(
 
 
 def without_none(parts: Parts) -> tuple:
-    """Return inputs alone, or with targets, or with both of the others."""
+    """Return inputs, targets and weights of samples without those that are None."""
     inputs, targets, weights = parts
     if weights is not None:
         return inputs, targets, weights
@@ -157,7 +157,7 @@ def is_stream(x: Any) -> bool:
 
 
 def stream(x: Any, needs: Requirements, y: Any, n_steps: Any) -> Any:
-    """Return what Keras can take minibatches from, each in the form the model takes.
+    """Return a dataset of the user's with minibatches as the Keras model takes them.
 
     Parameters
     ----------
@@ -260,7 +260,7 @@ def _by_name(element: Sequence[Any], needs: Requirements) -> list[dict[str, Any]
 
 
 def _minibatch(element: Any, needs: Requirements) -> Parts:
-    """Return what a user's minibatch consists of, checked."""
+    """Check a minibatch of the user's; return inputs, targets and weights by name."""
     x, y, weights = _unpacked((element,), needs)
     data = needs.check(x, y, one_minibatch=True)
     missing = [n for n in needs.endpoints.nodes if n not in data.inputs]

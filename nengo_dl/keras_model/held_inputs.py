@@ -1,4 +1,4 @@
-"""Passes over data: where each minibatch starts, and what it is fed besides the data.
+"""State and generated inputs of minibatches, held in variables while Keras runs.
 
 Keras calls one compiled function again and again. What does not come with its data, the
 state of the simulation and the inputs that nobody gives, waits for it in variables.
@@ -55,7 +55,7 @@ class _Held:
     waiting: int = 0
 
     def fill(self, generate: Callable[[int, int], dict[Signal, np.ndarray]]) -> None:
-        """Have values for the next call.
+        """Generate inputs for the minibatches of the next call of a compiled function.
 
         Parameters
         ----------
@@ -94,7 +94,7 @@ class _Held:
 
 @dataclass
 class Frame:
-    """What a minibatch gets besides its data, while a function is traced.
+    """State and generated inputs of the minibatch whose function is being traced.
 
     Attributes
     ----------
@@ -121,7 +121,7 @@ class Frame:
 
 
 class Pass:
-    """Run a model on one minibatch after the other, as Keras' functions do.
+    """A pass over data: run the model on one minibatch after the other, for Keras.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ class Pass:
         return int(self._clock.numpy())
 
     def key(self, inputs: Mapping[str, Any]) -> tuple:
-        """Return what a compiled function depends on.
+        """Return the key of a compiled function: steps, Nodes with data, outputs.
 
         Parameters
         ----------
@@ -249,7 +249,7 @@ class Pass:
         return {self._names[probe]: specs[probe] for probe in self.probes}
 
     def prepare(self, inputs: Mapping[str, Any]) -> None:
-        """Have everything ready for the next call of a compiled function."""
+        """Write generated inputs into variables, for the next call by Keras."""
         key = self.key(inputs)
         feed = self._held.get(key)
         if feed is not None and feed.waiting and not feed.renewed:
@@ -276,7 +276,7 @@ class Pass:
     # -- in TensorFlow
 
     def run(self, params: Tensors, inputs: Mapping[str, tf.Tensor]) -> dict:
-        """Return what the probes see in the next minibatch, which was prepared.
+        """Return the outputs for the next minibatch, for which `prepare` was called.
 
         Parameters
         ----------
@@ -322,7 +322,7 @@ class Pass:
         return {self._names[probe]: outputs[probe] for probe in self.probes}
 
     def _prepared(self, inputs: Mapping[str, tf.Tensor]) -> Frame:
-        """Return what the next minibatch gets, which was prepared for it."""
+        """Return state and generated inputs of the next minibatch, from variables."""
         key = self.key(inputs)
         state = self.begun([tf.convert_to_tensor(variable) for variable in self._state])
         generated = self._held[key].next()
@@ -334,7 +334,7 @@ class Pass:
 
     @contextmanager
     def framed(self, inputs: Mapping[str, tf.Tensor]) -> Iterator[Frame]:
-        """Let all that runs within have one frame: the parts of a minibatch."""
+        """Let all parts of a minibatch, in truncated training, share one `Frame`."""
         outer = self.frame
         self.frame = outer or self._prepared(inputs)
         try:

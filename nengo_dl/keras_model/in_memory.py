@@ -209,7 +209,7 @@ class InMemory:
         parts: Parts,
         seed: int | None,
     ) -> Epoch:
-        """Return what runs all minibatches of some arrays."""
+        """Return an `Epoch` that runs all minibatches of some arrays."""
         inputs, targets, weights = parts
         model, batch = self._model, own.form.minibatch_size
         n_items, n_steps = inputs[STEPS].shape[:2]
@@ -256,7 +256,7 @@ class InMemory:
 
 
 class _Step:
-    """What Keras does with a minibatch, as a step of an epoch.
+    """Keras' ``train_step`` or ``test_step``, as the step of an `Epoch`.
 
     Parameters
     ----------

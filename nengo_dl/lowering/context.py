@@ -1,4 +1,4 @@
-"""What a lowering may know when it is made: layout, time step, precision."""
+"""What lowerings are made with: the layout, the length of a step, the precision."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class _LowerConvolution(Lowering):
 
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:
-        """Return what the table and all shapes depend on."""
+        """Return all shapes, strides and padding, which operators of a group share."""
         conv = op.conv
         return (
             conv.input_shape.shape,

@@ -38,7 +38,7 @@ class LowerCopy(Lowering):
 
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:
-        """Return what distinguishes a set from an increment; shapes do not matter.
+        """Return whether elements are set or incremented; shapes do not matter.
 
         Except where a value is broadcast to a larger target: those stay alone.
         """

@@ -118,7 +118,7 @@ class _SharedDot(Lowering):
     def of(
         cls, group: OpGroup, context: Context, shape: tuple[int, int], y: View
     ) -> Lowering | None:
-        """Return the lowering of a group, or None if it would not pay."""
+        """Return the lowering of a group, or None if it would not be faster."""
         members: dict[Signal, list[int]] = {}
         for i, op in enumerate(group.ops):
             members.setdefault(op.X, []).append(i)

@@ -11,7 +11,7 @@ from nengo.builder.operator import Operator
 
 @dataclass
 class Presented:
-    """What stands in for function calls in the running chunk.
+    """Data that take the place of functions' results in the chunk that is running.
 
     Attributes
     ----------

@@ -22,7 +22,7 @@ class PythonLowering(Lowering):
     xla = False
 
     def arguments(self, values: SignalValues) -> list[tf.Tensor]:
-        """Return what the call needs."""
+        """Return the tensors that the Python code is called with."""
         raise NotImplementedError
 
     def host(
@@ -51,7 +51,7 @@ class PythonLowering(Lowering):
 
     @property
     def writes(self) -> Sequence[View]:
-        """Where the results go."""
+        """The views that the results of the call are written to."""
         raise NotImplementedError
 
     def store(self, values: SignalValues, results: Sequence[tf.Tensor]) -> None:

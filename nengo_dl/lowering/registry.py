@@ -1,4 +1,4 @@
-"""What lowers which operator: one table, filled by the modules of this folder."""
+"""The table of lowerings by operator type, filled by the modules of this folder."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Lowering:
 
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:
-        """Return what operators must have in common to share a group.
+        """Return a key; operators with equal ones may run in one group.
 
         The default asks for equal shapes in every place; None means 'never merge'.
         """
@@ -232,7 +232,7 @@ def register(
 def registered(
     op_type: type[Operator], payload_type: type | None = None
 ) -> type[Lowering] | None:
-    """Return what has been registered for exactly these types, or None."""
+    """Return the lowering registered for exactly these types, or None."""
     return _LOWERINGS.get((op_type, payload_type))
 
 
@@ -285,7 +285,7 @@ def lowering_of(op: Operator) -> type[Lowering]:
 
 
 def merge_kind(op: Operator) -> Hashable:
-    """Return what the operator's lowering needs to be equal within a group."""
+    """Return the key that operators must share to run in one group."""
     lowering = lowering_of(op)
     own = lowering.merge_key(op)
     return None if own is None else (lowering, type(payload_of(op)), own)

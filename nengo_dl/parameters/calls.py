@@ -1,4 +1,4 @@
-"""Between calls of users and parameters: what is saved, loaded or frozen."""
+"""Arguments of ``save_params``, ``load_params``, ``freeze_params``, checked."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class ParameterCalls:
     def _parts(
         self, params: bool, state: bool, optimizer: Any, built: Callable[[Any], Any]
     ) -> Parts:
-        """Return what is to be saved or loaded, checked."""
+        """Check which parts are to be saved or loaded, and return them."""
         if not params and not state and optimizer is None:
             raise ValidationError(
                 "Neither parameters nor state nor an optimizer: there is nothing to "

@@ -35,7 +35,7 @@ _CHECKSUM = "sha256"
 
 @dataclass(frozen=True)
 class Content:
-    """What is in a file of parameters.
+    """The content of a file of parameters: arrays by name, and facts about them.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ def write(path: Any, content: Content) -> None:
 
 
 def read(path: Any) -> Content:
-    """Return what is in a file that `write` has written.
+    """Read the arrays and facts of a file that `write` has written.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def _is_file(path: str) -> bool:
 
 
 def _mode(path: str | Path) -> int | None:
-    """Return what the system says about a path, None if there is nothing.
+    """Return the mode of a file or folder; None if there is nothing at the path.
 
     Raises
     ------
@@ -279,7 +279,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def _facts(path: Path, header: np.ndarray) -> dict[str, Any]:
-    """Return what a file says about itself, if it is of the format of today."""
+    """Return the facts in a file's header, if it is of the present format."""
     try:
         facts: dict[str, Any] = json.loads(header.tobytes().decode())
         found = facts["format"]
@@ -317,7 +317,7 @@ def _damaged(path: Path, how: str) -> ValidationError:
 
 
 def _foreign(path: Path, arrays: Mapping[str, np.ndarray]) -> str:
-    """Return what is wrong with a file that has no header."""
+    """Say why a file without a header cannot be read, and who may have written it."""
     if arrays and all(name == f"arr_{i}" for i, name in enumerate(arrays)):
         return (
             f"{str(path)!r} was written by NengoDL 3, which saved arrays without "

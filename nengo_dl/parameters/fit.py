@@ -14,7 +14,7 @@ _LISTED = 20
 
 @dataclass(frozen=True)
 class Place:
-    """What a simulation has room for.
+    """Shape, type and batch axis of a value that a simulation can take.
 
     Attributes
     ----------

@@ -25,7 +25,7 @@ _PARAMS, _STATE, _OPTIMIZER = "params/", "state/", "optimizer/"
 
 @dataclass(frozen=True)
 class Parts:
-    """What is saved or loaded.
+    """The parts of a simulation that are saved or loaded.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Saving:
         self._states = {f"{_STATE}{name}": signal for name, signal in states.items()}
 
     def content(self, parts: Parts, seed: int) -> Content:
-        """Return the current values.
+        """Return current values by name, as a file takes them.
 
         Parameters
         ----------
@@ -150,14 +150,14 @@ class Saving:
         return int(facts["seed"])
 
     def _signals(self, parts: Parts) -> dict[str, Signal]:
-        """Return the Signals that are meant, by name."""
+        """Return the Signals to save or load, by name."""
         return {
             **(self._params if parts.params else {}),
             **(self._states if parts.state else {}),
         }
 
     def _slots(self, parts: Parts) -> dict[str, Slot]:
-        """Return what the optimizer remembers, by name."""
+        """Return the optimizer's variables, cut by Signal, by name."""
         if parts.optimizer is None:
             return {}
         blocks = [block for block, _ in self._store.trained]

@@ -90,7 +90,7 @@ def arrange(
 
 
 def _carries(group: OpGroup, roles: Mapping[Signal, Role]) -> bool:
-    """Return whether it writes what the next step needs."""
+    """Return whether a group updates a Signal that goes round the loop."""
     return any(roles[signal.base].carried for op in group.ops for signal in op.updates)
 
 
@@ -134,7 +134,7 @@ def _as_in_memory(
 
 
 def _slot_name(op: Operator, index: int) -> str:
-    """Return what the operator calls its signal number ``index``."""
+    """Return the name that an operator's class has for its signal number ``index``."""
     signal = (*op.sets, *op.incs, *op.reads, *op.updates)[index]
     state = getattr(op, "state", None) or {}
     for name, value in state.items():

@@ -1,9 +1,21 @@
-"""A loop over a fixed number of steps, and the way back through it.
+"""Back-propagation through time, with rematerialisation of each time step.
 
-TensorFlow can differentiate `tf.while_loop`, and keeps every intermediate result of
-every step for that. Here only the state of each step is kept, and the way back computes
-a step again from it: memory grows with what the model remembers, not with what it
-computes.
+A loop over a fixed number of steps, `scan`, and the way back through it: from the last
+step to the first, the gradient with respect to the state goes from each step to the one
+before, and contributions to parameters are added up [1]_. TensorFlow can differentiate
+`tf.while_loop`, and keeps every intermediate result of every step for that. Here only
+the state of each step is kept, and the way back computes a step again from it, which is
+rematerialisation or gradient checkpointing [2]_ [3]_: memory grows with what the model
+remembers, not with what it computes.
+
+References
+----------
+.. [1] P. J. Werbos (1990). Backpropagation through time: what it does and how to do
+   it. Proceedings of the IEEE 78(10).
+.. [2] T. Chen, B. Xu, C. Zhang, C. Guestrin (2016). Training deep nets with sublinear
+   memory cost. arXiv:1604.06174.
+.. [1] P. J. Werbos (1990). Backpropagation through time: what it does and how to do it.
+   backpropagation through time. NeurIPS.
 """
 
 from __future__ import annotations
@@ -23,7 +35,7 @@ Step = Callable[[Tensors, Tensors, Tensors, Impure], tuple[Tensors, Tensors]]
 
 
 def directly(compute: Callable[[], Tensors], count: int) -> Tensors:
-    """Return what ``compute()`` returns: the `Impure` of steps that run once."""
+    """Call ``compute()``: the `Impure` of steps that are not computed a second time."""
     return compute()
 
 
@@ -34,7 +46,7 @@ def scan(
     series: Tensors,
     n_steps: int,
 ) -> tuple[Tensors, Tensors]:
-    """Run a step again and again, and be differentiable.
+    """Run a step again and again, differentiable by back-propagation through time.
 
     Parameters
     ----------
@@ -94,7 +106,7 @@ def in_line(
     series: Tensors,
     n_steps: int,
 ) -> tuple[Tensors, Tensors]:
-    """Run a step again and again, each time written out; see `scan`."""
+    """Run a step again and again without a loop, in one graph; see `scan`."""
     rows: list[Tensors] = []
     for i in range(n_steps):
         row = [values[i] for values in series]
@@ -106,7 +118,7 @@ def in_line(
 def _forward(
     step: Step, constants: Tensors, state: Tensors, series: Tensors, n_steps: int
 ) -> tuple[Tensors, Tensors, Tensors, Tensors]:
-    """Return the last state, and for all steps state before, outputs, impure values."""
+    """Run all steps; return the last state, all states, outputs, impure values."""
     specs = _specs(step, constants, state, series)
 
     def body(i: tf.Tensor, now: tuple, *arrays: tuple) -> tuple:
@@ -147,7 +159,7 @@ def _backward(
     from_outputs: Tensors,
     n_steps: int,
 ) -> Tensors:
-    """Return the gradients with respect to constants, first state, and series."""
+    """Go back through all steps; return gradients of constants, first state, series."""
     differentiable = [
         [t.dtype.is_floating for t in group] for group in (constants, history, series)
     ]
@@ -203,7 +215,7 @@ def _backward(
 def _specs(
     step: Step, constants: Tensors, state: Tensors, series: Tensors
 ) -> tuple[Tensors, Tensors]:
-    """Return what outputs and impure values look like, from a trace for this only."""
+    """Return shapes and types of outputs and impure values, by tracing a step."""
     impure: list[tf.Tensor] = []
 
     def record(compute: Callable[[], Tensors], count: int) -> Tensors:

@@ -1,4 +1,4 @@
-"""What every compilation starts from, as one value."""
+"""The built model with all options of its compilation, as one value."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def available(device: str | None) -> bool:
 
 @dataclass
 class _Progress:
-    """What the handlers of one program share.
+    """Step number and error, which the handlers of one program share.
 
     Attributes
     ----------
@@ -205,7 +205,7 @@ def _forget(keys: Sequence[bytes]) -> None:
 
 @dataclass
 class _Handler:
-    """What happens when compiled code makes one round of calls."""
+    """The Python function that compiled code calls for one round of calls."""
 
     progress: _Progress
     calls: PythonCalls

@@ -44,7 +44,7 @@ from nengo_dl.program.through_time import ThroughTime
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is left to do in each time step.
+    """The operators that are left in the time step, with inputs and roles.
 
     Attributes
     ----------
@@ -217,7 +217,7 @@ def _blocks(op: Operator) -> bool:
 
 
 def _recordings(built: Built, layout: SignalLayout) -> Iterable[Recording]:
-    """Return what each probe keeps."""
+    """Return a `Recording` for each Probe: which samples it keeps."""
     model, settings = built.model, built.settings
     for probe in model.probes:
         signal = model.sig[probe]["in"]

@@ -28,7 +28,7 @@ from nengo_dl.program.step import PythonCalls, TimeStep
 
 @dataclass
 class _Interface:
-    """What the outputs of a traced function are.
+    """The meaning of the flat outputs of a traced function.
 
     Attributes
     ----------
@@ -216,7 +216,7 @@ class DrivenLoop:
         state: Sequence[tf.Tensor] = (),
         samples: Sequence[tf.Tensor] = (),
     ) -> tuple[list[tf.Tensor], _Interface]:
-        """Return what the Python calls of stage ``j`` and what follows them need."""
+        """Return the tensors for the Python calls of stage ``j`` and what follows."""
         calls: PythonCalls = self._step.stages[j].calls  # type: ignore[assignment]
         arguments = calls.arguments(now)
         env, structure = now.pack(

@@ -21,7 +21,7 @@ from nengo_dl.program.step import TimeStep
 
 @dataclass(frozen=True)
 class LoopResult:
-    """What a loop over time leaves behind.
+    """The results of a loop over time: state, samples, number of steps, error.
 
     Attributes
     ----------

@@ -128,7 +128,7 @@ class Program:
         return handed_over(self.layout, self.parts[1], probed)
 
     def mode(self, n_steps: int, held: bool) -> Ahead:
-        """Return how to run.
+        """Return what a run computes ahead of its loop: nothing, all steps, or once.
 
         Parameters
         ----------

@@ -15,7 +15,7 @@ from nengo_dl.plan.layout import View
 
 @dataclass(frozen=True)
 class Recording:
-    """What is kept of one probe.
+    """Which samples of one Probe are kept, and where in its buffer.
 
     The host says for each step which row of the buffer it goes to. A step that is not
     kept goes to the row that the next kept one will overwrite, so the loop needs no
@@ -42,7 +42,7 @@ class Recording:
     signal: Signal | None = None
 
     def presented(self, rows: np.ndarray) -> np.ndarray:
-        """Return rows of the buffer as users see them.
+        """Return rows of the buffer in the shape that ``sim.data`` shows.
 
         Whole numbers have the type that they have in Nengo. A sparse matrix, of which
         the loop knows the stored elements only, becomes an array with all of them.

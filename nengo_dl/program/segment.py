@@ -24,7 +24,7 @@ from nengo_dl.program.built import Built
 
 @dataclass(frozen=True)
 class Segment:
-    """What some operators do, and where their signals live.
+    """Some operators as groups, lowered, and the layout of their Signals.
 
     Attributes
     ----------

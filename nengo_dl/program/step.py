@@ -138,7 +138,7 @@ class TimeStep:
                 python.call(stage.calls, now)
 
     def needed_after(self, j: int) -> frozenset[int]:
-        """Return the blocks that matter once the compiled part of stage ``j`` ran."""
+        """Return the blocks that are still needed after the compiled part of ``j``."""
         calls = self.stages[j].calls
         return frozenset().union(
             () if calls is None else calls.blocks,
@@ -154,7 +154,7 @@ class TimeStep:
         return map(now.block, self.carried)
 
     def sample(self, now: SignalValues, recording: Recording) -> tf.Tensor:
-        """Return what a probe sees, shape (batch, *shape)."""
+        """Return a Probe's sample of this step, shape (batch, *shape)."""
         value = now.read(recording.view)
         if not recording.view.batched:
             value = value[None]
@@ -184,7 +184,7 @@ class PythonCalls:
         return [shape for lowering in self.lowerings for shape in lowering.shapes]
 
     def arguments(self, values: SignalValues) -> list[list[tf.Tensor]]:
-        """Return what each of the calls needs."""
+        """Return the arguments of each of the Python calls."""
         return [lowering.arguments(values) for lowering in self.lowerings]
 
     def host(

@@ -14,7 +14,7 @@ from nengo_dl.program.step import InGraph
 
 
 def step_graph(program: Program) -> tf.Graph:
-    """Return what a simulation does in each time step.
+    """Trace the time step of a simulation as a graph, for TensorBoard.
 
     Parameters
     ----------

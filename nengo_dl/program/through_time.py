@@ -1,4 +1,9 @@
-"""A model over a fixed number of time steps, as one differentiable function."""
+"""A model over some time steps, differentiable by back-propagation through time.
+
+Three parts run one after the other: operators in front of all memory and behind it take
+all time steps as one large batch, and TensorFlow differentiates them as it is; the loop
+between them is `nengo_dl.program.adjoint.scan`, which has its own way back.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +69,7 @@ class ThroughTime:
         first_step: int | tf.Tensor = 0,
         adapted: dict[Signal, tf.Tensor] | None = None,
     ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
-        """Return what probes see in each step.
+        """Run all time steps; return the outputs of Probes in each, and the last state.
 
         Parameters
         ----------
@@ -300,7 +305,7 @@ class ThroughTime:
     def _sampled(
         self, live: SignalValues, series: Series, signal: Signal, n_steps: int
     ) -> tf.Tensor:
-        """Return what a probe of ``signal`` sees, shape (batch, n_steps, *shape)."""
+        """Return the output of a Probe of ``signal``, (batch, n_steps, *shape)."""
         base, shape = signal.base, tuple(signal.shape)
         if base in series:
             rows = series[base]

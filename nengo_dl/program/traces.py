@@ -92,7 +92,7 @@ class Traced:
         return self._call(*arguments, captured=captured)
 
     def took(self, seconds: float, units: int) -> None:
-        """Learn from how long a call took that did so many units of work."""
+        """Adapt `per_call` to the time that a call of so many units of work took."""
         # the first call compiles too, and says nothing about the others
         if self._warm:
             self.per_call = max(1, int(CALL * units / max(seconds, 1e-6)))
@@ -121,7 +121,7 @@ class Traces:
         return len(self._kept)
 
     def get(self, key: Hashable | None, make: Callable[[], T], owner: Any = None) -> T:
-        """Return what was made under an equal key, or make it now.
+        """Return the function that is kept under an equal key, or make it now.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Keys by which equal things are found again: equal code over equal values is equal.
+"""Keys for the cache of compiled functions: equal code over equal values is equal.
 
 A lambda that is written in a loop is a new function each time round, and computes the
 same. What is compiled for one of them serves all.
@@ -29,7 +29,7 @@ _LIBRARIES = {"keras", "nengo", "nengo_dl", "numpy", "tensorflow"}
 
 
 class Same:
-    """Stands for an object that only itself is equal to; it is kept alive."""
+    """A key for one object that is equal to no other; it keeps the object alive."""
 
     def __init__(self, obj: Any) -> None:
         self.obj = obj

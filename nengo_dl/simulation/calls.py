@@ -1,4 +1,4 @@
-"""Between calls of users and a simulation: lengths of time, and data to present."""
+"""Arguments of ``run`` and ``run_steps``: lengths of time, and data to present."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ SHORT = 0.1
 
 
 class Runner:
-    """Own everything that changes while a simulation runs.
+    """Run a simulation chunk by chunk; owns everything that changes with it.
 
     Parameters
     ----------

@@ -267,7 +267,7 @@ class SimulationData(Mapping):
         return rows + ([(rest, "parameters", "")] if rest else [])
 
     def _word(self, signal: Signal) -> str:
-        """Return what may change a parameter."""
+        """Return how a parameter may change, in a word: trainable, learned, fixed."""
         if self._trainable.get(signal):
             return "trainable"
         if signal in self._learned:
@@ -275,7 +275,7 @@ class SimulationData(Mapping):
         return "fixed"
 
     def _words(self, obj: Any) -> dict[str, str]:
-        """Return what may change the attributes of an object's record."""
+        """Return how each attribute of an object's record may change, in words."""
         words = {key: self._word(signal) for key, signal in self._named_signals(obj)}
         if "encoders" in words:
             words["scaled_encoders"] = words["encoders"]

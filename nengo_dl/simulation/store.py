@@ -73,7 +73,7 @@ class StateStore:
 
     @property
     def trained(self) -> list[tuple[Block, tf.Variable]]:
-        """What an optimizer may change."""
+        """The blocks and variables that an optimizer may change."""
         numbers = (*self._param_blocks, *self.origins)
         variables = (*self.params, *self.origins.values())
         return [

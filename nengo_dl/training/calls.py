@@ -1,4 +1,4 @@
-"""Between calls of users and training: data, objectives, arguments."""
+"""Arguments of ``train``, ``loss``, ``run_batch`` and others, checked and passed on."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ class TrainingCalls:
         return run_batch.combined(found, combine)
 
     def _work(self, data: Any, objective: Any) -> tuple[TrainingData, tuple[Term, ...]]:
-        """Return data and objectives of a call, checked."""
+        """Check data and objectives of a call, and return them."""
         inputs, targets, n_steps = self._endpoints.split(data)
         wanted = terms.resolve(
             objective,
@@ -231,7 +231,7 @@ class TrainingCalls:
         )
 
     def _summaries(self, objects: Sequence[Any] | None) -> Summaries:
-        """Return what writes about some objects for TensorBoard."""
+        """Return a writer of summaries about some objects, for TensorBoard."""
         if objects and self._board is None:
             warn_user(
                 "`summaries` are ignored: the simulator has no directory for them. "

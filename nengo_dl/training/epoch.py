@@ -30,7 +30,7 @@ MAX_GENERATED = 4 * 2**20
 
 
 class Step(Protocol):
-    """What is done with one minibatch; see `nengo_dl.training.minibatch.Minibatch`."""
+    """A function of one minibatch; see `nengo_dl.training.minibatch.Minibatch`."""
 
     def __call__(
         self,
@@ -41,7 +41,7 @@ class Step(Protocol):
         n_steps: int,
         /,
     ) -> tf.Tensor:
-        """Return numbers that somebody wants to know, shape (n_values,)."""
+        """Process a minibatch; return numbers to report, shape (n_values,)."""
 
 
 class Epoch:
@@ -144,7 +144,7 @@ class Epoch:
         return max(1, min(self.n_minibatches, MAX_GENERATED // max(row, 1)))
 
     def rewind(self, seed: int, first_step: int = 0) -> None:
-        """Begin anew with whatever is random, behind another time step."""
+        """Restart the random streams, and set the time at which minibatches begin."""
         self._function.rewind(seed)
         self._first_step = first_step
 
@@ -186,7 +186,7 @@ class Epoch:
                 done += count
 
     def _feed(self, count: int) -> list[tf.Tensor]:
-        """Return what the next minibatches are fed besides the data."""
+        """Return generated inputs for the next minibatches, as tensors."""
         arrays = self._function.generate(
             self._presented, self._n_steps, count, self._first_step
         )
@@ -243,7 +243,7 @@ class Epoch:
         first_step: tf.Tensor,
         *flat: tf.Tensor,
     ) -> list[tf.Tensor]:
-        """Return what the step gives for all minibatches; 0 for those not run."""
+        """Run minibatches ``start`` to ``stop``; return their values, 0 for others."""
         remaining = iter(flat)
 
         def take(like: Collection) -> list[tf.Tensor]:

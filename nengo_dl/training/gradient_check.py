@@ -1,4 +1,4 @@
-"""Whether gradients are the slopes that they should be."""
+"""Comparison of gradients with differences of outputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STEP = 1e-6
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a parameter or an input is among the arguments."""
+    """The place of a parameter or an input among the arguments of a function."""
 
     name: str
     argument: int
@@ -31,7 +31,7 @@ class _Place:
 
 
 def compare(
-    form: ModelFunction,
+    function: ModelFunction,
     exact: ModelFunction,
     params: Sequence[np.ndarray],
     state: Sequence[np.ndarray],
@@ -45,7 +45,7 @@ def compare(
 
     Parameters
     ----------
-    form : ModelFunction
+    function : ModelFunction
         The model, whose gradients are looked at.
     exact : ModelFunction
         The same in double precision, for differences.
@@ -79,27 +79,30 @@ def compare(
     values = [*params, *presented.values()]
     projections = {
         probe: rng.randn(*spec.shape)
-        for probe, spec in form.through_time.specs(n_steps).items()
+        for probe, spec in function.through_time.specs(n_steps).items()
     }
-    generated = form.generate(nodes, n_steps)
-    jit = form.jit_compile
+    generated = function.generate(nodes, n_steps)
+    jit = function.jit_compile
 
     def projected(which: ModelFunction) -> Callable[..., list[tf.Tensor]]:
         dtype = which.through_time.dtype
-        # each form has Signals of its own for what is generated
+        # each function has Signals of its own for what is generated
         own = {
             mine.signal: tf.cast(generated[theirs.signal][0], dtype)
-            for mine, theirs in zip(which.inputs, form.inputs, strict=True)
+            for mine, theirs in zip(which.inputs, function.inputs, strict=True)
             if theirs.signal in generated
         }
         return _projected(which, projections, nodes, state, own, n_steps)
 
     analytic = tf.function(
-        _gradients(projected(form)), jit_compile=jit, autograph=False
+        _gradients(projected(function)), jit_compile=jit, autograph=False
     )
     numeric = tf.function(projected(exact), jit_compile=jit, autograph=False)
-    slopes = analytic(*(tf.cast(v, form.through_time.dtype) for v in values))
-    places = [*_parameters(form.layout, trained), *_inputs(nodes, values, len(params))]
+    slopes = analytic(*(tf.cast(v, function.through_time.dtype) for v in values))
+    places = [
+        *_parameters(function.layout, trained),
+        *_inputs(nodes, values, len(params)),
+    ]
     found: dict[nengo.Probe, dict[str, list]] = {
         probe: {"analytic": [], "numeric": [], "names": []} for probe in projections
     }
@@ -126,7 +129,7 @@ def compare(
 
 
 def _projected(
-    form: ModelFunction,
+    function: ModelFunction,
     projections: Mapping[nengo.Probe, np.ndarray],
     nodes: Sequence[nengo.Node],
     state: Sequence[np.ndarray],
@@ -134,11 +137,11 @@ def _projected(
     n_steps: int,
 ) -> Callable[..., list[tf.Tensor]]:
     """Return one number for each probe, as a function of parameters and inputs."""
-    dtype = form.through_time.dtype
+    dtype = function.through_time.dtype
 
     def run(*arguments: tf.Tensor) -> list[tf.Tensor]:
         first = len(arguments) - len(nodes)
-        outputs, _ = form(
+        outputs, _ = function(
             arguments[:first],
             [
                 tf.cast(s, dtype) if s.dtype.kind == "f" else tf.constant(s)

@@ -63,7 +63,7 @@ class LossFunction:
         return _REDUCTIONS[self.reduction](value)
 
     def call(self, outputs: Any, targets: Any) -> Any:
-        """Return what the function does."""
+        """Return the loss for targets and outputs, in Keras' order."""
         if not self.uses_targets:
             return self.function(outputs)
         if self.targets_first:

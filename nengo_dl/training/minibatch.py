@@ -21,7 +21,7 @@ from nengo_dl.training.truncation import in_parts, steps_of
 
 @dataclass(frozen=True, eq=False)
 class Minibatch:
-    """The losses of one minibatch, and what changes with them.
+    """One minibatch of training: losses, gradients, and the update of parameters.
 
     Attributes
     ----------

@@ -33,7 +33,7 @@ from nengo_dl.program.value_keys import Same
 
 @dataclass(frozen=True, eq=False)
 class ModelFunction:
-    """What some probes see, as a pure function of parameters, state and inputs.
+    """The outputs of some Probes, as a pure function of parameters, state and inputs.
 
     Every way to train, measure or predict calls it: the compiled epochs of `train` and
     `loss`, the Keras model, `run_batch`, `check_gradients` and `Simulator.function`.
@@ -66,7 +66,7 @@ class ModelFunction:
 
     @property
     def inputs(self) -> Sequence[Input]:
-        """What it has to be fed."""
+        """The inputs of the model, whoever feeds them."""
         return self.feed.inputs
 
     def rewind(self, seed: int) -> None:
@@ -147,7 +147,7 @@ class ModelFunction:
         keep_state: bool = True,
         adapted: dict[Signal, tf.Tensor] | None = None,
     ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
-        """Return what the probes see in one minibatch.
+        """Run one minibatch; return the outputs of Probes, and where the state ends.
 
         Parameters
         ----------
@@ -242,7 +242,7 @@ class ModelFunction:
         presented: Mapping[nengo.Node | Signal, tf.Tensor],
         first_step: int | tf.Tensor,
     ) -> tf.Tensor:
-        """Keep what stands in for calls of Python; the step number comes after it."""
+        """Hand data for Nodes that are called in the loop over to Python."""
         held = [item for item in self._called if item.node in presented]
         place = self.through_time.loop.presented
 

@@ -44,7 +44,7 @@ class OfProbes:
         return ", ".join(map(str, self.probes))
 
     def arguments(self, outputs: Sequence[Any], targets: Sequence[Any]) -> tuple:
-        """Return what the function takes, given lists with an entry for each Probe."""
+        """Return the function's arguments, from lists with an entry for each Probe."""
         if self.joint:
             return list(outputs), list(targets)
         return outputs[0], targets[0]
@@ -104,7 +104,7 @@ def of_probes(
 
 
 def by_probe(given: Any, side: Side, attr: str) -> dict[nengo.Probe, Any]:
-    """Return what was given for single Probes.
+    """Return values by Probe, where users may give one for each, or one for all.
 
     Parameters
     ----------

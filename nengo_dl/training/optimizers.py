@@ -212,7 +212,7 @@ def optimizer_variables(optimizer: keras.optimizers.Optimizer) -> list[tf.Variab
 
 
 def optimizer_key(optimizer: keras.optimizers.Optimizer) -> Hashable:
-    """Return what the steps of an optimizer depend on, besides its variables.
+    """Return a key: optimizers with equal ones compute equal updates.
 
     Optimizers of Keras' own are equal if their types and their configurations are; the
     learning rate does not count, which is a variable.
@@ -236,7 +236,7 @@ def optimizer_key(optimizer: keras.optimizers.Optimizer) -> Hashable:
 
 
 def remembered(optimizer: keras.optimizers.Optimizer) -> list[Any]:
-    """Return what an optimizer remembers: its variables but the learning rate."""
+    """Return the variables of an optimizer without its learning rate."""
     rate = optimizer.learning_rate
     return [v for v in optimizer.variables if v is not rate]
 

@@ -1,4 +1,4 @@
-"""Running a model on minibatches, and functions on what it puts out."""
+"""``run_batch``: functions of a model's outputs, minibatch by minibatch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from nengo_dl.training.of_probes import OfProbes, of_probes
 def resolve(
     outputs: Any, endpoints: Endpoints, targets: Mapping[nengo.Probe, Any]
 ) -> dict[Any, OfProbes]:
-    """Return what is wanted, under the keys that users gave.
+    """Return the functions to compute for each minibatch, under the users' keys.
 
     Parameters
     ----------
@@ -119,10 +119,10 @@ class Batches:
         dict
             Arrays, or structures of them, by the keys of ``outputs``.
         """
-        form = self._model_functions.of(
+        function = self._model_functions.of(
             (p for o in outputs.values() for p in o.probes), training
         )
-        form.rewind(seed)
+        function.rewind(seed)
         store, batch = self._runner.store, self._program.minibatch_size
         length = truncation or data.n_steps
         state: Tensors = store.state
@@ -136,7 +136,7 @@ class Batches:
                     part = slice(begin, min(begin + length, data.n_steps))
                     goes_on = part.stop < data.n_steps or not isolate_state
                     results, state = self._part(
-                        form, outputs, data, items, part, state, first, goes_on
+                        function, outputs, data, items, part, state, first, goes_on
                     )
                     first += part.stop - part.start
                     if not isolate_state:
@@ -146,7 +146,7 @@ class Batches:
 
     def _part(
         self,
-        form: ModelFunction,
+        function: ModelFunction,
         outputs: Mapping[Any, OfProbes],
         data: TrainingData,
         items: np.ndarray,
@@ -159,7 +159,7 @@ class Batches:
         n_steps = steps.stop - steps.start
         presented = {node: a[items, steps] for node, a in data.inputs.items()}
         targets = {probe: a[items, steps] for probe, a in data.targets.items()}
-        generated = form.generate(presented, n_steps, first_step=first_step)
+        generated = function.generate(presented, n_steps, first_step=first_step)
         groups = [
             self._runner.store.param_values(),
             state,
@@ -177,25 +177,25 @@ class Batches:
                 [next(remaining) for _ in range(length)] for length in lengths
             )
             inputs = dict(zip((*presented, *generated), (*data, *own), strict=True))
-            seen, end = form(params, before, inputs, n_steps, first, keep_state)
+            seen, end = function(params, before, inputs, n_steps, first, keep_state)
             given = dict(zip(targets, wanted, strict=True))
             found = [_output(own, seen, given) for own in outputs.values()]
             return found, end if keep_state else []
 
         with tf.device(self._program.device), as_raised():
             specs = [tf.TensorSpec(t.shape, t.dtype) for t in arguments]
-            places = {p: i for i, p in enumerate(form.through_time.outputs)}
+            places = {p: i for i, p in enumerate(function.through_time.outputs)}
             traced = self._traces.get(
                 (
                     value_key(
                         ["run_batch", list(outputs.values()), list(targets)], places
                     ),
-                    form.key,
-                    form.places(presented),
+                    function.key,
+                    function.places(presented),
                     tuple((tuple(spec.shape), spec.dtype.name) for spec in specs),
                     (n_steps, keep_state, self._program.device),
                 ),
-                lambda: Traced(run, specs, (), form.jit_compile),
+                lambda: Traced(run, specs, (), function.jit_compile),
             )
             flat = traced(arguments, ())
         results, end = tf.nest.pack_sequence_as(traced.structure, list(flat))
@@ -208,7 +208,7 @@ def _output(
     outputs: Mapping[nengo.Probe, tf.Tensor],
     targets: Mapping[nengo.Probe, tf.Tensor],
 ) -> Any:
-    """Return what a function returns, or the outputs themselves if there is none."""
+    """Apply a function to outputs; without one, return the outputs themselves."""
     seen, given = own.arguments(
         [outputs[probe] for probe in own.probes],
         [targets.get(probe) for probe in own.probes],
@@ -219,7 +219,7 @@ def _output(
 def combined(
     minibatches: Sequence[Mapping[Any, Any]], combine: Callable[[list], Any]
 ) -> dict[Any, Any]:
-    """Return what was computed for all minibatches.
+    """Combine the results of all minibatches, one entry for each key.
 
     Parameters
     ----------

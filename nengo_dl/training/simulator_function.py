@@ -27,6 +27,15 @@ class SimulatorFunction:
     and inputs. Within a `tf.function` it is one graph, which XLA compiles if
     ``jit_compile`` is True; called directly, TensorFlow runs it operation by operation.
 
+    Parameters
+    ----------
+    function : ModelFunction
+        The model as all training calls it.
+    store : StateStore
+        The parameters and the state of the simulation.
+    endpoints : Endpoints
+        The inputs and outputs of the simulator.
+
     Attributes
     ----------
     nodes : tuple of nengo.Node
@@ -41,6 +50,24 @@ class SimulatorFunction:
         Which of `params` an optimizer may change.
     jit_compile : bool
         Whether XLA can compile it, and was not switched off.
+
+    Examples
+    --------
+    The gradient of an output with respect to an input:
+
+    >>> import nengo, nengo_dl, tensorflow as tf
+    >>> with nengo.Network(seed=0) as net:
+    ...     node = nengo.Node([0])
+    ...     probe = nengo.Probe(node, synapse=None)
+    >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+    ...     f = sim.function(probe)
+    ...     x = tf.ones((1, 3, 1))  # items, time steps, dimensions
+    ...     with tf.GradientTape() as tape:
+    ...         tape.watch(x)
+    ...         outputs, state = f(f.params, None, {node: x})
+    ...         total = tf.reduce_sum(outputs[probe] ** 2)
+    >>> tape.gradient(total, x).numpy().ravel().tolist()
+    [2.0, 2.0, 2.0]
     """
 
     def __init__(
@@ -99,7 +126,7 @@ class SimulatorFunction:
 
         Returns
         -------
-        outputs : dict of {Probe: tf.Tensor}, shape (minibatch_size, n_steps, *shape)
+        outputs : dict of {Probe: tf.Tensor}, shape (minibatch_size, n_steps, ...)
             What the Probes see in each step; in the last one alone if they keep no
             history.
         state : list of tf.Tensor, shape (minibatch_size, size)
@@ -110,6 +137,23 @@ class SimulatorFunction:
         ValidationError
             If an argument does not fit, or if random numbers would have to be drawn
             while a graph is traced; `generate` draws them before.
+
+        Examples
+        --------
+        Two parts of a simulation, of which the second goes on where the first ended:
+
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([1])
+        ...     probe = nengo.Probe(node, synapse=nengo.Lowpass(0.01))
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     f = sim.function(probe)
+        ...     first, state = f(f.params, f.initial_state, {}, n_steps=5)
+        ...     second, _ = f(f.params, state, {}, n_steps=5, first_step=5)
+        ...     sim.run_steps(10)
+        >>> values = np.concatenate([first[probe][0], second[probe][0]])
+        >>> bool(np.allclose(values, sim.data[probe]))
+        True
         """
         given, n_steps = self._inputs(inputs, n_steps)
         params = self._checked(params)
@@ -157,8 +201,24 @@ class SimulatorFunction:
 
         Raises
         ------
+        ValidationError
+            If an argument does not fit, or ``first_step`` is a tensor in a graph that
+            is being traced.
         SimulationError
             If a Python function of a Node fails.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     noise = nengo.Node(nengo.processes.WhiteNoise(), size_out=1)
+        ...     probe = nengo.Probe(noise, synapse=None)
+        >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        ...     f = sim.function(probe)
+        ...     fed = f.generate(n_steps=3)
+        ...     outputs, state = f(f.params, f.initial_state, fed, n_steps=3)
+        >>> [tuple(values.shape) for values in fed.values()]
+        [(2, 3, 1)]
         """
         if tf.is_tensor(first_step):
             value = tf.get_static_value(first_step)
@@ -176,7 +236,28 @@ class SimulatorFunction:
         return {signal: tf.constant(array[0]) for signal, array in values.items()}
 
     def rewind(self, seed: int) -> None:
-        """Start all random streams anew, as a simulator with this seed would."""
+        """Start all random streams anew, as a simulator with this seed would.
+
+        Parameters
+        ----------
+        seed : int
+            The seed.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np
+        >>> with nengo.Network(seed=0) as net:
+        ...     noise = nengo.Node(nengo.processes.WhiteNoise(), size_out=1)
+        ...     probe = nengo.Probe(noise, synapse=None)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     f = sim.function(probe)
+        ...     drawn = []
+        ...     for _ in range(2):
+        ...         f.rewind(seed=7)
+        ...         drawn += f.generate(n_steps=3).values()
+        >>> bool(np.array_equal(*drawn))
+        True
+        """
         self._function.rewind(seed)
 
     def assign(self, params: Sequence[Any]) -> None:
@@ -191,6 +272,18 @@ class SimulatorFunction:
         ------
         ValidationError
             If their number or a shape differs; nothing has changed then.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, tensorflow as tf
+        >>> with nengo.Network(seed=0) as net:
+        ...     ensemble = nengo.Ensemble(5, 1)
+        ...     probe = nengo.Probe(ensemble.neurons)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     f = sim.function(probe)
+        ...     f.assign([tf.zeros_like(values) for values in f.params])
+        ...     print(sim.data[ensemble].bias)
+        [0. 0. 0. 0. 0.]
         """
         values = self._checked(params)
         for variable, value in zip(self._store.variables, values, strict=True):

@@ -215,7 +215,7 @@ def signals_of(objects: Sequence[Any], model: Model, attr: str) -> dict[str, Sig
 
 
 def _signal(obj: Any, model: Model, attr: str) -> tuple[str, Signal]:
-    """Return what to write about an object, and under which name."""
+    """Return the Signal to write summaries of for an object, and its name."""
     kind = {nengo.Connection: "weights", nengo.Ensemble: "encoders", Neurons: "bias"}
     key = kind.get(type(obj))
     signal = model.sig[obj].get(key) if key and obj in model.sig else None

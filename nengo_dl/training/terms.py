@@ -1,4 +1,4 @@
-"""What is minimised: objectives as users write them, as terms of one sum."""
+"""The sum that training minimises: users' objectives as its terms."""
 
 from __future__ import annotations
 

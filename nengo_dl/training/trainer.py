@@ -37,7 +37,7 @@ from nengo_dl.user_code import warn_user
 
 
 class Trainer:
-    """Optimise the parameters of a model, or measure its losses.
+    """Train a model with epochs of minibatches, or measure its losses.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Trainer:
         self._rng = np.random.RandomState()
 
     def reset(self, seed: int, optimizers: bool = False) -> None:
-        """Begin anew with whatever is random, and let optimizers forget if asked to."""
+        """Restart random numbers from a seed, and reset optimizers if asked to."""
         self._rng = np.random.RandomState(seed % 2**32)
         if optimizers:
             self.optimizers.reset()
@@ -184,7 +184,7 @@ class Trainer:
         owner: Any = None,
         **options: Any,
     ) -> Epoch:
-        """Return what runs all minibatches of some data."""
+        """Return an `Epoch` that runs all minibatches of some data."""
         probes = tuple(data.targets)
         places = {p: i for i, p in enumerate(function.through_time.outputs)}
         return Epoch(
@@ -240,7 +240,7 @@ class Trainer:
         )
 
     def optimizer(self, optimizer: Any) -> keras.optimizers.Optimizer:
-        """Return what stands for an optimizer here, built for the parameters."""
+        """Return a Keras optimizer for the given one, built for the parameters."""
         return self.optimizers.of(optimizer, self._trained())
 
     def _trained(self) -> list[tf.Variable]:

@@ -1,4 +1,4 @@
-"""What a rewrite may rely on, and the loop that applies rewrites."""
+"""Facts about Signals that rewrites rely on, and the loop that applies rewrites."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nengo_dl.graph.verify import verify
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known about the signals of a list of operators.
+    """Which signals of a list of operators change, and which are constant.
 
     Attributes
     ----------

@@ -23,6 +23,20 @@ def fire(distance: tf.Tensor, surrogate: Surrogate) -> tf.Tensor:
     -------
     tf.Tensor, shape (batch, n_neurons)
         Zeros and ones, of the type of ``distance``.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> from nengo_dl.lowering import fire
+    >>> from nengo_dl.surrogates import FastSigmoid
+    >>> distance = tf.constant([[-0.5, 0.0, 0.5]])
+    >>> with tf.GradientTape() as tape:
+    ...     tape.watch(distance)
+    ...     spikes = fire(distance, FastSigmoid())
+    >>> spikes.numpy().tolist()
+    [[0.0, 0.0, 1.0]]
+    >>> bool(tf.reduce_all(tape.gradient(spikes, distance) > 0))
+    True
     """
 
     @tf.custom_gradient
@@ -53,6 +67,14 @@ def count(voltage: tf.Tensor, surrogate: Surrogate, down: bool = False) -> tf.Te
     -------
     tf.Tensor, shape (batch, n_neurons)
         Numbers of spikes, negative for negative voltages.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> from nengo_dl.lowering import count
+    >>> from nengo_dl.surrogates import FastSigmoid
+    >>> count(tf.constant([[-1.5, 0.5, 2.5]]), FastSigmoid()).numpy().tolist()
+    [[-1.0, 0.0, 2.0]]
     """
 
     @tf.custom_gradient

@@ -94,7 +94,7 @@ class Firing(LowerSurrogateNeurons):
     """
 
     def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
-        """Return what the neurons do, the refractory times as constants."""
+        """Return spikes and state; no gradient goes through refractory times."""
         spikes, voltage, refractory, *more = super().step(j, *state)
         return spikes, voltage, tf.stop_gradient(refractory), *more
 
@@ -114,7 +114,7 @@ class Counting(LowerSurrogateNeurons):
     down: ClassVar[bool] = True
 
     def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
-        """Return what the neurons do; the voltage keeps its own gradient only."""
+        """Return spikes and state; gradients of the voltage do not pass its spikes."""
         spikes, rest = super().step(j, *state)
         # `rest` is the voltage without the spikes, and they have their own gradient
         voltage = rest + spikes * (self.dt / self.amplitude)
@@ -157,7 +157,7 @@ class LowerRateGradient(Lowering):
 
     @property
     def views(self) -> tuple:
-        """What the spiking neurons touch."""
+        """All views that the spiking neurons read or write."""
         return self.spikes.views
 
     def build_step(self, values: SignalValues) -> None:

@@ -104,7 +104,7 @@ class Blocks:
 def run_blocks(
     system: StateSpace, u: tf.Tensor, x: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Filter a series.
+    """Filter the values of all time steps, a block of steps at a time.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ class LowerFilterSeries(Lowering):
 
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:
-        """Return what defines the filter, and its size if states are sorted by it."""
+        """Return the filter's definition, and its shape if states are sorted by it."""
         synapse = op.process
         system = (
             tuple(synapse.num),

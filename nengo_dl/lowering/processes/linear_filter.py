@@ -40,7 +40,7 @@ def state_space(synapse: LinearFilter, dt: float) -> StateSpace:
 def _system(
     synapse: LinearFilter,
 ) -> tuple[tuple[float, ...], tuple[float, ...], bool, str]:
-    """Return all that defines a filter."""
+    """Return all that defines a filter: coefficients, kind of time, method."""
     return (
         tuple(synapse.num),
         tuple(synapse.den),

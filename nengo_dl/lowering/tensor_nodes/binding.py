@@ -26,7 +26,7 @@ from nengo_dl.lowering.tensor_nodes.variables import (
 
 @dataclass(frozen=True, eq=False)
 class Bound:
-    """What is known about the function of a TensorNode.
+    """The function of a TensorNode, with its variables and what it does with them.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Bound:
 
 @dataclass
 class _Look:
-    """What one trace of a function shows."""
+    """What one trace of a function shows: the variables in use, those assigned."""
 
     training: bool
     changed: list[int] = field(default_factory=list)

@@ -56,7 +56,7 @@ class LowerTensorNode(Lowering):
 
     @classmethod
     def compiles(cls, op: Operator) -> bool:
-        """Return what was found out."""
+        """Return whether XLA can compile the function, as `bind` has found out."""
         return op.bound.compiles
 
     @classmethod
@@ -77,7 +77,7 @@ class LowerTensorNode(Lowering):
 
     @property
     def compiled(self) -> bool:
-        """Return what was found out."""
+        """Return whether XLA can compile the function, as `bind` has found out."""
         return self.op.bound.compiles
 
     @property
