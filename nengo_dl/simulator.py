@@ -1050,8 +1050,9 @@ class Simulator:
         **options
             For `keras.Model.fit`: ``epochs``, ``callbacks``, ``validation_data``,
             ``validation_split``, ``shuffle``, ``verbose``, ``sample_weight`` of shape
-            (n_items,) or (n_items, n_steps) or a dict by Probe, ``class_weight`` for
-            networks with one output, and so on. ``batch_size`` is always the
+            (n_items,), (n_items, n_steps) or (n_items, n_steps, 1), for all outputs, or
+            a dict by Probe or a list with one for each, ``class_weight`` for networks
+            with one output, and so on. ``batch_size`` is always the
             simulator's minibatch_size. ``verbose`` is by default 0 if the simulator was
             made with ``progress_bar=False``; 2, one line for each epoch, if the output
             goes to a file; and otherwise what Keras chooses.

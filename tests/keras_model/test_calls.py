@@ -271,7 +271,7 @@ def test_history_validation_and_callbacks(tmp_path):
                 path, save_weights_only=True, monitor="val_loss", save_best_only=True
             ),
             keras.callbacks.ReduceLROnPlateau(
-                monitor="loss", factor=0.5, patience=0, min_delta=10
+                monitor="loss", factor=0.5, patience=0, min_delta=1e6
             ),
             keras.callbacks.LambdaCallback(
                 on_epoch_end=lambda epoch, logs: seen.append(dict(logs))

@@ -204,7 +204,7 @@ def test_python_in_the_loop(given):
     options = {"x": {sensor: x}} if given else {"n_steps": 5}
     with simulator(net) as sim:
         form = sim.keras_model.predicting.form
-        assert form.calls_python
+        assert form.through_time.calls_python
         seen.clear()
         found = sim.predict(**options, verbose=0)[probe]
         assert bool(seen) is not given
