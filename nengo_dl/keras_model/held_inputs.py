@@ -301,7 +301,11 @@ class Pass:
             if name in inputs:
                 values = tf.cast(inputs[name], dtype)
                 given[node] = tf.reshape(values, (batch, n_steps, -1))
-        live = function.live(params, frame.state)
+        state = list(frame.state)
+        if self._adapts and not self.stateful:
+            # within the gradient tape: what copies begin with is trained, too
+            state = self._store.begin(state)
+        live = function.live(params, state)
         adapted: dict[Signal, tf.Tensor] = {}
         outputs, frame.carried = function.part(
             live,
@@ -324,13 +328,9 @@ class Pass:
     def _prepared(self, inputs: Mapping[str, tf.Tensor]) -> Frame:
         """Return state and generated inputs of the next minibatch, from variables."""
         key = self.key(inputs)
-        state = self.begun([tf.convert_to_tensor(variable) for variable in self._state])
+        state = [tf.convert_to_tensor(variable) for variable in self._state]
         generated = self._held[key].next()
         return Frame(state, generated, tf.convert_to_tensor(self._clock), key[0])
-
-    def begun(self, state: Tensors) -> Tensors:
-        """Return where a minibatch begins, with parameters that learn as trained."""
-        return self._store.begin(state) if self._adapts and not self.stateful else state
 
     @contextmanager
     def framed(self, inputs: Mapping[str, tf.Tensor]) -> Iterator[Frame]:

@@ -296,7 +296,7 @@ class _Step:
         targets = dict(zip(self._targets, others[:count], strict=True))
         weights = dict(zip(self._weights, others[count:], strict=True))
         generated = {key: v for key, v in inputs.items() if isinstance(key, Signal)}
-        own.frame = Frame(own.begun(state), generated, first_step, n_steps)
+        own.frame = Frame(state, generated, first_step, n_steps)
         try:
             self._step((data, targets, weights) if weights else (data, targets))
         finally:
