@@ -9,6 +9,7 @@ import traceback
 import warnings
 from pathlib import Path
 
+import numpy as np
 from nengo.exceptions import NengoWarning
 
 _PACKAGE = os.path.join(str(Path(__file__).parent), "")
@@ -18,6 +19,8 @@ _FOREIGN = tuple(
     os.path.join(folder, "")
     for folder in {
         _PACKAGE,
+        # packages may be elsewhere: in the user's home, in another environment's folder
+        str(Path(np.__file__).parents[1]),
         *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
     }
 )
@@ -43,6 +46,31 @@ def user_line(error: BaseException) -> str:
                 name = "a cell of the notebook"
             return f" ({name}, line {frame.lineno}, in {frame.name})"
     return ""
+
+
+def end_in_user_code(error: BaseException) -> None:
+    """Take libraries' frames from the end of an error's traceback, in place.
+
+    What the user sees last is then the line of theirs that a library refused. Errors
+    that this package raises, and those without a line of the user's, stay as they are.
+
+    Parameters
+    ----------
+    error : BaseException
+        An error that was raised.
+    """
+    frames = []
+    entry = error.__traceback__
+    while entry is not None:
+        frames.append(entry)
+        entry = entry.tb_next
+    for i in reversed(range(len(frames))):
+        file = frames[i].tb_frame.f_code.co_filename
+        if file.startswith(_PACKAGE):
+            return
+        if not file.startswith((*_FOREIGN, "<")):
+            frames[i].tb_next = None
+            return
 
 
 def warn_user(message: str, category: type[Warning] = NengoWarning) -> None:

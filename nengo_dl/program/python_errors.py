@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import tensorflow as tf
 
+from nengo_dl.user_code import end_in_user_code
+
 T = TypeVar("T")
 
 #: the error that came last, if any
@@ -34,7 +36,7 @@ def in_own_words() -> Iterator[None]:
     """Raise errors of traced code as they are.
 
     AutoGraph raises others in their place, with the traceback as their text, which end
-    in its own code.
+    in its own code. Tracebacks end in the user's code, if it is where an error began.
     """
     try:
         yield
@@ -42,6 +44,7 @@ def in_own_words() -> Iterator[None]:
         raised: BaseException | None = error
         while raised is not None and "in user code:" in str(raised):
             raised = raised.__context__
+        end_in_user_code(error if raised is None else raised)
         if raised is None or raised is error:
             raise
         raise raised from raised.__cause__

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import tensorflow as tf
 
 from nengo_dl.program.calling import flat_call
+from nengo_dl.program.python_errors import in_own_words
 from nengo_dl.program.value_keys import Same, known_by_value
 
 T = TypeVar("T")
@@ -68,7 +69,8 @@ class Traced:
     ) -> None:
         start = time.perf_counter()
         traced = tf.function(function, jit_compile=jit_compile, autograph=False)
-        concrete = traced.get_concrete_function(*specs)
+        with in_own_words():
+            concrete = traced.get_concrete_function(*specs)
         self._call = flat_call(concrete)
         self.structure = tf.nest.map_structure(lambda _: 0, concrete.structured_outputs)
         places = {id(v.handle): i for i, v in enumerate(variables)}
