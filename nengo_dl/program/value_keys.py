@@ -45,8 +45,9 @@ def value_key(value: Any, places: Mapping[Any, int] | None = None) -> Hashable:
     """Return a key that is equal for values that compute the same.
 
     Functions are equal if their code is, and all that it can see: defaults, what it
-    closes over, and the global names that it uses. Objects of Keras are equal if type
-    and configuration are. For what is not known by value the key has a `Same`.
+    closes over, and the global names that it uses. Lists and dicts among these, which
+    it may change, are equal only to themselves. Objects of Keras are equal if type and
+    configuration are. For what is not known by value the key has a `Same`.
 
     Parameters
     ----------
@@ -136,8 +137,22 @@ class _Keys:
             closure = [cell.cell_contents for cell in function.__closure__ or ()]
         except ValueError:  # a name that has no value yet
             return Same(function)
-        parts = (function.__defaults__, function.__kwdefaults__, closure, seen)
-        return "function", function.__code__, *(self.key(p, above) for p in parts)
+        named = (*(function.__kwdefaults__ or {}).items(), *seen.items())
+        parts = (
+            *(self._captured(value, above) for value in function.__defaults__ or ()),
+            *(self._captured(value, above) for value in closure),
+            *((name, self._captured(value, above)) for name, value in named),
+        )
+        return "function", function.__code__, *parts
+
+    def _captured(self, value: Any, above: frozenset[int]) -> Hashable:
+        """Return the key of what a function sees, and may change when it is called.
+
+        What code on the host writes into a list has to arrive in that very list.
+        """
+        key = self.key(value, above)
+        changes = isinstance(value, list | dict | set | bytearray)
+        return (Same(value), key) if changes else key
 
     def _of_keras(self, value: Any, above: frozenset[int]) -> Hashable:
         """Return the key of an object of Keras' own; others may do what they like."""

@@ -106,6 +106,20 @@ def test_what_is_not_known_is_only_equal_to_itself(make):
     assert not known_by_value(value_key(lambda: one))
 
 
+def test_lists_that_a_function_may_write_into_are_equal_to_themselves_alone():
+    def writer(target, option=None):
+        return lambda x: target.append(x)
+
+    one, other = [], []
+    assert value_key(writer(one)) == value_key(writer(one))
+    assert value_key(writer(one)) != value_key(writer(other))
+    before = value_key(writer(one))
+    one.append(1)
+    assert value_key(writer(one)) != before
+    # what is not part of a function is compared by value
+    assert value_key([one]) == value_key([[1]])
+
+
 def test_objects_may_stand_for_their_places():
     one, other = object(), object()
     assert value_key([one], {one: 0}) == value_key([other], {other: 0})
