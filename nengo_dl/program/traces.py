@@ -9,7 +9,6 @@ structure, whichever simulator, optimizer or loss it came with.
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
@@ -56,8 +55,6 @@ class Traced:
         kept, are not large.
     per_call : int
         How many units of work one call should do, as far as is known.
-    seconds : float
-        How long tracing took (s).
     """
 
     def __init__(
@@ -67,7 +64,6 @@ class Traced:
         variables: Sequence[tf.Variable],
         jit_compile: bool,
     ) -> None:
-        start = time.perf_counter()
         traced = tf.function(function, jit_compile=jit_compile, autograph=False)
         with in_own_words():
             concrete = traced.get_concrete_function(*specs)
@@ -82,7 +78,6 @@ class Traced:
         self.shareable = closed and size <= MAX_BYTES
         self.per_call = 1
         self._warm = False
-        self.seconds = time.perf_counter() - start
 
     def __call__(
         self, arguments: Sequence[tf.Tensor], variables: Sequence[tf.Variable]

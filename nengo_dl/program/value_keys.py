@@ -92,6 +92,10 @@ class _Keys:
             return type(value), value
         if isinstance(value, float | complex | np.generic):
             return type(value), repr(value)
+        if isinstance(value, types.BuiltinFunctionType) and not isinstance(
+            value.__self__, types.ModuleType | None
+        ):
+            return Same(value)  # a method of a list, for example, which it may change
         if isinstance(value, types.ModuleType | types.BuiltinFunctionType | np.ufunc):
             return "library", value.__name__, id(value)
         if _is_public(value):
@@ -118,7 +122,7 @@ class _Keys:
             parts: tuple = ("method", value.__func__, value.__self__)
         elif isinstance(value, functools.partial):
             parts = ("partial", value.func, value.args, value.keywords)
-        elif is_dataclass(value) and not isinstance(value, type):
+        elif is_dataclass(type(value)) and _is_frozen(value):
             compared = (f.name for f in fields(value) if f.compare)
             parts = (type(value), *(getattr(value, name) for name in compared))
         else:
@@ -172,6 +176,11 @@ class _Keys:
         # a configuration has the name of a function, not what it does
         wrapped = [getattr(value, n, None) for n in ("fn", "_fn", "loss", "_fn_kwargs")]
         return type(value), self.key(config, above), self.key(wrapped, above)
+
+
+def _is_frozen(value: Any) -> bool:
+    """Return whether nobody can change the fields of a dataclass instance."""
+    return bool(value.__dataclass_params__.frozen)
 
 
 def _is_public(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -20,6 +21,11 @@ def scaled(factor, array=None):
 
 def recursive(x, depth=3):
     return x if depth == 0 else recursive(x, depth - 1)
+
+
+@dataclass
+class Changeable:
+    value: int = 0
 
 
 class Method:
@@ -96,7 +102,14 @@ def test_global_names_count(monkeypatch):
 
 @pytest.mark.parametrize(
     "make",
-    [object, Method, lambda: Method().loss, lambda: tf.Variable(1.0)],
+    [
+        object,
+        Method,
+        Changeable,
+        lambda: Method().loss,
+        lambda: tf.Variable(1.0),
+        lambda: [].append,
+    ],
 )
 def test_what_is_not_known_is_only_equal_to_itself(make):
     one, other = make(), make()
