@@ -54,6 +54,6 @@ class Form:
         outputs, _ = self.form(live, self.series, STEPS)
         return list(outputs.values())
 
-    def run(self):
-        compiled = not self.form.calls_python
+    def run(self, jit=True):
+        compiled = jit and not self.form.calls_python
         return [values.numpy() for values in tf.function(self, jit_compile=compiled)()]
