@@ -14,7 +14,7 @@ from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType
 from nengo.params import BoolParam
 
-from nengo_dl.lowering.tensor_nodes.shapes import check_axes, item_shape
+from nengo_dl.lowering.tensor_nodes.item_shapes import check_axes, item_shape
 from nengo_dl.tensor_node import TensorNode
 
 #: what a function that is called layer by layer leaves to the TensorNode

@@ -22,7 +22,7 @@ from nengo_dl.lowering.tensor_nodes.function import (
     infer_shape_out,
     takes_time_unasked,
 )
-from nengo_dl.lowering.tensor_nodes.shapes import item_shape
+from nengo_dl.lowering.tensor_nodes.item_shapes import item_shape
 
 Shape = tuple[int, ...]
 

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
+from nengo_dl.lowering.tensor_nodes.item_shapes import check_axes
 from nengo_dl.lowering.tensor_nodes.precision import in_precision, layers_of
-from nengo_dl.lowering.tensor_nodes.shapes import check_axes
 from nengo_dl.lowering.tensor_nodes.variables import StandIns, value_type
 from nengo_dl.user_code import user_line
 
