@@ -58,8 +58,12 @@ class Simulator:
         `nengo_dl.configure_settings` says, else float32.
     device : str, optional
         Where to run: ``"/cpu:0"``, ``"/gpu:0"``, ...; None lets TensorFlow choose.
+        Where the machine has no such device, a warning says so, and its CPU is used.
     unroll_simulation : int, optional
-        Time steps in one iteration of the compiled loop. Results do not depend on it.
+        Time steps in one iteration of the loop. Results do not depend on it, and any
+        number of steps can be run. Under XLA an iteration stays one step, whatever
+        the number: more would make compilation longer and steps slower. With
+        ``configure_settings(use_loop=False)`` it is the number of steps of each call.
     minibatch_size : int, optional
         Number of inputs that are simulated side by side; the data of probes then have
         a batch axis in front. None: one input, no batch axis.

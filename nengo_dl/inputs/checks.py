@@ -8,6 +8,12 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
+from nengo_dl.user_code import warn_user
+
+#: types of devices that TensorFlow has, or once had, on some machines
+_DEVICES = ("CPU", "GPU", "TPU", "XLA_CPU", "XLA_GPU")
+_CPU = "/cpu:0"
+
 
 def positive_int(value: Any, name: str) -> int:
     """Return a whole number of at least 1.
@@ -48,29 +54,36 @@ def duration(value: Any, name: str) -> float:
 def device_name(device: Any) -> str | None:
     """Return a device that TensorFlow has on this machine.
 
+    Warns
+    -----
+    NengoWarning
+        If the machine has no such device; its CPU is used.
+
     Raises
     ------
     ValidationError
-        If there is no such device; the message lists those there are.
+        If it is not the name of a device; the message lists those there are.
     """
     if device is None:
         return None
     present = tf.config.list_logical_devices()
+    names = ", ".join(f"'/{d.name.split('device:')[-1].lower()}'" for d in present)
+    missing = f"No device {device!r} on this machine; TensorFlow finds {names}. "
     try:
         wanted = tf.DeviceSpec.from_string(str(device))
         kind = (wanted.device_type or "").upper()
-        index = 0 if wanted.device_index is None else wanted.device_index
-        known = [d for d in present if d.device_type == kind]
-        if kind and index < len(known):
-            return str(device)
     except ValueError:
-        pass
-    names = ", ".join(f"'/{d.name.split('device:')[-1].lower()}'" for d in present)
-    raise ValidationError(
-        f"No device {device!r} on this machine; TensorFlow finds {names}. "
-        "None lets TensorFlow choose.",
-        attr="device",
-    )
+        kind = ""
+    if kind not in _DEVICES:
+        raise ValidationError(
+            f"{missing}None lets TensorFlow choose.",
+            attr="device",
+        )
+    index = 0 if wanted.device_index is None else wanted.device_index
+    if index < sum(d.device_type == kind for d in present):
+        return str(device)
+    warn_user(f"{missing}The simulation runs on the CPU, '{_CPU}'.")
+    return _CPU
 
 
 def check_split(n_items: int, validation_split: float, minibatch_size: int) -> int:
