@@ -24,6 +24,7 @@ from nengo_dl.program.python_errors import as_raised
 from nengo_dl.program.traces import Traced, Traces
 from nengo_dl.simulation.store import StateStore
 from nengo_dl.training.model_function import ModelFunction, differs
+from nengo_dl.user_code import warn_user
 
 #: bytes of random numbers and other generated inputs that one call may be fed
 MAX_GENERATED = 4 * 2**20
@@ -126,6 +127,7 @@ class Epoch:
         self._renewed = any(map(differs, self._generated))
         self._room = self._capacity() if self._renewed else 1
         self._constants = self._constant_inputs()
+        self._warned = False
 
     def _constant_inputs(self) -> dict[Signal, tf.Tensor]:
         """Return inputs that never change: arguments, so that values do not matter."""
@@ -166,6 +168,10 @@ class Epoch:
         with tf.device(self._device):
             chosen = tf.constant(order, tf.int32)
             traced = self._traced
+            if not self._warned:
+                self._warned = True
+                for message in traced.warnings:
+                    warn_user(message)
             fed: list[tf.Tensor] | None = None
             done = 0
             while done < self.n_minibatches:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import nengo
@@ -23,7 +23,7 @@ from nengo_dl.training.of_probes import OfProbes, of_probes
 
 
 def resolve(
-    outputs: Any, endpoints: Endpoints, targets: Mapping[nengo.Probe, Any]
+    outputs: Any, endpoints: Endpoints, targets: Collection[nengo.Probe]
 ) -> dict[Any, OfProbes]:
     """Return the functions to compute for each minibatch, under the users' keys.
 
@@ -34,8 +34,8 @@ def resolve(
         for the outputs themselves.
     endpoints : Endpoints
         The inputs and outputs of the simulator.
-    targets : mapping of Probe to array
-        What targets there are.
+    targets : collection of Probe
+        Those that have targets.
 
     Raises
     ------
