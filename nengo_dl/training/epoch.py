@@ -63,7 +63,8 @@ class Epoch:
     n_items, n_steps : int
         How many items there are, a multiple of the minibatch's size, and their length.
     store : StateStore
-        The simulation's values; each minibatch begins in its initial state.
+        The simulation's values; each minibatch begins in its initial state, but
+        for what it has learned.
     variables : sequence of tf.Variable
         All that ``step`` reads and changes, in an order that equal steps share.
     device : str or None
@@ -109,7 +110,7 @@ class Epoch:
         self._device, self._traces = device, traces
         self._key, self._owner = key, owner
         self._jit_compile = jit_compile and function.jit_compile
-        self._state = store.initial_state if state is None else state
+        self._state = store.fresh_state if state is None else state
         self._first_step = first_step
         self._presented = {
             item.node: inputs[item.node]
