@@ -371,8 +371,8 @@ class Simulator:
             Whether to show progress; by default as the simulator was told.
         stateful : bool, optional
             False returns to the state before the call when it is over. What the probes
-            recorded stays; time does not advance. `configure_settings(stateful=False)`
-            does so for all calls.
+            recorded stays, and what learning rules have learned; time does not advance.
+            `configure_settings(stateful=False)` does so for all calls.
         profile : bool or str, optional
             Write a profile that TensorBoard shows, into this directory.
 
@@ -665,11 +665,12 @@ class Simulator:
             How often each item is presented.
         objective : callable, str, keras.losses.Loss or dict, optional
             What is minimised: ``f(outputs, targets)`` or ``f(outputs)`` of tensors of
-            shape (minibatch_size, n_steps, size), which returns a scalar; a loss of
-            Keras, or its name; applied to each Probe that has targets. ``{probe: f}``
-            says what is for which, ``{(probe, probe): f}`` takes lists of both. The sum
-            counts. ``{probe: None}``: the targets are the derivatives of the loss by
-            the outputs. By default the mean squared error.
+            shape (minibatch_size, n_steps, size), which returns a scalar (of an array,
+            the sum is minimised); a loss of Keras, or its name; applied to each Probe
+            that has targets. ``{probe: f}`` says what is for which, ``{(probe, probe):
+            f}`` takes lists of both. The sum counts. ``{probe: None}``: the targets are
+            the derivatives of the loss by the outputs. By default the mean squared
+            error.
         shuffle : bool, optional
             Whether items come in another order in each epoch.
         truncation : int, optional
@@ -698,7 +699,9 @@ class Simulator:
         Warns
         -----
         NengoWarning
-            If no gradient passes through some part of the network, which is named.
+            If no gradient passes through some part of the network, which is named; if
+            an objective returns an array; if targets are NaN where the loss does not
+            know what to do.
 
         Examples
         --------
@@ -747,7 +750,7 @@ class Simulator:
         data : dict of {Node or Probe: array}, shape (n_items, n_steps, size)
             As for `train`.
         objective : callable, str, keras.losses.Loss or dict, optional
-            As for `train`.
+            As for `train`; of arrays that a function returns, the mean is shown.
         combine : callable, optional
             Makes one value of the list of those of all minibatches.
         progress_bar : bool, optional

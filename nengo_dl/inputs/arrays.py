@@ -128,9 +128,12 @@ class Side:
 
     def _are_several(self, data: Any) -> bool:
         """Return whether data are a list of arrays, one for each of the objects."""
+        if len(self.objects) > 1 and isinstance(data, list | tuple):
+            # None stands for no array
+            return are_arrays([a for a in data if a is not None])
         if not are_arrays(data):
             return False
-        if len(self.objects) > 1 or all(isinstance(a, np.ndarray) for a in data):
+        if all(isinstance(a, np.ndarray) for a in data):
             return True
         # where there is one object, tensors of two axes are items of one array
         return len(data) == 1 and np.ndim(data[0]) > 2

@@ -261,7 +261,8 @@ class KerasCalls:
             self._endpoints,
             outputs,
             [p for p in outputs if compilation.uses_targets(p)],
-            [p for p in outputs if compilation.any_size(p)],
+            {p: compilation.target_size(p) for p in outputs},
+            [p for p in outputs if compilation.needs_all(p)],
         )
 
     def _for_output(self, y: Any) -> Any:

@@ -24,6 +24,7 @@ from nengo_dl.program.python_errors import as_raised
 from nengo_dl.program.traces import Traced, Traces
 from nengo_dl.simulation.store import StateStore
 from nengo_dl.training.model_function import ModelFunction, differs
+from nengo_dl.user_code import warn_user
 
 #: bytes of random numbers and other generated inputs that one call may be fed
 MAX_GENERATED = 4 * 2**20
@@ -62,7 +63,8 @@ class Epoch:
     n_items, n_steps : int
         How many items there are, a multiple of the minibatch's size, and their length.
     store : StateStore
-        The simulation's values; each minibatch begins in its initial state.
+        The simulation's values; each minibatch begins in its initial state, but
+        for what it has learned.
     variables : sequence of tf.Variable
         All that ``step`` reads and changes, in an order that equal steps share.
     device : str or None
@@ -108,7 +110,7 @@ class Epoch:
         self._device, self._traces = device, traces
         self._key, self._owner = key, owner
         self._jit_compile = jit_compile and function.jit_compile
-        self._state = store.initial_state if state is None else state
+        self._state = store.fresh_state if state is None else state
         self._first_step = first_step
         self._presented = {
             item.node: inputs[item.node]
@@ -126,6 +128,7 @@ class Epoch:
         self._renewed = any(map(differs, self._generated))
         self._room = self._capacity() if self._renewed else 1
         self._constants = self._constant_inputs()
+        self._warned = False
 
     def _constant_inputs(self) -> dict[Signal, tf.Tensor]:
         """Return inputs that never change: arguments, so that values do not matter."""
@@ -166,6 +169,10 @@ class Epoch:
         with tf.device(self._device):
             chosen = tf.constant(order, tf.int32)
             traced = self._traced
+            if not self._warned:
+                self._warned = True
+                for message in traced.warnings:
+                    warn_user(message)
             fed: list[tf.Tensor] | None = None
             done = 0
             while done < self.n_minibatches:

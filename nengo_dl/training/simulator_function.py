@@ -97,7 +97,7 @@ class SimulatorFunction:
     @property
     def initial_state(self) -> list[tf.Tensor]:
         """State at the beginning of a simulation, shape (minibatch_size, size) each."""
-        return self._store.initial_state
+        return self._store.fresh_state
 
     def __call__(
         self,
@@ -171,7 +171,7 @@ class SimulatorFunction:
             given.update(self.generate(n_steps, nodes, first_step))
         n_blocks = len(self._store.params)
         if state is None:
-            state = self._store.begin(self._store.initial_state, params[n_blocks:])
+            state = self._store.begin(self._store.fresh_state, params[n_blocks:])
         outputs, end = self._function(
             params[:n_blocks], state, given, n_steps, first_step
         )
