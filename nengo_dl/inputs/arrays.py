@@ -10,6 +10,7 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from nengo_dl.graph.number_range import beyond
 from nengo_dl.inputs.names import find, listing
 
 
@@ -261,13 +262,7 @@ def _real(values: Any) -> np.ndarray:
 
 
 def _too_large(what: str, dtype: np.dtype, attr: str) -> ValidationError:
-    largest = np.finfo(dtype).max
-    larger = "" if dtype == np.float64 else ", or configure_settings(dtype='float64')"
-    return ValidationError(
-        f"{what} contain numbers beyond the simulation's precision, {dtype.name}; "
-        f"expected numbers between {-largest:.4g} and {largest:.4g}{larger}",
-        attr=attr,
-    )
+    return ValidationError(f"{what} contain {beyond(dtype)}", attr=attr)
 
 
 def _finite(array: np.ndarray, dtype: Any = None) -> bool:
