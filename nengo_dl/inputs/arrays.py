@@ -242,8 +242,7 @@ def _real(values: Any) -> np.ndarray:
     TypeError, ValueError
         If these are no real numbers.
     """
-    parts = values if isinstance(values, list | tuple) else (values,)
-    if any(isinstance(p, np.ma.MaskedArray) and np.ma.is_masked(p) for p in parts):
+    if _is_masked(values):
         raise _Kind("partly masked")
     array = np.asarray(values)
     kind = array.dtype.kind
@@ -259,6 +258,13 @@ def _real(values: Any) -> np.ndarray:
         if isinstance(value, str | bytes):
             raise _Kind("text")
     return array.astype(float)
+
+
+def _is_masked(values: Any) -> bool:
+    """Return whether an element is hidden, also where lists hold masked arrays."""
+    if isinstance(values, list | tuple):
+        return any(map(_is_masked, values))
+    return isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values)
 
 
 def _too_large(what: str, dtype: np.dtype, attr: str) -> ValidationError:
