@@ -12,12 +12,13 @@ import nengo
 import numpy as np
 from nengo.builder import Model
 from nengo.builder.signal import Signal
-from nengo.exceptions import ReadonlyError, SimulatorClosed, ValidationError
+from nengo.exceptions import ReadonlyError, SimulatorClosed
 
 from nengo_dl import compat
 from nengo_dl.display.overview import overview
 from nengo_dl.display.progress import keras_verbosity
 from nengo_dl.display.report import Report, report
+from nengo_dl.inputs.checks import seed_number
 from nengo_dl.inputs.random_streams import MAX_SEED
 from nengo_dl.keras_model.calls import KerasCalls, keras_calls
 from nengo_dl.keras_model.model import SimulatorModel
@@ -143,8 +144,8 @@ class Simulator:
                 },
             )
         )
-        if seed is not None and not isinstance(seed, int | np.integer):
-            raise ValidationError(f"Expected an int or None, got {seed!r}", attr="seed")
+        if seed is not None:
+            seed = seed_number(seed)
         self._options = options
         self.unroll = options.unroll_simulation
         self.minibatch_size = options.minibatch_size
@@ -1483,6 +1484,8 @@ class Simulator:
         ------
         SimulatorClosed
             If the simulator was closed.
+        ValidationError
+            If the seed is no whole number from 0 to 2**32 - 1.
 
         Examples
         --------
@@ -1498,7 +1501,7 @@ class Simulator:
         """
         self._check_open("reset")
         if seed is not None:
-            self.seed = int(seed)
+            self.seed = seed_number(seed)
         self._runner.reset(
             self.seed, include_trainable, include_probes, include_processes
         )
