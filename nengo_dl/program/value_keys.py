@@ -291,9 +291,8 @@ def _is_frozen(value: Any) -> bool:
 
 def _is_eager(value: Any) -> bool:
     """Return whether a value is a tensor whose numbers are known."""
-    return (
-        tf.is_tensor(value) and hasattr(value, "numpy") and not hasattr(value, "assign")
-    )
+    # `tf.is_tensor` takes 0.1 ms for what is none
+    return isinstance(value, tf.Tensor) and hasattr(value, "numpy")
 
 
 def _is_of_keras(value: Any) -> bool:
