@@ -35,6 +35,7 @@ from nengo_dl.keras_model.datasets import (
 from nengo_dl.keras_model.held_inputs import Pass
 from nengo_dl.keras_model.in_memory import OPTIONS, InMemory
 from nengo_dl.keras_model.model import SimulatorModel
+from nengo_dl.keras_model.options import check_options
 from nengo_dl.program.program import Program
 from nengo_dl.program.value_keys import value_key
 from nengo_dl.simulation.runner import Runner
@@ -137,6 +138,7 @@ class KerasCalls:
         options: dict[str, Any],
     ) -> Any:
         """Train; see `Simulator.fit`."""
+        check_options(options, "fit")
         if truncation is not None:
             truncation = positive_int(truncation, "truncation")
         self.model.truncation = truncation
@@ -177,14 +179,14 @@ class KerasCalls:
             if self._is_compiled(stateful, options) and (
                 held_out is None or isinstance(held_out, tuple)
             ):
-                self._trainer.check_reach(self.model.fitting.form)
+                self._trainer.check_reach(self.model.fitting.form, refuse=False)
                 orders = item_orders(self._batch, shuffle, seed)
                 return self._in_memory().fit(parts, held_out, orders, **options)
             data = dataset(parts, self._batch, shuffle, seed)
             shuffle = False
         if isinstance(held_out, tuple):
             held_out = dataset(held_out, self._batch)
-        self._trainer.check_reach(self.model.fitting.form)
+        self._trainer.check_reach(self.model.fitting.form, refuse=False)
         with self._going_on(self.model.fitting, stateful):
             return self.model.fit(
                 data, validation_data=held_out, shuffle=shuffle, **options
@@ -194,6 +196,7 @@ class KerasCalls:
         self, x: Any, y: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
     ) -> dict[str, float]:
         """Measure losses and metrics; see `Simulator.evaluate`."""
+        check_options(options, "evaluate")
         y = self._for_output(y)
         needs = self._requirements(x, y)
         weights = _weights_of(options)
@@ -214,6 +217,7 @@ class KerasCalls:
         self, x: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
     ) -> dict[nengo.Probe, np.ndarray]:
         """Return the outputs of all Probes; see `Simulator.predict`."""
+        check_options(options, "predict")
         needs = Requirements(self._endpoints)
         if is_stream(x):
             data = stream(x, needs, None, n_steps)

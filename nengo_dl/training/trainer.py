@@ -258,20 +258,30 @@ class Trainer:
         """Return a seed, the next one from the seed of the simulator."""
         return self._rng.randint(MAX_SEED)
 
-    def check_reach(self, function: ModelFunction) -> None:
-        """Warn about what lets no gradient pass; refuse if nothing can be trained."""
+    def check_reach(self, function: ModelFunction, refuse: bool = True) -> None:
+        """Warn about what lets no gradient pass; refuse if nothing can be trained.
+
+        Parameters
+        ----------
+        function : ModelFunction
+            The model.
+        refuse : bool
+            Whether that is an error, or a warning as in Keras.
+        """
         for op in function.reach.blocked:
             warn_user(
                 f"No gradient passes through {describe_with_signals(op)}, which is "
                 "Python code or spikes without a rate. Parameters whose output goes "
                 "through there are trained by other ways or not at all."
             )
-        if not function.reach.trained:
-            raise ValidationError(
-                "There is nothing to train: no parameter that is trainable has an "
-                "influence on the probes of the objective that a gradient can follow. "
-                "Expected some: see `nengo_dl.configure_settings(trainable=..., "
-                "inference_only=...)`, and the warnings about what lets no gradient "
-                "pass",
-                attr="trainable",
-            )
+        if function.reach.trained:
+            return
+        message = (
+            "There is nothing to train: no parameter that is trainable has an "
+            "influence on the probes of the objective that a gradient can follow. "
+            "Expected some: see `nengo_dl.configure_settings(trainable=..., "
+            "inference_only=...)`, and the warnings about what lets no gradient pass"
+        )
+        if refuse:
+            raise ValidationError(message, attr="trainable")
+        warn_user(f"The model does not have any trainable weights. {message}")
