@@ -12,12 +12,13 @@ import nengo
 import numpy as np
 from nengo.builder import Model
 from nengo.builder.signal import Signal
-from nengo.exceptions import ReadonlyError, SimulatorClosed, ValidationError
+from nengo.exceptions import ReadonlyError, SimulatorClosed
 
 from nengo_dl import compat
 from nengo_dl.display.overview import overview
 from nengo_dl.display.progress import keras_verbosity
 from nengo_dl.display.report import Report, report
+from nengo_dl.inputs.checks import seed_number
 from nengo_dl.inputs.random_streams import MAX_SEED
 from nengo_dl.keras_model.calls import KerasCalls, keras_calls
 from nengo_dl.keras_model.model import SimulatorModel
@@ -58,8 +59,12 @@ class Simulator:
         `nengo_dl.configure_settings` says, else float32.
     device : str, optional
         Where to run: ``"/cpu:0"``, ``"/gpu:0"``, ...; None lets TensorFlow choose.
+        Where the machine has no such device, a warning says so, and its CPU is used.
     unroll_simulation : int, optional
-        Time steps in one iteration of the compiled loop. Results do not depend on it.
+        Time steps in one iteration of the loop. Results do not depend on it, and any
+        number of steps can be run. Under XLA an iteration stays one step, whatever
+        the number: more would make compilation longer and steps slower. With
+        ``configure_settings(use_loop=False)`` it is the number of steps of each call.
     minibatch_size : int, optional
         Number of inputs that are simulated side by side; the data of probes then have
         a batch axis in front. None: one input, no batch axis.
@@ -139,8 +144,8 @@ class Simulator:
                 },
             )
         )
-        if seed is not None and not isinstance(seed, int | np.integer):
-            raise ValidationError(f"Expected an int or None, got {seed!r}", attr="seed")
+        if seed is not None:
+            seed = seed_number(seed)
         self._options = options
         self.unroll = options.unroll_simulation
         self.minibatch_size = options.minibatch_size
@@ -1479,6 +1484,8 @@ class Simulator:
         ------
         SimulatorClosed
             If the simulator was closed.
+        ValidationError
+            If the seed is no whole number from 0 to 2**32 - 1.
 
         Examples
         --------
@@ -1494,7 +1501,7 @@ class Simulator:
         """
         self._check_open("reset")
         if seed is not None:
-            self.seed = int(seed)
+            self.seed = seed_number(seed)
         self._runner.reset(
             self.seed, include_trainable, include_probes, include_processes
         )
