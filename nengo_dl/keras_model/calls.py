@@ -40,7 +40,8 @@ from nengo_dl.program.program import Program
 from nengo_dl.program.value_keys import value_key
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training import optimizers
-from nengo_dl.training.trainer import Trainer
+from nengo_dl.training.model_function import ModelFunction
+from nengo_dl.training.trainer import NOTHING_TO_TRAIN, Trainer
 from nengo_dl.user_code import warn_user
 
 
@@ -179,17 +180,26 @@ class KerasCalls:
             if self._is_compiled(stateful, options) and (
                 held_out is None or isinstance(held_out, tuple)
             ):
-                self._trainer.check_reach(self.model.fitting.form, refuse=False)
+                self._check_reach(self.model.fitting.form)
                 orders = item_orders(self._batch, shuffle, seed)
                 return self._in_memory().fit(parts, held_out, orders, **options)
             data = dataset(parts, self._batch, shuffle, seed)
             shuffle = False
         if isinstance(held_out, tuple):
             held_out = dataset(held_out, self._batch)
-        self._trainer.check_reach(self.model.fitting.form, refuse=False)
+        self._check_reach(self.model.fitting.form)
         with self._going_on(self.model.fitting, stateful):
             return self.model.fit(
                 data, validation_data=held_out, shuffle=shuffle, **options
+            )
+
+    def _check_reach(self, function: ModelFunction) -> None:
+        """Warn about what cannot be trained; go on if nothing can, as Keras does."""
+        self._trainer.check_reach(function, refuse=False)
+        if not function.reach.trained:
+            warn_user(
+                "The model does not have any trainable weights, or none that a "
+                f"gradient reaches. {NOTHING_TO_TRAIN}"
             )
 
     def evaluate(

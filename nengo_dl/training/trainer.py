@@ -35,6 +35,13 @@ from nengo_dl.training.summaries import Summaries
 from nengo_dl.training.terms import Term
 from nengo_dl.user_code import warn_user
 
+NOTHING_TO_TRAIN = (
+    "There is nothing to train: no parameter that is trainable has an influence on the "
+    "probes of the objective that a gradient can follow. Expected some: see "
+    "`nengo_dl.configure_settings(trainable=..., inference_only=...)`, and the "
+    "warnings about what lets no gradient pass"
+)
+
 
 class Trainer:
     """Train a model with epochs of minibatches, or measure its losses.
@@ -218,7 +225,7 @@ class Trainer:
             # TensorFlow draws other numbers in another precision
             function = exact
         function.rewind(0)
-        self.check_reach(function)
+        self.check_reach(function, refuse=not presented)
         layout = self._program.layout
         return compare(
             function,
@@ -266,7 +273,7 @@ class Trainer:
         function : ModelFunction
             The model.
         refuse : bool
-            Whether that is an error, or a warning as in Keras.
+            Whether nothing to train is an error.
         """
         for op in function.reach.blocked:
             warn_user(
@@ -274,14 +281,5 @@ class Trainer:
                 "Python code or spikes without a rate. Parameters whose output goes "
                 "through there are trained by other ways or not at all."
             )
-        if function.reach.trained:
-            return
-        message = (
-            "There is nothing to train: no parameter that is trainable has an "
-            "influence on the probes of the objective that a gradient can follow. "
-            "Expected some: see `nengo_dl.configure_settings(trainable=..., "
-            "inference_only=...)`, and the warnings about what lets no gradient pass"
-        )
-        if refuse:
-            raise ValidationError(message, attr="trainable")
-        warn_user(f"The model does not have any trainable weights. {message}")
+        if refuse and not function.reach.trained:
+            raise ValidationError(NOTHING_TO_TRAIN, attr="trainable")
