@@ -119,16 +119,18 @@ def test_inputs_are_checked_where_there_are_no_parameters(function):
         else:
             found = sim.check_gradients(n_steps=4)[probe]
             assert list(found["names"]) == [str(node)]
-            assert abs(found["analytic"][0]) > 1e-3
+            assert abs(found["analytic"][0]) > 1e-5
 
 
 def test_something_has_to_be_there_to_check():
     with nengo.Network() as net:
-        nengo_dl.configure_settings(trainable=False)
+        nengo_dl.configure_settings(trainable=False, jit_compile=False)
         ensemble = nengo.Ensemble(3, 1, neuron_type=nengo.Tanh())
         nengo.Probe(ensemble.neurons)
     with simulator(net) as sim, pytest.raises(ValidationError, match="nothing to tr"):
         sim.check_gradients()
-    with simulator(network(inference_only=True)) as sim:
-        with pytest.raises(ValidationError, match="inference_only=False"):
-            sim.check_gradients()
+    with (
+        simulator(network(inference_only=True, jit_compile=False)) as sim,
+        pytest.raises(ValidationError, match="inference_only=False"),
+    ):
+        sim.check_gradients()
