@@ -327,7 +327,7 @@ class KerasCalls:
             self._runner.store,
             self._device,
             self._trainer.traces,
-            value_key([self._compilation, options], places),
+            lambda: value_key([self._compilation, options], places),
         )
 
     def _by_probe(self, outputs: dict[str, np.ndarray]) -> dict:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -74,8 +74,9 @@ class Traced:
         What its flat outputs are parts of, for `tf.nest.pack_sequence_as`.
     shareable : bool
         Whether it is good for other simulators, too: there are no other variables in
-        it, and those that it was traced with, which stay in memory as long as it is
-        kept, are not large.
+        it, nor Python functions or random numbers of TensorFlow's, and the variables
+        that it was traced with, which stay in memory as long as it is kept, are not
+        large.
     per_call : int
         How many units of work one call should do, as far as is known.
     warnings : tuple of str
@@ -105,6 +106,7 @@ class Traced:
         self._captured = [places.get(id(t), t) for t in concrete.captured_inputs]
         others = (t for t in self._captured if not isinstance(t, int))
         closed = not any(tensor.dtype == tf.resource for tensor in others)
+        closed = closed and not any(map(_has_memory, _operations(concrete.graph)))
         size = sum(v.shape.num_elements() * v.dtype.size for v in variables)
         self.shareable = closed and size <= MAX_BYTES
         self.per_call = 1
@@ -148,31 +150,40 @@ class Traces:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, key: Hashable | None, make: Callable[[], T], owner: Any = None) -> T:
+    def get(
+        self,
+        key: Hashable | Callable[[], Hashable],
+        make: Callable[[], T],
+        owner: Any = None,
+    ) -> T:
         """Return the function that is kept under an equal key, or make it now.
 
         Parameters
         ----------
-        key : Hashable or None
-            All that the function depends on; None if that is not known.
+        key : Hashable, None or callable
+            All that the function depends on; None if that is not known. Or a function
+            that returns this as it is now: what users' code changes while it is traced,
+            a counter of its calls for example, is no reason to trace it again.
         make : callable
             Traces the function. Where the key is known by value, it must not keep the
             model, which would stay in memory.
         owner : object, optional
             What the function's other variables belong to, if it has some.
         """
-        if key is None:
+        now = key() if callable(key) else key
+        if now is None:
             return make()
-        own = (key, Same(owner))
-        by_value = self._beneath is self or known_by_value(key)
-        found = self._find(own)
+        by_value = self._beneath is self or known_by_value(now)
+        found = self._find((now, Same(owner)))
         if found is None and by_value:
-            found = self._beneath._find(key)
+            found = self._beneath._find(now)
         if found is not None:
             return found
         made = make()
+        now = key() if callable(key) else key
+        own = (now, Same(owner))
         if by_value and getattr(made, "shareable", True):
-            self._beneath._keep(key, made)
+            self._beneath._keep(now, made)
         else:
             self._keep(own, made)
         return made
@@ -193,6 +204,24 @@ class Traces:
         """Forget all functions."""
         with self._lock:
             self._kept.clear()
+
+
+def _operations(graph: tf.Graph) -> Iterator[Any]:
+    """Yield the operations of a graph and of the functions that it calls."""
+    definition = graph.as_graph_def()
+    yield from definition.node
+    for function in definition.library.function:
+        yield from function.node_def
+
+
+def _has_memory(operation: Any) -> bool:
+    """Return whether an operation of a graph does something else in each call.
+
+    A Python function is one object, and does what it likes. Random numbers go on where
+    the last call stopped, and the simulators of one process shall not depend on those
+    before them.
+    """
+    return operation.op in ("PyFunc", "EagerPyFunc") or "seed2" in operation.attr
 
 
 #: those that all simulators of this process share

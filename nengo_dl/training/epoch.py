@@ -7,7 +7,7 @@ the loop over minibatches is compiled too.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -71,8 +71,8 @@ class Epoch:
         Where it runs.
     traces : Traces
         Where compiled functions are kept.
-    key : Hashable
-        What ``step`` depends on, beside the types of variables and data.
+    key : callable
+        Returns what ``step`` depends on, beside the types of variables and data.
     owner : object, optional
         What variables may belong to that are not among ``variables``.
     state : sequence of tf.Tensor, optional
@@ -96,7 +96,7 @@ class Epoch:
         variables: Sequence[tf.Variable],
         device: str | None,
         traces: Traces,
-        key: Hashable,
+        key: Callable[[], Hashable],
         owner: Any = None,
         state: Tensors | None = None,
         first_step: int = 0,
@@ -226,8 +226,8 @@ class Epoch:
         specs += [tf.TensorSpec(shape, self._dtype) for shape in generated]
         specs += map(_spec, [*self._constants.values(), *self._others])
         return self._traces.get(
-            (
-                self._key,
+            lambda: (
+                self._key(),
                 self._function.key,
                 self._function.places(self._presented),
                 tuple(map(_type, specs)),

@@ -190,7 +190,7 @@ class Batches:
             specs = [tf.TensorSpec(t.shape, t.dtype) for t in arguments]
             places = {p: i for i, p in enumerate(function.through_time.outputs)}
             traced = self._traces.get(
-                (
+                lambda: (
                     value_key(
                         ["run_batch", list(outputs.values()), list(targets)], places
                     ),

@@ -206,7 +206,7 @@ class Trainer:
             [*self._store.variables, *variables],
             self._program.device,
             self.traces,
-            value_key([key, terms, probes], places),
+            lambda: value_key([key, terms, probes], places),
             owner=owner,
         )
 
