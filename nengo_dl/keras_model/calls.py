@@ -199,7 +199,8 @@ class KerasCalls:
         if not function.reach.trained:
             warn_user(
                 "The model does not have any trainable weights, or none that a "
-                f"gradient reaches. {NOTHING_TO_TRAIN}"
+                f"gradient reaches. {NOTHING_TO_TRAIN}",
+                UserWarning,  # as Keras' own
             )
 
     def evaluate(
