@@ -826,7 +826,8 @@ class Simulator:
         SimulatorClosed
             If the simulator was closed.
         ValidationError
-            If spikes have surrogate gradients, which are no slopes.
+            If spikes have surrogate gradients, which are no slopes; or if there are
+            neither inputs nor parameters that are trained.
 
         Examples
         --------

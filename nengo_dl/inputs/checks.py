@@ -168,14 +168,15 @@ def check_split(n_items: int, validation_split: float, minibatch_size: int) -> i
     Raises
     ------
     ValidationError
-        If one of the parts does not consist of whole minibatches.
+        If one of the parts does not consist of whole minibatches, or of none.
     """
     n_train = int(n_items * (1 - validation_split))
-    if n_train % minibatch_size or (n_items - n_train) % minibatch_size:
+    parts = (n_train, n_items - n_train)
+    if not all(parts) or any(part % minibatch_size for part in parts):
         raise ValidationError(
             f"validation_split={validation_split:g} divides {n_items} items into "
             f"{n_train} and {n_items - n_train}; expected multiples of "
-            f"minibatch_size={minibatch_size}",
+            f"minibatch_size={minibatch_size}, and neither to be empty",
             attr="validation_split",
         )
     return n_train

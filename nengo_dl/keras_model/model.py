@@ -10,6 +10,7 @@ import keras
 import nengo
 import tensorflow as tf
 
+from nengo_dl.keras_model.call_forms import by_name
 from nengo_dl.keras_model.held_inputs import Pass
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.program.program import Program
@@ -108,10 +109,11 @@ class SimulatorModel(keras.Model):
 
     # -- one minibatch
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run one minibatch; see `call`."""
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Run one minibatch, given in any form; see `call` and `by_name`."""
         with in_own_words():
-            return super().__call__(*args, **kwargs)
+            inputs = by_name(inputs, self.testing.nodes)
+            return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: Any = None) -> dict:
         """Run one minibatch.
