@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from nengo_dl.keras_model.call_forms import by_name
 from nengo_dl.keras_model.held_inputs import Pass
+from nengo_dl.lowering.tensor_nodes.precision import floatx
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.program.program import Program
 from nengo_dl.program.python_errors import as_raised, in_own_words
@@ -24,24 +25,15 @@ from nengo_dl.training.truncation import in_parts, steps_of
 def precision(dtype: str) -> Iterator[None]:
     """Let Keras compute losses and metrics in the precision of a simulation.
 
-    Keras' ``floatx`` decides, and is what it was when the context is left. Sums of 16
-    bits would overflow, so 32 bits are the least.
-
-    Keras derives the types of its layers from ``floatx`` once, when it is first asked
-    for them, and keeps them: so it is asked before ``floatx`` changes.
+    Keras' ``floatx`` decides. Sums of 16 bits would overflow, so 32 bits are the least.
 
     Parameters
     ----------
     dtype : str
         Floating point type of the simulation.
     """
-    before = keras.config.floatx()
-    keras.config.dtype_policy()
-    keras.config.set_floatx("float64" if dtype == "float64" else "float32")
-    try:
+    with floatx("float64" if dtype == "float64" else "float32"):
         yield
-    finally:
-        keras.config.set_floatx(before)
 
 
 class SimulatorModel(keras.Model):
