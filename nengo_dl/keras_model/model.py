@@ -253,7 +253,7 @@ class SimulatorModel(keras.Model):
         def function(data: Any) -> Any:
             minibatch, data = _first(data)
             inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(minibatch)
-            if own is not self.predicting:
+            if own is not self.predicting and not self.run_eagerly:
                 self.build_losses(own.specs(inputs), targets, weights)
             xla = self.xla and not own.form.through_time.calls_python
             # Keras would generalise its function to shapes that are not known
