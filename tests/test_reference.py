@@ -38,7 +38,13 @@ OLDER = {"legacy", "older"}
 
 #: classes that are told about by their methods, and given to users rather than made
 MEMBERS = {
-    "nengo_dl.Converter": ("verify", "to_keras", "register", "get_converter"),
+    "nengo_dl.Converter": (
+        "verify",
+        "report",
+        "to_keras",
+        "register",
+        "get_converter",
+    ),
     "nengo_dl.converter.LayerConverter": (
         "convert",
         "convertible",

@@ -18,6 +18,7 @@ from nengo_dl.converter import (
 )
 from nengo_dl.converter.layer_converter import LayerConverter
 from nengo_dl.converter.model_converter import Converter
+from nengo_dl.converter.rate_targets import rates_from_data
 
 __all__ = [
     "Converter",
@@ -30,6 +31,7 @@ __all__ = [
     "nested_models",
     "normalization_layers",
     "pooling_layers",
+    "rates_from_data",
     "recurrent_layers",
     "whole_layers",
 ]

@@ -8,18 +8,21 @@ from typing import Any, ClassVar
 
 import keras
 import nengo
+from nengo.exceptions import ValidationError
 
 from nengo_dl.config import configure_settings
 from nengo_dl.converter.activation_names import Swaps, describe
 from nengo_dl.converter.comparison import Comparison, verify
 from nengo_dl.converter.conversion import Conversion, Shared
 from nengo_dl.converter.conversion_options import Options, scales, synapses
+from nengo_dl.converter.conversion_report import ConversionReport, report
 from nengo_dl.converter.keras_graph import ModelGraph, operations_within
 from nengo_dl.converter.layer_converter import (
     CONVERTERS,
     LayerConverter,
     register_layer,
 )
+from nengo_dl.converter.rate_targets import rates_from_data
 from nengo_dl.converter.round_trip import to_keras
 from nengo_dl.converter.tensor_mapping import TensorMapping
 from nengo_dl.user_code import warn_user
@@ -54,10 +57,11 @@ class Converter:
         names, classes or instances of layers, neuron types, or None for linear; new
         ones neuron types, functions, or None. ``{(layer, old): new}`` and
         ``{layer: {old: new}}`` are for one layer.
-    scale_firing_rates : float or dict, optional
+    scale_firing_rates : float, dict or "auto", optional
         Factor of firing rates, with the same output: the input of neurons is multiplied
         by it, and their output divided. A dict ``{layer: factor}``, with layers,
-        tensors or names as keys, scales some layers.
+        tensors or names as keys, scales some layers. ``"auto"``: so that neurons reach
+        ``target_rate`` for ``sample_data``, see `nengo_dl.converter.rates_from_data`.
     synapse : float, nengo.synapses.Synapse or dict, optional
         Synapse (time constant in s) of all that leaves neurons; or
         ``{layer: synapse}``.
@@ -67,6 +71,10 @@ class Converter:
     freeze_batchnorm : bool, optional
         An older argument: BatchNormalization as with ``inference_only``, while the rest
         can be trained.
+    sample_data : array, list of arrays or dict, optional
+        Inputs of the model for ``scale_firing_rates="auto"``.
+    target_rate : float, optional
+        The firing rate (Hz) that the most active neurons have then.
 
     Attributes
     ----------
@@ -142,6 +150,8 @@ class Converter:
         temporal_model: bool = False,
         *,
         freeze_batchnorm: bool | None = None,
+        sample_data: Any = None,
+        target_rate: float = 100.0,
     ) -> None:
         if freeze_batchnorm is not None:
             warnings.warn(
@@ -150,6 +160,13 @@ class Converter:
                 DeprecationWarning,
                 stacklevel=2,
             )
+        if isinstance(scale_firing_rates, str) and scale_firing_rates == "auto":
+            if sample_data is None:
+                raise ValidationError(
+                    '"auto" needs `sample_data`, some hundred inputs of the model',
+                    attr="scale_firing_rates",
+                )
+            scale_firing_rates = rates_from_data(model, sample_data, target_rate)
         options = Options(
             bool(allow_fallback),
             bool(inference_only),
@@ -275,6 +292,50 @@ class Converter:
         """
         compared = Comparison(self._conversion, self.outputs, inputs)
         return verify(compared, training, atol, rtol)
+
+    def report(
+        self, data: Any = None, n_steps: int | None = None, targets: Any = None
+    ) -> ConversionReport:
+        """Describe what became of each layer, and how well spikes stand in for it.
+
+        Parameters
+        ----------
+        data : array, list of arrays or dict, optional
+            Inputs of the model, with the batch axis first. Layers of a network without
+            spikes and synapses are compared with Keras' own.
+        n_steps : int, optional
+            Present the data for so many steps, and describe firing rates and outputs.
+        targets : array, shape (items,), optional
+            The right class of each item.
+
+        Returns
+        -------
+        ConversionReport
+            It prints as a table. ``report.layers`` has a row for each layer,
+            ``report.native`` tells whether there are no TensorNodes,
+            ``report.suggested_scales`` has factors for ``scale_firing_rates``, and
+            ``report.agreement`` and ``report.accuracy`` have parts of the items by
+            number of steps.
+
+        Raises
+        ------
+        ValueError
+            If data do not fit the model.
+
+        Examples
+        --------
+        >>> import keras, nengo_dl
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, "relu")])
+        >>> report = nengo_dl.Converter(model).report()
+        >>> report.layers[1].became, report.layers[1].n_parameters, report.native
+        ('RectifiedLinear', 9, True)
+        """
+        if data is None and (n_steps is not None or targets is not None):
+            raise ValueError("A run of the network needs `data`, inputs of the model")
+        compared = None
+        if data is not None:
+            compared = Comparison(self._conversion, self.outputs, data)
+        return report(self._shared, compared, self.model.name, n_steps, targets)
 
     def to_keras(self, sim: Any) -> None:
         """Give the Keras model the values that the network has learned.
