@@ -12,12 +12,13 @@ import nengo
 import numpy as np
 from nengo.builder import Model
 from nengo.builder.signal import Signal
-from nengo.exceptions import ReadonlyError, SimulatorClosed, ValidationError
+from nengo.exceptions import ReadonlyError, SimulatorClosed
 
 from nengo_dl import compat
 from nengo_dl.display.overview import overview
 from nengo_dl.display.progress import keras_verbosity
 from nengo_dl.display.report import Report, report
+from nengo_dl.inputs.checks import seed_number
 from nengo_dl.inputs.random_streams import MAX_SEED
 from nengo_dl.keras_model.calls import KerasCalls, keras_calls
 from nengo_dl.keras_model.model import SimulatorModel
@@ -58,8 +59,12 @@ class Simulator:
         `nengo_dl.configure_settings` says, else float32.
     device : str, optional
         Where to run: ``"/cpu:0"``, ``"/gpu:0"``, ...; None lets TensorFlow choose.
+        Where the machine has no such device, a warning says so, and its CPU is used.
     unroll_simulation : int, optional
-        Time steps in one iteration of the compiled loop. Results do not depend on it.
+        Time steps in one iteration of the loop. Results do not depend on it, and any
+        number of steps can be run. Under XLA an iteration stays one step, whatever
+        the number: more would make compilation longer and steps slower. With
+        ``configure_settings(use_loop=False)`` it is the number of steps of each call.
     minibatch_size : int, optional
         Number of inputs that are simulated side by side; the data of probes then have
         a batch axis in front. None: one input, no batch axis.
@@ -139,8 +144,8 @@ class Simulator:
                 },
             )
         )
-        if seed is not None and not isinstance(seed, int | np.integer):
-            raise ValidationError(f"Expected an int or None, got {seed!r}", attr="seed")
+        if seed is not None:
+            seed = seed_number(seed)
         self._options = options
         self.unroll = options.unroll_simulation
         self.minibatch_size = options.minibatch_size
@@ -367,8 +372,8 @@ class Simulator:
             Whether to show progress; by default as the simulator was told.
         stateful : bool, optional
             False returns to the state before the call when it is over. What the probes
-            recorded stays; time does not advance. `configure_settings(stateful=False)`
-            does so for all calls.
+            recorded stays, and what learning rules have learned; time does not advance.
+            `configure_settings(stateful=False)` does so for all calls.
         profile : bool or str, optional
             Write a profile that TensorBoard shows, into this directory.
 
@@ -661,11 +666,12 @@ class Simulator:
             How often each item is presented.
         objective : callable, str, keras.losses.Loss or dict, optional
             What is minimised: ``f(outputs, targets)`` or ``f(outputs)`` of tensors of
-            shape (minibatch_size, n_steps, size), which returns a scalar; a loss of
-            Keras, or its name; applied to each Probe that has targets. ``{probe: f}``
-            says what is for which, ``{(probe, probe): f}`` takes lists of both. The sum
-            counts. ``{probe: None}``: the targets are the derivatives of the loss by
-            the outputs. By default the mean squared error.
+            shape (minibatch_size, n_steps, size), which returns a scalar (of an array,
+            the sum is minimised); a loss of Keras, or its name; applied to each Probe
+            that has targets. ``{probe: f}`` says what is for which, ``{(probe, probe):
+            f}`` takes lists of both. The sum counts. ``{probe: None}``: the targets are
+            the derivatives of the loss by the outputs. By default the mean squared
+            error.
         shuffle : bool, optional
             Whether items come in another order in each epoch.
         truncation : int, optional
@@ -694,7 +700,9 @@ class Simulator:
         Warns
         -----
         NengoWarning
-            If no gradient passes through some part of the network, which is named.
+            If no gradient passes through some part of the network, which is named; if
+            an objective returns an array; if targets are NaN where the loss does not
+            know what to do.
 
         Examples
         --------
@@ -743,7 +751,7 @@ class Simulator:
         data : dict of {Node or Probe: array}, shape (n_items, n_steps, size)
             As for `train`.
         objective : callable, str, keras.losses.Loss or dict, optional
-            As for `train`.
+            As for `train`; of arrays that a function returns, the mean is shown.
         combine : callable, optional
             Makes one value of the list of those of all minibatches.
         progress_bar : bool, optional
@@ -1476,6 +1484,8 @@ class Simulator:
         ------
         SimulatorClosed
             If the simulator was closed.
+        ValidationError
+            If the seed is no whole number from 0 to 2**32 - 1.
 
         Examples
         --------
@@ -1491,7 +1501,7 @@ class Simulator:
         """
         self._check_open("reset")
         if seed is not None:
-            self.seed = int(seed)
+            self.seed = seed_number(seed)
         self._runner.reset(
             self.seed, include_trainable, include_probes, include_processes
         )

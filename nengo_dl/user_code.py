@@ -26,6 +26,17 @@ _FOREIGN = tuple(
 )
 
 
+def is_foreign(file: str) -> bool:
+    """Return whether a file of code is not the user's own.
+
+    Parameters
+    ----------
+    file : str
+        Its path, as Python knows it.
+    """
+    return file.startswith((*_FOREIGN, "<"))
+
+
 def user_line(error: BaseException) -> str:
     """Return the last line of the user's own code on the way to an error.
 
@@ -40,7 +51,7 @@ def user_line(error: BaseException) -> str:
         ``" (script.py, line 12, in output)"``; empty if there is no such line.
     """
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith((*_FOREIGN, "<")):
+        if not is_foreign(frame.filename):
             name = os.path.basename(frame.filename)
             if "ipykernel_" in frame.filename:  # the name of a file that is not there
                 name = "a cell of the notebook"
@@ -68,7 +79,7 @@ def end_in_user_code(error: BaseException) -> None:
         file = frames[i].tb_frame.f_code.co_filename
         if file.startswith(_PACKAGE):
             return
-        if not file.startswith((*_FOREIGN, "<")):
+        if not is_foreign(file):
             frames[i].tb_next = None
             return
 

@@ -261,7 +261,8 @@ class KerasCalls:
             self._endpoints,
             outputs,
             [p for p in outputs if compilation.uses_targets(p)],
-            [p for p in outputs if compilation.any_size(p)],
+            {p: compilation.target_size(p) for p in outputs},
+            [p for p in outputs if compilation.needs_all(p)],
         )
 
     def _for_output(self, y: Any) -> Any:
@@ -312,7 +313,7 @@ class KerasCalls:
             self._runner.store,
             self._device,
             self._trainer.traces,
-            value_key([self._compilation, options], places),
+            lambda: value_key([self._compilation, options], places),
         )
 
     def _by_probe(self, outputs: dict[str, np.ndarray]) -> dict:

@@ -78,8 +78,8 @@ class InMemory:
         Where it runs.
     traces : Traces
         Where compiled functions are kept.
-    key : Hashable
-        What losses and metrics compute.
+    key : callable
+        Returns what losses and metrics compute.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class InMemory:
         store: StateStore,
         device: str | None,
         traces: Traces,
-        key: Hashable,
+        key: Callable[[], Hashable],
     ) -> None:
         self._model, self._store = model, store
         self._device, self._traces, self._key = device, traces, key
@@ -224,6 +224,7 @@ class InMemory:
         ]
         model.build_losses(own.specs(one[0] or {}), *one[1:])
         optimizer = model.optimizer if own is model.fitting else None
+        truncation = model.truncation
         epoch = Epoch(
             own.form,
             _Step(own, step, list(targets), list(weights or {})),
@@ -236,12 +237,12 @@ class InMemory:
             _variables(model, self._store),
             self._device,
             self._traces,
-            (
+            lambda: (
                 "fit" if own is model.fitting else "evaluate",
-                self._key,
+                self._key(),
                 tuple(own.output_names),
                 None if optimizer is None else optimizer_key(optimizer),
-                model.truncation,
+                truncation,
                 tuple(targets),
                 tuple(weights or ()),
             ),

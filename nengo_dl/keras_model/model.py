@@ -108,6 +108,11 @@ class SimulatorModel(keras.Model):
 
     # -- one minibatch
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run one minibatch; see `call`."""
+        with in_own_words():
+            return super().__call__(*args, **kwargs)
+
     def call(self, inputs: Mapping[str, tf.Tensor], training: Any = None) -> dict:
         """Run one minibatch.
 

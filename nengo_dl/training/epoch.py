@@ -7,7 +7,7 @@ the loop over minibatches is compiled too.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ from nengo_dl.program.python_errors import as_raised
 from nengo_dl.program.traces import Traced, Traces
 from nengo_dl.simulation.store import StateStore
 from nengo_dl.training.model_function import ModelFunction, differs
+from nengo_dl.user_code import warn_user
 
 #: bytes of random numbers and other generated inputs that one call may be fed
 MAX_GENERATED = 4 * 2**20
@@ -62,15 +63,16 @@ class Epoch:
     n_items, n_steps : int
         How many items there are, a multiple of the minibatch's size, and their length.
     store : StateStore
-        The simulation's values; each minibatch begins in its initial state.
+        The simulation's values; each minibatch begins in its initial state, but
+        for what it has learned.
     variables : sequence of tf.Variable
         All that ``step`` reads and changes, in an order that equal steps share.
     device : str or None
         Where it runs.
     traces : Traces
         Where compiled functions are kept.
-    key : Hashable
-        What ``step`` depends on, beside the types of variables and data.
+    key : callable
+        Returns what ``step`` depends on, beside the types of variables and data.
     owner : object, optional
         What variables may belong to that are not among ``variables``.
     state : sequence of tf.Tensor, optional
@@ -94,7 +96,7 @@ class Epoch:
         variables: Sequence[tf.Variable],
         device: str | None,
         traces: Traces,
-        key: Hashable,
+        key: Callable[[], Hashable],
         owner: Any = None,
         state: Tensors | None = None,
         first_step: int = 0,
@@ -108,7 +110,7 @@ class Epoch:
         self._device, self._traces = device, traces
         self._key, self._owner = key, owner
         self._jit_compile = jit_compile and function.jit_compile
-        self._state = store.initial_state if state is None else state
+        self._state = store.fresh_state if state is None else state
         self._first_step = first_step
         self._presented = {
             item.node: inputs[item.node]
@@ -126,6 +128,7 @@ class Epoch:
         self._renewed = any(map(differs, self._generated))
         self._room = self._capacity() if self._renewed else 1
         self._constants = self._constant_inputs()
+        self._warned = False
 
     def _constant_inputs(self) -> dict[Signal, tf.Tensor]:
         """Return inputs that never change: arguments, so that values do not matter."""
@@ -166,6 +169,10 @@ class Epoch:
         with tf.device(self._device):
             chosen = tf.constant(order, tf.int32)
             traced = self._traced
+            if not self._warned:
+                self._warned = True
+                for message in traced.warnings:
+                    warn_user(message)
             fed: list[tf.Tensor] | None = None
             done = 0
             while done < self.n_minibatches:
@@ -219,8 +226,8 @@ class Epoch:
         specs += [tf.TensorSpec(shape, self._dtype) for shape in generated]
         specs += map(_spec, [*self._constants.values(), *self._others])
         return self._traces.get(
-            (
-                self._key,
+            lambda: (
+                self._key(),
                 self._function.key,
                 self._function.places(self._presented),
                 tuple(map(_type, specs)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import nengo
@@ -23,7 +23,7 @@ from nengo_dl.training.of_probes import OfProbes, of_probes
 
 
 def resolve(
-    outputs: Any, endpoints: Endpoints, targets: Mapping[nengo.Probe, Any]
+    outputs: Any, endpoints: Endpoints, targets: Collection[nengo.Probe]
 ) -> dict[Any, OfProbes]:
     """Return the functions to compute for each minibatch, under the users' keys.
 
@@ -34,8 +34,8 @@ def resolve(
         for the outputs themselves.
     endpoints : Endpoints
         The inputs and outputs of the simulator.
-    targets : mapping of Probe to array
-        What targets there are.
+    targets : collection of Probe
+        Those that have targets.
 
     Raises
     ------
@@ -108,7 +108,8 @@ class Batches:
         training : bool
             Whether rates, or spikes with surrogate gradients, stand in for spikes.
         isolate_state : bool
-            Whether each minibatch starts in the initial state. If not, it goes on where
+            Whether each minibatch starts in the initial state, but for what was learned
+            online; that goes on, unless it is ``training``. If not, it goes on where
             the one before it ended, the first where the simulation is, and so does the
             simulation.
         seed : int
@@ -125,16 +126,17 @@ class Batches:
         function.rewind(seed)
         store, batch = self._runner.store, self._program.minibatch_size
         length = truncation or data.n_steps
+        learns = not training and store.learns
         state: Tensors = store.state
         first = self._runner.n_steps
         for order in orders:
             for start in range(0, len(order) - batch + 1, batch):
                 items = order[start : start + batch]
                 if isolate_state:
-                    state, first = store.initial_state, 0
+                    state, first = store.fresh_state, 0
                 for begin in range(0, data.n_steps, length):
                     part = slice(begin, min(begin + length, data.n_steps))
-                    goes_on = part.stop < data.n_steps or not isolate_state
+                    goes_on = part.stop < data.n_steps or not isolate_state or learns
                     results, state = self._part(
                         function, outputs, data, items, part, state, first, goes_on
                     )
@@ -142,6 +144,8 @@ class Batches:
                     if not isolate_state:
                         store.state = list(state)
                         self._runner.n_steps = first
+                    elif learns:
+                        store.state = store.with_learned(store.state, state)
                     yield results
 
     def _part(
@@ -186,7 +190,7 @@ class Batches:
             specs = [tf.TensorSpec(t.shape, t.dtype) for t in arguments]
             places = {p: i for i, p in enumerate(function.through_time.outputs)}
             traced = self._traces.get(
-                (
+                lambda: (
                     value_key(
                         ["run_batch", list(outputs.values()), list(targets)], places
                     ),

@@ -199,7 +199,7 @@ class Trainer:
             [*self._store.variables, *variables],
             self._program.device,
             self.traces,
-            value_key([key, terms, probes], places),
+            lambda: value_key([key, terms, probes], places),
             owner=owner,
         )
 
@@ -224,7 +224,7 @@ class Trainer:
             function,
             exact,
             [variable.numpy() for variable in self._store.params],
-            [values.numpy() for values in self._store.initial_state],
+            [values.numpy() for values in self._store.fresh_state],
             presented,
             sorted(
                 (

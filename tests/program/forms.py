@@ -30,7 +30,7 @@ class Form:
     def _series(self):
         sim, loop = self.sim, self.form.loop
         sources = Sources(
-            self.inputs, loop.lowerings, sim._built.order, sim.dt, self.batch
+            self.inputs, loop.lowerings, sim._built.order, sim.dt, self.batch, float
         )
         sources.rewind(sim.seed)
         functions, _, error = sources.call_functions(0, STEPS, {})

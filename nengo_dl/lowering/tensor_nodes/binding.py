@@ -267,7 +267,7 @@ def _look(
 
     traced = tf.function(call, autograph=False, jit_compile=jit)
     graph = traced.get_concrete_function(*specs).graph
-    look.uses_time = function.takes_time and bool(graph.inputs[0].consumers())
+    look.uses_time = function.pass_time and bool(graph.inputs[0].consumers())
     operations = {op.type for op in graph.get_operations() if op.op_def.is_stateful}
     look.drawn = {name for name in operations if re.match("Random|Truncated", name)}
     known = {id(storage(v)) for v in variables}
