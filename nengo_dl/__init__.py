@@ -11,8 +11,9 @@ from nengo_dl.neurons import LeakyReLU, SoftLIFRate, SpikingLeakyReLU
 from nengo_dl.version import version as __version__
 
 if TYPE_CHECKING:
-    from nengo_dl import callbacks, losses, objectives, plots
+    from nengo_dl import callbacks, converter, losses, objectives, plots
     from nengo_dl import objectives as obj
+    from nengo_dl.converter import Converter
     from nengo_dl.layers import Layer, tensor_layer
     from nengo_dl.simulator import Simulator
     from nengo_dl.tensor_node import TensorNode, reshaped
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
 __all__ = [
+    "Converter",
     "Layer",
     "LeakyReLU",
     "Simulator",
@@ -32,6 +34,7 @@ __all__ = [
     "callbacks",
     "configure_settings",
     "configure_trainable",
+    "converter",
     "dists",
     "losses",
     "neurons",
@@ -45,10 +48,12 @@ __all__ = [
 
 #: what is imported when first needed: the module, and the name in it if not all of it
 _LAZY = {
+    "Converter": ("nengo_dl.converter", "Converter"),
     "Layer": ("nengo_dl.layers", "Layer"),
     "Simulator": ("nengo_dl.simulator", "Simulator"),
     "TensorNode": ("nengo_dl.tensor_node", "TensorNode"),
     "callbacks": ("nengo_dl.callbacks", None),
+    "converter": ("nengo_dl.converter", None),
     "losses": ("nengo_dl.losses", None),
     "lowering": ("nengo_dl.lowering", None),
     "obj": ("nengo_dl.objectives", None),

@@ -40,6 +40,7 @@ FLOORS = (
     "callbacks",
     "plots",
     "simulator",
+    "converter",
     "__init__",  # ``import nengo_dl``
     "benchmarks",
     "__main__",

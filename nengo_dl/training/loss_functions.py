@@ -87,7 +87,7 @@ class LossFunction:
         """
         value = self.call(outputs, targets)
         if tf.is_tensor(value) and value.shape.rank is None:
-            return _REDUCTIONS[self.reduction or "mean"](value)
+            return REDUCTIONS[self.reduction or "mean"](value)
         return value
 
     def call(self, outputs: Any, targets: Any) -> Any:
