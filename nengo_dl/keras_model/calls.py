@@ -195,6 +195,7 @@ class KerasCalls:
 
     def _check_reach(self, function: ModelFunction) -> None:
         """Warn about what cannot be trained; go on if nothing can, as Keras does."""
+        self._runner.store.follow_learned()
         self._trainer.check_reach(function, refuse=False)
         if not function.reach.trained:
             warn_user(
