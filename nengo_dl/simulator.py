@@ -990,7 +990,7 @@ class Simulator:
         ----------
         optimizer : keras.optimizers.Optimizer, str or tf.compat.v1.train.Optimizer
             As for `train`; an optimizer goes on where `train` has left it. A name
-            stands for a new one.
+            stands for a new one. None: there is none, and `fit` is not possible.
         loss : str, callable, keras.losses.Loss, dict or list, optional
             What is minimised. One loss for all Probes; ``{probe: loss}``, with names as
             keys too; or a list in the order of the Probes, None for those that are not

@@ -195,3 +195,21 @@ def test_both_interfaces_train_weights_that_learn(tmp_path):
     for weights in found.values():
         assert_close(weights, found["train"], rtol=1e-10)
         assert weights.shape == (2, 1, 6)
+
+
+def test_training_goes_on_from_what_a_rule_has_learned():
+    net, learned = learning(100)
+    x = np.concatenate([X[:1]] * 2)  # both items learn the same
+    data = {"in": x, "out": np.concatenate([Y[:1]] * 2)}
+    for train in (
+        lambda sim: sim.train(data, keras.optimizers.SGD(1e-9)),
+        lambda sim: sim.fit(x, data["out"], verbose=0),
+    ):
+        with simulator(net) as sim:
+            sim.compile(keras.optimizers.SGD(1e-9), loss="mse")
+            before = np.array(sim.data[learned].weights)
+            sim.run_steps(3, data={"in": x})
+            found = np.array(sim.data[learned].weights)
+            assert np.abs(found - before).max() > 1e-5
+            train(sim)
+            assert_close(np.array(sim.data[learned].weights), found, rtol=1e-6)

@@ -100,10 +100,10 @@ class KerasCalls:
             self._endpoints.outputs, loss, loss_weights, metrics, weighted_metrics
         )
         trained = [variable for _, variable in self._runner.store.trained]
-        if isinstance(optimizer, str) or not trained:
+        if isinstance(optimizer, str) or (optimizer is not None and not trained):
             # by its name each call means a new one
             optimizer = optimizers.resolve(optimizer)
-        if trained:
+        if trained and optimizer is not None:
             optimizer = self._trainer.optimizers.of(optimizer, trained)
         self._compilation = compilation
         self._options = {**options, "optimizer": optimizer}
@@ -195,6 +195,12 @@ class KerasCalls:
 
     def _check_reach(self, function: ModelFunction) -> None:
         """Warn about what cannot be trained; go on if nothing can, as Keras does."""
+        if self._options["optimizer"] is None:
+            raise SimulationError(
+                "There is no optimizer: expected `sim.compile(optimizer, loss=...)` "
+                "before `fit`; without one there are `evaluate` and `predict`"
+            )
+        self._runner.store.follow_learned()
         self._trainer.check_reach(function, refuse=False)
         if not function.reach.trained:
             warn_user(

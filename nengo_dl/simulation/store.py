@@ -168,6 +168,14 @@ class StateStore:
                 at = self._state_blocks.index(i)
                 self.state[at] = tf.broadcast_to(origin, self.state[at].shape)
 
+    def follow_learned(self) -> None:
+        """Let training begin with what rules have learned where they learn the same."""
+        self._follow(
+            i
+            for i, value in self._followed.items()
+            if (self.state[self._state_blocks.index(i)].numpy() != value).any()
+        )
+
     def _follow(self, blocks: Iterable[int]) -> None:
         """Let origins be what the copies of all items are on average."""
         for i in self.origins.keys() & set(blocks):

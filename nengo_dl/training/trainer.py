@@ -117,6 +117,7 @@ class Trainer:
             The loss of each epoch, a mean over its minibatches, each measured before
             the update that it led to.
         """
+        self._store.follow_learned()
         trained = self._trained()
         found = self.optimizers.of(optimizer, trained)
 
