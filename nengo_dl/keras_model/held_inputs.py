@@ -17,6 +17,7 @@ import tensorflow as tf
 from nengo.builder.signal import Signal
 from nengo.exceptions import ValidationError
 
+from nengo_dl.inputs.checks import real_type
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.program.traces import Traces
@@ -345,6 +346,8 @@ class Pass:
     def n_steps(self, inputs: Mapping[str, Any]) -> int:
         """Return how many steps minibatches have that look like this."""
         for name, values in inputs.items():
+            expected = "(minibatch_size, n_steps, size)"
+            real_type(values, f"Data for {name!r}", expected, "x")
             shape = values.shape
             known = len(shape) == 3 and shape[1] is not None
             if known and (name == STEPS or name in self.nodes):

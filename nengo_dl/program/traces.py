@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import tensorflow as tf
@@ -18,6 +19,7 @@ import tensorflow as tf
 from nengo_dl.program.calling import flat_call
 from nengo_dl.program.python_errors import in_own_words
 from nengo_dl.program.value_keys import Same, known_by_value
+from nengo_dl.user_code import warn_user
 
 T = TypeVar("T")
 
@@ -29,6 +31,27 @@ MAX_BYTES = 32 * 2**20
 
 #: seconds that one call of compiled code should take: progress is shown between calls
 CALL = 0.3
+
+#: the warnings of the function that is being traced, each of them once
+_warnings: ContextVar[dict[str, None] | None] = ContextVar("warnings", default=None)
+
+
+def warn_of_traced(message: str) -> None:
+    """Warn of something in code that is being traced, whenever the trace is used.
+
+    A function that is compiled is traced once, and used by many calls: each of these
+    warns. Outside of a trace the warning comes at once.
+
+    Parameters
+    ----------
+    message : str
+        The warning.
+    """
+    noted = _warnings.get()
+    if noted is None:
+        warn_user(message)
+    else:
+        noted[message] = None
 
 
 class Traced:
@@ -56,6 +79,8 @@ class Traced:
         large.
     per_call : int
         How many units of work one call should do, as far as is known.
+    warnings : tuple of str
+        What was found while it was traced; see `warn_of_traced`.
     """
 
     def __init__(
@@ -66,8 +91,14 @@ class Traced:
         jit_compile: bool,
     ) -> None:
         traced = tf.function(function, jit_compile=jit_compile, autograph=False)
-        with in_own_words():
-            concrete = traced.get_concrete_function(*specs)
+        noted: dict[str, None] = {}
+        token = _warnings.set(noted)
+        try:
+            with in_own_words():
+                concrete = traced.get_concrete_function(*specs)
+        finally:
+            _warnings.reset(token)
+        self.warnings = tuple(noted)
         self._call = flat_call(concrete)
         self.structure = tf.nest.map_structure(lambda _: 0, concrete.structured_outputs)
         places = {id(v.handle): i for i, v in enumerate(variables)}

@@ -22,8 +22,10 @@ from nengo_dl.inputs.memory import as_tensor
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.program.python_errors import as_raised
 from nengo_dl.program.traces import Traced, Traces
+from nengo_dl.program.xla_support import lacking, warn_without_xla
 from nengo_dl.simulation.store import StateStore
 from nengo_dl.training.model_function import ModelFunction, differs
+from nengo_dl.user_code import warn_user
 
 #: bytes of random numbers and other generated inputs that one call may be fed
 MAX_GENERATED = 4 * 2**20
@@ -62,7 +64,8 @@ class Epoch:
     n_items, n_steps : int
         How many items there are, a multiple of the minibatch's size, and their length.
     store : StateStore
-        The simulation's values; each minibatch begins in its initial state.
+        The simulation's values; each minibatch begins in its initial state, but
+        for what it has learned.
     variables : sequence of tf.Variable
         All that ``step`` reads and changes, in an order that equal steps share.
     device : str or None
@@ -108,7 +111,7 @@ class Epoch:
         self._device, self._traces = device, traces
         self._key, self._owner = key, owner
         self._jit_compile = jit_compile and function.jit_compile
-        self._state = store.initial_state if state is None else state
+        self._state = store.fresh_state if state is None else state
         self._first_step = first_step
         self._presented = {
             item.node: inputs[item.node]
@@ -126,6 +129,7 @@ class Epoch:
         self._renewed = any(map(differs, self._generated))
         self._room = self._capacity() if self._renewed else 1
         self._constants = self._constant_inputs()
+        self._warned = False
 
     def _constant_inputs(self) -> dict[Signal, tf.Tensor]:
         """Return inputs that never change: arguments, so that values do not matter."""
@@ -166,6 +170,10 @@ class Epoch:
         with tf.device(self._device):
             chosen = tf.constant(order, tf.int32)
             traced = self._traced
+            if not self._warned:
+                self._warned = True
+                for message in traced.warnings:
+                    warn_user(message)
             fed: list[tf.Tensor] | None = None
             done = 0
             while done < self.n_minibatches:
@@ -179,11 +187,25 @@ class Epoch:
                 arguments += map(tf.constant, (done, done + count, self._first_step))
                 arguments += [*self._state, *self._items, *fed, *self._others]
                 begin = time.perf_counter()
-                with as_raised():
-                    values = traced(arguments, self._variables)[0].numpy()
+                try:
+                    with as_raised():
+                        values = traced(arguments, self._variables)[0].numpy()
+                except tf.errors.OpError as error:
+                    traced = self._without_xla(error)
+                    continue
                 traced.took(time.perf_counter() - begin, count)
                 yield values[done : done + count]
                 done += count
+
+    def _without_xla(self, error: Exception) -> Traced:
+        """Return the function without XLA if that is what failed; nothing has run."""
+        lack = lacking(error) if self._jit_compile else None
+        if lack is None:
+            raise error
+        warn_without_xla(lack)
+        self._jit_compile = False
+        del self._traced
+        return self._traced
 
     def _feed(self, count: int) -> list[tf.Tensor]:
         """Return generated inputs for the next minibatches, as tensors."""
