@@ -68,6 +68,8 @@ class Endpoints:
         Floating point type that arrays get.
     last_only : frozenset of nengo.Probe
         Probes that keep the last step alone, so that targets may have one step.
+    widths : mapping of nengo.Probe to int
+        Elements of what Probes see: for those of learning rules ``size_in`` is 0.
     """
 
     nodes: tuple[nengo.Node, ...]
@@ -75,6 +77,7 @@ class Endpoints:
     minibatch_size: int | None = None
     dtype: str = "float32"
     last_only: frozenset[nengo.Probe] = field(default_factory=frozenset)
+    widths: Mapping[nengo.Probe, int] = field(default_factory=dict)
 
     @cached_property
     def names(self) -> dict[nengo.Node | nengo.Probe, str]:
@@ -89,7 +92,7 @@ class Endpoints:
     @cached_property
     def outputs(self) -> Side:
         """The Probes, for which targets can be given."""
-        return Side(nengo.Probe, self.probes, self.names)
+        return Side(nengo.Probe, self.probes, self.names, self.widths)
 
     def name(self, obj: Any) -> str:
         """Return the name of an input or output.

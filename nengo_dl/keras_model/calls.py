@@ -309,7 +309,7 @@ class KerasCalls:
         warn_about_synapses(self._settings.network, needs.outputs, data.n_steps)
         parts = needs.parts(data, sample_weight)
         if class_weight is not None:
-            size = needs.outputs[0].size_in
+            size = self._endpoints.outputs.size(needs.outputs[0])
             parts = (*parts[:2], class_weights(parts, class_weight, size))
         return parts
 
