@@ -1,4 +1,4 @@
-"""TensorFlow's warnings about retracing never reach users, who could not follow them."""
+"""TensorFlow's warnings about retracing, which nobody could follow, stay away."""
 
 import logging
 
