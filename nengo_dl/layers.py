@@ -13,7 +13,7 @@ from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType
 from nengo.params import BoolParam
 
-from nengo_dl.tensor_node import TensorNode
+from nengo_dl.tensor_node import TensorNode, checked_shape
 
 #: what a function that is called layer by layer leaves to the TensorNode
 _OF_NODE = ("shape_out", "label")
@@ -220,15 +220,26 @@ def _size_in(input: Any, transform: Any) -> int:
         return input.size_out
     if isinstance(transform, nengo.transforms.Transform):
         return transform.size_out
+    if not isinstance(transform, nengo.dists.Distribution):
+        try:
+            real = np.isrealobj(transform) and np.asarray(transform, float).ndim < 3
+        except (TypeError, ValueError):
+            real = False
+        if not real:
+            raise ValidationError(
+                "Expected a nengo Transform, a Distribution, a number or an array of "
+                f"numbers; got {transform!r:.100}",
+                attr="transform",
+            )
     return np.shape(transform)[0] if np.ndim(transform) == 2 else input.size_out
 
 
 def _check_size(shape_in: Any, size: int) -> None:
     """Raise an error if an input of this shape does not have so many elements."""
-    if int(np.prod(shape_in)) != size:
+    elements = int(np.prod(checked_shape("shape_in", shape_in) or 0))
+    if elements != size:
         raise ValidationError(
-            f"shape_in={shape_in} has {int(np.prod(shape_in))} elements, and the "
-            f"input {size}",
+            f"shape_in={shape_in} has {elements} elements, and the input {size}",
             attr="shape_in",
         )
 

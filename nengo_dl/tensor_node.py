@@ -167,7 +167,7 @@ def reshaped(shape_in: Sequence[int]) -> Callable[[Callable], Callable]:
 
     import tensorflow as tf
 
-    shape = _shape("shape_in", shape_in)
+    shape = checked_shape("shape_in", shape_in)
 
     def decorate(function: Callable) -> Callable:
         @functools.wraps(function)
@@ -203,15 +203,15 @@ def _elsewhere(t: float, x: Any = None) -> None:
 def _one_of(name: str, shape: Any, older: str, size: Any) -> Shape | None:
     """Return a shape that was given by one of two names."""
     if size is None:
-        return _shape(name, shape)
+        return checked_shape(name, shape)
     if shape is not None:
         raise ValidationError(
             f"`{older}` is another name of `{name}`; expected one of them", attr=name
         )
-    return _shape(older, size)
+    return checked_shape(older, size)
 
 
-def _shape(name: str, value: Any) -> Shape | None:
+def checked_shape(name: str, value: Any) -> Shape | None:
     """Return a shape as a tuple, or None for no elements at all."""
     if value is None or (isinstance(value, int | np.integer) and value == 0):
         return None
