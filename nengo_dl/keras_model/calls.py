@@ -34,8 +34,8 @@ from nengo_dl.keras_model.datasets import (
 )
 from nengo_dl.keras_model.held_inputs import Pass
 from nengo_dl.keras_model.in_memory import OPTIONS, InMemory
+from nengo_dl.keras_model.loop_options import check_options
 from nengo_dl.keras_model.model import SimulatorModel
-from nengo_dl.keras_model.options import check_options
 from nengo_dl.program.program import Program
 from nengo_dl.program.value_keys import value_key
 from nengo_dl.simulation.runner import Runner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -35,6 +36,26 @@ def precision(dtype: str) -> Iterator[None]:
     """
     with floatx("float64" if dtype == "float64" else "float32"):
         yield
+
+
+@contextmanager
+def no_retracing_warnings() -> Iterator[None]:
+    """Keep back TensorFlow's warnings that Keras' functions are traced too often.
+
+    Nothing can be done about it: each model of Keras has functions of its own, and
+    TensorFlow counts those of all models together.
+    """
+
+    def wanted(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        return "tf.function retracing" not in text or "TensorFlowTrainer." not in text
+
+    logger = tf.get_logger()
+    logger.addFilter(wanted)
+    try:
+        yield
+    finally:
+        logger.removeFilter(wanted)
 
 
 class SimulatorModel(keras.Model):
@@ -354,7 +375,12 @@ class SimulatorModel(keras.Model):
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Compute in the simulation's precision, where it runs, with users' errors."""
-        with precision(self.dtype), tf.device(self._program.device), as_raised():
+        with (
+            precision(self.dtype),
+            tf.device(self._program.device),
+            as_raised(),
+            no_retracing_warnings(),
+        ):
             try:
                 yield
             finally:
