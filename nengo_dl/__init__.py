@@ -5,6 +5,7 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 from nengo_dl import dists, neurons, surrogates
+from nengo_dl.backend import check_keras_backend as _check_keras_backend
 from nengo_dl.config import configure_settings, configure_trainable
 from nengo_dl.neurons import LeakyReLU, SoftLIFRate, SpikingLeakyReLU
 from nengo_dl.version import version as __version__
@@ -67,6 +68,7 @@ def __getattr__(name: str) -> Any:
     """Import TensorFlow, which takes seconds, when it is first needed."""
     if name not in _LAZY:
         raise AttributeError(f"module 'nengo_dl' has no attribute {name!r}")
+    _check_keras_backend()
     module, attribute = _LAZY[name]
     found: Any = _import_module(module)
     if attribute is not None:

@@ -10,15 +10,17 @@ from typing import Any, TypeVar
 
 import nengo
 import numpy as np
+import tensorflow as tf
 from nengo.builder import Model
 from nengo.builder.signal import Signal
-from nengo.exceptions import ReadonlyError, SimulatorClosed
+from nengo.exceptions import ReadonlyError, SimulationError, SimulatorClosed
 
 from nengo_dl import compat
 from nengo_dl.display.overview import overview
 from nengo_dl.display.progress import keras_verbosity
 from nengo_dl.display.report import Report, report
-from nengo_dl.inputs.checks import seed_number
+from nengo_dl.graph.python_calls import step_in_progress
+from nengo_dl.inputs.checks import check_eager, seed_number
 from nengo_dl.inputs.random_streams import MAX_SEED
 from nengo_dl.keras_model.calls import KerasCalls, keras_calls
 from nengo_dl.keras_model.model import SimulatorModel
@@ -129,6 +131,7 @@ class Simulator:
         **older: Any,
     ) -> None:
         self.closed = True  # until everything below has worked
+        check_eager("Cannot make a Simulator")
         options = checked(
             compat.constructor_arguments(
                 legacy,
@@ -231,6 +234,17 @@ class Simulator:
                 "within its `with` block"
             )
 
+    def _check_ready(self, what: str) -> None:
+        """Refuse what needs the whole simulation, here and now."""
+        self._check_open(what)
+        check_eager(f"Cannot {what}")
+        if step_in_progress(self.model.operators) is not None:
+            raise SimulationError(
+                f"Cannot {what}: the simulator is in the middle of a time step, in "
+                "which it calls this code. Call it after the run, or simulate another "
+                "Simulator here"
+            )
+
     def _shown(self, progress_bar: Any) -> Any:
         """Return whether a call shows progress: as it says, else as the simulator."""
         return self.progress_bar if progress_bar is None else progress_bar
@@ -295,7 +309,7 @@ class Simulator:
         >>> sim.data[probe].shape
         (10, 1)
         """
-        self._check_open("run")
+        self._check_ready("run")
         n_steps = self._running.steps_in(time_in_seconds)
         if n_steps:
             self.run_steps(
@@ -399,7 +413,7 @@ class Simulator:
         >>> sim.data[probe][1].ravel()
         array([3., 4., 5.], dtype=float32)
         """
-        self._check_open("run")
+        self._check_ready("run")
         data, progress_bar = compat.run_arguments(data, progress_bar, legacy, older)
         self._running.run_steps(
             n_steps,
@@ -448,8 +462,9 @@ class Simulator:
 
     @property
     def n_steps(self) -> int:
-        """Number of time steps simulated so far."""
-        return self._runner.n_steps
+        """Number of time steps that are complete, also while Nodes' functions run."""
+        current = step_in_progress(self.model.operators)
+        return self._runner.n_steps if current is None else current - 1
 
     @property
     def time(self) -> float:
@@ -592,6 +607,8 @@ class Simulator:
         TensorShape([2, 3, 1])
         """
         self._check_open("make a function")
+        if not tf.inside_function():
+            check_eager("Cannot make a function")
         return self._training.function(probes, training)
 
     def get_name(self, obj: nengo.Node | nengo.Probe) -> str:
@@ -718,7 +735,7 @@ class Simulator:
         >>> bool(losses[-1] < losses[0])
         True
         """
-        self._check_open("train")
+        self._check_ready("train")
         return self._training.train(
             data,
             optimizer,
@@ -784,7 +801,7 @@ class Simulator:
         >>> float(error)  # of 1 where 3 is wanted
         4.0
         """
-        self._check_open("measure a loss")
+        self._check_ready("measure a loss")
         return self._training.loss(
             data, objective, combine, self._shown(progress_bar), training
         )
@@ -826,7 +843,8 @@ class Simulator:
         SimulatorClosed
             If the simulator was closed.
         ValidationError
-            If spikes have surrogate gradients, which are no slopes.
+            If spikes have surrogate gradients, which are no slopes; or if there are
+            neither inputs nor parameters that are trained.
 
         Examples
         --------
@@ -841,7 +859,7 @@ class Simulator:
         >>> found[probe]["analytic"].shape == found[probe]["numeric"].shape
         True
         """
-        self._check_open("check gradients")
+        self._check_ready("check gradients")
         return self._training.check_gradients(
             outputs, atol, rtol, inputs, n_steps, self.unroll
         )
@@ -921,7 +939,7 @@ class Simulator:
         >>> means[probe].shape
         (3,)
         """
-        self._check_open("run minibatches")
+        self._check_ready("run minibatches")
         compat.refuse_sessions(extra_feeds=extra_feeds, extra_fetches=extra_fetches)
         return self._training.run_batch(
             data,
@@ -953,6 +971,8 @@ class Simulator:
             If the simulator was closed.
         """
         self._check_open("use the Keras model")
+        if not tf.inside_function():
+            check_eager("Cannot use the Keras model")
         return self._keras.model
 
     def compile(
@@ -1013,7 +1033,7 @@ class Simulator:
         >>> {name: round(float(value), 3) for name, value in found.items()}
         {'loss': 4.0, 'output_loss': 4.0, 'output_mae': 2.0}
         """
-        self._check_open("compile")
+        self._check_ready("compile")
         self._keras.compile(
             optimizer, loss, loss_weights, metrics, weighted_metrics, options
         )
@@ -1096,7 +1116,7 @@ class Simulator:
         >>> bool(history.history["loss"][-1] < history.history["loss"][0])
         True
         """
-        self._check_open("fit")
+        self._check_ready("fit")
         return self._keras.fit(
             x, y, n_steps, stateful, truncation, self._printing(options)
         )
@@ -1147,7 +1167,7 @@ class Simulator:
         >>> float(found["loss"])
         4.0
         """
-        self._check_open("evaluate")
+        self._check_ready("evaluate")
         return self._keras.evaluate(x, y, n_steps, stateful, self._printing(options))
 
     def predict(
@@ -1191,7 +1211,7 @@ class Simulator:
         >>> outputs[probe].shape
         (6, 10, 1)
         """
-        self._check_open("predict")
+        self._check_ready("predict")
         return self._keras.predict(x, n_steps, stateful, self._printing(options))
 
     def predict_on_batch(
@@ -1228,7 +1248,7 @@ class Simulator:
         >>> outputs[probe].shape
         (2, 10, 1)
         """
-        self._check_open("predict")
+        self._check_ready("predict")
         return self._keras.predict_on_batch(x, n_steps, stateful)
 
     # -- parameters
@@ -1293,7 +1313,7 @@ class Simulator:
         >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
         ...     sim.load_params(f"{folder}/params")
         """
-        self._check_open("save parameters")
+        self._check_ready("save parameters")
         self._parameters.save(
             path,
             include_params,
@@ -1364,7 +1384,7 @@ class Simulator:
         ...     print(np.allclose(sim.data[ensemble].bias, before))
         True
         """
-        self._check_open("load parameters")
+        self._check_ready("load parameters")
         seed = self._parameters.load(
             path, include_params, include_state, optimizer, self._own_optimizer
         )
@@ -1414,7 +1434,7 @@ class Simulator:
         >>> ensemble.encoders.shape
         (20, 1)
         """
-        self._check_open("freeze parameters")
+        self._check_ready("freeze parameters")
         self._parameters.freeze(objs)
 
     def get_nengo_params(self, objs: Any, as_dict: bool = False) -> Any:
@@ -1454,7 +1474,7 @@ class Simulator:
         >>> with nengo.Network() as other:
         ...     b = nengo.Ensemble(20, 1, **params)
         """
-        self._check_open("read parameters")
+        self._check_ready("read parameters")
         return self._parameters.arguments(objs, as_dict)
 
     # -- its life
@@ -1499,7 +1519,7 @@ class Simulator:
         ...     print(sim.n_steps, sim.data[probe].size)
         0 0
         """
-        self._check_open("reset")
+        self._check_ready("reset")
         if seed is not None:
             self.seed = seed_number(seed)
         self._runner.reset(
@@ -1552,6 +1572,8 @@ class Simulator:
         (5, 1)
         """
         if not self.closed:
+            if step_in_progress(self.model.operators) is not None:
+                self._check_ready("close")
             self.closed = True
             self.data.close()
             self._runner.close()

@@ -26,15 +26,15 @@ _FOREIGN = tuple(
 )
 
 
-def is_foreign(file: str) -> bool:
-    """Return whether a file of code is not the user's own.
+def is_users(file: str) -> bool:
+    """Return whether users have written a file, rather than those of a package.
 
     Parameters
     ----------
     file : str
         Its path, as Python knows it.
     """
-    return file.startswith((*_FOREIGN, "<"))
+    return not file.startswith((*_FOREIGN, "<"))
 
 
 def user_line(error: BaseException) -> str:
@@ -51,7 +51,7 @@ def user_line(error: BaseException) -> str:
         ``" (script.py, line 12, in output)"``; empty if there is no such line.
     """
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not is_foreign(frame.filename):
+        if is_users(frame.filename):
             name = os.path.basename(frame.filename)
             if "ipykernel_" in frame.filename:  # the name of a file that is not there
                 name = "a cell of the notebook"
@@ -79,7 +79,7 @@ def end_in_user_code(error: BaseException) -> None:
         file = frames[i].tb_frame.f_code.co_filename
         if file.startswith(_PACKAGE):
             return
-        if not is_foreign(file):
+        if is_users(file):
             frames[i].tb_next = None
             return
 

@@ -16,6 +16,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 #: from the ground up; a module may import its own floor and those below
 FLOORS = (
     "version",
+    "backend",
     "dists",
     "neurons",
     "surrogates",

@@ -304,15 +304,6 @@ def test_what_is_around_code_that_xla_cannot_compile_is_compiled(minibatch):
         sim.fit({source: data}, {probe: data}, verbose=0)
 
 
-def test_random_numbers_without_a_seed_of_the_simulation_are_pointed_out():
-    net, *_ = network(lambda t, x: x + tf.random.normal(x.shape, dtype=x.dtype))
-    with (
-        pytest.warns(NengoWarning, match="'node'.*RandomStandardNormal.*keras.random"),
-        simulator(net),
-    ):
-        pass
-
-
 # -- weights
 
 

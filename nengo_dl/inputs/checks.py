@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from nengo.exceptions import ValidationError
+from nengo.exceptions import SimulationError, ValidationError
 
 from nengo_dl.inputs.arrays import numbers
 from nengo_dl.user_code import warn_user
@@ -30,6 +30,44 @@ def positive_int(value: Any, name: str) -> int:
             f"Expected a whole number of at least 1, got {value!r}", attr=name
         )
     return int(value)
+
+
+class _NotEager(SimulationError):
+    """Raised where nothing has a value, within a `tf.function`.
+
+    AutoGraph replaces errors by its own, unless they are made as `Exception` is.
+    """
+
+    __init__ = Exception.__init__
+
+
+def check_eager(problem: str) -> None:
+    """Refuse to go on while TensorFlow builds a graph, in which nothing has a value.
+
+    Parameters
+    ----------
+    problem : str
+        What is not possible then.
+
+    Raises
+    ------
+    SimulationError
+        If it does, or eager execution is disabled.
+    """
+    if tf.executing_eagerly():
+        return
+    if tf.inside_function():
+        raise _NotEager(
+            f"{problem} within a `tf.function`: TensorFlow would run it once, while it "
+            "traces the function. Call it outside, or make the network part of the "
+            "function with `f = sim.function()`"
+        )
+    raise _NotEager(
+        f"{problem} while a `tf.Graph` is built, or with TensorFlow's eager execution "
+        "disabled: leave the `with graph.as_default()` block, and remove "
+        "`tf.compat.v1.disable_eager_execution()` and "
+        "`tf.compat.v1.disable_v2_behavior()`"
+    )
 
 
 #: of the seeds that NumPy's generators take
@@ -168,14 +206,15 @@ def check_split(n_items: int, validation_split: float, minibatch_size: int) -> i
     Raises
     ------
     ValidationError
-        If one of the parts does not consist of whole minibatches.
+        If one of the parts does not consist of whole minibatches, or of none.
     """
     n_train = int(n_items * (1 - validation_split))
-    if n_train % minibatch_size or (n_items - n_train) % minibatch_size:
+    parts = (n_train, n_items - n_train)
+    if not all(parts) or any(part % minibatch_size for part in parts):
         raise ValidationError(
             f"validation_split={validation_split:g} divides {n_items} items into "
             f"{n_train} and {n_items - n_train}; expected multiples of "
-            f"minibatch_size={minibatch_size}",
+            f"minibatch_size={minibatch_size}, and neither to be empty",
             attr="validation_split",
         )
     return n_train

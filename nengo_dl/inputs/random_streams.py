@@ -21,6 +21,7 @@ from nengo.exceptions import SimulationError
 
 from nengo_dl.graph.draws import Draws
 from nengo_dl.graph.number_range import beyond, cast_into, is_beyond
+from nengo_dl.graph.python_calls import Calling
 
 #: below which Nengo draws seeds
 MAX_SEED = np.iinfo(np.int32).max
@@ -109,8 +110,12 @@ class ProcessStream(Stream):
         """Step the Process."""
         # at the precision of what the Process returns, so that nothing overflows
         values = np.empty(out.shape)
-        with np.errstate(invalid="raise", divide="ignore"):
+        with (
+            np.errstate(invalid="raise", divide="ignore"),
+            Calling(lambda: [self.op], 0) as now,
+        ):
             for i, step in enumerate(steps):
+                now.step = step
                 values[i] = self._step(step * self.dt)
         if not cast_into(out, values):
             first = next(i for i, row in enumerate(values) if is_beyond(row, out.dtype))

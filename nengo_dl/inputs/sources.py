@@ -12,6 +12,7 @@ from nengo.exceptions import SimulationError
 
 from nengo_dl.graph.inputs import Input, Source
 from nengo_dl.graph.number_range import largest
+from nengo_dl.graph.python_calls import Calling
 from nengo_dl.graph.signals import initial_elements
 from nengo_dl.inputs.memory import copy_into
 from nengo_dl.inputs.random_streams import (
@@ -196,13 +197,15 @@ class Sources:
         try:
             # plain calls first: checks of a thousand single values would take longer
             # than the simulation
-            for t in times:
-                for function, column in zip(functions, columns, strict=True):
-                    result = function(t)
-                    # a function may return the same, changed, object each time
-                    if isinstance(result, np.ndarray | list):
-                        result = result.copy()
-                    column.append(result)
+            with Calling(lambda: [item.op for item in called], first_step) as now:
+                for t in times:
+                    now.step += 1
+                    for function, column in zip(functions, columns, strict=True):
+                        result = function(t)
+                        # a function may return the same, changed, object each time
+                        if isinstance(result, np.ndarray | list):
+                            result = result.copy()
+                        column.append(result)
         except Exception as raised:
             good = len(columns[-1])
             culprit = next(j for j, c in enumerate(columns) if len(c) == good)

@@ -202,7 +202,7 @@ def _metric(metric: Any, probe: nengo.Probe, attr: str, taken: set[int]) -> Any:
     call = loss_function(metric, str(probe), targets_first=True, attr=attr)
 
     def measure(y_true: Any, y_pred: Any) -> Any:
-        return call.call(y_pred, y_true)
+        return call.of_known_rank(y_pred, y_true)
 
     name = getattr(metric, "__name__", type(metric).__name__)
     measure.__name__ = re.sub(r"\W", "_", name).strip("_")

@@ -35,11 +35,13 @@ from nengo_dl.keras_model.datasets import (
 from nengo_dl.keras_model.held_inputs import Pass
 from nengo_dl.keras_model.in_memory import OPTIONS, InMemory
 from nengo_dl.keras_model.model import SimulatorModel
+from nengo_dl.keras_model.options import check_options
 from nengo_dl.program.program import Program
 from nengo_dl.program.value_keys import value_key
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training import optimizers
-from nengo_dl.training.trainer import Trainer
+from nengo_dl.training.model_function import ModelFunction
+from nengo_dl.training.trainer import NOTHING_TO_TRAIN, Trainer
 from nengo_dl.user_code import warn_user
 
 
@@ -137,6 +139,7 @@ class KerasCalls:
         options: dict[str, Any],
     ) -> Any:
         """Train; see `Simulator.fit`."""
+        check_options(options, "fit")
         if truncation is not None:
             truncation = positive_int(truncation, "truncation")
         self.model.truncation = truncation
@@ -177,23 +180,34 @@ class KerasCalls:
             if self._is_compiled(stateful, options) and (
                 held_out is None or isinstance(held_out, tuple)
             ):
-                self._trainer.check_reach(self.model.fitting.form)
+                self._check_reach(self.model.fitting.form)
                 orders = item_orders(self._batch, shuffle, seed)
                 return self._in_memory().fit(parts, held_out, orders, **options)
             data = dataset(parts, self._batch, shuffle, seed)
             shuffle = False
         if isinstance(held_out, tuple):
             held_out = dataset(held_out, self._batch)
-        self._trainer.check_reach(self.model.fitting.form)
+        self._check_reach(self.model.fitting.form)
         with self._going_on(self.model.fitting, stateful):
             return self.model.fit(
                 data, validation_data=held_out, shuffle=shuffle, **options
+            )
+
+    def _check_reach(self, function: ModelFunction) -> None:
+        """Warn about what cannot be trained; go on if nothing can, as Keras does."""
+        self._trainer.check_reach(function, refuse=False)
+        if not function.reach.trained:
+            warn_user(
+                "The model does not have any trainable weights, or none that a "
+                f"gradient reaches. {NOTHING_TO_TRAIN}",
+                UserWarning,  # as Keras' own
             )
 
     def evaluate(
         self, x: Any, y: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
     ) -> dict[str, float]:
         """Measure losses and metrics; see `Simulator.evaluate`."""
+        check_options(options, "evaluate")
         y = self._for_output(y)
         needs = self._requirements(x, y)
         weights = _weights_of(options)
@@ -214,6 +228,7 @@ class KerasCalls:
         self, x: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
     ) -> dict[nengo.Probe, np.ndarray]:
         """Return the outputs of all Probes; see `Simulator.predict`."""
+        check_options(options, "predict")
         needs = Requirements(self._endpoints)
         if is_stream(x):
             data = stream(x, needs, None, n_steps)

@@ -241,6 +241,7 @@ class InMemory:
                 "fit" if own is model.fitting else "evaluate",
                 self._key(),
                 tuple(own.output_names),
+                _trained(model),
                 None if optimizer is None else optimizer_key(optimizer),
                 truncation,
                 tuple(targets),
@@ -312,6 +313,12 @@ def _variables(model: SimulatorModel, store: StateStore) -> list[tf.Variable]:
         found += optimizer_variables(model.optimizer)
     found += [variable.value for variable in model.metrics_variables]
     return list({id(variable): variable for variable in found}.values())
+
+
+def _trained(model: SimulatorModel) -> tuple[bool, ...]:
+    """Return which of the parameters are trained, on which users have the last word."""
+    trained = {id(variable) for variable in model.trainable_variables}
+    return tuple(id(variable) in trained for variable in model.weights)
 
 
 def _is_due(epoch: int, frequency: Any) -> bool:

@@ -10,10 +10,13 @@ import keras
 import nengo
 import tensorflow as tf
 
+from nengo_dl.keras_model.call_forms import by_name
 from nengo_dl.keras_model.held_inputs import Pass
+from nengo_dl.lowering.tensor_nodes.precision import floatx
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.program.program import Program
 from nengo_dl.program.python_errors import as_raised, in_own_words
+from nengo_dl.program.xla_support import lacking_in, warn_without_xla
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training.model_function import ModelFunctions
 from nengo_dl.training.truncation import in_parts, steps_of
@@ -23,24 +26,15 @@ from nengo_dl.training.truncation import in_parts, steps_of
 def precision(dtype: str) -> Iterator[None]:
     """Let Keras compute losses and metrics in the precision of a simulation.
 
-    Keras' ``floatx`` decides, and is what it was when the context is left. Sums of 16
-    bits would overflow, so 32 bits are the least.
-
-    Keras derives the types of its layers from ``floatx`` once, when it is first asked
-    for them, and keeps them: so it is asked before ``floatx`` changes.
+    Keras' ``floatx`` decides. Sums of 16 bits would overflow, so 32 bits are the least.
 
     Parameters
     ----------
     dtype : str
         Floating point type of the simulation.
     """
-    before = keras.config.floatx()
-    keras.config.dtype_policy()
-    keras.config.set_floatx("float64" if dtype == "float64" else "float32")
-    try:
+    with floatx("float64" if dtype == "float64" else "float32"):
         yield
-    finally:
-        keras.config.set_floatx(before)
 
 
 class SimulatorModel(keras.Model):
@@ -100,6 +94,8 @@ class SimulatorModel(keras.Model):
         self._runner = runner
         self._program = program
         self.xla = program.jit_compile
+        #: whether it is known that XLA has all that losses and metrics use
+        self._xla_known = False
         self._loss_weights: dict[str, float] = {}
         self._within = False
         # Keras counts the variables in a list among the weights
@@ -108,10 +104,11 @@ class SimulatorModel(keras.Model):
 
     # -- one minibatch
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run one minibatch; see `call`."""
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Run one minibatch, given in any form; see `call` and `by_name`."""
         with in_own_words():
-            return super().__call__(*args, **kwargs)
+            inputs = by_name(inputs, self.testing.nodes)
+            return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: Any = None) -> dict:
         """Run one minibatch.
@@ -196,6 +193,7 @@ class SimulatorModel(keras.Model):
         if jit_compile in ("auto", None):
             jit_compile = self._program.jit_compile and not eager
         self.xla = bool(jit_compile)
+        self._xla_known = False
         weights = kwargs.get("loss_weights") or {}
         self._loss_weights = {
             name: weights.get(name, 1.0) for name in kwargs.get("loss") or {}
@@ -249,6 +247,8 @@ class SimulatorModel(keras.Model):
         def function(data: Any) -> Any:
             minibatch, data = _first(data)
             inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(minibatch)
+            if own is not self.predicting and not self.run_eagerly:
+                self.build_losses(own.specs(inputs), targets, weights)
             xla = self.xla and not own.form.through_time.calls_python
             # Keras would generalise its function to shapes that are not known
             types = [t for t in tf.nest.flatten(minibatch) if t is not None]
@@ -263,8 +263,6 @@ class SimulatorModel(keras.Model):
             own.prepare(inputs)
 
             def compiled() -> Callable[..., Any]:
-                if own is not self.predicting:
-                    self.build_losses(own.specs(inputs), targets, weights)
                 self.jit_compile = xla
                 make(force=True)
                 made = getattr(self, attribute)
@@ -280,24 +278,41 @@ class SimulatorModel(keras.Model):
         setattr(self, attribute, function)
 
     def build_losses(self, outputs: Any, targets: Any, weights: Any) -> None:
-        """Have Keras make the variables of losses and metrics.
+        """Have Keras make the variables of losses and metrics; find out if XLA can.
 
-        It makes them when it first meets outputs, which is too late within XLA.
+        It makes them when it first meets outputs, which is too late within XLA. What
+        XLA lacks has to be known before a minibatch is taken from a dataset.
         """
-        if all(part is None or part.built for part in self._measures()):
+        built = all(part is None or part.built for part in self._measures())
+        if built and self._xla_known:
             return
 
-        def measure(outputs: Any, targets: Any, weights: Any) -> None:
+        def measure(outputs: Any, targets: Any, weights: Any) -> Any:
             with precision(self.dtype):
-                self.compute_loss(None, targets, outputs, weights, training=False)
-                self.compute_metrics(None, targets, outputs, weights)
+                loss = self.compute_loss(
+                    None, targets, outputs, weights, training=False
+                )
+                return loss, self.compute_metrics(None, targets, outputs, weights)
 
-        specs = tf.nest.map_structure(
-            lambda t: None if t is None else tf.TensorSpec(t.shape, t.dtype),
-            (outputs, targets, weights),
-        )
-        with in_own_words():
-            tf.function(measure).get_concrete_function(*specs)
+        # Keras leaves open how many items and steps generators yield
+        known = next(iter(outputs.values())).shape
+
+        def spec(like: Any) -> tf.TensorSpec | None:
+            if like is None:
+                return None
+            sizes = zip(like.shape, (*known, *[None] * len(like.shape)), strict=False)
+            shape = [other if own is None else own for own, other in sizes]
+            return tf.TensorSpec(shape, like.dtype)
+
+        specs = tf.nest.map_structure(spec, (outputs, targets, weights))
+        if not built:
+            with in_own_words():
+                tf.function(measure).get_concrete_function(*specs)
+        self._xla_known = True
+        lack = lacking_in(measure, *specs) if self.xla else None
+        if lack is not None:
+            warn_without_xla(lack)
+            self.xla = False
 
     def _measures(self) -> tuple[Any, ...]:
         return getattr(self, "_compile_loss", None), getattr(

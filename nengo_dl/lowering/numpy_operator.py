@@ -167,6 +167,11 @@ class NumPyOperator(PythonLowering):
             frozenset(i for i, s in enumerate(targets) if s[0].dtype.kind != "f"),
         )
 
+    @property
+    def called(self) -> Sequence[Operator]:
+        """Return the operators."""
+        return self.ops
+
     def arguments(self, values: SignalValues) -> list[tf.Tensor]:
         """Return the signals that the operators need."""
         return [tf.cast(values.read(view), values.dtype) for view in self.sources]

@@ -154,6 +154,11 @@ class LowerSimPyFunc(PythonLowering):
             context.minibatch_size,
         )
 
+    @property
+    def called(self) -> Sequence[Operator]:
+        """Return the operator."""
+        return (self.op,)
+
     def arguments(self, values: SignalValues) -> list[tf.Tensor]:
         """Return a time of the operator's own, and the input."""
         return [values.read(view) for view in (self.t, self.x) if view is not None]

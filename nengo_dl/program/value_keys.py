@@ -22,7 +22,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nengo_dl.user_code import is_foreign
+from nengo_dl.user_code import is_users
 
 #: bytes of an array that is compared by value alone
 MAX_BYTES = 2**20
@@ -270,7 +270,7 @@ def _is_library(module: str) -> bool:
     if top in _LIBRARIES or top in sys.stdlib_module_names:
         return True
     file = getattr(sys.modules.get(module), "__file__", None)
-    return isinstance(file, str) and is_foreign(file)
+    return isinstance(file, str) and not is_users(file)
 
 
 def _is_public(value: Any) -> bool:
@@ -291,9 +291,8 @@ def _is_frozen(value: Any) -> bool:
 
 def _is_eager(value: Any) -> bool:
     """Return whether a value is a tensor whose numbers are known."""
-    return (
-        tf.is_tensor(value) and hasattr(value, "numpy") and not hasattr(value, "assign")
-    )
+    # `tf.is_tensor` takes 0.1 ms for what is none
+    return isinstance(value, tf.Tensor) and hasattr(value, "numpy")
 
 
 def _is_of_keras(value: Any) -> bool:

@@ -11,6 +11,7 @@ from nengo.builder.signal import Signal
 
 from nengo_dl.graph import signals as sig
 from nengo_dl.graph.roles import Role
+from nengo_dl.inputs.checks import check_eager
 from nengo_dl.plan.layout import Block
 from nengo_dl.program.program import Program
 
@@ -235,6 +236,7 @@ class StateStore:
             What no step keeps, and what the program does not need, has its initial
             value. Values of a sparse Signal have shape (nnz,).
         """
+        check_eager("Parameters and state cannot be read")
         floating = self._program.dtype.as_numpy_dtype
         dtype = floating if signal.dtype.kind == "f" else signal.dtype
         shape = (sig.size(signal),) if signal.sparse else signal.shape

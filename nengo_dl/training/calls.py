@@ -96,12 +96,7 @@ class TrainingCalls:
         progress_bar: Any,
     ) -> np.ndarray:
         """Optimise the trainable parameters; see `Simulator.train`."""
-        if self._settings.inference_only:
-            raise ValidationError(
-                "The network is configured with inference_only=True, so nothing can be "
-                "trained. Expected `configure_settings(inference_only=False)`",
-                attr="inference_only",
-            )
+        self._refuse_without_training()
         arrays, wanted = self._work(data, objective, "sum")
         endpoints.warn_about_synapses(
             self._model.toplevel, arrays.targets, arrays.n_steps
@@ -144,6 +139,7 @@ class TrainingCalls:
 
         Without inputs and a number of steps, two times ``unroll`` steps are taken.
         """
+        self._refuse_without_training()
         if self._settings.surrogate is not None:
             raise ValidationError(
                 "Surrogate gradients are no slopes of the output, so there is nothing "
@@ -217,6 +213,14 @@ class TrainingCalls:
                     callback(values, None)
                 found.append(values)
         return run_batch.combined(found, combine)
+
+    def _refuse_without_training(self) -> None:
+        if self._settings.inference_only:
+            raise ValidationError(
+                "The network is configured with inference_only=True, so nothing can be "
+                "trained. Expected `configure_settings(inference_only=False)`",
+                attr="inference_only",
+            )
 
     def _work(
         self, data: Any, objective: Any, reduction: Reduction

@@ -22,6 +22,7 @@ from nengo_dl.inputs.memory import as_tensor
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.program.python_errors import as_raised
 from nengo_dl.program.traces import Traced, Traces
+from nengo_dl.program.xla_support import lacking, warn_without_xla
 from nengo_dl.simulation.store import StateStore
 from nengo_dl.training.model_function import ModelFunction, differs
 from nengo_dl.user_code import warn_user
@@ -186,11 +187,25 @@ class Epoch:
                 arguments += map(tf.constant, (done, done + count, self._first_step))
                 arguments += [*self._state, *self._items, *fed, *self._others]
                 begin = time.perf_counter()
-                with as_raised():
-                    values = traced(arguments, self._variables)[0].numpy()
+                try:
+                    with as_raised():
+                        values = traced(arguments, self._variables)[0].numpy()
+                except tf.errors.OpError as error:
+                    traced = self._without_xla(error)
+                    continue
                 traced.took(time.perf_counter() - begin, count)
                 yield values[done : done + count]
                 done += count
+
+    def _without_xla(self, error: Exception) -> Traced:
+        """Return the function without XLA if that is what failed; nothing has run."""
+        lack = lacking(error) if self._jit_compile else None
+        if lack is None:
+            raise error
+        warn_without_xla(lack)
+        self._jit_compile = False
+        del self._traced
+        return self._traced
 
     def _feed(self, count: int) -> list[tf.Tensor]:
         """Return generated inputs for the next minibatches, as tensors."""

@@ -80,6 +80,16 @@ class LossFunction:
             return value
         return REDUCTIONS[self.reduction](value)
 
+    def of_known_rank(self, outputs: Any, targets: Any) -> Any:
+        """Return the loss as Keras takes it: `tf.py_function` does not tell the rank.
+
+        What has an unknown number of axes becomes a number.
+        """
+        value = self.call(outputs, targets)
+        if tf.is_tensor(value) and value.shape.rank is None:
+            return REDUCTIONS[self.reduction or "mean"](value)
+        return value
+
     def call(self, outputs: Any, targets: Any) -> Any:
         """Return the loss for targets and outputs, in Keras' order."""
         if not self.uses_targets:
@@ -307,7 +317,7 @@ class OutputLoss(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss, before Keras takes means."""
         try:
-            return self._call.call(y_pred, y_true)
+            return self._call.of_known_rank(y_pred, y_true)
         except Exception as error:
             given, shown = (tuple(v.shape) for v in (y_true, y_pred))
             if given == shown:

@@ -115,9 +115,8 @@ def play(calls: Sequence[Call], alone: bool) -> Iterator[tuple[Call, Record, str
             try:
                 values = flat(getattr(world, call.name)(**dict(call.arguments)))
             except NengoException as raised:
-                error = f"{type(raised).__name__}: {raised}"[:60]
-            except FileNotFoundError as raised:
-                error = type(raised).__name__
+                error = f"{type(raised).__name__}: {raised}"
+                error = error.replace(world.folder, "")[:60]
             except Exception as raised:
                 error = repr(raised)
                 problem = f"raised {error}"

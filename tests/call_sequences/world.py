@@ -70,7 +70,8 @@ class World:
 
     def __init__(self, alone: bool) -> None:
         self._alone = alone
-        self._folder = tempfile.TemporaryDirectory()
+        self._temporary = tempfile.TemporaryDirectory()
+        self.folder = self._temporary.name
         self.objectives = Objectives()
         self.simulators: dict[int, nengo_dl.Simulator] = {}
         self._networks: dict[int, nengo.Network] = {}
@@ -81,7 +82,7 @@ class World:
         """Close all simulators."""
         for sim in self.simulators.values():
             sim.close()
-        self._folder.cleanup()
+        self._temporary.cleanup()
 
     # -- what calls are about
 
@@ -269,11 +270,11 @@ class World:
         return [list(outputs.values()), state]
 
     def save(self, i: int, state: bool) -> None:
-        path = Path(self._folder.name) / f"{i}.npz"
+        path = Path(self.folder) / f"{i}.npz"
         self._of(i)[0].save_params(path, include_state=state)
 
     def load(self, i: int, state: bool) -> None:
-        path = Path(self._folder.name) / f"{i}.npz"
+        path = Path(self.folder) / f"{i}.npz"
         self._of(i)[0].load_params(path, include_state=state)
 
     def reset(

@@ -14,6 +14,7 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.lowering.tensor_nodes.item_shapes import check_axes
 from nengo_dl.lowering.tensor_nodes.precision import in_precision, layers_of
+from nengo_dl.lowering.tensor_nodes.random_functions import seeded
 from nengo_dl.lowering.tensor_nodes.variables import StandIns, value_type
 from nengo_dl.user_code import user_line
 
@@ -36,6 +37,8 @@ class TensorFunction:
         Whether the function is given the time.
     label : str
         Whose function it is, for messages.
+    random : tf.Variable or None
+        Where random functions of TensorFlow have their seeds from; None: TensorFlow.
     """
 
     function: Any
@@ -43,6 +46,10 @@ class TensorFunction:
     shape_out: Shape | None
     pass_time: bool
     label: str
+    random: tf.Variable | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "random": None}
 
     @property
     def is_layer(self) -> bool:
@@ -66,6 +73,15 @@ class TensorFunction:
         """
         both = self.pass_time and self.shape_in is not None
         return both and self.is_layer and len(_required(self.function.call)) < 2
+
+    @property
+    def is_keras_code(self) -> bool:
+        """Whether it is made of layers that Keras itself has, and of nothing else."""
+        return self.is_layer and all(
+            type(part).__module__.partition(".")[0] == "keras"
+            and not isinstance(part, keras.layers.Lambda)
+            for part in self.function._flatten_layers()
+        )
 
     @property
     def takes_training(self) -> bool:
@@ -134,7 +150,7 @@ class TensorFunction:
         if x is not None:
             arguments.append(x)
         named = {"training": training} if self.takes_training else {}
-        with in_precision(self.function, t.dtype.name):
+        with in_precision(self.function, t.dtype.name), seeded(self.random):
             result = self._call(arguments, named)
         return self._checked(result, x, t.dtype)
 
