@@ -165,12 +165,19 @@ def _compare(old: Record, new: Record) -> None:
 
 def _digits() -> None:
     """Print shares of test images that are recognised."""
+    from nengo_dl.benchmarks.conversions import converted_digits
     from nengo_dl.benchmarks.digits import recurrent_classifier, spiking_classifier
 
     found = spiking_classifier()
     print(f"LIF neurons, rates            {found.rates:.1%}")
     print(f"the same, 100 steps of spikes {found.spikes:.1%}")
     print(f"recurrent, row by row         {recurrent_classifier():.1%}")
+    converted = converted_digits()
+    print(f"convolutions in Keras         {converted.keras:.1%}")
+    print(
+        f"the same, 50 steps of spikes  {converted.spikes:.1%} at "
+        f"{converted.mean_rate:.0f} Hz"
+    )
 
 
 if __name__ == "__main__":

@@ -28,8 +28,8 @@ class RateReport:
 
     Attributes
     ----------
-    median, high : float
-        Percentiles 50 and 99.9 of neurons and items (Hz).
+    mean, median, high : float
+        The mean, and percentiles 50 and 99.9 of neurons and items (Hz).
     silent, saturated : float
         Parts of the neurons that never fire, and that fire about as fast as they can in
         some item.
@@ -37,6 +37,7 @@ class RateReport:
         Factor of firing rates with which ``high`` would be 100 Hz.
     """
 
+    mean: float
     median: float
     high: float
     silent: float
@@ -328,6 +329,7 @@ def _rate_report(
     least = max(sim.dt, getattr(neuron_type, "tau_ref", 0.0))
     saturated = np.max(mean, axis=0) >= _SATURATED / least
     return RateReport(
+        float(np.mean(mean)),
         float(np.median(mean)),
         high,
         float(np.mean(np.max(mean, axis=0) == 0)),

@@ -42,6 +42,8 @@ class ConvertDense(LayerConverter):
                 False,
                 f"{layer.name} has LoRA weights, which are trained on their own",
             )
+        if getattr(layer, "quantization_mode", None) is not None:
+            return False, f"{layer.name} is quantized ({layer.quantization_mode})"
         return super().convertible(layer, converter)
 
     def convert(self, node_id: int) -> Any:

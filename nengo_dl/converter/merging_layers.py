@@ -99,8 +99,9 @@ class ConvertArithmetic(ConvertSum):
                 return False, "a quotient of tensors is no Connection"
             ranks = [len(tensor.shape) for tensor in call.inputs]
             constants = [np.ndim(c) for c in constants_of(call)]
-            if max(constants, default=0) >= min(ranks) or len(set(ranks)) > 1:
-                return False, f"{layer.name} broadcasts along the batch axis"
+            own_axes = min(ranks) - converter.batch_axes
+            if max(constants, default=0) > own_axes or len(set(ranks)) > 1:
+                return False, f"{layer.name} broadcasts along the axis of the batch"
         return super().convertible(layer, converter)
 
     def convert(self, node_id: int) -> Any:
@@ -163,14 +164,22 @@ class ConvertConcatenate(LayerConverter):
 
     @classmethod
     def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
-        """Return whether the inputs are not joined along the batch or time."""
+        """Return whether the inputs are not joined along the batch or time.
+
+        Raises
+        ------
+        TypeError
+            If they are: no object of Nengo has more items than its input.
+        """
         for call in converter.graph.calls_of(layer):
-            rank = len(call.outputs[0].shape)
-            axis = layer.axis % rank
-            if axis == 0:
-                return False, f"{layer.name} concatenates along the batch axis (axis 0)"
+            axis = layer.axis % len(call.outputs[0].shape)
             if axis < converter.batch_axes:
-                return False, f"{layer.name} concatenates along the time axis (axis 1)"
+                name = "time" if axis else "batch"
+                raise TypeError(
+                    f"Layer {layer.name!r} (Concatenate) cannot be converted: it joins "
+                    f"its inputs along the {name} axis (axis={layer.axis}). Expected "
+                    "one of the axes behind"
+                )
         return super().convertible(layer, converter)
 
     def convert(self, node_id: int) -> Any:

@@ -54,6 +54,8 @@ FALLEN = {
     "two outputs": lambda a, b: ops.split(L.Dense(4)(a), 2, axis=-1),
     "attention": lambda a, b: L.MultiHeadAttention(1, 2)(a, b),
     "custom": lambda a, b: L.Lambda(lambda x: x**2)(a) + b,
+    "embedding": lambda a, b: L.Embedding(3, 2)(a),
+    "recurrent": lambda a, b: L.LSTM(2)(a),
     "softmax": lambda a, b: L.Dense(3, "softmax")(a),
 }
 
@@ -182,6 +184,37 @@ def test_errors_about_models():
     x = keras.Input((None, 8))
     with pytest.raises(ValueError, match=r"\(None, None, 8\).*temporal_model=True"):
         Converter(keras.Model(x, L.Dense(2)(x)))
+
+
+def test_concatenation_along_the_batch():
+    a, b = keras.Input((3,)), keras.Input((3,))
+    with pytest.raises(TypeError, match="batch axis"):
+        Converter(keras.Model([a, b], L.Concatenate(axis=0)([a, b])))
+
+
+def test_softmax_left_out():
+    x = keras.Input((3,))
+    model = keras.Model(x, L.Softmax()(L.Dense(2, "softmax")(x)))
+    converter = Converter(model, swap_activations={"softmax": None})
+    assert converter.report().native
+
+
+def test_freezing_takes_learned_values_to_nengo():
+    x = keras.Input((4, 4, 1))
+    y = L.Flatten()(L.Conv2D(2, 2, activation="relu")(x))
+    model = random_weights(keras.Model(x, L.Dense(2)(y)))
+    converter = Converter(model)
+    image = np.random.RandomState(0).uniform(size=(1, 1, 16))
+    with nengo_dl.Simulator(converter.net, progress_bar=False) as sim:
+        sim.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse")
+        sim.fit(image, np.ones((1, 1, 2)), epochs=3, verbose=0)
+        expected = sim.predict(image)[converter.outputs[model.output]]
+        sim.freeze_params(converter.net)
+    converter.inputs[x].output = image.ravel()
+    with nengo.Simulator(converter.net, progress_bar=False) as sim:
+        sim.run_steps(1)
+        found = sim.data[converter.outputs[model.output]]
+    np.testing.assert_allclose(found, expected[0], rtol=1e-5)
 
 
 def test_pooling_with_maxima():
