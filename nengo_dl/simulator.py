@@ -205,7 +205,7 @@ class Simulator:
     def _keras_calls(self) -> KerasCalls:
         return keras_calls(
             self._endpoints,
-            self._built.settings,
+            self._built,
             self._trainer,
             self._runner,
             self._program,

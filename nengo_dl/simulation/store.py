@@ -55,6 +55,20 @@ class StateStore:
         self._unused: dict[Signal, np.ndarray] = {}
         self._keras: list[Any] | None = None
 
+    def is_like(self, other: StateStore) -> bool:
+        """Return whether the blocks of another store stand for the same Signals."""
+        mine, theirs = (
+            [(b.role, b.kind, b.trainable, b.signals) for b in store.kept_blocks]
+            for store in (self, other)
+        )
+        return mine == theirs
+
+    @property
+    def kept_blocks(self) -> list[Block]:
+        """The blocks of parameters, then those of the state."""
+        numbers = (*self._param_blocks, *self._state_blocks)
+        return [self._layout.blocks[i] for i in numbers]
+
     def param_values(self) -> list[tf.Tensor]:
         """Return the values of the parameter blocks, shape (size,) each.
 
