@@ -31,10 +31,10 @@ from nengo_dl.keras_model.datasets import (
     item_orders,
     stream,
 )
-from nengo_dl.keras_model.loop import Loop, Minibatches
+from nengo_dl.keras_model.keras_step import KerasStep
 from nengo_dl.keras_model.model import SimulatorModel
 from nengo_dl.keras_model.predictions import Predictions
-from nengo_dl.keras_model.step import Step
+from nengo_dl.keras_model.training_loop import Loop, Minibatches
 from nengo_dl.program.built import Built
 from nengo_dl.program.compile import compile_program
 from nengo_dl.program.program import Program
@@ -301,7 +301,7 @@ class KerasCalls:
     # -- the state of the simulation
 
     @contextmanager
-    def _going_on(self, own: Step | Predictions, stateful: bool) -> Iterator[None]:
+    def _going_on(self, own: KerasStep | Predictions, stateful: bool) -> Iterator[None]:
         """Let minibatches go on where the one before them ended, if that is wanted."""
         if stateful and not self._settings.stateful:
             warn_user(

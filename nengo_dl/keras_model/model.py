@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.inputs.requirements import Parts
+from nengo_dl.keras_model.keras_step import KerasStep
 from nengo_dl.keras_model.predictions import Predictions
-from nengo_dl.keras_model.step import Step
 from nengo_dl.program.program import Program
 from nengo_dl.program.python_errors import as_raised, in_own_words
 from nengo_dl.program.traces import Traces
@@ -78,7 +78,7 @@ class SimulatorModel(keras.Model):
 
     Attributes
     ----------
-    fitting, testing : Step
+    fitting, testing : KerasStep
         How `fit` and `evaluate` run.
     predicting : Predictions
         As given.
@@ -99,8 +99,8 @@ class SimulatorModel(keras.Model):
         traces: Traces,
     ) -> None:
         super().__init__(name="simulator", dtype=program.dtype.name)
-        self.fitting = Step(functions, runner, names, True, self.train_step)
-        self.testing = Step(functions, runner, names, False, self.test_step)
+        self.fitting = KerasStep(functions, runner, names, True, self.train_step)
+        self.testing = KerasStep(functions, runner, names, False, self.test_step)
         self.predicting = predicting
         self.seed = 0
         self.key: Hashable = None
@@ -167,19 +167,19 @@ class SimulatorModel(keras.Model):
         """Names of the outputs, in the order in which Keras flattens dicts."""
         return sorted(self.testing.output_names)
 
-    def begin(self, own: Step) -> None:
+    def begin(self, own: KerasStep) -> None:
         """Let minibatches start where the simulation is, with new random numbers.
 
         Those of `evaluate` have the seed of the simulator.
         """
         own.begin(self._new_seed() if own is self.fitting else self.seed)
 
-    def epoch(self, own: Step, parts: Parts) -> Epoch:
+    def epoch(self, own: KerasStep, parts: Parts) -> Epoch:
         """Return what runs all minibatches of some arrays, made once for each shape.
 
         Parameters
         ----------
-        own : Step
+        own : KerasStep
             `fitting` or `testing`.
         parts : tuple
             Arrays of shape (n_items, ...) by name: inputs, targets, weights of samples.
@@ -197,7 +197,7 @@ class SimulatorModel(keras.Model):
             own.epochs[shapes] = self._epoch(own, parts, nodes, others)
         return own.epochs[shapes]
 
-    def _epoch(self, own: Step, parts: Parts, nodes: Any, others: Any) -> Epoch:
+    def _epoch(self, own: KerasStep, parts: Parts, nodes: Any, others: Any) -> Epoch:
         inputs, targets, weights = parts
         batch = own.function.minibatch_size
         n_items, n_steps = inputs[STEPS].shape[:2]
@@ -265,7 +265,7 @@ class SimulatorModel(keras.Model):
         self.predicting.begin(self.seed)
         self.predict_function = self._predict
 
-    def _run(self, own: Step, minibatches: Iterable[Any]) -> dict[str, Any]:
+    def _run(self, own: KerasStep, minibatches: Iterable[Any]) -> dict[str, Any]:
         """Run the next minibatches; return losses and metrics."""
         done = False
         for minibatch in islice(minibatches, self.steps_per_execution):
@@ -275,7 +275,7 @@ class SimulatorModel(keras.Model):
             raise StopIteration
         return self.get_metrics_result()
 
-    def run_one(self, own: Step, parts: Parts) -> Iterator[np.ndarray]:
+    def run_one(self, own: KerasStep, parts: Parts) -> Iterator[np.ndarray]:
         """Run one minibatch of some arrays."""
         epoch = self.epoch(own, parts)
         return epoch.run(np.arange(epoch.n_items), again=True)

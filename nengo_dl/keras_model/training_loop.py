@@ -20,8 +20,8 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.requirements import Parts
 from nengo_dl.keras_model.datasets import Slices, Stream
+from nengo_dl.keras_model.keras_step import KerasStep
 from nengo_dl.keras_model.model import SimulatorModel
-from nengo_dl.keras_model.step import Step
 from nengo_dl.user_code import warn_user
 
 #: minibatches, in one of two forms
@@ -252,7 +252,7 @@ class Loop:
             **options,
         )
 
-    def _runs(self, own: Step, data: Minibatches, steps: int | None) -> _Runs:
+    def _runs(self, own: KerasStep, data: Minibatches, steps: int | None) -> _Runs:
         """Return what runs an epoch of minibatches."""
         model = self._model
         if isinstance(data, Slices) and steps is None:

@@ -53,7 +53,7 @@ class Frame:
     carried: Tensors | None = None
 
 
-class Step:
+class KerasStep:
     """What Keras does with each minibatch, in training or in measuring.
 
     Parameters
