@@ -22,6 +22,7 @@ from nengo_dl.inputs.random_streams import MAX_SEED
 from nengo_dl.keras_model.calls import KerasCalls, keras_calls
 from nengo_dl.keras_model.model import SimulatorModel
 from nengo_dl.parameters.calls import ParameterCalls
+from nengo_dl.parameters.signal_names import parameters
 from nengo_dl.program.program import Program
 from nengo_dl.simulation.building import build
 from nengo_dl.simulation.calls import RunCalls
@@ -209,6 +210,7 @@ class Simulator:
             self._trainer,
             self._runner,
             self._program,
+            {signal: name for name, signal in parameters(self.model).items()},
         )
 
     @cached_property

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import nengo
 import numpy as np
+from nengo.builder.signal import Signal
 from nengo.exceptions import SimulationError, ValidationError
 
 from nengo_dl.config import Settings
@@ -323,6 +324,7 @@ def keras_calls(
     trainer: Trainer,
     runner: Runner,
     program: Program,
+    parameters: Mapping[Signal, str],
 ) -> KerasCalls:
     """Make the Keras model of a simulator, and what calls it.
 
@@ -334,6 +336,8 @@ def keras_calls(
         The built model, and how it is simulated.
     program : Program
         The simulation.
+    parameters : dict of {Signal: str}
+        What the parameters are called.
     """
 
     def beside() -> Runner:
@@ -346,6 +350,7 @@ def keras_calls(
         runner,
         program,
         endpoints.names,
+        parameters,
         Predictions(runner, beside),
         trainer.new_seed,
         trainer.traces,

@@ -12,7 +12,9 @@ import keras
 import nengo
 import numpy as np
 import tensorflow as tf
+from nengo.builder.signal import Signal
 
+from nengo_dl.display.tables import text_table
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.inputs.requirements import Parts
 from nengo_dl.keras_model.keras_step import KerasStep
@@ -69,6 +71,8 @@ class SimulatorModel(keras.Model):
         Its program.
     names : dict of {Node or Probe: str}
         What inputs and outputs are called.
+    parameters : dict of {Signal: str}
+        What the parameters are called.
     predicting : Predictions
         How `predict` runs.
     new_seed : callable
@@ -94,6 +98,7 @@ class SimulatorModel(keras.Model):
         runner: Runner,
         program: Program,
         names: Mapping[Any, str],
+        parameters: Mapping[Signal, str],
         predicting: Predictions,
         new_seed: Callable[[], int],
         traces: Traces,
@@ -110,7 +115,7 @@ class SimulatorModel(keras.Model):
         self._xla = program.jit_compile
         self._loss_weights: dict[str, float] = {}
         # Keras counts the variables in a list among the weights
-        self._parameters = runner.store.keras_variables()
+        self._parameters = runner.store.keras_variables(parameters)
         self.built = True
 
     # -- one minibatch
@@ -414,11 +419,53 @@ class SimulatorModel(keras.Model):
         super().load_own_variables(store)
         self._runner.store.changed()
 
+    def summary(
+        self, line_length: int | None = None, *_: Any, print_fn: Any = print, **__: Any
+    ) -> None:
+        """Print inputs, outputs and weights, with the objects that they belong to.
+
+        Parameters
+        ----------
+        line_length : int, optional
+            Where lines are cut off.
+        print_fn : callable
+            Is called with each line.
+        """
+        rows = [
+            ("input" if isinstance(obj, nengo.Node) else "output", name, "")
+            for obj, name in self._names.items()
+        ]
+        trainable = {id(weight) for weight in self.trainable_weights}
+        for weight in self.weights:
+            kind = "weights" if id(weight) in trainable else "weights, not trainable"
+            rows.append((kind, weight.name, f"{weight.shape[0]:,}"))
+        text = text_table(f"Model {self.name!r}: {self.count_params():,} weights", rows)
+        for line in text.splitlines():
+            print_fn(line[:line_length])
+
+    def quantize(self, *args: Any, **kwargs: Any) -> None:
+        """Refuse: what Keras quantizes are layers, and there are none."""
+        raise NotImplementedError(
+            "The Keras model of a simulator cannot be quantized: it has no layers of "
+            "Keras. `sim.freeze_params(net)` gives a network of Nengo, whose "
+            "parameters can be rounded"
+        )
+
     def get_config(self) -> dict[str, Any]:
         """Refuse: a simulator is more than a model of Keras."""
         raise NotImplementedError(
-            "A simulator cannot be saved as a model of Keras. Save its parameters with "
-            "`sim.keras_model.save_weights(path)`, or pickle the simulator"
+            "A simulator cannot be saved or copied as a model of Keras. Save its "
+            "parameters with `sim.save_params(path)` or `sim.keras_model.save_weights("
+            "path)`, or pickle the simulator"
+        )
+
+    def export(self, *args: Any, **kwargs: Any) -> None:
+        """Refuse: what comes out of it depends on the state of the simulation."""
+        raise NotImplementedError(
+            "The Keras model of a simulator cannot be exported: its state is not among "
+            "its variables. `sim.function(probes)` is the network as a function of "
+            "parameters, state and inputs, which `tf.saved_model.save` can save within "
+            "a `tf.Module`; `sim.freeze_params(net)` gives a network of Nengo back"
         )
 
 
