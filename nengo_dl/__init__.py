@@ -5,13 +5,15 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 from nengo_dl import dists, neurons, surrogates
+from nengo_dl.backend import check_keras_backend as _check_keras_backend
 from nengo_dl.config import configure_settings, configure_trainable
 from nengo_dl.neurons import LeakyReLU, SoftLIFRate, SpikingLeakyReLU
 from nengo_dl.version import version as __version__
 
 if TYPE_CHECKING:
-    from nengo_dl import callbacks, losses, objectives, plots
+    from nengo_dl import callbacks, converter, losses, objectives, plots
     from nengo_dl import objectives as obj
+    from nengo_dl.converter import Converter
     from nengo_dl.layers import Layer, tensor_layer
     from nengo_dl.simulator import Simulator
     from nengo_dl.tensor_node import TensorNode, reshaped
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
 __all__ = [
+    "Converter",
     "Layer",
     "LeakyReLU",
     "Simulator",
@@ -31,6 +34,7 @@ __all__ = [
     "callbacks",
     "configure_settings",
     "configure_trainable",
+    "converter",
     "dists",
     "losses",
     "neurons",
@@ -44,10 +48,12 @@ __all__ = [
 
 #: what is imported when first needed: the module, and the name in it if not all of it
 _LAZY = {
+    "Converter": ("nengo_dl.converter", "Converter"),
     "Layer": ("nengo_dl.layers", "Layer"),
     "Simulator": ("nengo_dl.simulator", "Simulator"),
     "TensorNode": ("nengo_dl.tensor_node", "TensorNode"),
     "callbacks": ("nengo_dl.callbacks", None),
+    "converter": ("nengo_dl.converter", None),
     "losses": ("nengo_dl.losses", None),
     "lowering": ("nengo_dl.lowering", None),
     "obj": ("nengo_dl.objectives", None),
@@ -62,6 +68,7 @@ def __getattr__(name: str) -> Any:
     """Import TensorFlow, which takes seconds, when it is first needed."""
     if name not in _LAZY:
         raise AttributeError(f"module 'nengo_dl' has no attribute {name!r}")
+    _check_keras_backend()
     module, attribute = _LAZY[name]
     found: Any = _import_module(module)
     if attribute is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from nengo.exceptions import ValidationError
 
 from nengo_dl.training.summaries import require_tensorboard, signals_of
 
@@ -29,7 +30,8 @@ class NengoSummaries(keras.callbacks.Callback):
     Raises
     ------
     ValidationError
-        If there is nothing to write about an object, or TensorBoard is not installed.
+        If ``sim`` is no simulator, there is nothing to write about an object, or
+        TensorBoard is not installed.
 
     Examples
     --------
@@ -42,6 +44,7 @@ class NengoSummaries(keras.callbacks.Callback):
 
     def __init__(self, log_dir: str, sim: Any, objects: Sequence[Any]) -> None:
         super().__init__()
+        _check_simulator(sim)
         require_tensorboard("log_dir")
         self.log_dir = str(log_dir)
         self.sim = sim
@@ -140,6 +143,11 @@ class IsolateState(keras.callbacks.Callback):
     sim : nengo_dl.Simulator
         The simulator.
 
+    Raises
+    ------
+    ValidationError
+        If it is no simulator, or not the one that the callback is used with.
+
     Examples
     --------
     >>> import nengo, nengo_dl, numpy as np
@@ -159,7 +167,19 @@ class IsolateState(keras.callbacks.Callback):
 
     def __init__(self, sim: Any) -> None:
         super().__init__()
+        _check_simulator(sim)
         self.sim = sim
+
+    def set_model(self, model: Any) -> None:
+        """Take note of the model that calls it, which has to be the simulator's."""
+        if model is not self.sim.keras_model:
+            raise ValidationError(
+                "IsolateState was made for another simulator. Expected "
+                "`callbacks=[nengo_dl.callbacks.IsolateState(sim)]` with the one that "
+                "is called",
+                attr="sim",
+            )
+        super().set_model(model)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Return to the state of the simulation."""
@@ -184,3 +204,10 @@ class IsolateState(keras.callbacks.Callback):
     def on_predict_end(self, logs: Any = None) -> None:
         """Return to the state of the simulation."""
         self.sim.keras_model.predicting.restore()
+
+
+def _check_simulator(sim: Any) -> None:
+    if not hasattr(type(sim), "keras_model"):
+        raise ValidationError(
+            f"Expected a nengo_dl.Simulator, got {sim!r:.200}", attr="sim"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType
 from nengo.params import BoolParam
 
+from nengo_dl.lowering.tensor_nodes.item_shapes import check_axes, item_shape
 from nengo_dl.tensor_node import TensorNode
 
 #: what a function that is called layer by layer leaves to the TensorNode
@@ -75,11 +77,12 @@ class Layer:
         ----------
         input : nengo.Node, Ensemble, Neurons or a slice of one
             What the layer is connected to.
-        transform : array_like or nengo.transforms.Transform, optional
-            Transform of the Connection; it is not trained.
-        shape_in : tuple of int, optional
-            Shape of the layer's input; by default what ``input`` has, if it is a
-            TensorNode, or else one vector.
+        transform : array_like, nengo.transforms.Transform or Distribution, optional
+            Transform of the Connection; it is not trained. With a Distribution the
+            layer has as many inputs as ``shape_in`` says.
+        shape_in : tuple of int or int, optional
+            Shape of the layer's input for one item; None: a flat vector, whatever
+            ``input`` is.
         synapse : float, nengo.synapses.Synapse or None, optional
             Synapse of the Connection.
         return_conn : bool, optional
@@ -97,12 +100,20 @@ class Layer:
         -------
         TensorNode or nengo.ensemble.Neurons
             The layer; with ``return_conn`` a tuple of it and the Connection.
+
+        Raises
+        ------
+        ValidationError
+            If ``shape_in`` has another number of elements than what arrives, or is
+            missing where a layer of Keras needs more axes than one.
         """
-        size_in = _size_in(input, transform)
+        shape_in = item_shape("shape_in", shape_in)
+        size_in = _size_in(input, transform, shape_in)
         if isinstance(self.layer_func, NeuronType):
-            layer: Any = self._neurons(size_in, shape_in, layer_args)
+            layer: Any = self._neurons(size_in, layer_args)
         else:
-            layer = self._node(input, transform, size_in, shape_in, layer_args)
+            known = None if shape_in else _shape_before(input, transform)
+            layer = self._node(shape_in or (size_in,), known, layer_args)
         connection = nengo.Connection(
             input, layer, transform=transform, synapse=synapse
         )
@@ -112,10 +123,8 @@ class Layer:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.layer_func!r})"
 
-    def _neurons(self, size: int, shape_in: Any, arguments: dict[str, Any]) -> Any:
+    def _neurons(self, size: int, arguments: dict[str, Any]) -> Any:
         """Return the neurons of an Ensemble whose input is their current."""
-        if shape_in is not None:
-            _check_size(shape_in, size)
         given = {n for n in _TUNING if n in arguments or _configured(n)}
         if given.isdisjoint(_CURVE):
             # Nengo takes a gain and a bias, or neither
@@ -127,22 +136,19 @@ class Layer:
 
     def _node(
         self,
-        input: Any,
-        transform: Any,
-        size: int,
-        shape_in: Any,
+        shape_in: tuple[int, ...],
+        known: tuple[int, ...] | None,
         arguments: dict[str, Any],
     ) -> TensorNode:
-        """Return a TensorNode with a function of its input."""
+        """Return a TensorNode with a function of its input.
+
+        ``known`` is a shape that the input has where it comes from, if no other was
+        asked for: the one to write, where a flat vector does not do.
+        """
         function = self.layer_func
         own = {name: arguments.pop(name) for name in _OF_NODE if name in arguments}
         if isinstance(function, type) and issubclass(function, keras.Layer):
             function, arguments = function(**arguments), {}
-        if shape_in is None:
-            direct = transform is nengo.params.Default
-            known = isinstance(input, TensorNode) and direct
-            shape_in = input.shape_out if known else (size,)
-        _check_size(shape_in, size)
         if arguments:
             if isinstance(function, keras.Layer):
                 raise ValidationError(
@@ -151,7 +157,19 @@ class Layer:
                     attr="layer_func",
                 )
             function = _Applied(function, arguments)
-        return TensorNode(function, shape_in=shape_in, pass_time=False, **own)
+        if isinstance(function, keras.Layer):
+            check_axes(function, shape_in, known)
+        try:
+            return TensorNode(function, shape_in=shape_in, pass_time=False, **own)
+        except ValidationError as error:
+            if known is None:
+                raise
+            problem = str(error).removeprefix("tensor_func: ").rstrip(".")
+            raise ValidationError(
+                f"{problem}. Without `shape_in` the input is a flat vector; write "
+                f"`shape_in={known}` for the shape that it has where it comes from",
+                attr="layer_func",
+            ) from error
 
 
 class _Applied:
@@ -214,23 +232,53 @@ def tensor_layer(
     )
 
 
-def _size_in(input: Any, transform: Any) -> int:
-    """Return how many numbers the layer gets."""
+def _size_in(input: Any, transform: Any, shape_in: tuple[int, ...] | None) -> int:
+    """Return how many numbers the layer gets.
+
+    Raises
+    ------
+    ValidationError
+        If it is known how many arrive, and ``shape_in`` has another number of elements.
+    """
+    wanted = None if shape_in is None else math.prod(shape_in)
+    if isinstance(transform, nengo.dists.Distribution):
+        return input.size_out if wanted is None else wanted
     if transform is nengo.params.Default or transform is None:
-        return input.size_out
-    if isinstance(transform, nengo.transforms.Transform):
-        return transform.size_out
-    return np.shape(transform)[0] if np.ndim(transform) == 2 else input.size_out
-
-
-def _check_size(shape_in: Any, size: int) -> None:
-    """Raise an error if an input of this shape does not have so many elements."""
-    if int(np.prod(shape_in)) != size:
+        size = input.size_out
+    elif isinstance(transform, nengo.transforms.Transform):
+        size = transform.size_out
+    else:
+        size = np.shape(transform)[0] if np.ndim(transform) == 2 else input.size_out
+    if wanted not in (None, size):
         raise ValidationError(
-            f"shape_in={shape_in} has {int(np.prod(shape_in))} elements, and the "
-            f"input {size}",
+            f"shape_in={shape_in} has {wanted} elements, and the input {size}",
             attr="shape_in",
         )
+    return size
+
+
+def _shape_before(input: Any, transform: Any) -> tuple[int, ...] | None:
+    """Return the shape with more than one axis that the input comes from, if any.
+
+    Neurons compute element by element, so the shape of a TensorNode goes through them.
+    """
+    if not (transform is nengo.params.Default or transform is None):
+        return None
+    while isinstance(input, nengo.ensemble.Neurons):
+        leading = [c for c in _connections() if c.post_obj is input]
+        if len(leading) != 1 or leading[0].post is not input:
+            return None
+        if not isinstance(leading[0].transform, nengo.transforms.NoTransform):
+            return None
+        input = leading[0].pre
+    if not isinstance(input, TensorNode) or len(input.shape_out) < 2:
+        return None
+    return input.shape_out
+
+
+def _connections() -> list[nengo.Connection]:
+    """Return the Connections of the networks in whose context this is."""
+    return nengo.Network.context[0].all_connections if nengo.Network.context else []
 
 
 def _configured(name: str) -> bool:

@@ -69,8 +69,8 @@ class Regularize(keras.losses.Loss):
     .. math:: \frac{1}{N} \sum_{i=1}^N \Big(\sum_j |y_{ij}|^p\Big)^{1/p}
 
     where :math:`i` goes over the items of the batch and the time steps, and :math:`j`
-    over the elements of the output. Targets make no difference, but Keras asks for
-    some: zeros will do. At 0, where norms have no derivative, gradients are 0.
+    over the elements of the output. Targets make no difference: there may be none, or
+    None. At 0, where norms have no derivative, gradients are 0.
 
     Parameters
     ----------
@@ -107,6 +107,12 @@ class Regularize(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.order = check_norm(order, axis)
         self.axis = axis
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the loss, also without targets; see `keras.losses.Loss`."""
+        if y_true is None:
+            y_true = 0.0  # Keras makes a tensor of it
+        return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
         """Return the norms.

@@ -10,14 +10,17 @@ from typing import Any, TypeVar
 
 import nengo
 import numpy as np
+import tensorflow as tf
 from nengo.builder import Model
 from nengo.builder.signal import Signal
-from nengo.exceptions import ReadonlyError, SimulatorClosed, ValidationError
+from nengo.exceptions import ReadonlyError, SimulationError, SimulatorClosed
 
 from nengo_dl import compat
 from nengo_dl.display.overview import overview
 from nengo_dl.display.progress import keras_verbosity
 from nengo_dl.display.report import Report, report
+from nengo_dl.graph.python_calls import step_in_progress
+from nengo_dl.inputs.checks import check_eager, seed_number
 from nengo_dl.inputs.random_streams import MAX_SEED
 from nengo_dl.keras_model.calls import KerasCalls, keras_calls
 from nengo_dl.keras_model.model import SimulatorModel
@@ -59,8 +62,12 @@ class Simulator:
         `nengo_dl.configure_settings` says, else float32.
     device : str, optional
         Where to run: ``"/cpu:0"``, ``"/gpu:0"``, ...; None lets TensorFlow choose.
+        Where the machine has no such device, a warning says so, and its CPU is used.
     unroll_simulation : int, optional
-        Time steps in one iteration of the compiled loop. Results do not depend on it.
+        Time steps in one iteration of the loop. Results do not depend on it, and any
+        number of steps can be run. Under XLA an iteration stays one step, whatever
+        the number: more would make compilation longer and steps slower. With
+        ``configure_settings(use_loop=False)`` it is the number of steps of each call.
     minibatch_size : int, optional
         Number of inputs that are simulated side by side; the data of probes then have
         a batch axis in front. None: one input, no batch axis.
@@ -125,6 +132,7 @@ class Simulator:
         **older: Any,
     ) -> None:
         self.closed = True  # until everything below has worked
+        check_eager("Cannot make a Simulator")
         options = checked(
             compat.constructor_arguments(
                 legacy,
@@ -140,8 +148,8 @@ class Simulator:
                 },
             )
         )
-        if seed is not None and not isinstance(seed, int | np.integer):
-            raise ValidationError(f"Expected an int or None, got {seed!r}", attr="seed")
+        if seed is not None:
+            seed = seed_number(seed)
         self._options = options
         self.unroll = options.unroll_simulation
         self.minibatch_size = options.minibatch_size
@@ -228,6 +236,17 @@ class Simulator:
                 "within its `with` block"
             )
 
+    def _check_ready(self, what: str) -> None:
+        """Refuse what needs the whole simulation, here and now."""
+        self._check_open(what)
+        check_eager(f"Cannot {what}")
+        if step_in_progress(self.model.operators) is not None:
+            raise SimulationError(
+                f"Cannot {what}: the simulator is in the middle of a time step, in "
+                "which it calls this code. Call it after the run, or simulate another "
+                "Simulator here"
+            )
+
     def _shown(self, progress_bar: Any) -> Any:
         """Return whether a call shows progress: as it says, else as the simulator."""
         return self.progress_bar if progress_bar is None else progress_bar
@@ -292,7 +311,7 @@ class Simulator:
         >>> sim.data[probe].shape
         (10, 1)
         """
-        self._check_open("run")
+        self._check_ready("run")
         n_steps = self._running.steps_in(time_in_seconds)
         if n_steps:
             self.run_steps(
@@ -369,8 +388,8 @@ class Simulator:
             Whether to show progress; by default as the simulator was told.
         stateful : bool, optional
             False returns to the state before the call when it is over. What the probes
-            recorded stays; time does not advance. `configure_settings(stateful=False)`
-            does so for all calls.
+            recorded stays, and what learning rules have learned; time does not advance.
+            `configure_settings(stateful=False)` does so for all calls.
         profile : bool or str, optional
             Write a profile that TensorBoard shows, into this directory.
 
@@ -396,7 +415,7 @@ class Simulator:
         >>> sim.data[probe][1].ravel()
         array([3., 4., 5.], dtype=float32)
         """
-        self._check_open("run")
+        self._check_ready("run")
         data, progress_bar = compat.run_arguments(data, progress_bar, legacy, older)
         self._running.run_steps(
             n_steps,
@@ -445,8 +464,9 @@ class Simulator:
 
     @property
     def n_steps(self) -> int:
-        """Number of time steps simulated so far."""
-        return self._runner.n_steps
+        """Number of time steps that are complete, also while Nodes' functions run."""
+        current = step_in_progress(self.model.operators)
+        return self._runner.n_steps if current is None else current - 1
 
     @property
     def time(self) -> float:
@@ -589,6 +609,8 @@ class Simulator:
         TensorShape([2, 3, 1])
         """
         self._check_open("make a function")
+        if not tf.inside_function():
+            check_eager("Cannot make a function")
         return self._training.function(probes, training)
 
     def get_name(self, obj: nengo.Node | nengo.Probe) -> str:
@@ -663,11 +685,12 @@ class Simulator:
             How often each item is presented.
         objective : callable, str, keras.losses.Loss or dict, optional
             What is minimised: ``f(outputs, targets)`` or ``f(outputs)`` of tensors of
-            shape (minibatch_size, n_steps, size), which returns a scalar; a loss of
-            Keras, or its name; applied to each Probe that has targets. ``{probe: f}``
-            says what is for which, ``{(probe, probe): f}`` takes lists of both. The sum
-            counts. ``{probe: None}``: the targets are the derivatives of the loss by
-            the outputs. By default the mean squared error.
+            shape (minibatch_size, n_steps, size), which returns a scalar (of an array,
+            the sum is minimised); a loss of Keras, or its name; applied to each Probe
+            that has targets. ``{probe: f}`` says what is for which, ``{(probe, probe):
+            f}`` takes lists of both. The sum counts. ``{probe: None}``: the targets are
+            the derivatives of the loss by the outputs. By default the mean squared
+            error.
         shuffle : bool, optional
             Whether items come in another order in each epoch.
         truncation : int, optional
@@ -696,7 +719,9 @@ class Simulator:
         Warns
         -----
         NengoWarning
-            If no gradient passes through some part of the network, which is named.
+            If no gradient passes through some part of the network, which is named; if
+            an objective returns an array; if targets are NaN where the loss does not
+            know what to do.
 
         Examples
         --------
@@ -712,7 +737,7 @@ class Simulator:
         >>> bool(losses[-1] < losses[0])
         True
         """
-        self._check_open("train")
+        self._check_ready("train")
         return self._training.train(
             data,
             optimizer,
@@ -745,7 +770,7 @@ class Simulator:
         data : dict of {Node or Probe: array}, shape (n_items, n_steps, size)
             As for `train`.
         objective : callable, str, keras.losses.Loss or dict, optional
-            As for `train`.
+            As for `train`; of arrays that a function returns, the mean is shown.
         combine : callable, optional
             Makes one value of the list of those of all minibatches.
         progress_bar : bool, optional
@@ -778,7 +803,7 @@ class Simulator:
         >>> float(error)  # of 1 where 3 is wanted
         4.0
         """
-        self._check_open("measure a loss")
+        self._check_ready("measure a loss")
         return self._training.loss(
             data, objective, combine, self._shown(progress_bar), training
         )
@@ -820,7 +845,8 @@ class Simulator:
         SimulatorClosed
             If the simulator was closed.
         ValidationError
-            If spikes have surrogate gradients, which are no slopes.
+            If spikes have surrogate gradients, which are no slopes; or if there are
+            neither inputs nor parameters that are trained.
 
         Examples
         --------
@@ -835,7 +861,7 @@ class Simulator:
         >>> found[probe]["analytic"].shape == found[probe]["numeric"].shape
         True
         """
-        self._check_open("check gradients")
+        self._check_ready("check gradients")
         return self._training.check_gradients(
             outputs, atol, rtol, inputs, n_steps, self.unroll
         )
@@ -915,7 +941,7 @@ class Simulator:
         >>> means[probe].shape
         (3,)
         """
-        self._check_open("run minibatches")
+        self._check_ready("run minibatches")
         compat.refuse_sessions(extra_feeds=extra_feeds, extra_fetches=extra_fetches)
         return self._training.run_batch(
             data,
@@ -947,6 +973,8 @@ class Simulator:
             If the simulator was closed.
         """
         self._check_open("use the Keras model")
+        if not tf.inside_function():
+            check_eager("Cannot use the Keras model")
         return self._keras.model
 
     def compile(
@@ -1007,7 +1035,7 @@ class Simulator:
         >>> {name: round(float(value), 3) for name, value in found.items()}
         {'loss': 4.0, 'output_loss': 4.0, 'output_mae': 2.0}
         """
-        self._check_open("compile")
+        self._check_ready("compile")
         self._keras.compile(
             optimizer, loss, loss_weights, metrics, weighted_metrics, options
         )
@@ -1090,7 +1118,7 @@ class Simulator:
         >>> bool(history.history["loss"][-1] < history.history["loss"][0])
         True
         """
-        self._check_open("fit")
+        self._check_ready("fit")
         return self._keras.fit(
             x, y, n_steps, stateful, truncation, self._printing(options)
         )
@@ -1141,7 +1169,7 @@ class Simulator:
         >>> float(found["loss"])
         4.0
         """
-        self._check_open("evaluate")
+        self._check_ready("evaluate")
         return self._keras.evaluate(x, y, n_steps, stateful, self._printing(options))
 
     def predict(
@@ -1185,7 +1213,7 @@ class Simulator:
         >>> outputs[probe].shape
         (6, 10, 1)
         """
-        self._check_open("predict")
+        self._check_ready("predict")
         return self._keras.predict(x, n_steps, stateful, self._printing(options))
 
     def predict_on_batch(
@@ -1222,7 +1250,7 @@ class Simulator:
         >>> outputs[probe].shape
         (2, 10, 1)
         """
-        self._check_open("predict")
+        self._check_ready("predict")
         return self._keras.predict_on_batch(x, n_steps, stateful)
 
     # -- parameters
@@ -1287,7 +1315,7 @@ class Simulator:
         >>> with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
         ...     sim.load_params(f"{folder}/params")
         """
-        self._check_open("save parameters")
+        self._check_ready("save parameters")
         self._parameters.save(
             path,
             include_params,
@@ -1358,7 +1386,7 @@ class Simulator:
         ...     print(np.allclose(sim.data[ensemble].bias, before))
         True
         """
-        self._check_open("load parameters")
+        self._check_ready("load parameters")
         seed = self._parameters.load(
             path, include_params, include_state, optimizer, self._own_optimizer
         )
@@ -1408,7 +1436,7 @@ class Simulator:
         >>> ensemble.encoders.shape
         (20, 1)
         """
-        self._check_open("freeze parameters")
+        self._check_ready("freeze parameters")
         self._parameters.freeze(objs)
 
     def get_nengo_params(self, objs: Any, as_dict: bool = False) -> Any:
@@ -1448,7 +1476,7 @@ class Simulator:
         >>> with nengo.Network() as other:
         ...     b = nengo.Ensemble(20, 1, **params)
         """
-        self._check_open("read parameters")
+        self._check_ready("read parameters")
         return self._parameters.arguments(objs, as_dict)
 
     # -- its life
@@ -1478,6 +1506,8 @@ class Simulator:
         ------
         SimulatorClosed
             If the simulator was closed.
+        ValidationError
+            If the seed is no whole number from 0 to 2**32 - 1.
 
         Examples
         --------
@@ -1491,9 +1521,9 @@ class Simulator:
         ...     print(sim.n_steps, sim.data[probe].size)
         0 0
         """
-        self._check_open("reset")
+        self._check_ready("reset")
         if seed is not None:
-            self.seed = int(seed)
+            self.seed = seed_number(seed)
         self._runner.reset(
             self.seed, include_trainable, include_probes, include_processes
         )
@@ -1544,6 +1574,8 @@ class Simulator:
         (5, 1)
         """
         if not self.closed:
+            if step_in_progress(self.model.operators) is not None:
+                self._check_ready("close")
             self.closed = True
             self.data.close()
             self._runner.close()

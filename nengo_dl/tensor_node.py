@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from nengo import Network, Node
+from nengo import Config, Network, Node
 from nengo.base import NengoObject
 from nengo.builder import Builder, Model
 from nengo.builder.operator import Reset
@@ -17,7 +17,12 @@ from nengo.params import BoolParam, Default, Parameter
 
 from nengo_dl import config
 from nengo_dl.graph.tensor_operator import SimTensorNode
-from nengo_dl.lowering.tensor_nodes.function import TensorFunction, infer_shape_out
+from nengo_dl.lowering.tensor_nodes.function import (
+    TensorFunction,
+    infer_shape_out,
+    takes_time_unasked,
+)
+from nengo_dl.lowering.tensor_nodes.item_shapes import item_shape
 
 Shape = tuple[int, ...]
 
@@ -31,16 +36,17 @@ class TensorNode(Node):
         The function. It is called with the time (s), a tensor of shape () of the
         simulation's type, if ``pass_time``; and with the input, of shape
         ``(minibatch_size, *shape_in)``, if there is one. It returns a tensor of shape
-        ``(minibatch_size, *shape_out)``. It may have an argument ``training``. Layers
-        of Keras are called with the input only, unless their ``call`` takes two
-        tensors; a class is instantiated first.
+        ``(minibatch_size, *shape_out)``. It may have an argument ``training``. A layer
+        of Keras is called with a list ``[t, x]`` of the two, or with ``t`` and ``x`` if
+        its ``call`` has two arguments; a class is instantiated first.
     shape_in : tuple of int or int, optional
         Shape of the input for one item; None: no input.
     shape_out : tuple of int or int, optional
         Shape of the output for one item; None: the function is called once, without
         data, to find out.
     pass_time : bool, optional
-        Whether the function is called with the time.
+        Whether the function is called with the time. By default it is, unless it is
+        one of Keras' own layers or models and takes one tensor.
     label : str, optional
         A name, for messages and for files of parameters.
     size_in, size_out : int, optional
@@ -63,6 +69,9 @@ class TensorNode(Node):
 
     Notes
     -----
+    `nengo.params.Default` stands for what the network's configuration has for a
+    parameter, and else for the default here.
+
     Variables of layers, and those that a function refers to, are parameters of the
     simulation: each Simulator has its own copy, starting with the values that the
     variables have when it is made; ``sim.reset`` returns to them.
@@ -88,22 +97,27 @@ class TensorNode(Node):
     def __init__(
         self,
         tensor_func: Any,
-        shape_in: Any = None,
-        shape_out: Any = None,
-        pass_time: bool = True,
+        shape_in: Any = Default,
+        shape_out: Any = Default,
+        pass_time: Any = Default,
         label: Any = Default,
         *,
-        size_in: int | None = None,
-        size_out: int | None = None,
+        size_in: Any = None,
+        size_out: Any = None,
     ) -> None:
+        tensor_func = _configured("tensor_func", tensor_func)
         shape_in = _one_of("shape_in", shape_in, "size_in", size_in)
         shape_out = _one_of("shape_out", shape_out, "size_out", size_out)
+        if isinstance(tensor_func, type) and issubclass(tensor_func, keras.Layer):
+            tensor_func = tensor_func()
+        asked = pass_time is not Default
+        pass_time = _configured("pass_time", pass_time)
         if not isinstance(pass_time, bool | np.bool_):
             raise ValidationError(
                 f"Expected True or False, got {pass_time!r}", attr="pass_time"
             )
-        if isinstance(tensor_func, type) and issubclass(tensor_func, keras.Layer):
-            tensor_func = tensor_func()
+        if not asked and shape_in is not None and not takes_time_unasked(tensor_func):
+            pass_time = False
         if not callable(tensor_func):
             raise ValidationError(
                 "Expected a function of tensors or a Keras layer, got "
@@ -167,7 +181,7 @@ def reshaped(shape_in: Sequence[int]) -> Callable[[Callable], Callable]:
 
     import tensorflow as tf
 
-    shape = _shape("shape_in", shape_in)
+    shape = item_shape("shape_in", shape_in)
 
     def decorate(function: Callable) -> Callable:
         @functools.wraps(function)
@@ -200,32 +214,20 @@ def _elsewhere(t: float, x: Any = None) -> None:
     raise SimulationError("A TensorNode can be run by `nengo_dl.Simulator` only")
 
 
+def _configured(name: str, value: Any) -> Any:
+    """Return a parameter, which is the network's where its default was asked for."""
+    return Config.default(TensorNode, name) if value is Default else value
+
+
 def _one_of(name: str, shape: Any, older: str, size: Any) -> Shape | None:
     """Return a shape that was given by one of two names."""
-    if size is None:
-        return _shape(name, shape)
-    if shape is not None:
+    if size is None or size is Default:
+        return item_shape(name, _configured(name, shape))
+    if shape is not None and shape is not Default:
         raise ValidationError(
             f"`{older}` is another name of `{name}`; expected one of them", attr=name
         )
-    return _shape(older, size)
-
-
-def _shape(name: str, value: Any) -> Shape | None:
-    """Return a shape as a tuple, or None for no elements at all."""
-    if value is None or (isinstance(value, int | np.integer) and value == 0):
-        return None
-    members = [value] if isinstance(value, int | np.integer) else value
-    if (
-        not isinstance(members, list | tuple)
-        or not members
-        or not all(isinstance(n, int | np.integer) and n > 0 for n in members)
-    ):
-        raise ValidationError(
-            f"Expected a tuple of positive whole numbers, or one; got {value!r}",
-            attr=name,
-        )
-    return tuple(map(int, members))
+    return item_shape(older, size)
 
 
 def _size(shape: Shape | None) -> int:

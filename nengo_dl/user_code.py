@@ -26,6 +26,17 @@ _FOREIGN = tuple(
 )
 
 
+def is_users(file: str) -> bool:
+    """Return whether users have written a file, rather than those of a package.
+
+    Parameters
+    ----------
+    file : str
+        Its path, as Python knows it.
+    """
+    return not file.startswith((*_FOREIGN, "<"))
+
+
 def user_line(error: BaseException) -> str:
     """Return the last line of the user's own code on the way to an error.
 
@@ -40,7 +51,7 @@ def user_line(error: BaseException) -> str:
         ``" (script.py, line 12, in output)"``; empty if there is no such line.
     """
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith((*_FOREIGN, "<")):
+        if is_users(frame.filename):
             name = os.path.basename(frame.filename)
             if "ipykernel_" in frame.filename:  # the name of a file that is not there
                 name = "a cell of the notebook"
@@ -68,7 +79,7 @@ def end_in_user_code(error: BaseException) -> None:
         file = frames[i].tb_frame.f_code.co_filename
         if file.startswith(_PACKAGE):
             return
-        if not file.startswith((*_FOREIGN, "<")):
+        if is_users(file):
             frames[i].tb_next = None
             return
 

@@ -15,12 +15,26 @@ def pytest_addoption(parser):
     parser.addoption(
         "--everything",
         action="store_true",
-        help="compile more of the comparisons with Nengo by XLA, too",
+        help="run the tests marked `everything`, too, and compile more by XLA",
     )
 
 
 def pytest_configure(config):
+    config.addinivalue_line(
+        "markers",
+        "everything: a further case of what other cases of its test show, for "
+        "`--everything` only",
+    )
     if config.getoption("--everything"):
         from tests import helpers
 
         helpers.JIT[:] = [True, False, True]
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--everything"):
+        return
+    rare = [item for item in items if item.get_closest_marker("everything")]
+    if rare:
+        config.hook.pytest_deselected(items=rare)
+        items[:] = [item for item in items if item not in set(rare)]

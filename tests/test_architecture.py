@@ -16,6 +16,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 #: from the ground up; a module may import its own floor and those below
 FLOORS = (
     "version",
+    "backend",
     "dists",
     "neurons",
     "surrogates",
@@ -39,6 +40,7 @@ FLOORS = (
     "callbacks",
     "plots",
     "simulator",
+    "converter",
     "__init__",  # ``import nengo_dl``
     "benchmarks",
     "__main__",

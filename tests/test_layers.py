@@ -1,5 +1,8 @@
 """Networks written layer by layer."""
 
+import re
+import warnings
+
 import keras
 import nengo
 import numpy as np
@@ -61,14 +64,144 @@ def test_classes_of_layers_are_made_with_the_arguments(net):
     np.testing.assert_allclose(last(net, layer), [net.source.output.sum()] * 2)
 
 
-def test_shape_of_a_tensor_node_goes_on_to_the_next_layer(net):
+def test_without_a_shape_the_input_is_a_flat_vector(net):
     conv = nengo_dl.Layer(keras.layers.Conv1D(2, 2))(net.source, shape_in=(6, 1))
     assert conv.shape_out == (5, 2)
-    assert nengo_dl.Layer(square)(conv).shape_in == (5, 2)
+    assert nengo_dl.Layer(square)(conv).shape_in == (10,)
     neurons = nengo_dl.Layer(nengo.RectifiedLinear())(conv)
     assert nengo_dl.Layer(square)(neurons).shape_in == (10,)
-    # not through a transform
     assert nengo_dl.Layer(square)(conv, transform=np.ones((3, 10))).shape_in == (3,)
+    with pytest.warns(DeprecationWarning):
+        dense = nengo_dl.tensor_layer(conv, keras.layers.Dense, units=3)
+    assert dense.shape_in == (10,) and dense.shape_out == (3,)
+    flat = last(net, dense)
+    kernel = dense.tensor_func.kernel.numpy()
+    with net:
+        probe = nengo.Probe(conv)
+    with simulator(net) as sim:
+        sim.run_steps(1)
+        np.testing.assert_allclose(flat, sim.data[probe][0] @ kernel, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "layer, size, shape",
+    [
+        (lambda: keras.layers.Conv1D(2, 2), 64, (64, 1)),
+        (lambda: keras.layers.Conv2D(2, 2), 64, (8, 8, 1)),
+        (lambda: keras.layers.Conv2D(2, 2), 48, (4, 4, 3)),
+        (lambda: keras.layers.Conv2D(2, 1), 7, (1, 1, 7)),
+        (lambda: keras.layers.Conv3D(2, 2), 64, (4, 4, 4, 1)),
+        (lambda: keras.layers.AveragePooling2D(2), 64, (8, 8, 1)),
+        (
+            lambda: keras.layers.MaxPool2D(2, data_format="channels_first"),
+            48,
+            (3, 4, 4),
+        ),
+        (lambda: keras.layers.GlobalMaxPool1D(), 6, (6, 1)),
+        (lambda: keras.layers.LSTM(3), 6, (6, 1)),
+        (lambda: keras.layers.SimpleRNN(3), 6, (6, 1)),
+        (lambda: keras.layers.RNN(keras.layers.GRUCell(3)), 6, (6, 1)),
+        (lambda: keras.layers.TimeDistributed(keras.layers.Dense(2)), 6, (6, 1)),
+        (lambda: keras.Sequential([keras.layers.Conv2D(1, 1)]), 64, (8, 8, 1)),
+        (
+            lambda: keras.Sequential(
+                [keras.Input((2, 16, 2)), keras.layers.Conv2D(1, 1)]
+            ),
+            64,
+            (2, 16, 2),
+        ),
+    ],
+)
+def test_layers_that_need_more_axes_say_which_shape_to_write(layer, size, shape):
+    match = re.escape(f"this one has the shape ({size},); write `shape_in={shape}`")
+    with nengo.Network() as net:
+        source = nengo.Node(np.zeros(size))
+        with pytest.raises(ValidationError, match=match):
+            nengo_dl.Layer(layer())(source)
+        with (
+            pytest.raises(ValidationError, match=match),
+            pytest.warns(DeprecationWarning),
+        ):
+            nengo_dl.tensor_layer(source, layer())
+        with pytest.raises(ValidationError, match=match):
+            nengo_dl.TensorNode(layer(), shape_in=(size,))
+        assert not net.connections and net.nodes == [source]
+        made = layer()
+        assert nengo_dl.Layer(made)(source, shape_in=shape).shape_in == shape
+        # now the layer knows how many channels it has
+        with pytest.raises(ValidationError, match=match):
+            nengo_dl.Layer(made)(source)
+
+
+@pytest.mark.parametrize("between", [0, 1, 2])
+def test_shape_to_write_is_that_of_the_tensor_node_before(net, between):
+    x = nengo_dl.Layer(tf.identity)(net.source, shape_in=(3, 2, 1))
+    for _ in range(between):
+        x = nengo_dl.Layer(nengo.RectifiedLinear())(x)
+    match = r"write `shape_in=\(3, 2, 1\)`.* where it comes from"
+    for layer in (
+        keras.layers.Conv2D(2, 2),
+        lambda x: tf.nn.relu(x)[:, :, 0],
+        keras.layers.Lambda(lambda x: x[:, :, :, 0], name="last"),
+    ):
+        with pytest.raises(ValidationError, match=match):
+            nengo_dl.Layer(layer)(x)
+    # nobody knows what a transform, or part of it, makes of a shape
+    with pytest.raises(ValidationError, match=r"write `shape_in=\(1, 1, 6\)`, for"):
+        nengo_dl.Layer(keras.layers.Conv2D(2, 1))(x, transform=np.eye(6))
+    with pytest.raises(ValidationError, match=r"write `shape_in=\(2, 2, 1\)`, for"):
+        nengo_dl.Layer(keras.layers.Conv2D(2, 1))(x[:4])
+
+
+@pytest.mark.parametrize("layer", [nengo.RectifiedLinear(), square])
+@pytest.mark.parametrize(
+    "transform",
+    [
+        nengo_dl.dists.Glorot(),
+        nengo.dists.Gaussian(0, 1),
+        nengo.Dense((4, 6), init=nengo_dl.dists.Glorot()),
+        np.ones((4, 6)),
+    ],
+)
+def test_transforms_that_are_drawn(net, layer, transform):
+    made, connection = nengo_dl.Layer(layer)(
+        net.source, transform=transform, shape_in=(4,), return_conn=True
+    )
+    assert made.size_in == 4 and connection.transform.shape == (4, 6)
+    found = last(net, made, seed=0)
+    with simulator(net, seed=0) as sim:
+        weights = sim.data[connection].weights
+    expected = weights @ net.source.output
+    expected = np.maximum(expected, 0) if layer is not square else expected**2
+    np.testing.assert_allclose(found, expected)
+    if isinstance(transform, nengo.dists.Distribution):
+        # without a shape there are as many as before
+        assert nengo_dl.Layer(layer)(net.source, transform=transform).size_in == 6
+
+
+@pytest.mark.parametrize("shape", [(None, 1), [None], (6, None), None])
+def test_shapes_of_which_not_all_is_known(net, shape):
+    calls = [
+        lambda: nengo_dl.Layer(tf.identity)(net.source, shape_in=shape),
+        lambda: nengo_dl.Layer(nengo.LIF())(net.source, shape_in=shape),
+        lambda: nengo_dl.tensor_layer(net.source, tf.identity, shape_in=shape),
+        lambda: nengo_dl.TensorNode(lambda t, x: x, shape_in=shape),
+        lambda: nengo_dl.TensorNode(keras.layers.Flatten(), shape_in=shape),
+        lambda: nengo_dl.reshaped(shape),
+    ]
+    if shape is None:
+        # there it says something: a flat vector
+        assert calls[0]().shape_in == (6,)
+        return
+    for call in calls:
+        with (
+            pytest.raises(ValidationError, match=r"^shape_in: .*got.*None.*one item"),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore", DeprecationWarning)
+            call()
+    with pytest.raises(ValidationError, match="^shape_out: .*None"):
+        nengo_dl.TensorNode(lambda t, x: x, shape_in=2, shape_out=shape)
 
 
 def test_connections_are_returned_if_wanted_and_never_trained(net):

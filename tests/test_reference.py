@@ -21,6 +21,7 @@ PUBLIC_MODULES = (
     "nengo_dl",
     "nengo_dl.benchmarks",
     "nengo_dl.callbacks",
+    "nengo_dl.converter",
     "nengo_dl.dists",
     "nengo_dl.graph.simplify",
     "nengo_dl.losses",
@@ -37,6 +38,23 @@ OLDER = {"legacy", "older"}
 
 #: classes that are told about by their methods, and given to users rather than made
 MEMBERS = {
+    "nengo_dl.Converter": (
+        "verify",
+        "report",
+        "to_keras",
+        "register",
+        "get_converter",
+    ),
+    "nengo_dl.converter.LayerConverter": (
+        "convert",
+        "convertible",
+        "add_nengo_obj",
+        "add_connection",
+        "get_input_obj",
+        "input_shape",
+        "output_shape",
+        "set_trainable",
+    ),
     "nengo_dl.Simulator": None,
     "nengo_dl.simulation.sim_data.SimulationData": ("get_params", "get_param"),
     "nengo_dl.training.simulator_function.SimulatorFunction": (

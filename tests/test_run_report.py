@@ -34,7 +34,10 @@ def test_nothing_to_remark():
     assert list(found.times) == ["nengo build", "plan", "trace", "compile"]
     assert all(seconds >= 0 for seconds in found.times.values())
     assert found.remarks == ()
-    assert found.how == "The loop over time is one computation of XLA."
+    assert found.how == (
+        "The loop over time is one computation of XLA. One time step is one iteration "
+        "of it."
+    )
     neurons = next(g for g in found.groups if g.name == "SimNeurons.LIF")
     assert neurons.n_operators == 1 and neurons.where == "XLA"
     # current, output, voltage, refractory time
@@ -61,7 +64,7 @@ def test_python_in_the_loop():
         outside = nengo.Node(lambda t, x: np.sin(x), size_in=2, label="outside")
         nengo.Connection(net.node, outside)
     found = report(net)
-    assert found.how.endswith("which calls Python in each step.")
+    assert "which calls Python in each step." in found.how
     (remark,) = found.remarks
     assert "Python runs in each time step" in remark and "outside" in remark
     assert [g.where for g in found.groups].count("Python") == 1
@@ -94,6 +97,17 @@ def test_precision_and_unrolling():
     found = report(network(), dtype="float64", unroll_simulation=4)
     assert ["float32" in r for r in found.remarks] == [True, False]
     assert "unroll_simulation=4" in found.remarks[1]
+    assert found.how.endswith("One time step is one iteration of it.")
+    net = network()
+    with net:
+        nengo_dl.configure_settings(jit_compile=False)
+    found = report(net, unroll_simulation=4)
+    assert found.how.endswith("4 time steps are one iteration of it.")
+    assert not any("unroll" in remark for remark in found.remarks)
+    with net:
+        nengo_dl.configure_settings(use_loop=False)
+    found = report(net, unroll_simulation=4)
+    assert found.how.startswith("4 time steps are one computation")
 
 
 def test_many_samples():

@@ -7,6 +7,7 @@ import pytest
 from nengo.builder import Model
 from nengo.exceptions import (
     BuildError,
+    NengoWarning,
     ReadonlyError,
     SimulatorClosed,
     ValidationError,
@@ -262,7 +263,6 @@ def test_cycles_are_named():
 @pytest.mark.parametrize(
     "option, value, expected",
     [
-        ("device", "/gpu:7", "No device '/gpu:7'.*'/cpu:0'"),
         ("device", "fast", "No device 'fast'"),
         ("dtype", "bfloat16", "'float32', 'float64'"),
         ("dtype", 32, "'float32', 'float64'"),
@@ -476,3 +476,16 @@ def test_times_that_cannot_be_run(net, time):
 def test_time_steps_that_cannot_be(net, dt):
     with pytest.raises(ValidationError, match="dt: Must be positive"):
         nengo_dl.Simulator(net, dt=dt, progress_bar=False)
+
+
+@pytest.mark.parametrize("device", ["/gpu:7", "/device:XLA_GPU:0"])
+def test_device_that_is_not_there(net, device):
+    with net:
+        nengo_dl.configure_settings(jit_compile=False)
+    with pytest.warns(NengoWarning, match=f"No device '{device}'.*on the CPU"):
+        sim = nengo_dl.Simulator(net, device=device, progress_bar=False)
+    with sim:
+        sim.run_steps(2)
+        assert sim.data[net.p_ensemble].shape == (2, 1)
+        sim.train({net.p_ensemble: np.zeros((1, 1, 1))}, "sgd", progress_bar=False)
+        assert "CPU" in sim.keras_model.weights[0].value.device

@@ -304,15 +304,6 @@ def test_what_is_around_code_that_xla_cannot_compile_is_compiled(minibatch):
         sim.fit({source: data}, {probe: data}, verbose=0)
 
 
-def test_random_numbers_without_a_seed_of_the_simulation_are_pointed_out():
-    net, *_ = network(lambda t, x: x + tf.random.normal(x.shape, dtype=x.dtype))
-    with (
-        pytest.warns(NengoWarning, match="'node'.*RandomStandardNormal.*keras.random"),
-        simulator(net),
-    ):
-        pass
-
-
 # -- weights
 
 
@@ -364,6 +355,84 @@ def test_layer_that_takes_two_tensors_gets_the_time():
     with simulator(net) as sim:
         sim.run_steps(3)
         np.testing.assert_allclose(sim.data[probe][:, 0], sim.trange(), rtol=1e-6)
+
+
+@keras.saving.register_keras_serializable("nengo_dl_tests")
+class Scaled(keras.layers.Layer):
+    """A layer of time and input, as 3.x called it."""
+
+    def build(self, shapes):
+        time, x = shapes
+        assert tuple(time) == () and tuple(x)[1:] == (3,)
+        self.kernel = self.add_weight(shape=(x[-1], 2), initializer="ones")
+
+    def call(self, inputs, training=False):
+        t, x = inputs
+        assert t.shape == () and t.dtype == x.dtype
+        return (x @ self.kernel) * t
+
+
+@pytest.mark.parametrize("options", [{}, {"pass_time": True}, {"shape_out": (2,)}])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_layer_is_called_with_a_list_of_time_and_input(options, dtype):
+    net, source, node, probe = network(Scaled(), dtype=dtype, **options)
+    assert node.pass_time and node.shape_out == (2,)
+    with simulator(net) as sim:
+        sim.run_steps(3)
+        expected = np.outer(sim.trange(), [source.output.sum()] * 2)
+        np.testing.assert_allclose(sim.data[probe], expected, rtol=1e-5)
+        data = {source: np.ones((2, 3, 3)), probe: np.zeros((2, 3, 2))}
+        found = sim.loss(data, progress_bar=False)
+        times = np.arange(1, 4) * 0.001
+        np.testing.assert_allclose(found, np.mean((3 * times) ** 2), rtol=1e-5)
+        sim.check_gradients(n_steps=2)
+
+
+def test_model_with_two_inputs_gets_the_time():
+    time, x = keras.Input(batch_shape=()), keras.Input((3,))
+    model = keras.Model([time, x], keras.layers.Dense(2)(x) * time)
+    net, source, node, probe = network(model, dtype="float32")
+    with simulator(net) as sim:
+        sim.run_steps(2)
+        kernel = weights(sim, node)["dense/kernel"]
+        expected = np.outer(sim.trange(), source.output @ kernel)
+        np.testing.assert_allclose(sim.data[probe], expected, rtol=1e-5)
+
+
+def test_layers_of_one_tensor_that_are_to_get_the_time():
+    with nengo.Network():
+        node = nengo_dl.TensorNode(keras.layers.Dense(2), shape_in=(3,))
+        assert node.pass_time is False
+        message = r"list `\[t, x\]`; `pass_time=False` calls it with x alone"
+        for options in ({"pass_time": True}, {"pass_time": True, "shape_out": (2,)}):
+            with pytest.raises(ValidationError, match=message):
+                net, *_ = network(keras.layers.Dense(2), **options)
+                simulator(net)
+
+
+def test_defaults_of_the_network():
+    default = nengo.params.Default
+    with nengo.Network() as net:
+        node = nengo_dl.TensorNode(
+            double,
+            shape_in=3,
+            shape_out=default,
+            pass_time=default,
+            label=default,
+            size_in=default,
+            size_out=default,
+        )
+        assert (node.shape_in, node.shape_out, node.pass_time) == ((3,), (3,), True)
+        clock = nengo_dl.TensorNode(lambda t: t[None], default, size_out=1)
+        assert clock.shape_in is None and clock.shape_out == (1,)
+        with pytest.raises(ValidationError, match="Expected a function of tensors"):
+            nengo_dl.TensorNode(default, shape_in=3)
+        net.config.configures(nengo_dl.TensorNode)
+        net.config[nengo_dl.TensorNode].pass_time = False
+        net.config[nengo_dl.TensorNode].shape_in = (2,)
+        node = nengo_dl.TensorNode(lambda x: 2 * x)
+        assert (node.shape_in, node.pass_time) == ((2,), False)
+        assert nengo_dl.TensorNode(double, pass_time=True, size_in=3).size_in == 3
 
 
 def test_simulators_have_weights_of_their_own():
@@ -543,7 +612,7 @@ def test_dropout_draws_anew_for_each_item_and_minibatch(synapse):
 
 
 def test_layer_that_remembers():
-    net, source, _, probe = network(Counter(), jit=True)
+    net, source, _, probe = network(Counter(), jit=True, pass_time=False)
     x = np.random.RandomState(0).randn(2, 4, 3)
     expected = np.cumsum(x.mean(0), 0) * np.arange(1, 5)[:, None]
     with simulator(net, minibatch_size=2) as sim:

@@ -1,5 +1,9 @@
 """``sim.train`` and ``sim.loss``, as users call them."""
 
+import warnings
+from pathlib import Path
+
+import keras
 import nengo
 import numpy as np
 import pytest
@@ -530,3 +534,109 @@ def test_profile(tmp_path):
     with simulator(net, minibatch_size=5) as sim:
         sim.train(data_of(net), "sgd", profile=str(tmp_path))
     assert list(tmp_path.rglob("*.xplane.pb"))
+
+
+# -- what objectives return, and what targets look like
+
+
+def test_an_objective_that_returns_an_array():
+    """Training follows the sum; what is shown is the mean."""
+    net = relu_chain(8, 1)
+    with net:
+        nengo_dl.configure_settings(jit_compile=False)
+    data = data_of(net, 8, 2)
+
+    def squares(outputs, targets):
+        return (outputs - targets) ** 2
+
+    def reduced(how):
+        return lambda outputs, targets: how((outputs - targets) ** 2)
+
+    results = {}
+    with simulator(net, minibatch_size=4) as sim:
+        for name, objective in (
+            ("array", squares),
+            ("list", {net.p: lambda o, t: [tf.reduce_sum(squares(o, t)), 0.0]}),
+            ("joint", {(net.p,): lambda o, t: squares(o[0], t[0])}),
+            ("sum", reduced(tf.reduce_sum)),
+            ("mean", reduced(tf.reduce_mean)),
+        ):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                sim.reset()
+                shown = sim.loss(data, objective)
+                lines = [Path(w.filename).name for w in caught]
+                sim.train(data, "sgd", 2, objective, shuffle=False)
+                lines += [Path(w.filename).name for w in caught[1:]]
+            assert lines == [Path(__file__).name] * (
+                0 if name in ("sum", "mean") else 2
+            )
+            assert all("follows its sum" in str(w.message) for w in caught)
+            results[name] = shown, weights(sim)
+    for name in ("array", "joint", "list"):
+        for ours, expected in zip(results[name][1], results["sum"][1], strict=True):
+            assert_close(ours, expected, 1e-6)
+    assert results["array"][0] == pytest.approx(results["mean"][0], rel=1e-6)
+    assert results["joint"][0] == pytest.approx(results["mean"][0], rel=1e-6)
+
+
+def test_each_simulator_warns_of_an_array():
+    """Though what they compute is traced once."""
+    for _ in range(2):
+        net = relu_chain(4, 1)
+        with simulator(net) as sim, pytest.warns(NengoWarning, match="not a number"):
+            sim.loss(data_of(net, 2, 1), lambda outputs, targets: outputs)
+
+
+@pytest.mark.parametrize("size", [0, 1, 3])
+def test_the_loss_decides_on_the_size_of_targets(size):
+    with memory() as net:
+        net.wide = nengo.Probe(net.ensemble.neurons)
+        nengo_dl.configure_settings(jit_compile=False)
+    x, y = np.ones((2, 4, 1)), np.ones((2, 4, size))
+    seen = []
+
+    def own(outputs, targets):
+        seen.append(tuple(targets.shape))
+        return tf.reduce_mean(outputs) + tf.reduce_sum(targets)
+
+    with simulator(net) as sim:
+        sim.loss({net.a: x, net.wide: y}, {net.wide: own})
+        sim.train({net.a: x, net.wide: y}, "sgd", objective=own)
+        sim.train({net.a: x, net.wide: y}, "sgd", objective=own, truncation=2)
+        sim.run_batch({net.a: x, net.wide: y}, {net.wide: own})
+        assert set(seen) == {(1, 4, size), (1, 2, size)}
+        for objective in ("mse", None, "mae"):
+            for call in (
+                lambda o: sim.loss({net.a: x, net.wide: y}, {net.wide: o}),
+                lambda o: sim.train({net.a: x, net.wide: y}, "sgd", objective=o),
+            ):
+                with pytest.raises(ValidationError, match=rf"4, {size}\); expected"):
+                    call(objective)
+        with pytest.raises(ValidationError, match=rf"4, {size}\); expected"):
+            sim.run_batch({net.a: x, net.wide: y}, {net.wide: nengo_dl.obj.mse})
+
+
+def test_norms_need_no_targets():
+    net = relu_chain(8, 1)
+    x = np.ones((2, 1, 1))
+    with simulator(net) as sim:
+        values = [
+            sim.loss({net.a: x, **targets}, {net.p: norm})
+            for norm in (nengo_dl.losses.Regularize(), nengo_dl.obj.Regularize())
+            for targets in ({}, {net.p: None}, {net.p: np.zeros((2, 1, 0))})
+        ]
+    assert values == [values[0]] * 6 and values[0] > 0
+
+
+def test_missing_targets_and_losses_that_do_not_know_them():
+    net = relu_chain(4, 1)
+    data = {net.a: np.ones((2, 2, 1)), net.p: np.full((2, 2, 1), np.nan)}
+    with simulator(net) as sim:
+        for objective in ("mae", keras.losses.Huber(), {net.p: None}):
+            with pytest.warns(NengoWarning, match=r"Targets for <Probe .* are NaN"):
+                assert np.isnan(sim.loss(data, objective))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for objective in ("mse", None, lambda o, t: tf.reduce_sum(o)):
+                assert np.isfinite(sim.loss(data, objective))

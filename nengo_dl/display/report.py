@@ -132,7 +132,12 @@ def _how(program: Program) -> str:
         return "A loop in Python calls TensorFlow and Python code in each time step."
     kind = "XLA" if program.jit_compile else "TensorFlow, without XLA"
     calls = ", which calls Python in each step" if program.calls_python else ""
-    return f"The loop over time is one computation of {kind}{calls}."
+    found = f"The loop over time is one computation of {kind}{calls}."
+    steps = program.unrolled
+    unrolled = f"{steps} time steps are" if steps > 1 else "One time step is"
+    if not program.use_loop:
+        return f"{unrolled} one computation of {kind}{calls}, without a loop."
+    return f"{found} {unrolled} one iteration of it."
 
 
 def _group(program: Program, group: OpGroup, lowering: Lowering) -> GroupReport:
@@ -180,10 +185,16 @@ def _remarks(program: Program, dtype: str, jit_asked: bool) -> Iterator[str]:
             "The simulation is in double precision. Large models take about half the "
             'time with `dtype="float32"`.'
         )
-    if program.unroll > 1 and program.jit_compile:
+    if program.unroll > program.unrolled:
+        why = (
+            "under XLA that would make compilation longer and no step faster; with "
+            "`jit_compile=False` it is"
+            if program.in_one
+            else "Python drives it, step by step"
+        )
         yield (
-            f"`unroll_simulation={program.unroll}` makes compilation longer, and under "
-            "XLA steps hardly shorter; 1 is the default."
+            f"`unroll_simulation={program.unroll}` was asked for. The loop is not "
+            f"unrolled: {why}."
         )
     sampled = sum(r.view.size / r.period for r in program.recordings if r.keep_history)
     if sampled * program.minibatch_size > MANY_SAMPLES:

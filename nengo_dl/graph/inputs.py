@@ -24,6 +24,23 @@ from nengo_dl.graph.draws import DrawnNeurons, Draws
 from nengo_dl.graph.tensor_operator import SimTensorNode, tensor_nodes
 
 
+class ConstantNode(nengo.Node):
+    """A Node whose constant output belongs to the model: no input of the simulation.
+
+    Users present no data for it, and its values count as known from the beginning.
+
+    Parameters
+    ----------
+    output : array_like, shape (size_out,)
+        The values.
+    label : str, optional
+        A name for it.
+    """
+
+    def __init__(self, output: Any, label: str | None = None) -> None:
+        super().__init__(output, label=label)
+
+
 class Source(enum.Enum):
     """Where the values of an input come from when the user presents none."""
 
@@ -69,7 +86,8 @@ class Input:
 def input_nodes(model: Model) -> tuple[nengo.Node, ...]:
     """Return the Nodes of the model that users may present data for.
 
-    TensorNodes are part of what is computed from data, even those without an input.
+    TensorNodes are part of what is computed from data, even those without an input; so
+    are constants of the model itself.
     """
     if model.toplevel is None:
         return ()
@@ -78,6 +96,7 @@ def input_nodes(model: Model) -> tuple[nengo.Node, ...]:
         node
         for node in model.toplevel.all_nodes
         if node.size_in == 0
+        and not isinstance(node, ConstantNode)
         and model.sig[node].get("out") is not None
         and model.sig[node]["out"] not in computed
     )

@@ -10,6 +10,7 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from nengo_dl.graph.number_range import beyond
 from nengo_dl.inputs.names import find, listing
 
 
@@ -128,9 +129,12 @@ class Side:
 
     def _are_several(self, data: Any) -> bool:
         """Return whether data are a list of arrays, one for each of the objects."""
+        if len(self.objects) > 1 and isinstance(data, list | tuple):
+            # None stands for no array
+            return are_arrays([a for a in data if a is not None])
         if not are_arrays(data):
             return False
-        if len(self.objects) > 1 or all(isinstance(a, np.ndarray) for a in data):
+        if all(isinstance(a, np.ndarray) for a in data):
             return True
         # where there is one object, tensors of two axes are items of one array
         return len(data) == 1 and np.ndim(data[0]) > 2
@@ -241,8 +245,7 @@ def _real(values: Any) -> np.ndarray:
     TypeError, ValueError
         If these are no real numbers.
     """
-    parts = values if isinstance(values, list | tuple) else (values,)
-    if any(isinstance(p, np.ma.MaskedArray) and np.ma.is_masked(p) for p in parts):
+    if _is_masked(values):
         raise _Kind("partly masked")
     array = np.asarray(values)
     kind = array.dtype.kind
@@ -260,14 +263,15 @@ def _real(values: Any) -> np.ndarray:
     return array.astype(float)
 
 
+def _is_masked(values: Any) -> bool:
+    """Return whether an element is hidden, also where lists hold masked arrays."""
+    if isinstance(values, list | tuple):
+        return any(map(_is_masked, values))
+    return isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values)
+
+
 def _too_large(what: str, dtype: np.dtype, attr: str) -> ValidationError:
-    largest = np.finfo(dtype).max
-    larger = "" if dtype == np.float64 else ", or configure_settings(dtype='float64')"
-    return ValidationError(
-        f"{what} contain numbers beyond the simulation's precision, {dtype.name}; "
-        f"expected numbers between {-largest:.4g} and {largest:.4g}{larger}",
-        attr=attr,
-    )
+    return ValidationError(f"{what} contain {beyond(dtype)}", attr=attr)
 
 
 def _finite(array: np.ndarray, dtype: Any = None) -> bool:

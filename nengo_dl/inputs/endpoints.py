@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,7 @@ from nengo.exceptions import ValidationError
 from nengo_dl.inputs.arrays import Side, held, numbers
 from nengo_dl.inputs.checks import positive_int
 from nengo_dl.inputs.names import find, io_names, listing
-from nengo_dl.inputs.shapes import Shape
+from nengo_dl.inputs.shapes import Shape, TargetSize
 from nengo_dl.user_code import warn_user
 
 #: an array of shape (batch, n_steps, 0) among the inputs by name, which says how many
@@ -194,7 +194,7 @@ class Endpoints:
         attrs: tuple[str, str] = ("data", "data"),
         first_of_several: bool = False,
         own_steps: bool = False,
-        any_size: Collection[nengo.Probe] = (),
+        sizes: Mapping[nengo.Probe, TargetSize] = {},
         one_minibatch: bool = False,
     ) -> TrainingData:
         """Check inputs and targets; return arrays for whole minibatches.
@@ -214,8 +214,8 @@ class Endpoints:
             be shorter than the network, with a warning.
         own_steps : bool
             Whether targets may have a number of steps of their own.
-        any_size : collection of nengo.Probe
-            Probes whose targets may have one element for each step: class numbers.
+        sizes : mapping of nengo.Probe to {"equal", "class", "any"}
+            Which sizes the last axis of targets may have, if not that of the Probe.
         one_minibatch : bool
             Whether there have to be just as many items as fill a minibatch.
 
@@ -252,6 +252,9 @@ class Endpoints:
                 _warn_about_short_lists(side, values, pairs, attr)
             arrays.append({})
             for obj, array in pairs:
+                if array is None and sizes.get(obj) == "any":
+                    # for losses that need none
+                    continue
                 is_probe = isinstance(obj, nengo.Probe)
                 arrays[-1][obj] = shape.fit(
                     side,
@@ -267,7 +270,7 @@ class Endpoints:
                     attr,
                     one_step=obj in self.last_only,
                     any_steps=is_probe and own_steps,
-                    any_size=obj in any_size,
+                    size=sizes.get(obj, "equal"),
                 )
         if shape.steps is None:
             raise ValidationError(
@@ -355,6 +358,28 @@ def check_truncation(truncation: Any, n_steps: int) -> int | None:
             f"last part of each item has {n_steps % truncation} steps only"
         )
     return truncation
+
+
+def warn_about_missing(
+    targets: Mapping[nengo.Probe, np.ndarray], needed: Iterable[nengo.Probe]
+) -> None:
+    """Warn if targets are not a number where a loss or a metric cannot do without.
+
+    Parameters
+    ----------
+    targets : mapping of Probe to np.ndarray
+        What there is.
+    needed : iterable of Probe
+        Those whose loss becomes NaN if a target is.
+    """
+    for probe in dict.fromkeys(needed):
+        if probe in targets and np.isnan(targets[probe]).any():
+            warn_user(
+                f"Targets for {probe} are NaN in some places, and so becomes the loss, "
+                "or a metric, which does not know that they are missing. "
+                "`nengo_dl.losses.nan_mse` counts them as met, and so does the default "
+                "objective of `train`"
+            )
 
 
 def warn_about_synapses(

@@ -137,7 +137,10 @@ class BlockFeed(Feed):
 
     def __init__(self, program: Program, order: Sequence[Operator], dt: float) -> None:
         items = program.minibatch_size
-        super().__init__(Sources(program.inputs, program.lowerings, order, dt, items))
+        dtype = program.dtype.as_numpy_dtype
+        super().__init__(
+            Sources(program.inputs, program.lowerings, order, dt, items, dtype)
+        )
         self._program = program
         #: the inputs of each input block
         self._inputs: dict[int, list[Input]] = {

@@ -17,8 +17,11 @@ import numpy as np
 from nengo.base import Process
 from nengo.builder.operator import Operator
 from nengo.builder.processes import SimProcess
+from nengo.exceptions import SimulationError
 
 from nengo_dl.graph.draws import Draws
+from nengo_dl.graph.number_range import beyond, cast_into, is_beyond
+from nengo_dl.graph.python_calls import Calling
 
 #: below which Nengo draws seeds
 MAX_SEED = np.iinfo(np.int32).max
@@ -105,9 +108,22 @@ class ProcessStream(Stream):
 
     def _compute(self, steps: Sequence[int], out: np.ndarray) -> None:
         """Step the Process."""
-        with np.errstate(invalid="raise", divide="ignore"):
+        # at the precision of what the Process returns, so that nothing overflows
+        values = np.empty(out.shape)
+        with (
+            np.errstate(invalid="raise", divide="ignore"),
+            Calling(lambda: [self.op], 0) as now,
+        ):
             for i, step in enumerate(steps):
-                out[i] = self._step(step * self.dt)
+                now.step = step
+                values[i] = self._step(step * self.dt)
+        if not cast_into(out, values):
+            first = next(i for i, row in enumerate(values) if is_beyond(row, out.dtype))
+            raise SimulationError(
+                f"{self.op.process} of {self.op.output.name} returned "
+                f"{values[first]!r:.100} at t={steps[first] * self.dt:g} s: "
+                f"{beyond(out.dtype)}"
+            )
 
 
 class DrawStream(Stream):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import nengo
@@ -11,8 +11,14 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.arrays import are_arrays, numbers
-from nengo_dl.inputs.endpoints import STEPS, Endpoints, TrainingData
+from nengo_dl.inputs.endpoints import (
+    STEPS,
+    Endpoints,
+    TrainingData,
+    warn_about_missing,
+)
 from nengo_dl.inputs.names import listing
+from nengo_dl.inputs.shapes import TargetSize
 
 #: ``(inputs, targets, weights of samples)`` by name, as Keras unpacks minibatches
 Parts = tuple[dict[str, Any], dict[str, Any], dict[str, Any] | None]
@@ -30,14 +36,17 @@ class Requirements:
         Those that losses or metrics are about; empty if only inputs are wanted.
     with_targets : collection of Probe
         Those of them that cannot do without targets.
-    any_size : collection of Probe
-        Those whose targets may have one element for each step.
+    sizes : mapping of Probe to {"equal", "class", "any"}
+        Which sizes the last axis of their targets may have.
+    need_all : collection of Probe
+        Those with a loss that becomes NaN if a target is.
     """
 
     endpoints: Endpoints
     outputs: Sequence[nengo.Probe] = ()
     with_targets: Collection[nengo.Probe] = ()
-    any_size: Collection[nengo.Probe] = ()
+    sizes: Mapping[nengo.Probe, TargetSize] = field(default_factory=dict)
+    need_all: Collection[nengo.Probe] = ()
 
     def check(
         self, x: Any, y: Any, n_steps: int | None = None, one_minibatch: bool = False
@@ -56,7 +65,7 @@ class Requirements:
             attrs=("x", "y"),
             first_of_several=True,
             own_steps=True,
-            any_size=self.any_size,
+            sizes=self.sizes,
             one_minibatch=one_minibatch,
         )
         if self.outputs:
@@ -68,6 +77,7 @@ class Requirements:
                     "Expected {..., probe: array}, or no loss and no metric for it",
                     attr="y",
                 )
+        warn_about_missing(data.targets, self.need_all)
         return data
 
     def parts(self, data: TrainingData, weights: Any = None) -> Parts:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.arrays import Side
+
+#: which sizes the last axis of targets may have: that of the Probe, because they are
+#: compared element by element; that, or 1 for numbers of classes; any, which is up to
+#: the loss
+TargetSize = Literal["equal", "class", "any"]
 
 
 @dataclass
@@ -51,23 +56,22 @@ class Shape:
         attr: str,
         one_step: bool = False,
         any_steps: bool = False,
-        any_size: bool = False,
+        size: TargetSize = "equal",
     ) -> np.ndarray:
         """Return an array with three axes, if it fits those before it.
 
         Where a probe keeps the last step only, one step is wanted; where ``any_steps``,
-        the objective decides how many are; and where ``any_size``, one element may
-        stand for all.
+        the objective decides how many are. See `TargetSize` for ``size``.
         """
         given = array.shape
         if array.ndim == 2 and self.minibatch_size is None:
             array = array[None]
         steps = None if any_steps else 1 if one_step else self.steps
-        sizes = {side.size(obj)} | ({1} if any_size else set())
+        sizes = {side.size(obj)} | ({1} if size == "class" else set())
         if (
             array.ndim != 3
             or min(array.shape[:2]) < 1
-            or array.shape[2] not in sizes
+            or (size != "any" and array.shape[2] not in sizes)
             or self.items not in (None, array.shape[0])
             or steps not in (None, array.shape[1])
         ):

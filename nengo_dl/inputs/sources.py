@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import nengo
 import numpy as np
@@ -10,6 +11,8 @@ from nengo.builder.operator import Operator
 from nengo.exceptions import SimulationError
 
 from nengo_dl.graph.inputs import Input, Source
+from nengo_dl.graph.number_range import largest
+from nengo_dl.graph.python_calls import Calling
 from nengo_dl.graph.signals import initial_elements
 from nengo_dl.inputs.memory import copy_into
 from nengo_dl.inputs.random_streams import (
@@ -42,6 +45,8 @@ class Sources:
         Length of a time step (s).
     minibatch_size : int
         Number of items in the batch.
+    dtype : dtype_like
+        Floating point type of the simulation.
     """
 
     def __init__(
@@ -51,8 +56,11 @@ class Sources:
         order: Sequence[Operator],
         dt: float,
         minibatch_size: int,
+        dtype: Any,
     ) -> None:
         self.inputs = inputs
+        self._dtype = np.dtype(dtype)
+        self._largest = largest(dtype)
         self._order = order
         self._dt = dt
         batch = range(minibatch_size)
@@ -189,13 +197,15 @@ class Sources:
         try:
             # plain calls first: checks of a thousand single values would take longer
             # than the simulation
-            for t in times:
-                for function, column in zip(functions, columns, strict=True):
-                    result = function(t)
-                    # a function may return the same, changed, object each time
-                    if isinstance(result, np.ndarray | list):
-                        result = result.copy()
-                    column.append(result)
+            with Calling(lambda: [item.op for item in called], first_step) as now:
+                for t in times:
+                    now.step += 1
+                    for function, column in zip(functions, columns, strict=True):
+                        result = function(t)
+                        # a function may return the same, changed, object each time
+                        if isinstance(result, np.ndarray | list):
+                            result = result.copy()
+                        column.append(result)
         except Exception as raised:
             good = len(columns[-1])
             culprit = next(j for j, c in enumerate(columns) if len(c) == good)
@@ -204,31 +214,37 @@ class Sources:
         values: dict[Input, np.ndarray] = {}
         for item, column in zip(called, columns, strict=True):
             if item.signal is not None:
-                values[item], why = _stack(item, column[:good], times)
+                values[item], why = self._stack(item, column[:good], times)
                 if why is not None:
                     good, error = len(values[item]), why
         return {item: v[:good, None] for item, v in values.items()}, good, error
 
+    def _stack(
+        self, item: Input, column: list, times: list[float]
+    ) -> tuple[np.ndarray, Exception | None]:
+        """Turn what a function returned into an array, shape (n_steps, size).
 
-def _stack(
-    item: Input, column: list, times: list[float]
-) -> tuple[np.ndarray, Exception | None]:
-    """Turn what a function returned into an array, shape (n_steps, size).
-
-    The array ends before the first value that is not valid; the error says why.
-    """
-    n_steps, size = len(column), item.signal.size
-    try:
-        array = np.asarray(column, dtype=float)
-        if array.shape in ((n_steps,), (n_steps, size)) and np.isfinite(array).all():
-            return np.broadcast_to(array.reshape(n_steps, -1), (n_steps, size)), None
-    except (TypeError, ValueError):
-        pass
-    # something is unusual: look at the values one by one, as Nengo does
-    array = np.empty((n_steps, size))
-    for i, result in enumerate(column):
+        The array ends before the first value that is not valid; the error says why.
+        """
+        n_steps, size = len(column), item.signal.size
         try:
-            store(item.op, (times[i],), result, array[i])
-        except SimulationError as error:
-            return array[:i], error
-    return array, None
+            array = np.asarray(column, dtype=float)
+            if (
+                array.shape in ((n_steps,), (n_steps, size))
+                # NaN and infinity are no less
+                and np.abs(array).max(initial=0.0) <= self._largest
+            ):
+                rows = array.reshape(n_steps, -1)
+                return np.broadcast_to(rows, (n_steps, size)), None
+        except (TypeError, ValueError, OverflowError):
+            pass
+        # something is unusual: look at the values one by one, as Nengo does
+        array, kept = np.empty((n_steps, size)), np.empty(size, self._dtype)
+        for i, result in enumerate(column):
+            try:
+                with np.errstate(over="ignore"):
+                    store(item.op, (times[i],), result, kept)
+            except SimulationError as error:
+                return array[:i], error
+            array[i] = result
+        return array, None

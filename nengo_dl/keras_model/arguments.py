@@ -12,8 +12,13 @@ import nengo
 from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.arrays import Side
-from nengo_dl.losses import Regularize
-from nengo_dl.training.loss_functions import LossFunction, OutputLoss, loss_function
+from nengo_dl.inputs.shapes import TargetSize
+from nengo_dl.training.loss_functions import (
+    LossFunction,
+    OutputLoss,
+    loss_function,
+    target_size,
+)
 from nengo_dl.training.of_probes import by_probe
 
 #: Keras chooses one of its losses by the shapes of outputs and targets
@@ -52,20 +57,23 @@ class Compilation:
         loss = self.losses.get(probe)
         if probe in self.measured or loss is None:
             return True
-        return not isinstance(loss, Regularize) and _function(loss).uses_targets
+        return _function(loss).uses_targets
 
-    def any_size(self, probe: nengo.Probe) -> bool:
-        """Return whether targets may have another size than the Probe.
-
-        Class numbers have one element; functions of users may want the same.
-        """
+    def target_size(self, probe: nengo.Probe) -> TargetSize:
+        """Return which sizes targets may have: loss and metrics decide."""
+        measures = (*self.metrics.get(probe, ()), *self.weighted_metrics.get(probe, ()))
+        if "equal" in map(_metric_size, measures):
+            return "equal"
         loss = self.losses.get(probe)
-        if loss is None or loss in _CHOSEN_BY_SHAPE or isinstance(loss, Regularize):
-            return True
-        made = type(loss) if isinstance(loss, keras.losses.Loss) else loss
-        package = str(getattr(made, "__module__", "keras")).split(".")[0]
-        ours = isinstance(loss, str) or package in ("keras", "nengo_dl")
-        return not ours or _function(loss).class_numbers
+        return "any" if loss is None else _function(loss).target_size
+
+    def needs_all(self, probe: nengo.Probe) -> bool:
+        """Return whether loss or metrics of Keras become NaN if a target is."""
+        measures = (*self.metrics.get(probe, ()), *self.weighted_metrics.get(probe, ()))
+        loss = self.losses.get(probe)
+        return "equal" in map(_metric_size, measures) or (
+            loss is not None and _function(loss).needs_all
+        )
 
     def arguments(
         self,
@@ -194,14 +202,34 @@ def _metric(metric: Any, probe: nengo.Probe, attr: str, taken: set[int]) -> Any:
     call = loss_function(metric, str(probe), targets_first=True, attr=attr)
 
     def measure(y_true: Any, y_pred: Any) -> Any:
-        return call.call(y_pred, y_true)
+        return call.of_known_rank(y_pred, y_true)
 
     name = getattr(metric, "__name__", type(metric).__name__)
     measure.__name__ = re.sub(r"\W", "_", name).strip("_")
     return measure
 
 
+def _metric_size(metric: Any) -> TargetSize:
+    """Return which sizes targets may have for a metric.
+
+    Some of Keras' losses are metrics of the same name, and compare element by element.
+    """
+    if isinstance(metric, str):
+        if metric.lower() in ("acc", "accuracy", *_CHOSEN_BY_SHAPE):
+            return "any"
+        metric = keras.metrics.get(metric)
+    function = getattr(metric, "_fn", metric)
+    of_loss = ".losses" in str(getattr(function, "__module__", ""))
+    return target_size(function) if of_loss else "any"
+
+
 def _function(loss: Any) -> LossFunction:
     if loss in _CHOSEN_BY_SHAPE:
-        return LossFunction(keras.losses.categorical_crossentropy, targets_first=True)
+        function = keras.losses.categorical_crossentropy
+        return LossFunction(
+            function, targets_first=True, target_size="class", needs_all=True
+        )
+    if isinstance(loss, str):
+        # "mse" is Keras' own here
+        loss = keras.losses.get(loss)
     return loss_function(loss, "", targets_first=True)

@@ -34,6 +34,7 @@ from nengo_dl.keras_model.datasets import (
 )
 from nengo_dl.keras_model.keras_step import KerasStep
 from nengo_dl.keras_model.model import SimulatorModel
+from nengo_dl.keras_model.options import check_options
 from nengo_dl.keras_model.predictions import Predictions
 from nengo_dl.keras_model.training_loop import Loop, Minibatches
 from nengo_dl.program.built import Built
@@ -42,7 +43,8 @@ from nengo_dl.program.program import Program
 from nengo_dl.program.value_keys import value_key
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training import optimizers
-from nengo_dl.training.trainer import Trainer
+from nengo_dl.training.model_function import ModelFunction
+from nengo_dl.training.trainer import NOTHING_TO_TRAIN, Trainer
 from nengo_dl.user_code import warn_user
 
 
@@ -125,7 +127,8 @@ class KerasCalls:
             )
             options = {k: v for k, v in self._options.items() if k != "optimizer"}
             places = {probe: i for i, probe in enumerate(self._endpoints.probes)}
-            self.model.key = value_key([self._compilation, options], places)
+            chosen = [self._compilation, options]
+            self.model.key = lambda: value_key(chosen, places)
 
     # -- fit, evaluate, predict
 
@@ -139,6 +142,7 @@ class KerasCalls:
         options: dict[str, Any],
     ) -> Any:
         """Train; see `Simulator.fit`."""
+        check_options(options, "fit")
         if truncation is not None:
             truncation = positive_int(truncation, "truncation")
         self.model.fitting.truncation = truncation
@@ -180,14 +184,25 @@ class KerasCalls:
                 parts = cut(parts, slice(n_train))
             seed = self._trainer.new_seed() if shuffle else 0
             data = Slices(parts, self._batch, item_orders(self._batch, shuffle, seed))
-        self._trainer.check_reach(self.model.fitting.function)
+        self._check_reach(self.model.fitting.function)
         with self._going_on(self.model.fitting, stateful):
             return self._loop().fit(data, held_out, **options)
+
+    def _check_reach(self, function: ModelFunction) -> None:
+        """Warn about what cannot be trained; go on if nothing can, as Keras does."""
+        self._trainer.check_reach(function, refuse=False)
+        if not function.reach.trained:
+            warn_user(
+                "The model does not have any trainable weights, or none that a "
+                f"gradient reaches. {NOTHING_TO_TRAIN}",
+                UserWarning,  # as Keras' own
+            )
 
     def evaluate(
         self, x: Any, y: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
     ) -> dict[str, float]:
         """Measure losses and metrics; see `Simulator.evaluate`."""
+        check_options(options, "evaluate")
         y = self._for_output(y)
         needs = self._requirements(x, y)
         weights = _weights_of(options)
@@ -205,6 +220,7 @@ class KerasCalls:
         self, x: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
     ) -> dict[nengo.Probe, np.ndarray]:
         """Return the outputs of all Probes; see `Simulator.predict`."""
+        check_options(options, "predict")
         needs = Requirements(self._endpoints)
         data: Minibatches
         if is_stream(x):
@@ -254,7 +270,8 @@ class KerasCalls:
             self._endpoints,
             outputs,
             [p for p in outputs if compilation.uses_targets(p)],
-            [p for p in outputs if compilation.any_size(p)],
+            {p: compilation.target_size(p) for p in outputs},
+            [p for p in outputs if compilation.needs_all(p)],
         )
 
     def _for_output(self, y: Any) -> Any:

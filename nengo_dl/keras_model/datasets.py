@@ -185,6 +185,11 @@ def class_weights(
         If there are several outputs, or a class is none.
     """
     _, targets, given = parts
+    if not isinstance(weights, Mapping):
+        raise ValidationError(
+            f"Expected a dict {{number of the class: weight}}, got {weights!r:.100}",
+            attr="class_weight",
+        )
     if len(targets) != 1 or given is not None:
         problem = "weights of samples too" if given is not None else "several outputs"
         raise ValidationError(
@@ -206,7 +211,13 @@ def class_weights(
                 f"{n_classes - 1}",
                 attr="class_weight",
             )
-        table[number] = weight
+        try:
+            table[number] = weight
+        except (TypeError, ValueError):
+            raise ValidationError(
+                f"Expected a number as the weight of class {number}; got {weight!r}",
+                attr="class_weight",
+            ) from None
     if classes.min() < 0 or classes.max() >= n_classes:
         raise ValidationError(
             f"Targets for {name!r} are no numbers of classes, 0 to {n_classes - 1}",

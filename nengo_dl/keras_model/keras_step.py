@@ -16,6 +16,7 @@ import tensorflow as tf
 from nengo.builder.signal import Signal
 from nengo.exceptions import ValidationError
 
+from nengo_dl.inputs.checks import real_type
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.simulation.runner import Runner
@@ -135,6 +136,8 @@ class KerasStep:
             If it cannot be told from them.
         """
         for name, values in inputs.items():
+            expected = "(minibatch_size, n_steps, size)"
+            real_type(values, f"Data for {name!r}", expected, "x")
             shape = values.shape
             known = len(shape) == 3 and shape[1] is not None
             if known and (name == STEPS or name in self.nodes):

@@ -17,12 +17,15 @@ from nengo.builder.signal import Signal
 from nengo_dl.display.tables import text_table
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.inputs.requirements import Parts
+from nengo_dl.keras_model.call_forms import by_name
 from nengo_dl.keras_model.keras_step import KerasStep
 from nengo_dl.keras_model.predictions import Predictions
+from nengo_dl.lowering.tensor_nodes.precision import floatx
 from nengo_dl.program.program import Program
 from nengo_dl.program.python_errors import as_raised, in_own_words
 from nengo_dl.program.traces import Traces
 from nengo_dl.program.value_keys import Same
+from nengo_dl.program.xla_support import lacking_in, warn_without_xla
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training.epoch import Epoch
 from nengo_dl.training.model_function import ModelFunctions
@@ -33,24 +36,15 @@ from nengo_dl.training.optimizers import optimizer_key, optimizer_variables
 def precision(dtype: str) -> Iterator[None]:
     """Let Keras compute losses and metrics in the precision of a simulation.
 
-    Keras' ``floatx`` decides, and is what it was when the context is left. Sums of 16
-    bits would overflow, so 32 bits are the least.
-
-    Keras derives the types of its layers from ``floatx`` once, when it is first asked
-    for them, and keeps them: so it is asked before ``floatx`` changes.
+    Keras' ``floatx`` decides. Sums of 16 bits would overflow, so 32 bits are the least.
 
     Parameters
     ----------
     dtype : str
         Floating point type of the simulation.
     """
-    before = keras.config.floatx()
-    keras.config.dtype_policy()
-    keras.config.set_floatx("float64" if dtype == "float64" else "float32")
-    try:
+    with floatx("float64" if dtype == "float64" else "float32"):
         yield
-    finally:
-        keras.config.set_floatx(before)
 
 
 class SimulatorModel(keras.Model):
@@ -88,8 +82,8 @@ class SimulatorModel(keras.Model):
         As given.
     seed : int
         Of everything random in `evaluate` and `predict`.
-    key : Hashable
-        What losses and metrics compute.
+    key : callable
+        Returns what losses and metrics compute.
     """
 
     def __init__(
@@ -108,17 +102,25 @@ class SimulatorModel(keras.Model):
         self.testing = KerasStep(functions, runner, names, False, self.test_step)
         self.predicting = predicting
         self.seed = 0
-        self.key: Hashable = None
+        self.key: Callable[[], Hashable] = lambda: None
         self._names, self._new_seed, self._traces = names, new_seed, traces
         self._runner = runner
         self._program = program
         self._xla = program.jit_compile
+        #: whether it is known that XLA has all that losses and metrics use
+        self._xla_known = False
         self._loss_weights: dict[str, float] = {}
         # Keras counts the variables in a list among the weights
         self._parameters = runner.store.keras_variables(parameters)
         self.built = True
 
     # -- one minibatch
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Run one minibatch, given in any form; see `call` and `by_name`."""
+        with in_own_words():
+            inputs = by_name(inputs, self.testing.nodes)
+            return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: Any = None) -> dict:
         """Run one minibatch.
@@ -154,6 +156,7 @@ class SimulatorModel(keras.Model):
         if jit_compile in ("auto", None):
             jit_compile = self._program.jit_compile and not eager
         self._xla = bool(jit_compile)
+        self._xla_known = False
         weights = kwargs.get("loss_weights") or {}
         self._loss_weights = {
             name: weights.get(name, 1.0) for name in kwargs.get("loss") or {}
@@ -161,7 +164,8 @@ class SimulatorModel(keras.Model):
         with precision(self.dtype):
             super().compile(*args, jit_compile=self._xla, **kwargs)
         # of losses that nobody has told us about
-        self.key = Same(object())
+        unknown = Same(object())
+        self.key = lambda: unknown
 
     def activate(self, probes: Sequence[nengo.Probe]) -> None:
         """Choose the outputs that losses and metrics are about."""
@@ -219,6 +223,7 @@ class SimulatorModel(keras.Model):
             ),
         )
         optimizer = self.optimizer if own is self.fitting else None
+        truncation = own.truncation
         return Epoch(
             own.function,
             partial(own.run, tuple(targets), tuple(weights or ())),
@@ -231,12 +236,13 @@ class SimulatorModel(keras.Model):
             self._variables(),
             self._program.device,
             self._traces,
-            (
+            lambda: (
                 "fit" if own is self.fitting else "evaluate",
-                self.key,
+                self.key(),
                 tuple(own.output_names),
+                self._trained(),
                 None if optimizer is None else optimizer_key(optimizer),
-                own.truncation,
+                truncation,
                 tuple(targets),
                 tuple(weights or ()),
             ),
@@ -252,6 +258,11 @@ class SimulatorModel(keras.Model):
             found += optimizer_variables(self.optimizer)
         found += [variable.value for variable in self.metrics_variables]
         return list({id(variable): variable for variable in found}.values())
+
+    def _trained(self) -> tuple[bool, ...]:
+        """Return which parameters are trained, on which users have the last word."""
+        trained = {id(variable) for variable in self.trainable_variables}
+        return tuple(id(variable) in trained for variable in self.weights)
 
     # -- what Keras' own loops call for each minibatch
 
@@ -300,10 +311,14 @@ class SimulatorModel(keras.Model):
 
     def _parts(self, minibatch: Any) -> Parts:
         """Return what Keras hands over as arrays by name."""
-        given = keras.utils.unpack_x_y_sample_weight(minibatch)
-        inputs, targets, weights = (
+        x, *others = keras.utils.unpack_x_y_sample_weight(minibatch)
+        inputs = {
+            name: np.asarray(values)
+            for name, values in by_name(x, self.testing.nodes).items()
+        }
+        targets, weights = (
             tf.nest.map_structure(np.asarray, part) if part is not None else {}
-            for part in given
+            for part in others
         )
         n_steps = self.testing.n_steps(inputs)
         size = self.testing.function.minibatch_size
@@ -318,24 +333,41 @@ class SimulatorModel(keras.Model):
         )
 
     def build_losses(self, outputs: Any, targets: Any, weights: Any) -> None:
-        """Have Keras make the variables of losses and metrics.
+        """Have Keras make the variables of losses and metrics; find out if XLA can.
 
-        It makes them when it first meets outputs, which is too late within XLA.
+        It makes them when it first meets outputs, which is too late within XLA. What
+        XLA lacks has to be known before a minibatch is taken from a dataset.
         """
-        if all(part is None or part.built for part in self._measures()):
+        built = all(part is None or part.built for part in self._measures())
+        if built and self._xla_known:
             return
 
-        def measure(outputs: Any, targets: Any, weights: Any) -> None:
+        def measure(outputs: Any, targets: Any, weights: Any) -> Any:
             with precision(self.dtype):
-                self.compute_loss(None, targets, outputs, weights, training=False)
-                self.compute_metrics(None, targets, outputs, weights)
+                loss = self.compute_loss(
+                    None, targets, outputs, weights, training=False
+                )
+                return loss, self.compute_metrics(None, targets, outputs, weights)
 
-        specs = tf.nest.map_structure(
-            lambda t: None if t is None else tf.TensorSpec(t.shape, t.dtype),
-            (outputs, targets, weights),
-        )
-        with in_own_words():
-            tf.function(measure).get_concrete_function(*specs)
+        # Keras leaves open how many items and steps generators yield
+        known = next(iter(outputs.values())).shape
+
+        def spec(like: Any) -> tf.TensorSpec | None:
+            if like is None:
+                return None
+            sizes = zip(like.shape, (*known, *[None] * len(like.shape)), strict=False)
+            shape = [other if own is None else own for own, other in sizes]
+            return tf.TensorSpec(shape, like.dtype)
+
+        specs = tf.nest.map_structure(spec, (outputs, targets, weights))
+        if not built:
+            with in_own_words():
+                tf.function(measure).get_concrete_function(*specs)
+        self._xla_known = True
+        lack = lacking_in(measure, *specs) if self._xla else None
+        if lack is not None:
+            warn_without_xla(lack)
+            self._xla = False
 
     def _measures(self) -> tuple[Any, ...]:
         return getattr(self, "_compile_loss", None), getattr(

@@ -101,7 +101,8 @@ class _OneByOne:
             warn_user(
                 f"The data ran out after {count}{expected} minibatches. Expected a "
                 "dataset that yields more of them, in each epoch anew, or fewer epochs "
-                "and steps"
+                "and steps",
+                UserWarning,  # as Keras' own
             )
         self._n_epochs += 1
 

@@ -13,8 +13,10 @@ from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import Operator
 from nengo.builder.processes import SimProcess
 from nengo.builder.signal import Signal, SignalDict
+from nengo.exceptions import SimulationError
 
-from nengo_dl.graph.signals import written
+from nengo_dl.graph.number_range import beyond, cast_into
+from nengo_dl.graph.signals import describe_with_signals, written
 from nengo_dl.lowering.context import Context
 from nengo_dl.lowering.python_call import PythonLowering
 from nengo_dl.lowering.registry import Lowering
@@ -165,6 +167,11 @@ class NumPyOperator(PythonLowering):
             frozenset(i for i, s in enumerate(targets) if s[0].dtype.kind != "f"),
         )
 
+    @property
+    def called(self) -> Sequence[Operator]:
+        """Return the operators."""
+        return self.ops
+
     def arguments(self, values: SignalValues) -> list[tf.Tensor]:
         """Return the signals that the operators need."""
         return [tf.cast(values.read(view), values.dtype) for view in self.sources]
@@ -195,6 +202,7 @@ class NumPyOperator(PythonLowering):
         """Run the operators; arrays come and go with a batch axis."""
         for k, op in enumerate(self.ops):
             signals = _given(op, self.time)
+            changed = []
             for item in range(self.batch):
                 given: list[tuple[Signal, Any]] = [
                     (signal, (array[item % len(array)] if view.batched else array)[k])
@@ -204,9 +212,13 @@ class NumPyOperator(PythonLowering):
                 ]
                 if self.time in op.reads:
                     given.append((self.time, step * self.dt))
-                changed = self.stepped[k][item](written(op), given)
-                for result, value in zip(results, changed, strict=True):
-                    result[item, k] = value
+                changed.append(self.stepped[k][item](written(op), given))
+            for result, *values in zip(results, *changed, strict=True):
+                if not cast_into(result[:, k], np.array(values)):
+                    raise SimulationError(
+                        f"{describe_with_signals(op)} gave {values!r:.100} at "
+                        f"t={step * self.dt:g} s: {beyond(result.dtype)}"
+                    )
 
 
 def _given(op: Operator, time: Signal) -> list[Signal]:

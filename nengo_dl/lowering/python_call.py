@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
+from nengo.builder.operator import Operator
 
 from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
@@ -20,6 +21,11 @@ class PythonLowering(Lowering):
     """
 
     xla = False
+
+    @property
+    def called(self) -> Sequence[Operator]:
+        """The operators whose Python code is called."""
+        raise NotImplementedError
 
     def arguments(self, values: SignalValues) -> list[tf.Tensor]:
         """Return the tensors that the Python code is called with."""

@@ -12,6 +12,7 @@ from nengo.builder.operator import Operator, SimPyFunc
 from nengo.exceptions import SimulationError
 from nengo.utils.functions import function_name
 
+from nengo_dl.graph.number_range import beyond, is_beyond
 from nengo_dl.lowering.context import Context
 from nengo_dl.lowering.presented import Presented
 from nengo_dl.lowering.python_call import PythonLowering
@@ -53,7 +54,8 @@ def store(op: SimPyFunc, args: Sequence[Any], result: Any, output: np.ndarray) -
     Raises
     ------
     SimulationError
-        If it is None, not finite, not numeric, or does not fit.
+        If it is None, not finite, not numeric, does not fit, or is beyond the
+        precision of the simulation.
     """
     try:
         # None becomes NaN here
@@ -61,8 +63,14 @@ def store(op: SimPyFunc, args: Sequence[Any], result: Any, output: np.ndarray) -
         if np.isfinite(output).all():
             return
         problem = "None or non-finite values"
+    except (OverflowError, FloatingPointError, RuntimeWarning):
+        problem = "a value that NumPy does not convert"
     except (TypeError, ValueError):
         problem = "a value of invalid type or shape"
+    if is_beyond(result, output.dtype):
+        raise SimulationError(
+            f"{_where(op, args)} returned {result!r:.100}: {beyond(output.dtype)}"
+        )
     raise SimulationError(
         f"{_where(op, args)} returned {problem}: {result!r:.100}; expected "
         f"{output.size} finite number(s) in every time step"
@@ -145,6 +153,11 @@ class LowerSimPyFunc(PythonLowering):
             None if op.output is None else context.view([op.output], op.output.shape),
             context.minibatch_size,
         )
+
+    @property
+    def called(self) -> Sequence[Operator]:
+        """Return the operator."""
+        return (self.op,)
 
     def arguments(self, values: SignalValues) -> list[tf.Tensor]:
         """Return a time of the operator's own, and the input."""

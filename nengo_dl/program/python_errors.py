@@ -13,6 +13,9 @@ from nengo_dl.user_code import end_in_user_code
 
 T = TypeVar("T")
 
+#: what errors say that stand in the place of others
+_REPLACED = ("in user code:", "Exception encountered when calling")
+
 #: the error that came last, if any
 _raised: list[Exception] = []
 
@@ -35,14 +38,14 @@ def remembered(function: Callable[..., T]) -> Callable[..., T]:
 def in_own_words() -> Iterator[None]:
     """Raise errors of traced code as they are.
 
-    AutoGraph raises others in their place, with the traceback as their text, which end
-    in its own code. Tracebacks end in the user's code, if it is where an error began.
+    AutoGraph and Keras raise others in their place, with the traceback or arguments as
+    their text. Tracebacks end in the user's code, if it is where an error began.
     """
     try:
         yield
     except Exception as error:
         raised: BaseException | None = error
-        while raised is not None and "in user code:" in str(raised):
+        while raised is not None and any(text in str(raised) for text in _REPLACED):
             raised = raised.__context__
         end_in_user_code(error if raised is None else raised)
         if raised is None or raised is error:

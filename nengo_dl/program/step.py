@@ -16,7 +16,9 @@ from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
+from nengo.builder.operator import Operator
 
+from nengo_dl.graph.python_calls import Calling
 from nengo_dl.lowering.python_call import PythonLowering, independent
 from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
@@ -196,15 +198,20 @@ class PythonCalls:
     ) -> None:
         """Call one group after the other; ``counts`` are their numbers of arguments."""
         first_argument = first_result = 0
-        for lowering, count in zip(self.lowerings, counts, strict=True):
-            own = len(lowering.writes)
-            lowering.host(
-                step,
-                arguments[first_argument : first_argument + count],
-                results[first_result : first_result + own],
-            )
-            first_argument += count
-            first_result += own
+        with Calling(self.operators, step):
+            for lowering, count in zip(self.lowerings, counts, strict=True):
+                own = len(lowering.writes)
+                lowering.host(
+                    step,
+                    arguments[first_argument : first_argument + count],
+                    results[first_result : first_result + own],
+                )
+                first_argument += count
+                first_result += own
+
+    def operators(self) -> list[Operator]:
+        """Return the operators whose code is called."""
+        return [op for lowering in self.lowerings for op in lowering.called]
 
     def store(self, values: SignalValues, results: Sequence[tf.Tensor]) -> None:
         """Write the results of all the calls."""

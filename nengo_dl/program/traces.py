@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import tensorflow as tf
@@ -18,6 +19,7 @@ import tensorflow as tf
 from nengo_dl.program.calling import flat_call
 from nengo_dl.program.python_errors import in_own_words
 from nengo_dl.program.value_keys import Same, known_by_value
+from nengo_dl.user_code import warn_user
 
 T = TypeVar("T")
 
@@ -29,6 +31,27 @@ MAX_BYTES = 32 * 2**20
 
 #: seconds that one call of compiled code should take: progress is shown between calls
 CALL = 0.3
+
+#: the warnings of the function that is being traced, each of them once
+_warnings: ContextVar[dict[str, None] | None] = ContextVar("warnings", default=None)
+
+
+def warn_of_traced(message: str) -> None:
+    """Warn of something in code that is being traced, whenever the trace is used.
+
+    A function that is compiled is traced once, and used by many calls: each of these
+    warns. Outside of a trace the warning comes at once.
+
+    Parameters
+    ----------
+    message : str
+        The warning.
+    """
+    noted = _warnings.get()
+    if noted is None:
+        warn_user(message)
+    else:
+        noted[message] = None
 
 
 class Traced:
@@ -51,10 +74,13 @@ class Traced:
         What its flat outputs are parts of, for `tf.nest.pack_sequence_as`.
     shareable : bool
         Whether it is good for other simulators, too: there are no other variables in
-        it, and those that it was traced with, which stay in memory as long as it is
-        kept, are not large.
+        it, nor Python functions or random numbers of TensorFlow's, and the variables
+        that it was traced with, which stay in memory as long as it is kept, are not
+        large.
     per_call : int
         How many units of work one call should do, as far as is known.
+    warnings : tuple of str
+        What was found while it was traced; see `warn_of_traced`.
     """
 
     def __init__(
@@ -65,8 +91,14 @@ class Traced:
         jit_compile: bool,
     ) -> None:
         traced = tf.function(function, jit_compile=jit_compile, autograph=False)
-        with in_own_words():
-            concrete = traced.get_concrete_function(*specs)
+        noted: dict[str, None] = {}
+        token = _warnings.set(noted)
+        try:
+            with in_own_words():
+                concrete = traced.get_concrete_function(*specs)
+        finally:
+            _warnings.reset(token)
+        self.warnings = tuple(noted)
         self._call = flat_call(concrete)
         self.structure = tf.nest.map_structure(lambda _: 0, concrete.structured_outputs)
         places = {id(v.handle): i for i, v in enumerate(variables)}
@@ -74,6 +106,7 @@ class Traced:
         self._captured = [places.get(id(t), t) for t in concrete.captured_inputs]
         others = (t for t in self._captured if not isinstance(t, int))
         closed = not any(tensor.dtype == tf.resource for tensor in others)
+        closed = closed and not any(map(_has_memory, _operations(concrete.graph)))
         size = sum(v.shape.num_elements() * v.dtype.size for v in variables)
         self.shareable = closed and size <= MAX_BYTES
         self.per_call = 1
@@ -117,31 +150,40 @@ class Traces:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, key: Hashable | None, make: Callable[[], T], owner: Any = None) -> T:
+    def get(
+        self,
+        key: Hashable | Callable[[], Hashable],
+        make: Callable[[], T],
+        owner: Any = None,
+    ) -> T:
         """Return the function that is kept under an equal key, or make it now.
 
         Parameters
         ----------
-        key : Hashable or None
-            All that the function depends on; None if that is not known.
+        key : Hashable, None or callable
+            All that the function depends on; None if that is not known. Or a function
+            that returns this as it is now: what users' code changes while it is traced,
+            a counter of its calls for example, is no reason to trace it again.
         make : callable
             Traces the function. Where the key is known by value, it must not keep the
             model, which would stay in memory.
         owner : object, optional
             What the function's other variables belong to, if it has some.
         """
-        if key is None:
+        now = key() if callable(key) else key
+        if now is None:
             return make()
-        own = (key, Same(owner))
-        by_value = self._beneath is self or known_by_value(key)
-        found = self._find(own)
+        by_value = self._beneath is self or known_by_value(now)
+        found = self._find((now, Same(owner)))
         if found is None and by_value:
-            found = self._beneath._find(key)
+            found = self._beneath._find(now)
         if found is not None:
             return found
         made = make()
+        now = key() if callable(key) else key
+        own = (now, Same(owner))
         if by_value and getattr(made, "shareable", True):
-            self._beneath._keep(key, made)
+            self._beneath._keep(now, made)
         else:
             self._keep(own, made)
         return made
@@ -162,6 +204,24 @@ class Traces:
         """Forget all functions."""
         with self._lock:
             self._kept.clear()
+
+
+def _operations(graph: tf.Graph) -> Iterator[Any]:
+    """Yield the operations of a graph and of the functions that it calls."""
+    definition = graph.as_graph_def()
+    yield from definition.node
+    for function in definition.library.function:
+        yield from function.node_def
+
+
+def _has_memory(operation: Any) -> bool:
+    """Return whether an operation of a graph does something else in each call.
+
+    A Python function is one object, and does what it likes. Random numbers go on where
+    the last call stopped, and the simulators of one process shall not depend on those
+    before them.
+    """
+    return operation.op in ("PyFunc", "EagerPyFunc") or "seed2" in operation.attr
 
 
 #: those that all simulators of this process share

@@ -13,6 +13,7 @@ from nengo_dl.display.progress import Steps, stage
 from nengo_dl.graph import nengo_model, trainable
 from nengo_dl.graph.garbage import no_garbage_collection
 from nengo_dl.graph.inputs import input_nodes
+from nengo_dl.graph.number_range import check_initial_values
 from nengo_dl.graph.opgraph import nengo_order
 from nengo_dl.inputs.endpoints import Endpoints
 from nengo_dl.lowering.tensor_nodes.binding import bind
@@ -64,7 +65,7 @@ def build(
     Raises
     ------
     BuildError
-        If the network cannot be built.
+        If the network cannot be built, or has numbers beyond the precision.
     ValidationError
         If it is configured with what cannot be.
     """
@@ -73,6 +74,7 @@ def build(
         model = nengo_model.build(network, dt, model, Steps(tracker))
         planning = time.perf_counter()
         settings = config.resolve(model.toplevel, options.dtype)
+        check_initial_values(model.operators, settings.dtype)
         batch, jit = options.minibatch_size or 1, settings.jit_compile is not False
         for warning in bind(model, settings.dtype, batch, jit):
             warn_user(warning)

@@ -92,7 +92,8 @@ class Runner:
         progress_bar : bool or nengo.utils.progress.ProgressBar
             Whether to show progress.
         stateful : bool
-            Whether state and time stay where the run ends.
+            Whether state and time stay where the run ends. What learning rules have
+            changed is a parameter, and stays in any case.
         """
         before = (self.n_steps, self.store.state)
         held = bool(self._program.parts[0]) and self._feed.held(presented)
@@ -114,7 +115,8 @@ class Runner:
             self._seconds_per_step = (time.perf_counter() - start) / n_steps
         finally:
             if not stateful:
-                self.n_steps, self.store.state = before
+                self.n_steps, state = before
+                self.store.state = self.store.with_learned(state, self.store.state)
 
     def reset(
         self, seed: int, parameters: bool, samples: bool, processes: bool

@@ -11,6 +11,7 @@ from nengo.builder.signal import Signal
 
 from nengo_dl.graph import signals as sig
 from nengo_dl.graph.roles import Role
+from nengo_dl.inputs.checks import check_eager
 from nengo_dl.plan.layout import Block
 from nengo_dl.program.program import Program
 
@@ -104,6 +105,34 @@ class StateStore:
     def initial_state(self) -> list[tf.Tensor]:
         """The carried blocks as the model was built, shape (batch, size) each."""
         return self.begin(self._initial_state)
+
+    @property
+    def fresh_state(self) -> list[tf.Tensor]:
+        """The carried blocks as the model was built, but for what it has learned."""
+        return self.with_learned(self.initial_state, self.state)
+
+    @property
+    def learns(self) -> bool:
+        """Whether learning rules change parameters while the simulation runs."""
+        return any(self._is_learned(i) for i in self._state_blocks)
+
+    def with_learned(
+        self, state: Sequence[tf.Tensor], learned: Sequence[tf.Tensor]
+    ) -> list[tf.Tensor]:
+        """Return carried blocks, with what learning rules change from elsewhere.
+
+        Parameters
+        ----------
+        state, learned : sequence of tf.Tensor, shape (batch, size)
+            Carried blocks; those of parameters that learn are taken from ``learned``.
+        """
+        return [
+            new if self._is_learned(i) else old
+            for i, old, new in zip(self._state_blocks, state, learned, strict=True)
+        ]
+
+    def _is_learned(self, i: int) -> bool:
+        return self._layout.blocks[i].role is Role.ONLINE
 
     def begin(
         self,
@@ -210,12 +239,7 @@ class StateStore:
             for i, origin in self.origins.items():
                 self._followed[i] = self._layout.blocks[i].initial_values()
                 origin.assign(self._followed[i])
-        self.state = [
-            now if self._layout.blocks[i].role is Role.ONLINE and not learned else start
-            for now, start, i in zip(
-                self.state, self.initial_state, self._state_blocks, strict=True
-            )
-        ]
+        self.state = self.initial_state if learned else self.fresh_state
 
     def value(self, signal: Signal) -> np.ndarray:
         """Return the current value of a Signal.
@@ -226,6 +250,7 @@ class StateStore:
             What no step keeps, and what the program does not need, has its initial
             value. Values of a sparse Signal have shape (nnz,).
         """
+        check_eager("Parameters and state cannot be read")
         floating = self._program.dtype.as_numpy_dtype
         dtype = floating if signal.dtype.kind == "f" else signal.dtype
         shape = (sig.size(signal),) if signal.sparse else signal.shape

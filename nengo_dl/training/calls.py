@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import nengo
@@ -14,9 +14,11 @@ from nengo_dl.config import Settings
 from nengo_dl.display.profiling import profiling
 from nengo_dl.inputs import checks, endpoints
 from nengo_dl.inputs.endpoints import Endpoints, TrainingData
+from nengo_dl.inputs.shapes import TargetSize
 from nengo_dl.program.program import Program
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training import run_batch, terms
+from nengo_dl.training.loss_functions import Reduction
 from nengo_dl.training.run_batch import Batches
 from nengo_dl.training.simulator_function import SimulatorFunction
 from nengo_dl.training.summaries import Board, Summaries
@@ -94,13 +96,8 @@ class TrainingCalls:
         progress_bar: Any,
     ) -> np.ndarray:
         """Optimise the trainable parameters; see `Simulator.train`."""
-        if self._settings.inference_only:
-            raise ValidationError(
-                "The network is configured with inference_only=True, so nothing can be "
-                "trained. Expected `configure_settings(inference_only=False)`",
-                attr="inference_only",
-            )
-        arrays, wanted = self._work(data, objective)
+        self._refuse_without_training()
+        arrays, wanted = self._work(data, objective, "sum")
         endpoints.warn_about_synapses(
             self._model.toplevel, arrays.targets, arrays.n_steps
         )
@@ -125,7 +122,7 @@ class TrainingCalls:
         training: bool,
     ) -> Any:
         """Measure how well the network does; see `Simulator.loss`."""
-        arrays, wanted = self._work(data, objective)
+        arrays, wanted = self._work(data, objective, "mean")
         values = self._trainer.loss(arrays, wanted, training, progress_bar)
         return sum(combine(list(column)) for column in values.T)
 
@@ -142,6 +139,7 @@ class TrainingCalls:
 
         Without inputs and a number of steps, two times ``unroll`` steps are taken.
         """
+        self._refuse_without_training()
         if self._settings.surrogate is not None:
             raise ValidationError(
                 "Surrogate gradients are no slopes of the output, so there is nothing "
@@ -190,10 +188,11 @@ class TrainingCalls:
             Of everything random.
         """
         inputs, targets, n_steps = self._endpoints.split(data)
+        wanted = run_batch.resolve(outputs, self._endpoints, tuple(targets or ()))
+        functions = [(own.probes, own.target_size) for own in wanted.values()]
         arrays = self._endpoints.check(
-            inputs, targets, n_steps, any_size=tuple(targets or ())
+            inputs, targets, n_steps, sizes=_sizes(functions)
         )
-        wanted = run_batch.resolve(outputs, self._endpoints, arrays.targets)
         truncation = endpoints.check_truncation(truncation, arrays.n_steps)
         orders = [np.arange(arrays.n_items)] * checks.positive_int(n_epochs, "n_epochs")
         if shuffle:
@@ -215,7 +214,17 @@ class TrainingCalls:
                 found.append(values)
         return run_batch.combined(found, combine)
 
-    def _work(self, data: Any, objective: Any) -> tuple[TrainingData, tuple[Term, ...]]:
+    def _refuse_without_training(self) -> None:
+        if self._settings.inference_only:
+            raise ValidationError(
+                "The network is configured with inference_only=True, so nothing can be "
+                "trained. Expected `configure_settings(inference_only=False)`",
+                attr="inference_only",
+            )
+
+    def _work(
+        self, data: Any, objective: Any, reduction: Reduction
+    ) -> tuple[TrainingData, tuple[Term, ...]]:
         """Check data and objectives of a call, and return them."""
         inputs, targets, n_steps = self._endpoints.split(data)
         wanted = terms.resolve(
@@ -223,12 +232,14 @@ class TrainingCalls:
             () if targets is None else tuple(targets),
             self._endpoints.probes,
             names=self._endpoints.names,
+            reduction=reduction,
         )
-        classes = {p for term in wanted if term.class_numbers for p in term.probes}
-        return (
-            self._endpoints.check(inputs, targets, n_steps, any_size=classes),
-            wanted,
+        sizes = _sizes([(term.probes, term.target_size) for term in wanted])
+        arrays = self._endpoints.check(inputs, targets, n_steps, sizes=sizes)
+        endpoints.warn_about_missing(
+            arrays.targets, [p for t in wanted if t.needs_all for p in t.probes]
         )
+        return arrays, wanted
 
     def _summaries(self, objects: Sequence[Any] | None) -> Summaries:
         """Return a writer of summaries about some objects, for TensorBoard."""
@@ -239,3 +250,18 @@ class TrainingCalls:
             )
         board = self._board if objects else None
         return Summaries(board, objects or (), self._model, self._store)
+
+
+def _sizes(
+    functions: Iterable[tuple[Sequence[nengo.Probe], TargetSize]],
+) -> dict[nengo.Probe, TargetSize]:
+    """Return which sizes targets may have, by Probe: what all its functions take."""
+    found: dict[nengo.Probe, set[TargetSize]] = {}
+    for probes, size in functions:
+        for probe in probes:
+            found.setdefault(probe, set()).add(size)
+    strictest: tuple[TargetSize, ...] = ("equal", "class", "any")
+    return {
+        probe: next((size for size in strictest if size in own), "any")
+        for probe, own in found.items()
+    }

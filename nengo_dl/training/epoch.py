@@ -7,7 +7,7 @@ the loop over minibatches is compiled too.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -23,7 +23,9 @@ from nengo_dl.inputs.memory import as_tensor
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.program.python_errors import as_raised
 from nengo_dl.program.traces import Traced, Traces
+from nengo_dl.program.xla_support import lacking, warn_without_xla
 from nengo_dl.training.model_function import ModelFunction, differs
+from nengo_dl.user_code import warn_user
 
 #: bytes of random numbers and other generated inputs that one call may be fed
 MAX_GENERATED = 4 * 2**20
@@ -97,8 +99,8 @@ class Epoch:
         Where it runs.
     traces : Traces
         Where compiled functions are kept.
-    key : Hashable
-        What ``step`` depends on, beside the types of variables and data.
+    key : callable
+        Returns what ``step`` depends on, beside the types of variables and data.
     owner : object, optional
         What variables may belong to that are not among ``variables``.
     jit_compile : bool
@@ -121,7 +123,7 @@ class Epoch:
         variables: Sequence[tf.Variable],
         device: str | None,
         traces: Traces,
-        key: Hashable,
+        key: Callable[[], Hashable],
         owner: Any = None,
         jit_compile: bool = True,
         run_eagerly: bool = False,
@@ -144,6 +146,7 @@ class Epoch:
         self._room = self._capacity() if self._renewed else 1
         self._constants = self._constant_inputs()
         self._fed: list[tf.Tensor] | None = None
+        self._warned = False
 
     def present(
         self,
@@ -202,6 +205,10 @@ class Epoch:
         with tf.device(self._device):
             chosen = tf.constant(order, tf.int32)
             traced = None if self._run_eagerly else self._traced
+            if traced is not None and not self._warned:
+                self._warned = True
+                for message in traced.warnings:
+                    warn_user(message)
             done = 0
             while done < self.n_minibatches:
                 count = self.n_minibatches - done
@@ -217,13 +224,17 @@ class Epoch:
                 arguments += map(tf.constant, (done, done + count, start.n_steps))
                 arguments += [*start.state, *self._items, *self._fed, *self._others]
                 begin = time.perf_counter()
-                with as_raised():
-                    values, *end = (
-                        self._run(*arguments)
-                        if traced is None
-                        else traced(arguments, self._variables)
-                    )
-                    rows = values.numpy()
+                try:
+                    with as_raised():
+                        values, *end = (
+                            self._run(*arguments)
+                            if traced is None
+                            else traced(arguments, self._variables)
+                        )
+                        rows = values.numpy()
+                except tf.errors.OpError as error:
+                    traced = self._without_xla(error)
+                    continue
                 if traced is not None:
                     traced.took(time.perf_counter() - begin, count)
                 if start.goes_on:
@@ -231,6 +242,17 @@ class Epoch:
                     start.n_steps += count * self._n_steps
                 yield rows[done : done + count]
                 done += count
+
+    def _without_xla(self, error: Exception) -> Traced:
+        """Return the function without XLA if that is what failed; nothing has run."""
+        compiled = self._jit_compile and not self._run_eagerly
+        lack = lacking(error) if compiled else None
+        if lack is None:
+            raise error
+        warn_without_xla(lack)
+        self._jit_compile = False
+        del self._traced
+        return self._traced
 
     def _feed(self, count: int) -> list[tf.Tensor]:
         """Return generated inputs for the next minibatches, as tensors."""
@@ -270,8 +292,8 @@ class Epoch:
         specs += [tf.TensorSpec(shape, self._dtype) for shape in generated]
         specs += map(_spec, [*self._constants.values(), *self._others])
         return self._traces.get(
-            (
-                self._key,
+            lambda: (
+                self._key(),
                 self._function.key,
                 self._function.places(self._presented),
                 tuple(map(_type, specs)),

@@ -11,19 +11,33 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
+from nengo_dl import losses
+from nengo_dl.inputs.shapes import TargetSize
 from nengo_dl.objectives import Regularize, mse
 
 # parameters whose names tell what they are for
 _OUTPUTS = {"outputs", "output", "y_pred", "logits", "predictions"}
 _TARGETS = {"targets", "target", "y_true", "labels"}
 
-_REDUCTIONS = {"mean": tf.reduce_mean, "sum": tf.reduce_sum}
+#: what becomes a number of an array
+Reduction = Literal["mean", "sum"]
+
+REDUCTIONS: dict[Reduction, Callable[[tf.Tensor], tf.Tensor]] = {
+    "mean": tf.reduce_mean,
+    "sum": tf.reduce_sum,
+}
+
+#: of Keras' losses, those whose targets are numbers of classes
+_OF_CLASSES = {"sparse_categorical_crossentropy"}
+
+#: those whose targets have a shape of their own
+_OF_ANYTHING = {"ctc", "circle"}
 
 
 @dataclass(frozen=True)
@@ -44,23 +58,37 @@ class LossFunction:
         Whether it is about one output by definition.
     reduction : {"mean", "sum"} or None
         What becomes a number of what it returns.
-    class_numbers : bool
-        Whether targets are numbers of classes.
+    target_size : {"equal", "class", "any"}
+        Which sizes targets may have; see `nengo_dl.inputs.shapes.TargetSize`.
+    needs_all : bool
+        Whether it becomes NaN if a target is, as Keras' losses do; functions of users
+        may know what to do.
     """
 
     function: Callable[..., Any]
     uses_targets: bool = True
     targets_first: bool = False
     per_output: bool = False
-    reduction: str | None = None
-    class_numbers: bool = False
+    reduction: Reduction | None = None
+    target_size: TargetSize = "any"
+    needs_all: bool = False
 
     def __call__(self, outputs: Any, targets: Any) -> Any:
         """Return a number, if that is what the function returns or it is reduced."""
         value = self.call(outputs, targets)
         if self.reduction is None:
             return value
-        return _REDUCTIONS[self.reduction](value)
+        return REDUCTIONS[self.reduction](value)
+
+    def of_known_rank(self, outputs: Any, targets: Any) -> Any:
+        """Return the loss as Keras takes it: `tf.py_function` does not tell the rank.
+
+        What has an unknown number of axes becomes a number.
+        """
+        value = self.call(outputs, targets)
+        if tf.is_tensor(value) and value.shape.rank is None:
+            return REDUCTIONS[self.reduction or "mean"](value)
+        return value
 
     def call(self, outputs: Any, targets: Any) -> Any:
         """Return the loss for targets and outputs, in Keras' order."""
@@ -115,8 +143,8 @@ def loss_function(
         per_output=objective is mse or isinstance(objective, Regularize),
         # Keras leaves the mean to its own loops
         reduction="mean" if (first, second) == ("y_true", "y_pred") else None,
-        class_numbers=_innermost(objective)
-        is keras.losses.sparse_categorical_crossentropy,
+        target_size=target_size(objective) if uses_targets else "any",
+        needs_all=_is_of_keras(objective),
     )
 
 
@@ -143,7 +171,8 @@ def _named(name: str, where: str, attr: str) -> LossFunction:
         targets_first=True,
         per_output=True,
         reduction="mean",
-        class_numbers=found is keras.losses.sparse_categorical_crossentropy,
+        target_size=target_size(found),
+        needs_all=True,
     )
 
 
@@ -152,12 +181,18 @@ def _loss_object(loss: Any) -> LossFunction:
 
     By its ``call``: calling the object would round everything to Keras' ``floatx``.
     """
+    reduction: Reduction = "sum" if loss.reduction == "sum" else "mean"
+    if isinstance(loss, losses.Regularize):
+        function = functools.partial(losses.norms, order=loss.order, axis=loss.axis)
+        return LossFunction(function, False, per_output=True, reduction=reduction)
+    compared = getattr(loss, "fn", loss.call)
     return LossFunction(
         loss.call,
         targets_first=True,
         per_output=True,
-        reduction="sum" if loss.reduction == "sum" else "mean",
-        class_numbers=isinstance(loss, keras.losses.SparseCategoricalCrossentropy),
+        reduction=reduction,
+        target_size=target_size(compared),
+        needs_all=_is_of_keras(compared),
     )
 
 
@@ -198,6 +233,29 @@ def _hashable(function: Any) -> Callable[..., Any]:
     except TypeError:
         return function.__call__  # methods are hashed by identity
     return function
+
+
+def target_size(function: Any) -> TargetSize:
+    """Return which sizes targets may have for a function that takes them.
+
+    Keras' losses and ours compare element by element. What other functions do is up to
+    them.
+
+    Parameters
+    ----------
+    function : callable
+        A loss; may be a `functools.partial` of one.
+    """
+    function = _innermost(function)
+    name = getattr(function, "__name__", "")
+    ours = function in (mse, losses.nan_mse)
+    if name in _OF_ANYTHING or not (ours or _is_of_keras(function)):
+        return "any"
+    return "class" if name in _OF_CLASSES else "equal"
+
+
+def _is_of_keras(function: Any) -> bool:
+    return str(getattr(_innermost(function), "__module__", "")).startswith("keras.")
 
 
 def _innermost(function: Any) -> Any:
@@ -259,7 +317,7 @@ class OutputLoss(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss, before Keras takes means."""
         try:
-            return self._call.call(y_pred, y_true)
+            return self._call.of_known_rank(y_pred, y_true)
         except Exception as error:
             given, shown = (tuple(v.shape) for v in (y_true, y_pred))
             if given == shown:

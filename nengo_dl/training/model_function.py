@@ -456,6 +456,7 @@ class ModelFunctions:
             self._built.order,
             self._built.model.dt,
             self._program.minibatch_size,
+            through_time.dtype.as_numpy_dtype,
         )
         return ModelFunction(
             through_time,

@@ -15,6 +15,7 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.arrays import Side
 from nengo_dl.inputs.names import listing
+from nengo_dl.inputs.shapes import TargetSize
 from nengo_dl.training.loss_functions import LossFunction, loss_function
 
 
@@ -37,6 +38,11 @@ class OfProbes:
     probes: tuple[nengo.Probe, ...]
     joint: bool
     function: LossFunction | None
+
+    @property
+    def target_size(self) -> TargetSize:
+        """Which sizes targets may have."""
+        return "any" if self.function is None else self.function.target_size
 
     @property
     def where(self) -> str:

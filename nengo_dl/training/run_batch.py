@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import nengo
@@ -17,13 +17,14 @@ from nengo_dl.program.program import Program
 from nengo_dl.program.python_errors import as_raised
 from nengo_dl.program.traces import Traced, Traces
 from nengo_dl.program.value_keys import value_key
+from nengo_dl.program.xla_support import lacking, warn_without_xla
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training.model_function import ModelFunction, ModelFunctions
 from nengo_dl.training.of_probes import OfProbes, of_probes
 
 
 def resolve(
-    outputs: Any, endpoints: Endpoints, targets: Mapping[nengo.Probe, Any]
+    outputs: Any, endpoints: Endpoints, targets: Collection[nengo.Probe]
 ) -> dict[Any, OfProbes]:
     """Return the functions to compute for each minibatch, under the users' keys.
 
@@ -34,8 +35,8 @@ def resolve(
         for the outputs themselves.
     endpoints : Endpoints
         The inputs and outputs of the simulator.
-    targets : mapping of Probe to array
-        What targets there are.
+    targets : collection of Probe
+        Those that have targets.
 
     Raises
     ------
@@ -79,6 +80,7 @@ class Batches:
         traces: Traces,
     ) -> None:
         self._traces = traces
+        self._without_xla = False
         self._model_functions = functions
         self._runner = runner
         self._program = program
@@ -108,7 +110,8 @@ class Batches:
         training : bool
             Whether rates, or spikes with surrogate gradients, stand in for spikes.
         isolate_state : bool
-            Whether each minibatch starts in the initial state. If not, it goes on where
+            Whether each minibatch starts in the initial state, but for what was learned
+            online; that goes on, unless it is ``training``. If not, it goes on where
             the one before it ended, the first where the simulation is, and so does the
             simulation.
         seed : int
@@ -123,18 +126,20 @@ class Batches:
             (p for o in outputs.values() for p in o.probes), training
         )
         function.rewind(seed)
+        self._without_xla = False  # until this call is found to need that
         store, batch = self._runner.store, self._program.minibatch_size
         length = truncation or data.n_steps
+        learns = not training and store.learns
         state: Tensors = store.state
         first = self._runner.n_steps
         for order in orders:
             for start in range(0, len(order) - batch + 1, batch):
                 items = order[start : start + batch]
                 if isolate_state:
-                    state, first = store.initial_state, 0
+                    state, first = store.fresh_state, 0
                 for begin in range(0, data.n_steps, length):
                     part = slice(begin, min(begin + length, data.n_steps))
-                    goes_on = part.stop < data.n_steps or not isolate_state
+                    goes_on = part.stop < data.n_steps or not isolate_state or learns
                     results, state = self._part(
                         function, outputs, data, items, part, state, first, goes_on
                     )
@@ -142,6 +147,8 @@ class Batches:
                     if not isolate_state:
                         store.state = list(state)
                         self._runner.n_steps = first
+                    elif learns:
+                        store.state = store.with_learned(store.state, state)
                     yield results
 
     def _part(
@@ -185,22 +192,39 @@ class Batches:
         with tf.device(self._program.device), as_raised():
             specs = [tf.TensorSpec(t.shape, t.dtype) for t in arguments]
             places = {p: i for i, p in enumerate(function.through_time.outputs)}
-            traced = self._traces.get(
-                (
-                    value_key(
-                        ["run_batch", list(outputs.values()), list(targets)], places
+
+            def compiled(jit_compile: bool) -> Traced:
+                return self._traces.get(
+                    lambda: (
+                        value_key(
+                            ["run_batch", list(outputs.values()), list(targets)], places
+                        ),
+                        function.key,
+                        function.places(presented),
+                        tuple((tuple(spec.shape), spec.dtype.name) for spec in specs),
+                        (n_steps, keep_state, self._program.device, jit_compile),
                     ),
-                    function.key,
-                    function.places(presented),
-                    tuple((tuple(spec.shape), spec.dtype.name) for spec in specs),
-                    (n_steps, keep_state, self._program.device),
-                ),
-                lambda: Traced(run, specs, (), function.jit_compile),
-            )
-            flat = traced(arguments, ())
+                    lambda: Traced(run, specs, (), jit_compile),
+                )
+
+            traced = compiled(function.jit_compile and not self._without_xla)
+            try:
+                flat = traced(arguments, ())
+            except tf.errors.OpError as error:
+                self._give_up_xla(error)
+                traced = compiled(False)
+                flat = traced(arguments, ())
         results, end = tf.nest.pack_sequence_as(traced.structure, list(flat))
         arrays = tf.nest.map_structure(lambda tensor: tensor.numpy(), results)
         return dict(zip(outputs, arrays, strict=True)), end if keep_state else state
+
+    def _give_up_xla(self, error: Exception) -> None:
+        """Do without XLA for the rest of this call, if that is what failed."""
+        lack = None if self._without_xla else lacking(error)
+        if lack is None:
+            raise error
+        warn_without_xla(lack)
+        self._without_xla = True
 
 
 def _output(

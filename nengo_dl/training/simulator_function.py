@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import nengo
@@ -11,7 +11,7 @@ import tensorflow as tf
 from nengo.builder.signal import Signal
 from nengo.exceptions import ValidationError
 
-from nengo_dl.inputs.checks import positive_int
+from nengo_dl.inputs.checks import positive_int, real_tensor, seed_number
 from nengo_dl.inputs.endpoints import Endpoints
 from nengo_dl.inputs.names import listing
 from nengo_dl.program.adjoint import Tensors
@@ -97,7 +97,7 @@ class SimulatorFunction:
     @property
     def initial_state(self) -> list[tf.Tensor]:
         """State at the beginning of a simulation, shape (minibatch_size, size) each."""
-        return self._store.initial_state
+        return self._store.fresh_state
 
     def __call__(
         self,
@@ -171,7 +171,7 @@ class SimulatorFunction:
             given.update(self.generate(n_steps, nodes, first_step))
         n_blocks = len(self._store.params)
         if state is None:
-            state = self._store.begin(self._store.initial_state, params[n_blocks:])
+            state = self._store.begin(self._store.fresh_state, params[n_blocks:])
         outputs, end = self._function(
             params[:n_blocks], state, given, n_steps, first_step
         )
@@ -258,7 +258,7 @@ class SimulatorFunction:
         >>> bool(np.array_equal(*drawn))
         True
         """
-        self._function.rewind(seed)
+        self._function.rewind(seed_number(seed))
 
     def assign(self, params: Sequence[Any]) -> None:
         """Give the simulation other parameters.
@@ -308,7 +308,9 @@ class SimulatorFunction:
                 given[key] = values
                 continue
             node = self._endpoints.inputs.find(key, "inputs")
-            tensor = tf.cast(tf.convert_to_tensor(values), self.dtype)
+            expected = f"({self.minibatch_size}, n_steps, {node.size_out})"
+            real = real_tensor(values, f"Data for {node}", expected, "inputs")
+            tensor = tf.cast(real, self.dtype)
             shape = tuple(tensor.shape)
             steps = shape[1] if len(shape) == 3 and n_steps is None else n_steps
             if shape != (self.minibatch_size, steps, node.size_out):
@@ -330,7 +332,16 @@ class SimulatorFunction:
     def _checked(self, params: Sequence[Any]) -> list[tf.Tensor]:
         """Return parameters as tensors, if they have the right shapes."""
         expected = [tuple(variable.shape) for variable in self._store.variables]
-        found = [tf.cast(tf.convert_to_tensor(p), self.dtype) for p in params]
+        if not isinstance(params, Iterable):
+            raise ValidationError(
+                f"Expected a list of tensors, as `f.params` returns them; got "
+                f"{params!r:.100}",
+                attr="params",
+            )
+        found = [
+            tf.cast(real_tensor(p, "Parameters", "(size,)", "params"), self.dtype)
+            for p in params
+        ]
         shapes = [tuple(np.shape(tensor)) for tensor in found]
         if shapes != expected:
             raise ValidationError(

@@ -11,7 +11,10 @@ import tensorflow as tf
 from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.arrays import Side
+from nengo_dl.inputs.shapes import TargetSize
 from nengo_dl.objectives import mse
+from nengo_dl.program.traces import warn_of_traced
+from nengo_dl.training.loss_functions import REDUCTIONS, Reduction
 from nengo_dl.training.of_probes import OfProbes, of_probes
 
 
@@ -39,14 +42,17 @@ class Term:
         of the outputs.
     uses_targets : bool
         Whether it needs targets; if not, anything may be given for them.
-    class_numbers : bool
-        Whether targets are numbers of classes, of size 1 whatever the probe's.
+    target_size : {"equal", "class", "any"}
+        Which sizes targets may have; see `nengo_dl.inputs.shapes.TargetSize`.
+    needs_all : bool
+        Whether it becomes NaN if a target is.
     """
 
     probes: tuple[nengo.Probe, ...]
     function: Callable[[Sequence[tf.Tensor], Sequence[tf.Tensor]], tf.Tensor]
     uses_targets: bool
-    class_numbers: bool = False
+    target_size: TargetSize = "equal"
+    needs_all: bool = True
 
 
 def resolve(
@@ -55,16 +61,18 @@ def resolve(
     probes: Sequence[nengo.Probe],
     legacy: bool = False,
     names: Mapping[Any, str] | None = None,
+    reduction: Reduction = "mean",
 ) -> tuple[Term, ...]:
     """Return the terms whose sum is minimised.
 
     Parameters
     ----------
     objective : callable, str, keras.losses.Loss, dict or None
-        ``f(outputs, targets)`` or ``f(outputs)``, which returns a scalar; ``"mse"``,
-        where targets that are not a number count as met; the name of one of Keras'
-        losses; or a loss of Keras or of `nengo_dl.losses`. These are applied to each
-        probe that has targets, and summed. ``{probe: objective}`` says what applies to
+        ``f(outputs, targets)`` or ``f(outputs)``, which returns a scalar, or an array
+        that is reduced, with a warning; ``"mse"``, where targets that are not a number
+        count as met; the name of one of Keras' losses; or a loss of Keras or of
+        `nengo_dl.losses`. These are applied to each probe that has targets, and summed.
+        ``{probe: objective}`` says what applies to
         which; for a key ``(probe, probe)`` the function gets lists. ``{probe: None}``:
         the targets are the derivatives of the loss with respect to the outputs; its
         value is then the sum of outputs times targets. None by itself means this for
@@ -78,6 +86,8 @@ def resolve(
         Whether the call was ``train(inputs, targets, ...)``.
     names : dict, optional
         Names of the probes, as `io_names` gives them.
+    reduction : {"mean", "sum"}
+        What becomes a number of an array that an objective returns.
 
     Raises
     ------
@@ -110,7 +120,7 @@ def resolve(
             )
         given = dict.fromkeys(targets, objective)
     found = [own for _, own in of_probes(given, side, "objective")]
-    terms = tuple(map(_term, found))
+    terms = tuple(_term(own, reduction) for own in found)
     for own, term in zip(found, terms, strict=True):
         if term.uses_targets:
             own.check_targets(targets, "objective")
@@ -125,7 +135,7 @@ def resolve(
     return terms
 
 
-def _term(own: OfProbes) -> Term:
+def _term(own: OfProbes, reduction: Reduction) -> Term:
     """Return the term for one objective."""
     call = own.function
     if call is None:
@@ -137,31 +147,46 @@ def _term(own: OfProbes) -> Term:
             "them, {p0: f, p1: f}: they are summed",
             attr="objective",
         )
-    return Term(own.probes, _Number(own), call.uses_targets, call.class_numbers)
+    number = _Number(own, reduction)
+    return Term(own.probes, number, call.uses_targets, call.target_size, call.needs_all)
 
 
 @dataclass(frozen=True)
 class _Number:
-    """A function of lists of outputs and targets, which has to return a number."""
+    """A function of lists of outputs and targets, as a number that can be minimised."""
 
     own: OfProbes
+    reduction: Reduction
 
     def __call__(self, outputs: Sequence[Any], targets: Sequence[Any]) -> tf.Tensor:
         function = self.own.function
         assert function is not None
         value = function(*self.own.arguments(outputs, targets))
         try:
-            number = tf.convert_to_tensor(value)
+            values = tf.convert_to_tensor(value)
         except (TypeError, ValueError):
-            number = None
-        if number is None or number.shape.rank not in (0, None):
-            got = value if number is None else f"an array of shape {number.shape}"
+            values = None
+        if values is not None and values.dtype == tf.string:
+            values = None
+        if values is None or values.shape.num_elements() == 0:
+            got = value if values is None else f"an array of shape {values.shape}"
             raise ValidationError(
                 f"The objective {function.function!r} for {self.own.where} returned "
                 f"{got}; expected a number, such as `tf.reduce_mean(...)` returns",
                 attr="objective",
             )
-        return tf.cast(number, outputs[0].dtype)
+        values = tf.cast(values, outputs[0].dtype)
+        if values.shape.rank == 0:
+            return values
+        if values.shape.rank is not None:
+            warn_of_traced(
+                f"The objective {function.function!r} for {self.own.where} returns an "
+                f"array of shape {values.shape} for each minibatch, not a number: "
+                "`train` follows its sum, `loss` shows its mean. Expected "
+                "`tf.reduce_mean(...)` or `tf.reduce_sum(...)` of it, which is the "
+                "same for both"
+            )
+        return REDUCTIONS[self.reduction](values)
 
 
 def _times_targets(outputs: Sequence[Any], targets: Sequence[Any]) -> tf.Tensor:

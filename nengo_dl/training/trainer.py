@@ -35,6 +35,13 @@ from nengo_dl.training.summaries import Summaries
 from nengo_dl.training.terms import Term
 from nengo_dl.user_code import warn_user
 
+NOTHING_TO_TRAIN = (
+    "There is nothing to train: no parameter that is trainable has an influence on the "
+    "probes of the objective that a gradient can follow. Expected some: see "
+    "`nengo_dl.configure_settings(trainable=..., inference_only=...)`, and the "
+    "warnings about what lets no gradient pass"
+)
+
 
 class Trainer:
     """Train a model with epochs of minibatches, or measure its losses.
@@ -195,11 +202,11 @@ class Trainer:
             list(data.targets.values()),
             data.n_items,
             data.n_steps,
-            Start(self._store.initial_state),
+            Start(self._store.fresh_state),
             [*self._store.variables, *variables],
             self._program.device,
             self.traces,
-            value_key([key, terms, probes], places),
+            lambda: value_key([key, terms, probes], places),
             owner=owner,
         )
 
@@ -218,13 +225,13 @@ class Trainer:
             # TensorFlow draws other numbers in another precision
             function = exact
         function.rewind(0)
-        self.check_reach(function)
+        self.check_reach(function, refuse=not presented)
         layout = self._program.layout
         return compare(
             function,
             exact,
             [variable.numpy() for variable in self._store.params],
-            [values.numpy() for values in self._store.initial_state],
+            [values.numpy() for values in self._store.fresh_state],
             presented,
             sorted(
                 (
@@ -258,20 +265,21 @@ class Trainer:
         """Return a seed, the next one from the seed of the simulator."""
         return self._rng.randint(MAX_SEED)
 
-    def check_reach(self, function: ModelFunction) -> None:
-        """Warn about what lets no gradient pass; refuse if nothing can be trained."""
+    def check_reach(self, function: ModelFunction, refuse: bool = True) -> None:
+        """Warn about what lets no gradient pass; refuse if nothing can be trained.
+
+        Parameters
+        ----------
+        function : ModelFunction
+            The model.
+        refuse : bool
+            Whether nothing to train is an error.
+        """
         for op in function.reach.blocked:
             warn_user(
                 f"No gradient passes through {describe_with_signals(op)}, which is "
                 "Python code or spikes without a rate. Parameters whose output goes "
                 "through there are trained by other ways or not at all."
             )
-        if not function.reach.trained:
-            raise ValidationError(
-                "There is nothing to train: no parameter that is trainable has an "
-                "influence on the probes of the objective that a gradient can follow. "
-                "Expected some: see `nengo_dl.configure_settings(trainable=..., "
-                "inference_only=...)`, and the warnings about what lets no gradient "
-                "pass",
-                attr="trainable",
-            )
+        if refuse and not function.reach.trained:
+            raise ValidationError(NOTHING_TO_TRAIN, attr="trainable")

@@ -1,7 +1,7 @@
 import nengo
 import numpy as np
 import pytest
-from nengo.exceptions import ValidationError
+from nengo.exceptions import NengoWarning, ValidationError
 
 from nengo_dl.inputs.arrays import _finite
 from nengo_dl.inputs.checks import device_name, positive_int
@@ -39,8 +39,26 @@ def test_devices_that_there_are(name):
     assert device_name(name) == name
 
 
-@pytest.mark.parametrize("name", ["/gpu:7", "/cpu:9", "/tpu:0", "gpu", "nonsense", 3])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/gpu:7",
+        "/cpu:9",
+        "/tpu:0",
+        "/device:XLA_GPU:0",
+        "gpu",
+        "/job:localhost/device:GPU:8",
+    ],
+)
 def test_devices_that_there_are_not(name):
+    match = rf"No device '{name}' on this machine.* '/cpu:0'.* runs on the CPU"
+    with pytest.warns(NengoWarning, match=match) as caught:
+        assert device_name(name) == "/cpu:0"
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("name", ["/foo:0", "nonsense", "", 3])
+def test_what_is_no_device(name):
     with pytest.raises(ValidationError, match=r"No device .* '/cpu:0'"):
         device_name(name)
 

@@ -207,11 +207,22 @@ def test_targets_of_probes_that_keep_the_last_step():
         last.check({}, {P: array(4, 1, 2)})
 
 
-def test_targets_that_are_class_numbers():
-    data = {A: array(4, 5, 2)}, {P: np.ones((4, 5, 1), int)}
-    assert BATCHES.check(*data, any_size={P}).targets[P].dtype == np.float32
-    with pytest.raises(ValidationError, match=r"\(4, 5, 1\); expected \(4, 5, 2\)"):
-        BATCHES.check(*data)
+def test_sizes_of_targets():
+    for size, fitting in (("equal", {2}), ("class", {1, 2}), ("any", {0, 1, 2, 7})):
+        for own in (0, 1, 2, 7):
+            data = {A: array(4, 5, 2)}, {P: np.ones((4, 5, own), int)}
+            if own in fitting:
+                found = BATCHES.check(*data, sizes={P: size}).targets[P]
+                assert found.dtype == np.float32 and found.shape == (4, 5, own)
+            else:
+                message = rf"\(4, 5, {own}\); expected \(4, 5, 2\)"
+                with pytest.raises(ValidationError, match=message):
+                    BATCHES.check(*data, sizes={P: size})
+
+
+def test_no_targets_for_some():
+    data = {A: array(4, 5, 2)}
+    assert not BATCHES.check(data, {P: None}, sizes={P: "any"}).targets
 
 
 def test_steps_in_datasets_for_keras():

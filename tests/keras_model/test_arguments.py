@@ -98,19 +98,30 @@ def test_what_targets_have_to_look_like():
         metrics={P: "mae"},
     )
     assert found.uses_targets(P) and not found.uses_targets(Q)
-    assert not found.any_size(P) and found.any_size(Q)
-    for loss, any_size in (
-        ("mae", False),
-        (keras.losses.Huber(), False),
-        (keras.losses.mean_squared_error, False),
-        (nengo_dl.losses.nan_mse, False),
-        ("sparse_categorical_crossentropy", True),
-        (keras.losses.SparseCategoricalCrossentropy(), True),
-        ("crossentropy", True),
-        (mine, True),
-        (lambda y_pred: tf.reduce_sum(y_pred), True),
+    assert found.target_size(P) == "equal" and found.target_size(Q) == "any"
+    for loss, size, needs_all in (
+        ("mae", "equal", True),
+        ("mse", "equal", True),
+        (keras.losses.Huber(), "equal", True),
+        (keras.losses.mean_squared_error, "equal", True),
+        (nengo_dl.losses.nan_mse, "equal", False),
+        ("sparse_categorical_crossentropy", "class", True),
+        (keras.losses.SparseCategoricalCrossentropy(), "class", True),
+        ("crossentropy", "class", True),
+        (mine, "any", False),
+        (lambda y_pred: tf.reduce_sum(y_pred), "any", False),
     ):
-        assert resolve(ONE, loss).any_size(P) is any_size, loss
+        assert resolve(ONE, loss).target_size(P) == size, loss
+        assert resolve(ONE, loss).needs_all(P) == needs_all, loss
+    for metric, size in (
+        ("mae", "equal"),
+        (keras.metrics.MeanSquaredError(), "equal"),
+        ("accuracy", "class"),
+        (keras.metrics.SparseCategoricalAccuracy(), "class"),
+        (mine, "class"),
+    ):
+        found = resolve(ONE, "sparse_categorical_crossentropy", metrics=metric)
+        assert found.target_size(P) == size, metric
     assert not resolve(ONE, lambda y_pred: tf.reduce_sum(y_pred)).uses_targets(P)
     # a metric needs them
     assert resolve(ONE, lambda y_pred: y_pred, metrics="mae").uses_targets(P)

@@ -5,7 +5,6 @@ import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
-from nengo.exceptions import NengoWarning
 
 from nengo_dl.program import traces
 from tests.helpers import assert_close
@@ -145,7 +144,7 @@ def test_a_generator_that_is_exhausted():
     net = with_memory(jit_compile=False)
     with simulator(net) as sim:
         sim.compile(keras.optimizers.SGD(0.0), loss="mse")
-        with pytest.warns(NengoWarning, match="ran out after 0 minibatches"):
+        with pytest.warns(UserWarning, match="ran out after 0 minibatches"):
             history = sim.fit(minibatches(), epochs=3, verbose=0).history
         assert len(history["loss"]) == 1
 
@@ -163,7 +162,7 @@ def test_steps_in_an_epoch():
         # the second epoch goes on where the first one ended
         found = sim.fit(x, x, epochs=2, steps_per_epoch=1, **options).history["loss"]
         assert found == pytest.approx(alone[:2], rel=1e-12)
-        with pytest.warns(NengoWarning, match="ran out after 3 of 5 minibatches"):
+        with pytest.warns(UserWarning, match="ran out after 3 of 5 minibatches"):
             found = sim.fit(x, x, steps_per_epoch=5, **options).history["loss"]
         assert found == pytest.approx([np.mean(alone)], rel=1e-12)
         two = sim.evaluate(x, x, steps=2, verbose=0)["loss"]

@@ -1,5 +1,7 @@
 """`fit` and `evaluate` of arrays: compiled epochs that behave as Keras does."""
 
+import warnings
+
 import keras
 import nengo
 import numpy as np
@@ -249,3 +251,21 @@ def test_a_sweep_compiles_once():
             assert len(sim._trainer.traces) == 0
     assert len(traces.shared) == 1
     assert len({tuple(own) for own in losses}) == 3
+
+
+def test_parameters_that_users_freeze_are_not_trained():
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        probe = nengo.Probe(nengo.Ensemble(3, 1, neuron_type=nengo.RectifiedLinear()))
+    changed = []
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        for trainable in (True, False, True):
+            sim.keras_model.trainable = trainable
+            sim.compile(keras.optimizers.SGD(0.1), loss="mse")
+            before = [variable.numpy() for variable in sim.keras_model.weights]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Keras', that nothing is trained
+                sim.fit(y={probe: np.ones((2, 1, 1))}, n_steps=1, verbose=0)
+            after = [variable.numpy() for variable in sim.keras_model.weights]
+            changed.append(any(map(np.any, map(np.subtract, after, before))))
+    assert changed == [True, False, True]

@@ -30,7 +30,7 @@ class Form:
     def _series(self):
         sim, loop = self.sim, self.form.loop
         sources = Sources(
-            self.inputs, loop.lowerings, sim._built.order, sim.dt, self.batch
+            self.inputs, loop.lowerings, sim._built.order, sim.dt, self.batch, float
         )
         sources.rewind(sim.seed)
         functions, _, error = sources.call_functions(0, STEPS, {})
@@ -54,6 +54,6 @@ class Form:
         outputs, _ = self.form(live, self.series, STEPS)
         return list(outputs.values())
 
-    def run(self):
-        compiled = not self.form.calls_python
+    def run(self, jit=True):
+        compiled = jit and not self.form.calls_python
         return [values.numpy() for values in tf.function(self, jit_compile=compiled)()]

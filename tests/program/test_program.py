@@ -104,10 +104,17 @@ def test_buffers_of_large_models_hold_fewer_steps():
 
 @pytest.mark.parametrize("unroll", [1, 2, 5, 40])
 @pytest.mark.parametrize("python", [False, True])
-def test_unrolling_runs_exactly_the_steps_that_were_asked_for(unroll, python):
+@pytest.mark.parametrize("jit", [False, True])
+def test_unrolling_runs_exactly_the_steps_that_were_asked_for(unroll, python, jit):
     net = network(python, sample_every=0.002)
-    sim = simulate(net, 17, unroll_simulation=unroll)
-    assert sim.n_steps == 17
+    options = {"dtype": "float64", "progress_bar": False}
+    with configured(net, jit_compile=jit):
+        sim = nengo_dl.Simulator(net, unroll_simulation=unroll, **options)
+    with sim:
+        sim.run_steps(17)
+        assert sim.n_steps == 17
+        assert sim.unroll == unroll
+        assert sim._program.unrolled == (1 if jit or python else unroll)
     for probe, expected in zip(net.probes, reference(net, 17).values(), strict=True):
         assert_close(sim.data[probe], expected)
 
@@ -115,7 +122,8 @@ def test_unrolling_runs_exactly_the_steps_that_were_asked_for(unroll, python):
 def test_unrolling_longer_than_the_buffers(monkeypatch):
     monkeypatch.setattr("nengo_dl.program.program.MAX_CAPACITY", 4)
     net = network()
-    sim = simulate(net, 9, unroll_simulation=6)
+    with configured(net, jit_compile=False):
+        sim = simulate(net, 9, unroll_simulation=6)
     for probe, expected in zip(net.probes, reference(net, 9).values(), strict=True):
         assert_close(sim.data[probe], expected)
 

@@ -50,12 +50,17 @@ def test_equal_models_share_one_trace():
         ({"jit_compile": False}, {}),
         ({}, {"dt": 0.002}),
         ({}, {"minibatch_size": 2}),
-        ({}, {"unroll_simulation": 2}),
     ],
 )
 def test_other_computations_do_not(different, options):
     run(network())
     assert run(network(**different), **options) == 1
+
+
+@pytest.mark.parametrize("jit, traces", [(True, 0), (False, 1)])
+def test_loop_is_unrolled_without_xla_only(jit, traces):
+    run(network(jit_compile=jit))
+    assert run(network(jit_compile=jit), unroll_simulation=25) == traces
 
 
 def test_results_of_shared_traces_are_those_of_a_trace_of_ones_own():

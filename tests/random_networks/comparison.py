@@ -89,7 +89,21 @@ def compare(program: Program, options: Options) -> Result:
             if size is None:
                 return Result(Verdict.DIFFERENT, message, n_steps)
             verdict, message = Verdict.SENSITIVE, f"{message}; as with errors of {size}"
+        elif ours.predicted:
+            found = deviation(program, _predicted(ours, expected), expected)
+            if found:
+                message = f"item {item}, predict: {found}"
+                return Result(Verdict.DIFFERENT, message, n_steps)
     return Result(verdict, message, n_steps, n_steps < options.steps)
+
+
+def _predicted(ours: Record, expected: Record) -> Record:
+    """Return what ``predict`` returned, at the steps that Nengo has samples of."""
+    data = [
+        values[steps - 1]
+        for values, steps in zip(ours.predicted, expected.steps, strict=True)
+    ]
+    return replace(ours, data=data)
 
 
 def draws_within_operators(program: Program) -> bool:

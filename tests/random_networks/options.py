@@ -11,6 +11,8 @@ from nengo_dl.plan.noop import noop_planner
 from tests.random_networks.draw import Draw
 from tests.random_networks.program import Program
 
+CALLS = ("predict", "loss", "fit")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -34,6 +36,9 @@ class Options:
         Whether operators run together, rather than one by one.
     simplified : bool
         Whether the graph is rewritten before.
+    calls : tuple of str
+        What is called before: "predict", whose outputs are compared, too; "loss" and
+        "fit" with learning rate 0, after which all is as before.
     """
 
     dt: float = 0.001
@@ -44,6 +49,7 @@ class Options:
     jit_compile: bool = True
     greedy: bool = True
     simplified: bool = True
+    calls: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, seed: int) -> Options:
@@ -60,6 +66,7 @@ class Options:
             jit_compile=draw.flip(0.7),
             greedy=draw.flip(0.8),
             simplified=draw.flip(0.8),
+            calls=tuple(draw.some_of(CALLS, draw.integer(0, 2))),
         )
 
     @property

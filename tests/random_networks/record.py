@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import keras
 import nengo
 import numpy as np
 
@@ -30,6 +31,8 @@ class Record:
         Why the simulator could not be built or could not go on.
     built : bool
         Whether it could be built.
+    predicted : list of np.ndarray, shape (n_steps, ...)
+        What ``predict`` returned for each probe; empty if it was not called.
     """
 
     data: list[np.ndarray]
@@ -37,6 +40,7 @@ class Record:
     n_steps: int
     error: Exception | None = None
     built: bool = True
+    predicted: list[np.ndarray] = field(default_factory=list)
 
     @property
     def n_finite(self) -> int:
@@ -139,9 +143,10 @@ def run_nengo_dl(program: Program, options: Options) -> list[Record]:
             )
     except Exception as problem:
         return [failed(problem)]
-    problem = None
+    problem, predicted = None, []
     with sim:
         try:
+            predicted = call(sim, options)
             if options.rehearsal:
                 sim.run_steps(options.rehearsal)
                 sim.reset()
@@ -153,9 +158,37 @@ def run_nengo_dl(program: Program, options: Options) -> list[Record]:
     if options.minibatch_size is None:
         data = [values[None] for values in data]
     return [
-        _record(sim, [np.array(values[item]) for values in data], problem)
+        replace(
+            _record(sim, [np.array(values[item]) for values in data], problem),
+            predicted=[np.array(values[item]) for values in predicted],
+        )
         for item in range(options.minibatch_size or 1)
     ]
+
+
+def call(sim: nengo_dl.Simulator, options: Options) -> list[np.ndarray]:
+    """Make the calls that change nothing; return what ``predict`` did, by probe."""
+    probes, steps = sim.model.probes, options.steps
+    n_items = options.minibatch_size or 1
+    found = []
+    for name in options.calls:
+        if name == "predict":
+            outputs = sim.predict(n_steps=steps, verbose=0)
+            found = [np.array(outputs[probe]) for probe in probes]
+            continue
+        shapes = {probe: sim.model.sig[probe]["in"].shape for probe in probes}
+        targets = {
+            probe: np.zeros((n_items, 3, *shape))
+            for probe, shape in list(shapes.items())[:2]
+            if len(shape) == 1
+        }
+        if name == "loss" and targets:
+            sim.loss(targets)
+        elif targets:
+            loss = dict.fromkeys(targets, "mse")
+            sim.compile(keras.optimizers.SGD(0.0), loss=loss)
+            sim.fit(None, targets, n_steps=3, verbose=0)
+    return found
 
 
 def _as_arrays(samples: np.ndarray) -> np.ndarray:

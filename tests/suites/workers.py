@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "worker_memory",
         "MB of memory from which on a worker process of pytest-xdist is replaced",
-        default="2300",
+        default="2600",
     )
 
 

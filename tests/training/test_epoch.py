@@ -216,3 +216,67 @@ def test_large_variables_are_not_kept_for_others(monkeypatch):
     with simulator(net) as sim:
         sim.train({net.a: X, net.p: X}, "sgd")
         assert (len(traces.shared), len(sim._trainer.traces)) == (0, 1)
+
+
+class Scaled:
+    """An objective with a memory, and a factor that users change."""
+
+    factor = 1.0
+
+    def __init__(self):
+        self.traced = 0
+
+    def __call__(self, outputs, targets):
+        self.traced += 1
+        return self.factor * tf.reduce_mean((outputs - targets) ** 2)
+
+
+def test_what_an_objective_sees_may_change_between_calls():
+    net, scaled = network(), Scaled()
+    with simulator(net) as sim:
+        sim.compile("sgd", loss={net.p: lambda y_true, y_pred: scaled(y_pred, y_true)})
+
+        def measured():
+            data = {net.a: X, net.p: X}
+            outputs = {net.p: lambda y: scaled.factor * tf.reduce_sum(y)}
+            return np.array(
+                [
+                    sim.loss(data, objective={net.p: scaled}),
+                    sim.evaluate({net.a: X}, {net.p: X}, verbose=0)["loss"],
+                    np.sum(sim.run_batch({net.a: X}, outputs=outputs)[net.p]),
+                ]
+            )
+
+        first = measured()
+        scaled.factor = 2.0
+        assert np.allclose(measured(), 2 * first)
+
+
+def test_what_an_objective_counts_while_it_is_traced_is_no_reason_to_trace_it_again():
+    net, scaled = network(), Scaled()
+    with simulator(net) as sim:
+        for _ in range(3):
+            sim.loss({net.a: X, net.p: X}, objective=scaled)
+            assert scaled.traced == 1
+
+
+@pytest.mark.parametrize("kind", ["random", "python"])
+def test_what_does_something_else_in_each_call_is_not_shared(kind):
+    net, seen = network(), np.zeros(1)
+
+    def random(outputs):
+        return tf.reduce_mean(outputs + tf.random.normal(tf.shape(outputs)))
+
+    def python(outputs):
+        return tf.reduce_mean(
+            tf.numpy_function(lambda x: x + seen[0], [outputs], tf.float32)
+        )
+
+    found = []
+    for _ in range(2):
+        tf.random.set_seed(3)
+        with simulator(net) as sim:
+            objective = random if kind == "random" else python
+            found.append(sim.loss({net.a: X}, objective={net.p: objective}))
+        assert not len(traces.shared)
+    assert found[0] == found[1]

@@ -95,3 +95,42 @@ def test_closed_simulators():
         pass
     with pytest.raises(SimulatorClosed):
         sim.check_gradients()
+
+
+@tf.custom_gradient
+def tripled(x):
+    """A square, whose derivative is wrong."""
+    return x * x, lambda upstream: 3 * x * upstream
+
+
+@pytest.mark.parametrize("function", [tripled, tf.square, None], ids=str)
+def test_inputs_are_checked_where_there_are_no_parameters(function):
+    with nengo.Network() as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        node = last = nengo.Node([0.5, 0.3], label="stimulus")
+        if function is not None:
+            last = nengo_dl.TensorNode(function, shape_in=(2,), pass_time=False)
+            nengo.Connection(node, last, synapse=None)
+        probe = nengo.Probe(last, synapse=0.01)
+    with simulator(net) as sim:
+        if function is tripled:
+            with pytest.raises(SimulationError, match="with respect to <Node 'stimul"):
+                sim.check_gradients(n_steps=4)
+        else:
+            found = sim.check_gradients(n_steps=4)[probe]
+            assert list(found["names"]) == [str(node)]
+            assert abs(found["analytic"][0]) > 1e-5
+
+
+def test_something_has_to_be_there_to_check():
+    with nengo.Network() as net:
+        nengo_dl.configure_settings(trainable=False, jit_compile=False)
+        ensemble = nengo.Ensemble(3, 1, neuron_type=nengo.Tanh())
+        nengo.Probe(ensemble.neurons)
+    with simulator(net) as sim, pytest.raises(ValidationError, match="nothing to tr"):
+        sim.check_gradients()
+    with (
+        simulator(network(inference_only=True, jit_compile=False)) as sim,
+        pytest.raises(ValidationError, match="inference_only=False"),
+    ):
+        sim.check_gradients()

@@ -243,28 +243,47 @@ def test_losses_whose_order_matters():
 
 
 @pytest.mark.parametrize(
-    "objective, numbers",
+    "objective, size",
     [
-        ("sparse_categorical_crossentropy", True),
-        (keras.losses.SparseCategoricalCrossentropy(from_logits=True), True),
+        ("sparse_categorical_crossentropy", "class"),
+        (keras.losses.SparseCategoricalCrossentropy(from_logits=True), "class"),
         (
             functools.partial(
                 keras.losses.sparse_categorical_crossentropy, from_logits=True
             ),
-            True,
+            "class",
         ),
-        ("categorical_crossentropy", False),
-        (keras.losses.CategoricalCrossentropy(), False),
+        ("categorical_crossentropy", "equal"),
+        (keras.losses.CategoricalCrossentropy(), "equal"),
+        ("mse", "equal"),
+        (nengo_dl.losses.nan_mse, "equal"),
+        (keras.losses.mean_absolute_error, "equal"),
+        (functools.partial(keras.losses.huber, delta=2.0), "equal"),
+        (nengo_dl.losses.Regularize(), "any"),
+        (nengo_dl.obj.Regularize(), "any"),
+        (keras.losses.CTC(), "any"),
+        (lambda outputs, targets: tf.reduce_sum(outputs), "any"),
+        (lambda outputs: tf.reduce_sum(outputs), "any"),
     ],
     ids=readable,
 )
-def test_targets_that_are_numbers_of_classes(objective, numbers):
+def test_which_sizes_targets_may_have(objective, size):
     call = loss_function(objective, "probe")
-    assert call.class_numbers is numbers
-    if numbers:
+    assert call.target_size == size
+    if size == "class":
         outputs = tf.constant(np.eye(3)[None] * 0.9 + 0.05)
         value = call(outputs, tf.constant([[[0.0], [1.0], [2.0]]]))
         assert value.shape == () and value.dtype == "float64"
+
+
+def test_a_norm_needs_no_targets():
+    outputs = tf.constant([[[3.0, 4.0]]])
+    for reduction, expected in (("sum_over_batch_size", 5), ("sum", 5)):
+        loss = nengo_dl.losses.Regularize(reduction=reduction)
+        call = loss_function(loss, "probe")
+        assert not call.uses_targets
+        assert float(call(outputs, None)) == expected
+        assert float(loss(None, outputs)) == expected
 
 
 def test_equal_functions_are_equal():

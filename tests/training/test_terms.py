@@ -7,7 +7,7 @@ import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
-from nengo.exceptions import ValidationError
+from nengo.exceptions import NengoWarning, ValidationError
 
 import nengo_dl
 from nengo_dl.inputs.names import io_names
@@ -192,8 +192,9 @@ def test_one_probe_in_several_terms():
 
 def test_targets_of_class_numbers():
     (term,) = terms_of({P: "sparse_categorical_crossentropy"})
-    assert term.class_numbers
-    assert not terms_of()[0].class_numbers
+    assert term.target_size == "class"
+    assert terms_of()[0].target_size == "equal"
+    assert terms_of({P: None})[0].target_size == "equal"
 
 
 # -- targets that are gradients
@@ -279,16 +280,24 @@ def test_what_cannot_be_minimised(given, targets, message):
     "returned, message",
     [
         (None, "returned None"),
-        (tf.ones((4, 5)), r"returned an array of shape \(4, 5\).*reduce_mean"),
-        (np.ones(3), r"shape \(3,\)"),
+        (tf.ones((0, 5)), r"returned an array of shape \(0, 5\).*reduce_mean"),
+        (["a"], r"returned \['a'\]"),
         ({"loss": 1}, "returned {'loss': 1}"),
     ],
-    ids=["none", "tensor", "array", "dict"],
+    ids=["none", "empty", "text", "dict"],
 )
 def test_objectives_return_a_number(returned, message):
     (term,) = terms_of({P: lambda outputs: returned}, ())
     with pytest.raises(ValidationError, match=f"for <Probe .first. .* {message}"):
         term.function([tf.ones((4, 5, 2))], [None])
+
+
+@pytest.mark.parametrize("value", [tf.ones((4, 5)), np.ones(20), [1] * 20])
+def test_arrays_become_numbers_with_a_warning(value):
+    for reduction, expected in (("mean", 1), ("sum", 20)):
+        (term,) = terms_of({P: lambda outputs: value}, (), reduction=reduction)
+        with pytest.warns(NengoWarning, match=r"first.* returns an array of shape \("):
+            assert float(term.function([tf.ones((4, 5, 2))], [None])) == expected
 
 
 def test_numbers_of_any_type_are_cast():

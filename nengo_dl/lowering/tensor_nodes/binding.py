@@ -14,6 +14,7 @@ from nengo.builder.signal import Signal
 
 from nengo_dl.graph.tensor_operator import SimTensorNode, tensor_nodes
 from nengo_dl.lowering.tensor_nodes.function import TensorFunction
+from nengo_dl.lowering.tensor_nodes.random_functions import seed_state
 from nengo_dl.lowering.tensor_nodes.variables import (
     StandIns,
     Variable,
@@ -22,6 +23,9 @@ from nengo_dl.lowering.tensor_nodes.variables import (
     unique_names,
     value_type,
 )
+
+#: operations of TensorFlow that draw random numbers from a state of its own
+_DRAWS = re.compile("(Stateful)?Random|(Parameterized)?Truncated|Multinomial")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +44,8 @@ class Bound:
         States of random generators.
     draws : dict of {bool: bool}
         Whether it draws random numbers, in training (True) and otherwise (False).
+    tells_steps : bool
+        Whether it draws numbers that several time steps in one call would share.
     seed : int
         Seed of these.
     compiles : bool
@@ -51,6 +57,7 @@ class Bound:
     memory: tuple[Variable, ...]
     seeds: tuple[Variable, ...]
     draws: dict[bool, bool]
+    tells_steps: bool
     seed: int
     compiles: bool
 
@@ -104,10 +111,12 @@ def bind(
     refused = []
     #: layers that several nodes have in common have one set of weights
     known: dict[int, Signal] = {}
-    for op in tensor_nodes(model.operators):
+    for number, op in enumerate(tensor_nodes(model.operators)):
         node = nodes.get(op.output)
-        seed = model.seeds.get(node) if node is not None else None
-        looks = _bind(op, dtype, minibatch_size, jit_compile, seed or 0, known)
+        # Nengo draws one where the user has given none, another each time
+        given = node is not None and model.seeded.get(node)
+        seed = model.seeds[node] if given else number
+        looks = _bind(op, dtype, minibatch_size, jit_compile, seed, known)
         if node is not None:
             model.sig[node].update(op.weights)
         if not op.bound.compiles:
@@ -116,10 +125,10 @@ def bind(
         if drawn:
             yield (
                 f"The function of {op.function.label} draws random numbers with "
-                f"{', '.join(drawn)} of TensorFlow. They do not follow the seed of the "
-                "simulation, and on their way back through time gradients would meet "
-                "other numbers. Expected layers of Keras such as Dropout, or functions "
-                "of keras.random with a `keras.random.SeedGenerator`"
+                f"{', '.join(drawn)} of TensorFlow within a `tf.while_loop` or a "
+                "`tf.function`. They do not follow the seed of the simulation, and on "
+                "their way back through time gradients would meet other numbers. Draw "
+                "them outside of it"
             )
     if refused:
         yield (
@@ -165,12 +174,17 @@ def _bind(
     function: TensorFunction = op.function
     function.build()
     function.pre_build(minibatch_size)
-    variables: list[Variable] = list(function.variables)
+    if function.random is None:
+        function.random = seed_state()
+    variables: list[Variable] = [*function.variables, function.random]
     looks = _looks(function, variables, dtype, minibatch_size, jit)
     if looks[0].found:
         # now they are known, nothing in the trace may refer to them
-        variables += looks[0].found
+        variables[-1:] = [*looks[0].found, function.random]
         looks = _looks(function, variables, dtype, minibatch_size, jit)
+    drawn = any(len(variables) - 1 in look.changed for look in looks)
+    if not drawn:
+        variables.pop()
 
     seeds = [i for i, v in enumerate(variables) if is_seed(v)]
     plain, trained = looks[0], looks[-1]
@@ -185,6 +199,7 @@ def _bind(
             look.training: any(i in look.changed for i in seeds)
             for look in (_Look(True, trained.changed), _Look(False, plain.changed))
         },
+        drawn,
         seed,
         plain.compiles,
     )
@@ -231,10 +246,11 @@ def _looks(
     """Trace a function as it runs in simulations, and as in training if that differs.
 
     Only if there is something that training may change can it differ in what is of
-    interest here.
+    interest here, or if the user's own code may draw random numbers then.
     """
     looks = [_look(function, variables, dtype, minibatch_size, False, jit)]
-    if function.takes_training and not all(v.trainable for v in variables):
+    fixed = function.is_keras_code and all(v.trainable for v in variables[:-1])
+    if function.takes_training and not fixed:
         looks.append(_look(function, variables, dtype, minibatch_size, True, False))
     return looks
 
@@ -267,9 +283,8 @@ def _look(
 
     traced = tf.function(call, autograph=False, jit_compile=jit)
     graph = traced.get_concrete_function(*specs).graph
-    look.uses_time = function.takes_time and bool(graph.inputs[0].consumers())
-    operations = {op.type for op in graph.get_operations() if op.op_def.is_stateful}
-    look.drawn = {name for name in operations if re.match("Random|Truncated", name)}
+    look.uses_time = function.pass_time and bool(graph.inputs[0].consumers())
+    look.drawn = {name for name in _operations(graph) if _DRAWS.match(name)}
     known = {id(storage(v)) for v in variables}
     look.found = [v for v in graph.variables if id(v) not in known]
     if jit:
@@ -279,3 +294,12 @@ def _look(
             # which error depends on the operation and on the release of TensorFlow
             look.compiles = False
     return look
+
+
+def _operations(graph: tf.Graph) -> set[str]:
+    """Return the types of all operations, those in loops and functions too."""
+    found = {op.type for op in graph.get_operations()}
+    if any("Call" in name or "While" in name or name.endswith("If") for name in found):
+        functions = graph.as_graph_def().library.function
+        found |= {node.op for function in functions for node in function.node_def}
+    return found

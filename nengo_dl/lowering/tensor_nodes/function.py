@@ -12,7 +12,9 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
+from nengo_dl.lowering.tensor_nodes.item_shapes import check_axes
 from nengo_dl.lowering.tensor_nodes.precision import in_precision, layers_of
+from nengo_dl.lowering.tensor_nodes.random_functions import seeded
 from nengo_dl.lowering.tensor_nodes.variables import StandIns, value_type
 from nengo_dl.user_code import user_line
 
@@ -35,6 +37,8 @@ class TensorFunction:
         Whether the function is given the time.
     label : str
         Whose function it is, for messages.
+    random : tf.Variable or None
+        Where random functions of TensorFlow have their seeds from; None: TensorFlow.
     """
 
     function: Any
@@ -42,6 +46,10 @@ class TensorFunction:
     shape_out: Shape | None
     pass_time: bool
     label: str
+    random: tf.Variable | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "random": None}
 
     @property
     def is_layer(self) -> bool:
@@ -58,14 +66,22 @@ class TensorFunction:
         return list(found.values())
 
     @property
-    def takes_time(self) -> bool:
-        """Whether the function is called with the time.
+    def takes_list(self) -> bool:
+        """Whether the function is called with one list of time and input.
 
-        Layers are written for one tensor; only those with a ``call(t, x)`` get both.
+        Layers are, unless they have a ``call(t, x)``.
         """
-        if not (self.pass_time and self.is_layer) or self.shape_in is None:
-            return self.pass_time
-        return len(_required(self.function.call)) > 1
+        both = self.pass_time and self.shape_in is not None
+        return both and self.is_layer and len(_required(self.function.call)) < 2
+
+    @property
+    def is_keras_code(self) -> bool:
+        """Whether it is made of layers that Keras itself has, and of nothing else."""
+        return self.is_layer and all(
+            type(part).__module__.partition(".")[0] == "keras"
+            and not isinstance(part, keras.layers.Lambda)
+            for part in self.function._flatten_layers()
+        )
 
     @property
     def takes_training(self) -> bool:
@@ -74,15 +90,17 @@ class TensorFunction:
 
     def build(self) -> None:
         """Have a layer make its weights, if it has none yet."""
+        if self.is_layer and self.shape_in is not None and not self.pass_time:
+            check_axes(self.function, self.shape_in)
         if self.is_layer and not self.function.built and self.shape_in is not None:
             symbol = keras.KerasTensor(
                 (None, *self.shape_in), dtype=self.function.compute_dtype
             )
             arguments = [symbol]
-            if self.takes_time:
+            if self.pass_time:
                 time = keras.KerasTensor((), dtype=self.function.compute_dtype)
                 arguments.insert(0, time)
-            self._blamed(lambda: self.function(*arguments))
+            self._call(arguments, {})
 
     def pre_build(self, batch: int) -> None:
         """Call ``function.pre_build(shape_in, shape_out)``, if there is such a method.
@@ -128,25 +146,32 @@ class TensorFunction:
         ValidationError
             If the function fails, or returns something else.
         """
-        arguments: list[tf.Tensor] = [t] if self.takes_time else []
+        arguments: list[tf.Tensor] = [t] if self.pass_time else []
         if x is not None:
             arguments.append(x)
         named = {"training": training} if self.takes_training else {}
-        with in_precision(self.function, t.dtype.name):
-            result = self._blamed(lambda: self.function(*arguments, **named))
+        with in_precision(self.function, t.dtype.name), seeded(self.random):
+            result = self._call(arguments, named)
         return self._checked(result, x, t.dtype)
 
-    def _blamed(self, call: Callable[[], Any]) -> Any:
+    def _call(self, arguments: list[Any], named: dict[str, Any]) -> Any:
+        """Call the function; if it fails, say whose it is, and what it was given."""
         try:
-            return call()
+            if self.takes_list:
+                return self.function(arguments, **named)
+            return self.function(*arguments, **named)
         except Exception as error:
             given = [] if self.shape_in is None else [f"x of shape {self.shape_in}"]
-            if self.takes_time:
+            if self.pass_time:
                 given.insert(0, "t of shape ()")
+            advice = (
+                ". It got the list `[t, x]`; `pass_time=False` calls it with x alone"
+            )
             raise ValidationError(
                 f"{self.label}: calling {_name(self.function)} with "
                 f"{' and '.join(given) or 'nothing'}, behind the batch axis, raised "
-                f"{type(error).__name__}: {error}{user_line(error)}",
+                f"{type(error).__name__}: {error}{user_line(error)}"
+                f"{advice if self.takes_list else ''}",
                 attr="tensor_func",
             ) from error
 
@@ -195,6 +220,20 @@ class TensorFunction:
         )
 
 
+def takes_time_unasked(function: Any) -> bool:
+    """Return whether a function gets the time if nobody says whether it should.
+
+    Layers of Keras' own know nothing of time; they are functions of one tensor. A model
+    with two inputs has one for the time. Of layers of users nothing is known: they are
+    written for ``[t, x]``, or their user says ``pass_time=False``.
+    """
+    if not isinstance(function, keras.Layer):
+        return True
+    if type(function).__module__.partition(".")[0] != "keras":
+        return True
+    return len(getattr(function, "inputs", None) or ()) == 2
+
+
 def infer_shape_out(function: TensorFunction, dtype: str) -> Shape:
     """Return the shape of the output for one item, from one call without data.
 
@@ -222,12 +261,10 @@ def infer_shape_out(function: TensorFunction, dtype: str) -> Shape:
         found.append(tuple(shape))
         return result
 
+    function.build()
+    variables = function.variables
+    values = [tf.zeros(v.shape, value_type(v, tf.as_dtype(dtype))) for v in variables]
     try:
-        function.build()
-        variables = function.variables
-        values = [
-            tf.zeros(v.shape, value_type(v, tf.as_dtype(dtype))) for v in variables
-        ]
         tf.function(call, autograph=False).get_concrete_function(*specs)
     except ValidationError as error:
         problem = str(error).removeprefix("tensor_func: ").rstrip(".")

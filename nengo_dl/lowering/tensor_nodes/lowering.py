@@ -123,7 +123,8 @@ class LowerTensorNode(Lowering):
     @property
     def _tells_steps(self) -> bool:
         """Whether more time steps in one call would make a difference."""
-        return self.op.uses_time or bool(self.adapts)
+        op = self.op
+        return op.uses_time or op.bound.tells_steps or bool(self.adapts)
 
     def _inputs(
         self, values: SignalValues, rows: int

@@ -1,4 +1,4 @@
-"""Layers of Keras that compute with more digits than they were made for."""
+"""Layers of Keras that compute in the precision of a simulation."""
 
 from __future__ import annotations
 
@@ -12,47 +12,73 @@ import keras
 
 
 @contextmanager
+def floatx(dtype: str) -> Iterator[None]:
+    """Let Keras compute in a precision where nothing else is said, for a while.
+
+    Keras derives the types of its layers from ``floatx`` once, when it is first asked
+    for them, and keeps them: so it is asked before ``floatx`` changes.
+
+    Parameters
+    ----------
+    dtype : str
+        Floating point type.
+    """
+    before = keras.config.floatx()
+    if before == dtype:
+        yield
+        return
+    keras.config.dtype_policy()
+    keras.config.set_floatx(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before)
+
+
+@contextmanager
 def in_precision(function: Any, dtype: str) -> Iterator[None]:
-    """Let the Keras layers of a function compute with 64 bits although made for 32.
+    """Let the Keras layers of a function compute in a precision, whatever theirs.
+
+    Which one a layer was made for depends on Keras' ``floatx`` and policy at that time,
+    and these are no settings of a simulation. Quantized layers keep theirs.
 
     Parameters
     ----------
     function : callable or keras.Layer
         A layer, or a function that refers to some.
     dtype : str
-        Precision of the simulation. Layers with another policy than ``"float32"``
-        keep it, and so do all if this is not ``"float64"``.
+        Precision of the simulation.
     """
-    if dtype != "float64":
-        yield
-        return
     changed: list[tuple[Any, str, Any]] = []
 
     def change(owner: Any, name: str, value: Any) -> None:
         changed.append((owner, name, getattr(owner, name)))
         object.__setattr__(owner, name, value)
 
-    try:
-        for layer in layers_of(function):
-            for part in layer._flatten_layers():
-                _widen(part, change)
-        yield
-    finally:
-        for owner, name, value in reversed(changed):
-            object.__setattr__(owner, name, value)
+    with floatx(dtype):
+        try:
+            for layer in layers_of(function):
+                for part in layer._flatten_layers():
+                    _convert(part, dtype, change)
+            yield
+        finally:
+            for owner, name, value in reversed(changed):
+                object.__setattr__(owner, name, value)
 
 
-def _widen(layer: keras.Layer, change: Any) -> None:
+def _convert(layer: keras.Layer, dtype: str, change: Any) -> None:
     """Change the types of one layer, apart from those within."""
-    if layer.dtype_policy.name == "float32":
-        change(layer, "_dtype_policy", keras.DTypePolicy("float64"))
+    policy = layer.dtype_policy
+    if policy.name != dtype and policy.quantization_mode is None:
+        change(layer, "_dtype_policy", keras.DTypePolicy(dtype))
     # models cast their inputs to the types that they were made with
     functional = getattr(layer, "_functional", None) or layer
     typed = [layer] if isinstance(layer, keras.layers.InputLayer) else []
     typed += getattr(functional, "_inputs", None) or []
     for owner in typed:
-        if getattr(owner, "_dtype", None) == "float32":
-            change(owner, "_dtype", "float64")
+        made_for = getattr(owner, "_dtype", None) or dtype
+        if made_for != dtype and "float" in made_for:
+            change(owner, "_dtype", dtype)
 
 
 def layers_of(function: Any) -> list[keras.Layer]:

@@ -23,6 +23,12 @@ TYPES = [
 SURROGATES = [FastSigmoid(), Arctan(), Triangular(), "rate"]
 
 
+@pytest.fixture
+def jit(surrogate, request):
+    """Whether XLA compiles a test: it takes most of the time, for each network."""
+    return request.config.getoption("--everything") or surrogate == SURROGATES[0]
+
+
 def network(neuron_type, surrogate, **options):
     with nengo.Network(seed=0) as net:
         nengo_dl.configure_settings(surrogate=surrogate)
@@ -41,10 +47,12 @@ def open_simulator(net):
 
 @pytest.mark.parametrize("surrogate", SURROGATES, ids=str)
 @pytest.mark.parametrize("neuron_type", TYPES, ids=str)
-def test_forward_they_are_the_spiking_neurons(neuron_type, surrogate):
+def test_forward_they_are_the_spiking_neurons(neuron_type, surrogate, jit):
     net = network(neuron_type, surrogate)
+    with net:
+        nengo_dl.configure_settings(jit_compile=jit)
     with open_simulator(net) as sim:
-        outputs = Form(sim, training=True).run()
+        outputs = Form(sim, training=True).run(jit)
         sim.run_steps(STEPS)
         assert np.any(sim.data[net.probes[0]])
         for probe, values in zip(net.probes, outputs, strict=True):
@@ -53,11 +61,11 @@ def test_forward_they_are_the_spiking_neurons(neuron_type, surrogate):
 
 @pytest.mark.parametrize("surrogate", SURROGATES, ids=str)
 @pytest.mark.parametrize("neuron_type", TYPES, ids=str)
-def test_gradients_arrive_and_are_finite(neuron_type, surrogate):
+def test_gradients_arrive_and_are_finite(neuron_type, surrogate, jit):
     with open_simulator(network(neuron_type, surrogate)) as sim:
         form = Form(sim, training=True)
 
-        @tf.function(jit_compile=True, autograph=False)
+        @tf.function(jit_compile=jit, autograph=False)
         def slopes(params):
             with tf.GradientTape() as tape:
                 tape.watch(params)

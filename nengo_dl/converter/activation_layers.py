@@ -1,0 +1,86 @@
+"""Layers and operations that are an activation and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from nengo.neurons import NeuronType
+
+from nengo_dl.converter.activation_names import canonical
+from nengo_dl.converter.layer_converter import (
+    LayerConverter,
+    operation_type,
+    register_layer,
+)
+
+_SYMBOL = keras.KerasTensor((None, 2))
+
+
+@register_layer(
+    keras.layers.Activation,
+    keras.layers.ReLU,
+    keras.layers.LeakyReLU,
+    operation_type(keras.ops.relu, _SYMBOL),
+    operation_type(keras.activations.relu, _SYMBOL),
+    operation_type(keras.ops.leaky_relu, _SYMBOL),
+    operation_type(keras.ops.sigmoid, _SYMBOL),
+    operation_type(keras.ops.tanh, _SYMBOL),
+)
+class ConvertActivation(LayerConverter):
+    """Neurons with the activation, or a passthrough Node if it is linear."""
+
+    @classmethod
+    def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
+        """Return whether neurons have such an activation."""
+        key = canonical(layer)
+        swapped = converter.swap_activations.apply(layer, layer)
+        if isinstance(layer, keras.layers.Activation) or swapped is not layer:
+            return super().convertible(layer, converter)
+        known = any(key == canonical(old) for old in cls.activation_map)
+        if known or (isinstance(key, tuple) and key[0] == "leaky_relu"):
+            return super().convertible(layer, converter)
+        limits = ", ".join(
+            f"{name}={getattr(layer, name)!r}"
+            for name in ("max_value", "threshold", "negative_slope")
+            if getattr(layer, name, None)
+        )
+        return False, (
+            f"no neurons have the activation of {type(layer).__name__} with {limits}; "
+            "`swap_activations` can put another one in its place"
+        )
+
+    def convert(self, node_id: int) -> Any:
+        """Add neurons, and connect the input to them as it is."""
+        is_layer = isinstance(self.layer, keras.layers.Activation)
+        activation = self.layer.activation if is_layer else self.layer
+        obj = self.add_nengo_obj(node_id, activation=activation)
+        self.add_connection(node_id, obj)
+        return obj
+
+
+@register_layer(
+    keras.layers.Softmax,
+    keras.layers.ELU,
+    operation_type(keras.ops.softmax, _SYMBOL),
+    operation_type(keras.ops.elu, _SYMBOL),
+    operation_type(keras.ops.gelu, _SYMBOL),
+    operation_type(keras.ops.silu, _SYMBOL),
+    operation_type(keras.ops.softplus, _SYMBOL),
+    operation_type(keras.ops.relu6, _SYMBOL),
+)
+class ConvertOtherActivation(ConvertActivation):
+    """What `swap_activations` puts in the place of an activation without neurons."""
+
+    @classmethod
+    def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
+        """Return whether something takes its place that Nengo has a form of."""
+        swapped = converter.swap_activations.apply(layer, layer)
+        if swapped is None or isinstance(swapped, NeuronType):
+            return True, None
+        if swapped is not layer:
+            return super().convertible(layer, converter)
+        return False, (
+            f"no neurons have the activation of {type(layer).__name__}; "
+            "`swap_activations` can put another one in its place"
+        )

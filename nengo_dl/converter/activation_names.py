@@ -1,0 +1,224 @@
+"""Activations by one name each, however they are written, and their neuron types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any
+
+import keras
+import nengo
+from nengo.neurons import NeuronType
+
+#: one activation under several names
+_SYNONYMS = {"swish": "silu", "re_lu": "relu"}
+
+#: Keras' default slopes
+_SLOPES = {"leaky_relu": 0.2}
+
+
+def default_neurons() -> dict[Hashable, NeuronType | None]:
+    """Return which neuron type has which activation, by canonical name."""
+    return {
+        "linear": None,
+        "relu": nengo.RectifiedLinear(),
+        "sigmoid": nengo.Sigmoid(tau_ref=1),
+        "tanh": nengo.Tanh(tau_ref=1),
+    }
+
+
+def canonical(activation: Any) -> Hashable:
+    """Return one key for all spellings of an activation.
+
+    Parameters
+    ----------
+    activation : callable, str, keras.Layer, type, NeuronType or None
+        As users and layers write it.
+
+    Returns
+    -------
+    hashable
+        A name, ``("leaky_relu", slope)``, a neuron type, or the function itself.
+    """
+    if activation is None:
+        return "linear"
+    if isinstance(activation, str):
+        return canonical(keras.activations.get(activation))
+    if isinstance(activation, type):
+        if issubclass(activation, NeuronType):
+            return activation()
+        if issubclass(activation, keras.layers.LeakyReLU):
+            return ("leaky_relu", None)
+        if issubclass(activation, keras.Layer):
+            return canonical(activation())
+        return activation
+    if isinstance(activation, NeuronType):
+        return activation
+    if isinstance(activation, keras.Layer | keras.Operation):
+        return _of_object(activation)
+    return _of_function(activation)
+
+
+def _of_object(layer: Any) -> Hashable:
+    """Return the key of a layer or operation that is an activation."""
+    if isinstance(layer, keras.layers.Activation):
+        return canonical(layer.activation)
+    name = type(layer).__name__
+    values = vars(layer)
+    if name in ("ReLU", "Relu"):
+        slope, limit, threshold = (
+            values.get(key) or 0 for key in ("negative_slope", "max_value", "threshold")
+        )
+        limited = values.get("max_value") is not None
+        if not limited and not threshold:
+            return ("leaky_relu", float(slope)) if slope else "relu"
+        if limit == 6 and not slope and not threshold:
+            return "relu6"
+        return layer
+    if name in ("LeakyReLU", "LeakyRelu"):
+        return ("leaky_relu", float(values["negative_slope"]))
+    if name == "Softmax" and values.get("axis", -1) == -1:
+        return "softmax"
+    return _ACTIVATION_OPERATIONS.get(name, layer)
+
+
+def _of_function(function: Callable) -> Hashable:
+    """Return the key of a function: its name, if Keras or TensorFlow has made it."""
+    module = str(getattr(function, "__module__", ""))
+    name = str(getattr(function, "__name__", ""))
+    if module.split(".")[0] in ("keras", "tensorflow") and name != "<lambda>":
+        name = _SYNONYMS.get(name, name)
+        return (name, _SLOPES[name]) if name in _SLOPES else name
+    qualified = str(getattr(function, "__qualname__", ""))
+    if module and qualified and "<" not in qualified:
+        # functions that were loaded again are other objects
+        return (module, qualified)
+    return function
+
+
+#: operations of ``keras.ops`` that are activations, by the name of their class
+_ACTIVATION_OPERATIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh", "Relu6": "relu6"}
+
+
+def describe(activation: Any) -> str:
+    """Return a name for messages."""
+    if activation is None:
+        return "None"
+    if isinstance(activation, NeuronType | str):
+        return str(activation)
+    return str(
+        getattr(activation, "__name__", None)
+        or getattr(activation, "name", None)
+        or activation
+    )
+
+
+class Swaps(Mapping):
+    """What takes the place of which activation.
+
+    Parameters
+    ----------
+    swaps : mapping or None
+        ``{old: new}``, ``{(layer, old): new}`` and ``{layer or name: {old: new}}``.
+
+    Raises
+    ------
+    TypeError
+        If something new is not an activation.
+    """
+
+    def __init__(self, swaps: Mapping | None) -> None:
+        if swaps is not None and not isinstance(swaps, Mapping):
+            raise TypeError(
+                "Expected swap_activations={old: new}, such as "
+                f"{{tf.nn.relu: nengo.SpikingRectifiedLinear()}}; got {swaps!r}"
+            )
+        self._swaps = dict(swaps or {})
+        self._used: set[int] = set()
+        self._rules: list[tuple[Any, Any, Hashable, Any]] = []
+        for key, new in self._swaps.items():
+            if isinstance(new, Mapping):
+                self._rules += [
+                    (key, old, canonical(old), _new(value))
+                    for old, value in new.items()
+                ]
+            elif isinstance(key, tuple) and len(key) == 2:
+                self._rules.append((key[0], key[1], canonical(key[1]), _new(new)))
+            else:
+                self._rules.append((None, key, canonical(key), _new(new)))
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._swaps[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._swaps)
+
+    def __len__(self) -> int:
+        return len(self._swaps)
+
+    def unused_keys(self) -> set[Any]:
+        """Return the keys that no activation of the model has had.
+
+        Returns
+        -------
+        set
+            Keys as they were given; a pair of layer and key where it is for one layer.
+        """
+        return {
+            old if layer is None else (getattr(layer, "name", layer), old)
+            for i, (layer, old, _, _) in enumerate(self._rules)
+            if i not in self._used
+        }
+
+    def apply(self, layer: Any, activation: Any) -> Any:
+        """Return what takes the place of an activation of a layer.
+
+        Parameters
+        ----------
+        layer : keras.Layer or keras.Operation
+            Whose activation it is.
+        activation : Any
+            The activation.
+
+        Returns
+        -------
+        Any
+            The activation itself if nothing does.
+        """
+        wanted = canonical(activation)
+        best, rank = None, 0
+        for i, (target, old, key, _) in enumerate(self._rules):
+            if target is not None and not _is_layer(target, layer):
+                continue
+            how = 3 if old is activation else 2 if _equal(key, wanted) else 0
+            if not how and isinstance(wanted, tuple) and key == (wanted[0], None):
+                how = 1
+            how = how * 2 + (target is not None) if how else 0
+            if how > rank:
+                best, rank = i, how
+        if best is None:
+            return activation
+        self._used.add(best)
+        return self._rules[best][3]
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return one is other or (type(one) is type(other) and bool(one == other))
+
+
+def _is_layer(target: Any, layer: Any) -> bool:
+    return target is layer or (isinstance(target, str) and target == layer.name)
+
+
+def _new(value: Any) -> Any:
+    """Return a new activation; classes are instantiated."""
+    if isinstance(value, type):
+        if issubclass(value, NeuronType | keras.Layer):
+            return value()
+    elif value is None or isinstance(value, NeuronType) or callable(value):
+        return value
+    elif isinstance(value, str):
+        return keras.activations.get(value)
+    raise TypeError(
+        "swap_activations: expected a Nengo neuron type, a function of a tensor or "
+        f"None as the new activation; got {value!r}"
+    )

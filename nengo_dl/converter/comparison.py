@@ -1,0 +1,299 @@
+"""Whether a converted network computes what its Keras model does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import nengo
+import numpy as np
+import tensorflow as tf
+from keras import KerasTensor
+
+from nengo_dl.converter.conversion import Conversion
+from nengo_dl.converter.tensor_mapping import TensorMapping
+from nengo_dl.graph.trainable import resolve
+from nengo_dl.simulator import Simulator
+
+#: of models whose input may have any number of steps
+_STEPS = 10
+_EPOCHS, _RATE = 3, 0.1
+
+
+class Comparison:
+    """Outputs of a model and of its network for the same inputs.
+
+    Parameters
+    ----------
+    conversion : Conversion
+        The conversion.
+    outputs : TensorMapping
+        The Probes of the network.
+    inputs : array, sequence of arrays, dict or None
+        Inputs, with the batch axis first; None: random numbers.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit the model.
+    """
+
+    def __init__(
+        self, conversion: Conversion, outputs: TensorMapping, inputs: Any = None
+    ) -> None:
+        self.conversion = conversion
+        self.model = conversion.model
+        self.outputs = outputs
+        self.temporal = bool(conversion.temporal_model)
+        self.inputs = self._arrays(inputs)
+        self.n_items = len(self.inputs[0])
+
+    def _arrays(self, given: Any) -> list[np.ndarray]:
+        """Return an array for each input of the model."""
+        tensors = self.model.inputs
+        if given is None:
+            rng = np.random.RandomState(0)
+            return [_random(tensor, rng) for tensor in tensors]
+        if isinstance(given, Mapping):
+            by_node = {self.conversion.inputs[key]: v for key, v in given.items()}
+            given = [by_node.get(self.conversion.inputs[t]) for t in tensors]
+        elif not isinstance(given, list | tuple):
+            given = [given]
+        if len(given) != len(tensors) or any(array is None for array in given):
+            names = ", ".join(t._keras_history.operation.name for t in tensors)
+            raise ValueError(
+                f"Expected an array for each of the {len(tensors)} inputs ({names}) of "
+                f"{self.model.name!r}, got {len(given)}"
+            )
+        arrays = []
+        for tensor, values in zip(tensors, given, strict=True):
+            array = np.asarray(values, dtype=tensor.dtype)
+            fits = array.ndim == len(tensor.shape) and all(
+                n in (None, m) for n, m in zip(tensor.shape, array.shape, strict=True)
+            )
+            if not fits:
+                raise ValueError(
+                    f"Data for {tensor._keras_history.operation.name!r} have the shape "
+                    f"{array.shape}, expected {tensor.shape}"
+                )
+            arrays.append(array)
+        return arrays
+
+    @property
+    def dtype(self) -> str:
+        """The precision of the model."""
+        single = any(tensor.dtype != "float64" for tensor in self.model.outputs)
+        return "float32" if single else "float64"
+
+    def of_keras(self, model: Any = None) -> list[np.ndarray]:
+        """Return all outputs of the model, or of one with the same inputs."""
+        model = self.model if model is None else model
+        structure = keras.tree.pack_sequence_as(
+            model._inputs_struct, [tf.convert_to_tensor(x) for x in self.inputs]
+        )
+        found = keras.tree.flatten(model(structure, training=False))
+        return [np.asarray(keras.ops.convert_to_numpy(y)) for y in found]
+
+    def data(self, n_steps: int | None = None) -> dict[nengo.Node, np.ndarray]:
+        """Return the inputs as a simulator gets them.
+
+        Parameters
+        ----------
+        n_steps : int, optional
+            How many steps an item is presented for; not if axis 1 is time.
+        """
+        shaped = {}
+        for tensor, array in zip(self.model.inputs, self.inputs, strict=True):
+            if self.temporal:
+                values = array.reshape(*array.shape[:2], -1)
+            else:
+                values = array.reshape(self.n_items, 1, -1)
+                values = np.repeat(values, n_steps or 1, axis=1)
+            shaped[self.conversion.inputs[tensor]] = values
+        return shaped
+
+    @contextmanager
+    def simulator(self) -> Iterator[Simulator]:
+        """Yield a simulator of the network."""
+        with Simulator(
+            self.conversion.net,
+            minibatch_size=self.n_items,
+            dtype=self.dtype,
+            progress_bar=False,
+        ) as sim:
+            yield sim
+
+    def of_probes(
+        self, sim: Simulator, probes: Sequence[nengo.Probe], n_steps: int | None = None
+    ) -> list[np.ndarray]:
+        """Return what probes record for the inputs, shape (items, steps, size)."""
+        data = self.data(n_steps)
+        steps = next(iter(data.values())).shape[1]
+        sim.reset(include_probes=True, include_trainable=False)
+        sim.run_steps(steps, data=data)
+        return [np.array(sim.data[probe]) for probe in probes]
+
+    def shaped(self, recorded: np.ndarray, like: np.ndarray) -> np.ndarray:
+        """Return the last step, or all, in the shape of an output of Keras."""
+        values = recorded if self.temporal else recorded[:, -1]
+        return values.reshape(like.shape)
+
+    def layer_differences(self) -> list[tuple[KerasTensor, float, float]]:
+        """Return the difference of each layer of the top model from Keras' own.
+
+        Returns
+        -------
+        list of (KerasTensor, float, float)
+            Output, largest difference, largest value; those left out that became a part
+            of another layer's weights.
+        """
+        conversion = self.conversion
+        tensors = [
+            tensor
+            for tensor in conversion.layers
+            if not any(
+                id(call) in conversion.folded
+                for call in conversion.graph.consumers.get(id(tensor), ())
+            )
+            and None not in tensor.shape[conversion.batch_axes :]
+        ]
+        expected = self.of_keras(keras.Model(self.model.inputs, tensors))
+        net = conversion.net
+        with net:
+            probes = [nengo.Probe(conversion.layers[tensor]) for tensor in tensors]
+        try:
+            with self.simulator() as sim:
+                found = self.of_probes(sim, probes)
+        finally:
+            for probe in probes:
+                net.probes.remove(probe)
+        return [
+            (tensor, *_difference(self.shaped(y, x), x))
+            for tensor, x, y in zip(tensors, expected, found, strict=True)
+        ]
+
+
+def verify(comparison: Comparison, training: bool, atol: float, rtol: float) -> bool:
+    """Return True, or raise an error; see `nengo_dl.Converter.verify`."""
+    probes = [comparison.outputs[t] for t in comparison.model.outputs]
+    with comparison.simulator() as sim:
+        if training:
+            expected, found = _trained(comparison, sim, probes)
+        else:
+            expected = comparison.of_keras()
+            found = comparison.of_probes(sim, probes)
+    for tensor, x, y in zip(comparison.model.outputs, expected, found, strict=True):
+        difference, largest = _difference(comparison.shaped(y, x), x)
+        if not difference <= atol + rtol * largest:
+            name = tensor._keras_history.operation.name
+            raise ValueError(
+                f"The output {name!r} of the network differs from that of the Keras "
+                f"model by {difference:g}, where the largest value is {largest:g}"
+                f"{'' if training else _first(comparison, atol, rtol)}"
+                f"{_why(comparison.conversion)}"
+            )
+    return True
+
+
+def _first(comparison: Comparison, atol: float, rtol: float) -> str:
+    """Return which layer is the first that differs."""
+    for tensor, difference, largest in comparison.layer_differences():
+        if not difference <= atol + rtol * largest:
+            name = tensor._keras_history.operation.name
+            return (
+                f". The first layer that differs is {name!r}: by {difference:g} of "
+                f"{largest:g}"
+            )
+    return ""
+
+
+def _why(conversion: Conversion) -> str:
+    """Return what cannot be equal in a network, for messages."""
+    net = conversion.net
+    if any(ensemble.neuron_type.spiking for ensemble in net.all_ensembles):
+        return (
+            ". The network has spiking neurons, whose output is right on average only. "
+            "Verify a conversion without `swap_activations`"
+        )
+    if any(c.synapse is not None for c in (*net.all_connections, *net.all_probes)):
+        return (
+            ". The network has synapses, whose output comes later. Verify a conversion "
+            "without `synapse`"
+        )
+    if conversion.max_to_avg_pool:
+        return ". With max_to_avg_pool=True pooling is another function"
+    return ""
+
+
+def _difference(found: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
+    """Return the largest difference, and the largest value."""
+    if not expected.size:
+        return 0.0, 0.0
+    difference = np.abs(found.astype(np.float64) - expected)
+    return float(np.max(difference)), float(np.max(np.abs(expected)))
+
+
+def _random(tensor: KerasTensor, rng: np.random.RandomState) -> np.ndarray:
+    """Return two items for an input."""
+    shape = [2, *(_STEPS if n is None else n for n in tensor.shape[1:])]
+    if "int" in tensor.dtype or tensor.dtype == "bool":
+        return rng.randint(0, 2, size=shape).astype(tensor.dtype)
+    return rng.uniform(0, 1, size=shape).astype(tensor.dtype)
+
+
+def _trained(
+    comparison: Comparison, sim: Simulator, probes: list[nengo.Probe]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Train the model and the network alike; return the outputs of both.
+
+    The model gets its weights back, and its optimizer is not touched.
+
+    Raises
+    ------
+    ValueError
+        If they have different numbers of trainable values.
+    """
+    model = comparison.model
+    of_keras = sum(math.prod(v.shape) for v in model.trainable_variables)
+    trainable = resolve(sim.model, bool(comparison.conversion.inference_only))
+    of_nengo = sum(signal.size for signal, is_on in trainable.items() if is_on)
+    if of_keras != of_nengo:
+        raise ValueError(
+            f"The Keras model has {of_keras} trainable values, and the network "
+            f"{of_nengo}"
+        )
+    data = comparison.data()
+    steps = next(iter(data.values())).shape[1]
+    targets = {
+        probe: np.ones((comparison.n_items, steps, probe.size_in)) for probe in probes
+    }
+    sim.compile(optimizer=keras.optimizers.SGD(_RATE), loss="mse")
+    sim.fit(data, targets, epochs=_EPOCHS, verbose=0)
+    former = [np.asarray(tf.convert_to_tensor(v)) for v in model.variables]
+    try:
+        _train_keras(comparison)
+        expected = comparison.of_keras()
+    finally:
+        for variable, value in zip(model.variables, former, strict=True):
+            variable.assign(value)
+    return expected, comparison.of_probes(sim, probes)
+
+
+def _train_keras(comparison: Comparison) -> None:
+    """Go down the gradient of the mean squared difference from ones."""
+    model = comparison.model
+    structure = keras.tree.pack_sequence_as(
+        model._inputs_struct, [tf.convert_to_tensor(x) for x in comparison.inputs]
+    )
+    variables = model.trainable_variables
+    for _ in range(_EPOCHS):
+        with tf.GradientTape() as tape:
+            outputs = keras.tree.flatten(model(structure, training=True))
+            loss = tf.add_n([tf.reduce_mean((y - 1) ** 2) for y in outputs])
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        for variable, gradient in zip(variables, gradients, strict=True):
+            if gradient is not None:
+                variable.assign(variable - _RATE * gradient)

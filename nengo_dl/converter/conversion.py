@@ -1,0 +1,348 @@
+"""One model becomes one network: call by call, in the order of the graph."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import nengo
+import numpy as np
+from keras import KerasTensor
+from nengo.ensemble import Neurons
+
+from nengo_dl.config import configure_settings
+from nengo_dl.converter.conversion_options import Options
+from nengo_dl.converter.keras_graph import Call, ModelGraph, functional
+from nengo_dl.converter.layer_converter import CONVERTERS, LayerConverter, neurons_of
+from nengo_dl.converter.normalization_layers import affine, is_foldable
+from nengo_dl.converter.tensor_mapping import TensorMapping
+from nengo_dl.converter.whole_layers import WholeLayerConverter
+from nengo_dl.user_code import warn_user
+
+
+@dataclass(frozen=True)
+class WeightLink:
+    """A variable of Keras, and the Connection that has its values.
+
+    Attributes
+    ----------
+    variable : keras.Variable
+        The variable; it is not changed by the conversion.
+    connection : nengo.Connection
+        Whose weights stand for it.
+    to_keras : callable
+        Brings the weights into the shape of the variable.
+    """
+
+    variable: Any
+    connection: nengo.Connection
+    to_keras: Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What became of one call of a layer.
+
+    Attributes
+    ----------
+    call : Call
+        The call.
+    objects : tuple
+        What has its outputs.
+    reason : str
+        Why it is not native; empty if it is.
+    network : nengo.Network
+        The network that the objects are in.
+    """
+
+    call: Call
+    objects: tuple[Any, ...]
+    reason: str
+    network: nengo.Network
+
+
+@dataclass
+class Shared:
+    """What the conversions of a model and of the models within it have in common."""
+
+    options: Options
+    links: list[WeightLink] = field(default_factory=list)
+    converted: list[Converted] = field(default_factory=list)
+    #: whose neurons these are, and the factor of their rates
+    neurons: dict[Neurons, tuple[Any, float]] = field(default_factory=dict)
+    #: layers whose weights are in the network already, by identity
+    with_weights: dict[int, Any] = field(default_factory=dict)
+    #: variables whose values Nengo's objects have in another form
+    folded: dict[int, str] = field(default_factory=dict)
+
+
+class Conversion:
+    """The conversion of one model, or of one call of a model within another.
+
+    The arguments of `nengo_dl.Converter` are attributes too: ``inference_only`` etc.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The model.
+    net : nengo.Network
+        The empty network that it becomes.
+    shared : Shared
+        What it has in common with the models around it.
+    is_inner : bool
+        Whether its inputs come from a network around it.
+
+    Attributes
+    ----------
+    graph : ModelGraph
+        The model's calls.
+    layers, inputs : TensorMapping
+        The objects of the network.
+    """
+
+    def __init__(
+        self, model: Any, net: nengo.Network, shared: Shared, is_inner: bool = False
+    ) -> None:
+        self.model = functional(model)
+        self.net = net
+        self.shared = shared
+        self.graph = ModelGraph(self.model)
+        self.layers = TensorMapping("layer", self.graph)
+        self.inputs = TensorMapping("input", self.graph)
+        #: normalisations that have become a part of the weights before them
+        self.folded: set[int] = set()
+        self._is_inner = is_inner
+        self._converters: dict[int, LayerConverter] = {}
+        self._reasons: dict[int, str] = {}
+        self._stand_ins: dict[tuple[int, int], Call] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        options = self.__dict__.get("shared")
+        if options is None or name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(options.options, name)
+
+    @property
+    def batch_axes(self) -> int:
+        """How many leading axes Nengo knows nothing of: the batch's, and time's."""
+        return 2 if self.shared.options.temporal_model else 1
+
+    def build(self) -> None:
+        """Make all objects of the network."""
+        with self.net:
+            configure_settings(trainable=None)
+            for call in self.graph.calls:
+                if call.is_input:
+                    self._add_input(call)
+            for call in self.graph.calls:
+                if not call.is_input:
+                    self._convert(call)
+
+    def _add_input(self, call: Call) -> None:
+        (tensor,) = call.outputs
+        shape = tensor.shape[self.batch_axes :]
+        if None in shape:
+            hint = ""
+            if shape[0] is None and None not in shape[1:] and len(shape) > 1:
+                hint = (
+                    ". If this axis is time, temporal_model=True gives each of its "
+                    "elements a time step of the simulation"
+                )
+            raise ValueError(
+                f"The input {call.operation.name!r} has the shape {tensor.shape}: all "
+                f"axes but that of the batch must be known{hint}"
+            )
+        size, label = math.prod(shape), call.operation.name
+        if self._is_inner:
+            node = nengo.Node(size_in=size, label=label)
+        else:
+            node = nengo.Node(np.zeros(size), label=label)
+        self.inputs.add(tensor, node)
+        self._keep(call, [node])
+
+    def _convert(self, call: Call) -> None:
+        converter = self.get_converter(call.operation)
+        if converter.has_weights:
+            self._check_shared_weights(call)
+        result = converter.convert(call.node_id)
+        objects = list(result) if isinstance(result, list | tuple) else [result]
+        self._keep(call, objects)
+
+    def _keep(self, call: Call, objects: list[Any]) -> None:
+        for tensor, obj in zip(call.outputs, objects, strict=True):
+            self.layers.add(tensor, obj)
+        reason = self._reasons.get(id(call.operation), "")
+        self.shared.converted.append(Converted(call, tuple(objects), reason, self.net))
+
+    def _check_shared_weights(self, call: Call) -> None:
+        layer = call.operation
+        known = self.shared.with_weights
+        if id(layer) in known and not self.shared.options.split_shared_weights:
+            raise ValueError(
+                f"The layer {layer.name!r} is called more than once, and two "
+                "Connections cannot share their weights. split_shared_weights=True "
+                "gives each call weights of its own, which are equal at first"
+            )
+        known[id(layer)] = layer
+
+    def get_converter(self, layer: Any) -> LayerConverter:
+        """Return what converts a layer: always the same object for the same layer.
+
+        Raises
+        ------
+        TypeError
+            If nothing does, and the layer may not become a TensorNode.
+        """
+        if id(layer) not in self._converters:
+            self._converters[id(layer)] = self._choose(layer)
+        return self._converters[id(layer)]
+
+    def _choose(self, layer: Any) -> LayerConverter:
+        cls, reason = responsible(layer), ""
+        if cls is None:
+            reason = f"there is no conversion of {type(layer).__name__}"
+        else:
+            is_convertible, why = cls.convertible(layer, self)
+            if is_convertible and not (cls.stepwise or self.batch_axes == 1):
+                is_convertible, why = False, _CONSUMES_TIME
+            if is_convertible:
+                return cls(layer, self)
+            reason = why or "its converter refuses it"
+        allowed = cls is None or cls.allow_fallback
+        if self.batch_axes == 2:
+            allowed = allowed and WholeLayerConverter.treats_steps_alone(layer)
+            if not allowed and _CONSUMES_TIME not in reason:
+                reason = f"{reason}, and {_CONSUMES_TIME}"
+        self.fall_back(layer, reason, allowed)
+        return WholeLayerConverter(layer, self)
+
+    def fall_back(
+        self, layer: Any, reason: str, allowed: bool = True, what: str = "layer"
+    ) -> None:
+        """Warn that a layer or activation becomes a TensorNode, or refuse it.
+
+        Parameters
+        ----------
+        layer : keras.Layer
+            The layer.
+        reason : str
+            Why it is not native.
+        allowed : bool
+            Whether this kind of layer can be a TensorNode at all.
+        what : str
+            What becomes one: ``"layer"`` or ``"activation"``.
+
+        Raises
+        ------
+        TypeError
+            If that is not allowed.
+        """
+        if self._reasons.get(id(layer)) == reason:
+            return
+        name = f"Layer {layer.name!r} ({type(layer).__name__})"
+        if not allowed or not self.shared.options.allow_fallback:
+            ways = "register a LayerConverter with `nengo_dl.Converter.register`"
+            if allowed:
+                ways = f"allow a TensorNode with allow_fallback=True, or {ways}"
+            raise TypeError(f"{name} cannot be converted: {reason}. You can {ways}")
+        self._reasons[id(layer)] = reason
+        warn_user(
+            f"{name}: {reason}. Falling back to a TensorNode for the {what}",
+            UserWarning,
+        )
+
+    def inner_converter(self, layer: Any) -> LayerConverter:
+        """Return what converts a layer within another one, which no model has called.
+
+        Raises
+        ------
+        TypeError
+            If it has no native form.
+        """
+        cls = responsible(layer)
+        ok, why = (False, "") if cls is None else cls.convertible(layer, self)
+        if cls is None or not ok:
+            why = why or f"there is no conversion of {type(layer).__name__}"
+            raise TypeError(
+                f"Layer {layer.name!r} ({type(layer).__name__}), which is applied to "
+                f"each time step, cannot be converted: {why}"
+            )
+        if id(layer) not in self._converters:
+            self._converters[id(layer)] = cls(layer, self)
+        return self._converters[id(layer)]
+
+    def call(self, layer: Any, node_id: int) -> Call:
+        """Return one call of a layer in this model."""
+        stand_in = self._stand_ins.get((id(layer), node_id))
+        if stand_in is not None:
+            return stand_in
+        for call in self.graph.calls_of(layer):
+            if call.node_id == node_id:
+                return call
+        raise ValueError(f"{layer.name!r} has no call {node_id} in {self.model.name!r}")
+
+    def stand_in(self, call: Call) -> None:
+        """Treat a layer as if it had been called in this model."""
+        self._stand_ins[id(call.operation), call.node_id] = call
+
+    def is_private(self, tensor: KerasTensor) -> bool:
+        """Return whether a tensor goes to one call only, and is no output."""
+        return len(self.graph.consumers.get(id(tensor), ())) == 1 and not any(
+            output is tensor for output in self.model.outputs
+        )
+
+    def folded_into(self, tensor: KerasTensor) -> tuple[Any, Any]:
+        """Return the factor and the shift that a normalisation behind a layer has.
+
+        Parameters
+        ----------
+        tensor : KerasTensor
+            The output of a layer with weights.
+
+        Returns
+        -------
+        scale, shift : float or np.ndarray, shape (channels,)
+            1 and 0 if there is none that can be a part of the layer's own weights.
+        """
+        if not (self.inference_only and self.is_private(tensor)):
+            return 1.0, 0.0
+        (consumer,) = self.graph.consumers[id(tensor)]
+        producer = self.graph.producer(tensor)
+        if producer is None or not is_foldable(consumer, producer, self):
+            return 1.0, 0.0
+        self.folded.add(id(consumer))
+        for variable in (*producer.operation.variables, *consumer.operation.variables):
+            self.shared.folded[id(variable)] = consumer.operation.name
+        return affine(consumer.operation)
+
+    def synapse_of(self, pre: Any) -> Any:
+        """Return the synapse of what leaves an object: None unless it is neurons."""
+        neurons = neurons_of(pre)
+        if neurons is None or neurons not in self.shared.neurons:
+            return None
+        layer, _ = self.shared.neurons[neurons]
+        return self.shared.options.synapse.of(layer)
+
+    def neurons_added(self, neurons: Neurons, layer: Any, scale: float) -> None:
+        """Note whose neurons these are, and the factor of their rates."""
+        self.shared.neurons[neurons] = (layer, scale)
+
+    def linked(self, variable: Any, connection: Any, to_keras: Callable) -> None:
+        """Note which Connection has the values of a variable."""
+        self.shared.links.append(WeightLink(variable, connection, to_keras))
+
+
+_CONSUMES_TIME = (
+    "it does not treat each time step by itself, as layers of a model with "
+    "temporal_model=True have to"
+)
+
+
+def responsible(layer: Any) -> type[LayerConverter] | None:
+    """Return the class that converts a kind of layer, or None."""
+    if isinstance(layer, keras.Model):
+        return CONVERTERS.get(type(layer), CONVERTERS.get(keras.Model))
+    return CONVERTERS.get(type(layer))

@@ -1,0 +1,116 @@
+"""What a conversion was asked for, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+from nengo.exceptions import ValidationError
+from nengo.synapses import Synapse, SynapseParam
+
+from nengo_dl.converter.activation_names import Swaps
+from nengo_dl.converter.firing_rates import check_scale
+
+
+@dataclass
+class PerLayer:
+    """One value for all layers, or one for each of some.
+
+    Attributes
+    ----------
+    default : Any
+        The value of layers that have none of their own.
+    values : dict
+        Values by layer, tensor or name.
+    """
+
+    default: Any
+    values: dict[Any, Any] = field(default_factory=dict)
+
+    def of(self, layer: Any) -> Any:
+        """Return the value of a layer."""
+        for key, value in self.values.items():
+            if key_names(key, layer):
+                return value
+        return self.default
+
+    def unknown(self, operations: list[Any]) -> list[Any]:
+        """Return the keys that are none of these layers."""
+        return [
+            key
+            for key in self.values
+            if not any(key_names(key, operation) for operation in operations)
+        ]
+
+
+def key_names(key: Any, layer: Any) -> bool:
+    """Return whether a key of a user's means a layer."""
+    if isinstance(key, str):
+        return bool(key == layer.name)
+    if isinstance(key, keras.KerasTensor):
+        return key._keras_history.operation is layer
+    return key is layer
+
+
+@dataclass
+class Options:
+    """The arguments of `nengo_dl.Converter`; see there."""
+
+    allow_fallback: bool = True
+    inference_only: bool = False
+    max_to_avg_pool: bool = False
+    split_shared_weights: bool = False
+    swap_activations: Swaps = field(default_factory=lambda: Swaps(None))
+    scale_firing_rates: PerLayer = field(default_factory=lambda: PerLayer(1.0))
+    synapse: PerLayer = field(default_factory=lambda: PerLayer(None))
+    temporal_model: bool = False
+    freeze_batchnorm: bool = False
+
+    def unknown_keys(self, operations: list[Any]) -> list[tuple[str, Any]]:
+        """Return keys that mean no layer of a model, with the argument's name."""
+        return [
+            (name, key)
+            for name in ("scale_firing_rates", "synapse")
+            for key in getattr(self, name).unknown(operations)
+        ]
+
+
+def scales(value: Any) -> PerLayer:
+    """Return factors of firing rates.
+
+    Raises
+    ------
+    ValidationError
+        If one is not a finite number above 0.
+    """
+    if value is None:
+        return PerLayer(1.0)
+    if isinstance(value, Mapping):
+        return PerLayer(1.0, {key: check_scale(v) for key, v in value.items()})
+    return PerLayer(check_scale(value))
+
+
+def synapses(value: Any) -> PerLayer:
+    """Return the synapses of what leaves layers' neurons.
+
+    Raises
+    ------
+    ValidationError
+        If one is neither a number of seconds nor a Synapse.
+    """
+    if isinstance(value, Mapping):
+        return PerLayer(None, {key: _synapse(v) for key, v in value.items()})
+    return PerLayer(_synapse(value))
+
+
+def _synapse(value: Any) -> Synapse | None:
+    try:
+        return SynapseParam("synapse", optional=True).coerce(None, value)
+    except ValidationError as error:
+        raise ValidationError(
+            "Expected a time constant (s), a nengo.synapses.Synapse, None, or a dict "
+            f"{{layer: one of these}}; got {value!r}",
+            attr="synapse",
+        ) from error

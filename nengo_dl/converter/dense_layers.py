@@ -1,0 +1,86 @@
+"""Dense layers: products with a matrix."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import nengo
+import numpy as np
+import tensorflow as tf
+
+from nengo_dl.converter.layer_converter import LayerConverter, register_layer
+
+#: what changes training, but not the output
+TRAINING_ARGS = (
+    "kernel_regularizer",
+    "bias_regularizer",
+    "activity_regularizer",
+    "kernel_constraint",
+    "bias_constraint",
+)
+
+
+def values_of(variable: Any) -> np.ndarray:
+    """Return the values of a variable of Keras."""
+    return np.asarray(tf.convert_to_tensor(variable))
+
+
+@register_layer(keras.layers.Dense)
+class ConvertDense(LayerConverter):
+    """A Connection with the kernel's transpose; a convolution over further axes."""
+
+    unsupported_training_args = TRAINING_ARGS
+    has_weights = True
+
+    @classmethod
+    def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
+        """Return whether the kernel is an ordinary one."""
+        if getattr(layer, "lora_enabled", False) and not converter.inference_only:
+            return (
+                False,
+                f"{layer.name} has LoRA weights, which are trained on their own",
+            )
+        return super().convertible(layer, converter)
+
+    def convert(self, node_id: int) -> Any:
+        """Add the output, and a Connection with the weights."""
+        layer = self.layer
+        scale, shift = self.converter.folded_into(self.call(node_id).outputs[0])
+        bias = values_of(layer.bias) if layer.use_bias else None
+        kernel = values_of(layer.kernel) * scale
+        bias = folded_bias(bias, scale, shift)
+        obj = self.add_nengo_obj(node_id, bias, layer.activation)
+        shape = self.input_shape(node_id)
+        transform: Any = kernel.T
+        if len(shape) > 1:
+            transform = nengo.Convolution(
+                kernel.shape[1],
+                (math.prod(shape[:-1]), shape[-1]),
+                kernel_size=(1,),
+                strides=(1,),
+                init=kernel[None],
+            )
+        connection = self.add_connection(
+            node_id,
+            obj,
+            trainable=True,
+            transform=transform,
+            label=f"{self.label(node_id)}.kernel",
+        )
+        variable = layer.__dict__.get("_kernel", None)
+        if variable is not None:
+            self.converter.linked(
+                variable,
+                connection,
+                (lambda w: w.T) if len(shape) == 1 else (lambda w: w[0]),
+            )
+        return obj
+
+
+def folded_bias(bias: Any, scale: Any, shift: Any) -> Any:
+    """Return the bias of a layer together with the affine map behind it."""
+    if bias is None:
+        return shift if np.any(shift) else None
+    return bias * scale + shift

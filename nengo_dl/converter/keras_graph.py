@@ -1,0 +1,180 @@
+"""Keras models as lists of calls: which layer or operation makes which tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import keras
+from keras import KerasTensor
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call of a layer or operation within a model.
+
+    Attributes
+    ----------
+    operation : keras.Layer or keras.Operation
+        What is called.
+    node_id : int
+        Which of its calls this is, counted over all models.
+    inputs, outputs : tuple of KerasTensor
+        All tensors that go in and come out, in order.
+    args : tuple
+        Positional arguments of the call, with a KerasTensor for each tensor.
+    kwargs : dict
+        Arguments by name.
+    """
+
+    operation: Any
+    node_id: int
+    inputs: tuple[KerasTensor, ...]
+    outputs: tuple[KerasTensor, ...]
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_input(self) -> bool:
+        """Whether this is an input of the model."""
+        return isinstance(self.operation, keras.layers.InputLayer)
+
+
+def functional(model: Any) -> Any:
+    """Return a model whose graph of calls is known.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Functional, or Sequential with known shapes.
+
+    Returns
+    -------
+    keras.Model
+        The model itself; for a Sequential one a functional model of the same tensors
+        and layers.
+
+    Raises
+    ------
+    TypeError
+        If there is no such graph; it says how to get one.
+    """
+    if isinstance(model, keras.Sequential):
+        if not model.built or not hasattr(model, "inputs"):
+            raise TypeError(
+                f"The Sequential model {model.name!r} does not know the shape of its "
+                "input. Begin it with `keras.Input(shape)`, or call "
+                "`model.build((None, ...))`"
+            )
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"Expected a functional or Sequential Keras model, got {model!r}. A single "
+            "layer becomes a model with `keras.Sequential([keras.Input(shape), layer])`"
+        )
+    if not hasattr(model, "_nodes_by_depth"):
+        raise TypeError(
+            f"The model {model.name!r} is a subclass of keras.Model "
+            f"({type(model).__name__}), and only Python knows what its `call` does. "
+            "Build it functionally: `x = keras.Input(shape)`, "
+            "`keras.Model(x, model.call(x))`. Or use it as a whole: "
+            "`nengo_dl.TensorNode(model, shape_in=...)`"
+        )
+    return model
+
+
+def is_nested_model(operation: Any) -> bool:
+    """Return whether a layer is a model whose graph is known."""
+    return hasattr(operation, "_nodes_by_depth") or (
+        isinstance(operation, keras.Sequential) and operation.built
+    )
+
+
+class ModelGraph:
+    """The calls that a model consists of, inputs first.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A functional model.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    @cached_property
+    def calls(self) -> tuple[Call, ...]:
+        """All calls, each behind those that it needs; inputs in the model's order."""
+        inputs = [call_of(tensor) for tensor in self.model.inputs]
+        by_depth = self.model._nodes_by_depth
+        others = [
+            _call(node)
+            for depth in sorted(by_depth, reverse=True)
+            for node in by_depth[depth]
+            if not node.is_input
+        ]
+        return (*inputs, *others)
+
+    @cached_property
+    def calls_by_operation(self) -> dict[int, list[Call]]:
+        """The calls of each layer or operation, by its identity."""
+        found: dict[int, list[Call]] = {}
+        for call in self.calls:
+            found.setdefault(id(call.operation), []).append(call)
+        return found
+
+    @cached_property
+    def consumers(self) -> dict[int, list[Call]]:
+        """The calls that take a tensor, by its identity."""
+        found: dict[int, list[Call]] = {}
+        for call in self.calls:
+            for tensor in call.inputs:
+                found.setdefault(id(tensor), []).append(call)
+        return found
+
+    def calls_of(self, operation: Any) -> list[Call]:
+        """Return the calls of a layer or operation in this model."""
+        return self.calls_by_operation.get(id(operation), [])
+
+    def named(self, name: str) -> list[Call]:
+        """Return the calls of what has a name."""
+        return [call for call in self.calls if call.operation.name == name]
+
+    def producer(self, tensor: KerasTensor) -> Call | None:
+        """Return the call that makes a tensor, if it is one of this model's."""
+        for call in self.calls_of(tensor._keras_history.operation):
+            if any(output is tensor for output in call.outputs):
+                return call
+        return None
+
+
+def call_of(tensor: KerasTensor) -> Call:
+    """Return the call that made a tensor."""
+    history = tensor._keras_history
+    return _call(history.operation._inbound_nodes[history.node_index])
+
+
+def operations_within(model: Any) -> Iterator[Any]:
+    """Yield all layers and operations of a model, those of models within it too."""
+    for operation in functional(model).operations:
+        yield operation
+        if is_nested_model(operation):
+            yield from operations_within(operation)
+        inner = getattr(operation, "layer", None)
+        if isinstance(inner, keras.Layer):
+            yield inner
+
+
+def _call(node: Any) -> Call:
+    operation = node.operation
+    node_id = next(i for i, n in enumerate(operation._inbound_nodes) if n is node)
+    return Call(
+        operation,
+        node_id,
+        tuple(node.input_tensors),
+        tuple(node.output_tensors),
+        tuple(node.arguments.args),
+        dict(node.arguments.kwargs),
+    )

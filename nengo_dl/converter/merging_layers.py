@@ -1,0 +1,190 @@
+"""Layers and operations that add, scale and concatenate."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import nengo
+import numpy as np
+from keras import KerasTensor
+
+from nengo_dl.converter.layer_converter import (
+    LayerConverter,
+    operation_type,
+    register_layer,
+    spread,
+)
+
+_X = keras.KerasTensor((None, 2))
+
+
+class ConvertSum(LayerConverter):
+    """A passthrough Node with a Connection from each summand."""
+
+    def convert(self, node_id: int) -> Any:
+        """Add the Node, and the Connections to it."""
+        call, shape = self.call(node_id), self.output_shape(node_id)
+        obj = self.add_nengo_obj(node_id)
+        count = len(call.inputs)
+        for i in range(count):
+            pre_shape = self.converter_shape(call.inputs[i])
+            index = spread(pre_shape, shape)
+            same = math.prod(pre_shape) == len(index)
+            factor = self.factor(i, count)
+            kwargs: dict[str, Any] = {} if factor == 1 else {"transform": factor}
+            self.connect(
+                self.get_input_obj(node_id, i),
+                obj,
+                index=None if same else index,
+                **kwargs,
+            )
+        return obj
+
+    def converter_shape(self, tensor: KerasTensor) -> tuple[int, ...]:
+        """Return the shape of a tensor for one item and step."""
+        return tuple(tensor.shape[self.converter.batch_axes :])
+
+    def factor(self, input_idx: int, count: int) -> float:
+        """Return the factor of a summand."""
+        return 1.0
+
+
+@register_layer(keras.layers.Add)
+class ConvertAdd(ConvertSum):
+    """The sum."""
+
+
+@register_layer(keras.layers.Average)
+class ConvertAverage(ConvertSum):
+    """The mean."""
+
+    def factor(self, input_idx: int, count: int) -> float:
+        """Return one part of the whole."""
+        return 1.0 / count
+
+
+@register_layer(keras.layers.Subtract)
+class ConvertSubtract(ConvertSum):
+    """The difference."""
+
+    def factor(self, input_idx: int, count: int) -> float:
+        """Return the sign of a summand."""
+        return 1.0 if input_idx == 0 else -1.0
+
+
+_ADD = type((_X + 1)._keras_history.operation)
+_SUBTRACT = type((_X - 1)._keras_history.operation)
+_MULTIPLY = type((_X * 2)._keras_history.operation)
+_DIVIDE = type((_X / 2)._keras_history.operation)
+_DIVIDE_FUNCTION = operation_type(keras.ops.divide, _X, 2)
+_NEGATIVE = type((-_X)._keras_history.operation)
+
+
+@register_layer(_ADD, _SUBTRACT, _MULTIPLY, _DIVIDE, _DIVIDE_FUNCTION, _NEGATIVE)
+class ConvertArithmetic(ConvertSum):
+    """``x + y``, ``x - y``, ``x + c``, ``c - x``, ``x * c``, ``x / c`` and ``-x``."""
+
+    @classmethod
+    def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
+        """Return whether the operation is linear in its tensors."""
+        kind = type(layer)
+        for call in converter.graph.calls_of(layer):
+            tensors = len(call.inputs)
+            if kind is _MULTIPLY and tensors > 1:
+                return False, "a product of tensors is no Connection"
+            divides = kind in (_DIVIDE, _DIVIDE_FUNCTION)
+            if divides and (tensors > 1 or not isinstance(call.args[0], KerasTensor)):
+                return False, "a quotient of tensors is no Connection"
+            ranks = [len(tensor.shape) for tensor in call.inputs]
+            constants = [np.ndim(c) for c in constants_of(call)]
+            if max(constants, default=0) >= min(ranks) or len(set(ranks)) > 1:
+                return False, f"{layer.name} broadcasts along the batch axis"
+        return super().convertible(layer, converter)
+
+    def convert(self, node_id: int) -> Any:
+        """Add the Node, the Connections, and a constant if there is one."""
+        call, kind = self.call(node_id), type(self.layer)
+        if kind in (_MULTIPLY, _DIVIDE, _DIVIDE_FUNCTION):
+            return self._scale(node_id, constants_of(call)[0], kind is not _MULTIPLY)
+        obj = super().convert(node_id)
+        for constant in constants_of(call):
+            subtracted = kind is _SUBTRACT and isinstance(call.args[0], KerasTensor)
+            value = np.broadcast_to(constant, self.output_shape(node_id)).ravel()
+            self.add_constant(node_id, obj, -value if subtracted else value)
+        return obj
+
+    def factor(self, input_idx: int, count: int) -> float:
+        """Return the sign of a summand."""
+        if type(self.layer) is _NEGATIVE:
+            return -1.0
+        if type(self.layer) is _SUBTRACT:
+            # of two tensors the second, or the one behind a constant
+            (call,) = self.converter.graph.calls_of(self.layer)
+            first = call.args[0] if call.args else None
+            leads = isinstance(first, KerasTensor) and input_idx == 0
+            return 1.0 if leads else -1.0
+        return 1.0
+
+    def _scale(self, node_id: int, constant: np.ndarray, divide: bool) -> Any:
+        factor = np.asarray(1 / constant if divide else constant, dtype=np.float64)
+        shape = self.output_shape(node_id)
+        (pre_shape,) = [self.converter_shape(t) for t in self.call(node_id).inputs]
+        index = spread(pre_shape, shape)
+        obj = self.add_nengo_obj(node_id)
+        if factor.ndim:
+            factor = np.broadcast_to(factor, shape).ravel()
+        same = len(index) == math.prod(pre_shape)
+        self.connect(
+            self.get_input_obj(node_id),
+            obj,
+            index=None if same else index,
+            transform=factor if factor.ndim else float(factor),
+        )
+        return obj
+
+
+def constants_of(call: Any) -> list[np.ndarray]:
+    """Return the arguments of a call that are numbers or arrays."""
+    values = (*call.args, *call.kwargs.values())
+    return [
+        np.asarray(keras.ops.convert_to_numpy(value), dtype=np.float64)
+        for value in values
+        if not isinstance(value, KerasTensor)
+    ]
+
+
+@register_layer(
+    keras.layers.Concatenate, operation_type(keras.ops.concatenate, [_X, _X], axis=1)
+)
+class ConvertConcatenate(LayerConverter):
+    """A passthrough Node with a Connection to a part of it from each input."""
+
+    @classmethod
+    def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
+        """Return whether the inputs are not joined along the batch or time."""
+        for call in converter.graph.calls_of(layer):
+            rank = len(call.outputs[0].shape)
+            axis = layer.axis % rank
+            if axis == 0:
+                return False, f"{layer.name} concatenates along the batch axis (axis 0)"
+            if axis < converter.batch_axes:
+                return False, f"{layer.name} concatenates along the time axis (axis 1)"
+        return super().convertible(layer, converter)
+
+    def convert(self, node_id: int) -> Any:
+        """Add the Node, and the Connections to it."""
+        call, shape = self.call(node_id), self.output_shape(node_id)
+        axis = self.layer.axis % (len(shape) + self.converter.batch_axes)
+        axis -= self.converter.batch_axes
+        obj = nengo.Node(size_in=math.prod(shape), label=self.label(node_id))
+        places, start = np.arange(obj.size_in).reshape(shape), 0
+        for i, tensor in enumerate(call.inputs):
+            length = tensor.shape[self.converter.batch_axes + axis]
+            part = places.take(np.arange(start, start + length), axis).ravel()
+            start += length
+            first, last = int(part[0]), int(part[-1]) + 1
+            whole = last - first == len(part)
+            self.add_connection(node_id, obj[first:last] if whole else obj[part], i)
+        return obj

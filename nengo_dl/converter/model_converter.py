@@ -1,0 +1,427 @@
+"""The class that users call: a Keras model becomes a network."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import keras
+import nengo
+from nengo.exceptions import ValidationError
+
+from nengo_dl.config import configure_settings
+from nengo_dl.converter.activation_names import Swaps, describe
+from nengo_dl.converter.comparison import Comparison, verify
+from nengo_dl.converter.conversion import Conversion, Shared
+from nengo_dl.converter.conversion_options import Options, scales, synapses
+from nengo_dl.converter.conversion_report import ConversionReport, report
+from nengo_dl.converter.keras_graph import ModelGraph, operations_within
+from nengo_dl.converter.layer_converter import (
+    CONVERTERS,
+    LayerConverter,
+    register_layer,
+)
+from nengo_dl.converter.rate_targets import rates_from_data
+from nengo_dl.converter.round_trip import to_keras
+from nengo_dl.converter.tensor_mapping import TensorMapping
+from nengo_dl.user_code import warn_user
+
+
+class Converter:
+    """Make a Nengo network of a Keras model, with the same weights.
+
+    Layers become Connections, Nodes and neurons, so that neurons can be swapped for
+    spiking ones; layers that Nengo has no form of become TensorNodes, with a warning
+    that says why. The Keras model stays as it is.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Functional, or Sequential with a known input.
+    allow_fallback : bool
+        Whether layers and activations without a native form become TensorNodes; if
+        not, they are an error.
+    inference_only : bool
+        Whether the network is not trained any more: BatchNormalization is folded into
+        weights, Dropout is left out, biases are those of the neurons, and nothing is
+        trainable.
+    max_to_avg_pool : bool
+        Whether averages take the place of maxima. This is another function, and needs
+        training.
+    split_shared_weights : bool
+        Whether each call of a layer that is called several times gets weights of its
+        own, which are equal at first.
+    swap_activations : dict, optional
+        ``{old: new}``: activations and what takes their place. Old ones are functions,
+        names, classes or instances of layers, neuron types, or None for linear; new
+        ones neuron types, functions, or None. ``{(layer, old): new}`` and
+        ``{layer: {old: new}}`` are for one layer.
+    scale_firing_rates : float, dict or "auto", optional
+        Factor of firing rates, with the same output: the input of neurons is multiplied
+        by it, and their output divided. A dict ``{layer: factor}``, with layers,
+        tensors or names as keys, scales some layers. ``"auto"``: so that neurons reach
+        ``target_rate`` for ``sample_data``, see `nengo_dl.converter.rates_from_data`.
+    synapse : float, nengo.synapses.Synapse or dict, optional
+        Synapse (time constant in s) of all that leaves neurons; or
+        ``{layer: synapse}``.
+    temporal_model : bool
+        Whether axis 1 of all tensors is time, each element of which becomes a time
+        step of the simulation.
+    freeze_batchnorm : bool, optional
+        An older argument: BatchNormalization as with ``inference_only``, while the rest
+        can be trained.
+    sample_data : array, list of arrays or dict, optional
+        Inputs of the model for ``scale_firing_rates="auto"``.
+    target_rate : float, optional
+        The firing rate (Hz) that the most active neurons have then.
+
+    Attributes
+    ----------
+    model : keras.Model
+        The functional model whose tensors and layers are keys.
+    net : nengo.Network
+        The network. Within the context of another network it is a part of that one.
+    inputs : mapping
+        Nodes by input. Data are presented to them.
+    outputs : mapping
+        Probes by output.
+    layers : mapping
+        What has the output of a layer: neurons, Nodes or TensorNodes. Keys are
+        tensors, layers, names of layers, and lists of one of these.
+    swap_activations : mapping
+        What was given; ``unused_keys()`` returns the keys that nothing had.
+
+    Raises
+    ------
+    TypeError
+        If it is no such model, or a layer cannot be converted and fallbacks are not
+        allowed.
+    ValueError
+        If shapes are not known, or a layer with weights is called several times.
+    ValidationError
+        If another argument is wrong.
+
+    Warns
+    -----
+    UserWarning
+        For layers that become TensorNodes, for keys that nothing has had, and for
+        neurons whose output changes when they are scaled.
+
+    References
+    ----------
+    P. U. Diehl et al., "Fast-classifying, high-accuracy spiking deep networks through
+    weight and threshold balancing", IJCNN 2015, doi:10.1109/IJCNN.2015.7280696, for
+    firing rates that suit spikes.
+
+    Examples
+    --------
+    >>> import keras, nengo, nengo_dl, numpy as np
+    >>> image = keras.Input((8, 8, 1))
+    >>> x = keras.layers.Conv2D(4, 3, activation="relu")(image)
+    >>> x = keras.layers.Flatten()(x)
+    >>> model = keras.Model(image, keras.layers.Dense(10)(x))
+    >>> converter = nengo_dl.Converter(
+    ...     model,
+    ...     swap_activations={"relu": nengo.SpikingRectifiedLinear()},
+    ...     scale_firing_rates=100,
+    ...     synapse=0.005,
+    ... )
+    >>> with nengo_dl.Simulator(converter.net, progress_bar=False) as sim:
+    ...     images = np.ones((1, 30, 64))  # items, time steps, pixels
+    ...     sim.run_steps(30, data={converter.inputs[image]: images})
+    >>> sim.data[converter.outputs[model.output]].shape
+    (30, 10)
+    """
+
+    #: who converts which layer; None: a TensorNode
+    converters: ClassVar[dict[type, type[LayerConverter] | None]] = CONVERTERS
+
+    def __init__(
+        self,
+        model: Any,
+        allow_fallback: bool = True,
+        inference_only: bool = False,
+        max_to_avg_pool: bool = False,
+        split_shared_weights: bool = False,
+        swap_activations: Any = None,
+        scale_firing_rates: Any = None,
+        synapse: Any = None,
+        temporal_model: bool = False,
+        *,
+        freeze_batchnorm: bool | None = None,
+        sample_data: Any = None,
+        target_rate: float = 100.0,
+    ) -> None:
+        if freeze_batchnorm is not None:
+            warnings.warn(
+                "`freeze_batchnorm` is an older argument; the current form is "
+                "`layer.trainable = False`, or `inference_only=True`",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+        if isinstance(scale_firing_rates, str) and scale_firing_rates == "auto":
+            if sample_data is None:
+                raise ValidationError(
+                    '"auto" needs `sample_data`, some hundred inputs of the model',
+                    attr="scale_firing_rates",
+                )
+            scale_firing_rates = rates_from_data(model, sample_data, target_rate)
+        options = Options(
+            bool(allow_fallback),
+            bool(inference_only),
+            bool(max_to_avg_pool),
+            bool(split_shared_weights),
+            Swaps(swap_activations),
+            scales(scale_firing_rates),
+            synapses(synapse),
+            bool(temporal_model),
+            bool(freeze_batchnorm),
+        )
+        self.allow_fallback = options.allow_fallback
+        self.inference_only = options.inference_only
+        self.max_to_avg_pool = options.max_to_avg_pool
+        self.split_shared_weights = options.split_shared_weights
+        self.swap_activations = options.swap_activations
+        self.scale_firing_rates = scale_firing_rates
+        self.synapse = synapse
+        self.temporal_model = options.temporal_model
+        self._shared = Shared(options)
+        name = getattr(model, "name", None)
+        conversion = Conversion(model, nengo.Network(label=name), self._shared)
+        self._conversion = conversion
+        self.model = conversion.model
+        self.net = conversion.net
+        self.layers: TensorMapping = conversion.layers
+        self.inputs: TensorMapping = conversion.inputs
+        if options.inference_only:
+            with self.net:
+                configure_settings(inference_only=True)
+        conversion.build()
+        self.outputs = self._add_probes()
+        self._warn_about_keys(options)
+
+    @staticmethod
+    def register(*layer_types: type) -> Callable[[Any], Any]:
+        """Return a decorator that makes a `LayerConverter` convert a kind of layer.
+
+        Parameters
+        ----------
+        *layer_types : type
+            Classes of layers or operations; their subclasses need an entry of their
+            own.
+
+        Returns
+        -------
+        callable
+            Takes a subclass of `nengo_dl.converter.LayerConverter` and returns it.
+
+        Raises
+        ------
+        TypeError
+            If one of these is no class of layers.
+
+        Warns
+        -----
+        UserWarning
+            If there was another converter so far.
+
+        Examples
+        --------
+        >>> import keras, nengo_dl
+        >>> class Double(keras.layers.Layer):
+        ...     def call(self, inputs):
+        ...         return 2 * inputs
+        >>> @nengo_dl.Converter.register(Double)
+        ... class ConvertDouble(nengo_dl.converter.LayerConverter):
+        ...     def convert(self, node_id):
+        ...         output = self.add_nengo_obj(node_id)
+        ...         self.add_connection(node_id, output, transform=2)
+        ...         return output
+        """
+        for layer_type in layer_types:
+            if not (
+                isinstance(layer_type, type)
+                and issubclass(layer_type, keras.Layer | keras.Operation)
+            ):
+                raise TypeError(
+                    "Expected a class of Keras layers or operations, such as "
+                    f"`Converter.register(MyLayer)`; got {layer_type!r}"
+                )
+        return register_layer(*layer_types)
+
+    def verify(
+        self,
+        training: bool = False,
+        inputs: Any = None,
+        atol: float = 1e-8,
+        rtol: float = 1e-5,
+    ) -> bool:
+        """Check that the network computes what the Keras model does.
+
+        Parameters
+        ----------
+        training : bool
+            Whether to compare after training both, with stochastic gradient descent and
+            the mean squared error, for three epochs; and the numbers of trainable
+            values before. The model keeps its weights.
+        inputs : array, sequence of arrays or dict, optional
+            Inputs, with the batch axis first; by default two items of random numbers
+            between 0 and 1.
+        atol, rtol : float
+            Largest difference of outputs, and as a part of the largest output.
+
+        Returns
+        -------
+        bool
+            True.
+
+        Raises
+        ------
+        ValueError
+            If an output differs by more; it names the first layer that differs. If the
+            numbers of trainable values differ.
+
+        Examples
+        --------
+        >>> import keras, nengo_dl
+        >>> layers = [keras.layers.Dense(8, "relu"), keras.layers.Dense(3)]
+        >>> model = keras.Sequential([keras.Input((4,)), *layers])
+        >>> nengo_dl.Converter(model).verify(training=True)
+        True
+        """
+        compared = Comparison(self._conversion, self.outputs, inputs)
+        return verify(compared, training, atol, rtol)
+
+    def report(
+        self, data: Any = None, n_steps: int | None = None, targets: Any = None
+    ) -> ConversionReport:
+        """Describe what became of each layer, and how well spikes stand in for it.
+
+        Parameters
+        ----------
+        data : array, list of arrays or dict, optional
+            Inputs of the model, with the batch axis first. Layers of a network without
+            spikes and synapses are compared with Keras' own.
+        n_steps : int, optional
+            Present the data for so many steps, and describe firing rates and outputs.
+        targets : array, shape (items,), optional
+            The right class of each item.
+
+        Returns
+        -------
+        ConversionReport
+            It prints as a table. ``report.layers`` has a row for each layer,
+            ``report.native`` tells whether there are no TensorNodes,
+            ``report.suggested_scales`` has factors for ``scale_firing_rates``, and
+            ``report.agreement`` and ``report.accuracy`` have parts of the items by
+            number of steps.
+
+        Raises
+        ------
+        ValueError
+            If data do not fit the model.
+
+        Examples
+        --------
+        >>> import keras, nengo_dl
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, "relu")])
+        >>> report = nengo_dl.Converter(model).report()
+        >>> report.layers[1].became, report.layers[1].n_parameters, report.native
+        ('RectifiedLinear', 9, True)
+        """
+        if data is None and (n_steps is not None or targets is not None):
+            raise ValueError("A run of the network needs `data`, inputs of the model")
+        compared = None
+        if data is not None:
+            compared = Comparison(self._conversion, self.outputs, data)
+        return report(self._shared, compared, self.model.name, n_steps, targets)
+
+    def to_keras(self, sim: Any) -> None:
+        """Give the Keras model the values that the network has learned.
+
+        Parameters
+        ----------
+        sim : Simulator
+            A simulator of `net`.
+
+        Raises
+        ------
+        ValueError
+            If it is a simulator of another network; if normalisations are a part of
+            other weights (``inference_only``); or if copies of shared weights have
+            become different.
+
+        Examples
+        --------
+        >>> import keras, nengo_dl, numpy as np
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+        >>> converter = nengo_dl.Converter(model)
+        >>> with nengo_dl.Simulator(converter.net, progress_bar=False) as sim:
+        ...     sim.compile(optimizer="sgd", loss="mse")
+        ...     _ = sim.fit(np.ones((1, 1, 2)), np.ones((1, 1, 3)), verbose=0)
+        ...     converter.to_keras(sim)
+        >>> nengo_dl.Converter(model).verify()  # of what was learned
+        True
+        """
+        to_keras(self._shared, sim)
+
+    def get_converter(self, layer: Any) -> LayerConverter:
+        """Return what converts a layer of the model.
+
+        Parameters
+        ----------
+        layer : keras.Layer
+            The layer.
+
+        Returns
+        -------
+        LayerConverter
+            The same object for each call of the layer.
+
+        Examples
+        --------
+        >>> import keras, nengo_dl
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+        >>> converter = nengo_dl.Converter(model)
+        >>> converter.get_converter(model.layers[0]).layer.units
+        3
+        """
+        return self._conversion.get_converter(layer)
+
+    def __repr__(self) -> str:
+        return f"<Converter of {self.model.name!r}: {self.net}>"
+
+    def _add_probes(self) -> TensorMapping:
+        """Add a Probe for each output of the model."""
+        found = TensorMapping("output", ModelGraph(self.model))
+        with self.net:
+            for tensor in self.model.outputs:
+                if tensor in found:
+                    continue
+                obj = self.layers[tensor]
+                synapse = self._conversion.synapse_of(obj)
+                found.add(tensor, nengo.Probe(obj, synapse=synapse))
+        return found
+
+    def _warn_about_keys(self, options: Options) -> None:
+        """Warn about keys of dicts that nothing of the model has had."""
+        unused = options.swap_activations.unused_keys()
+        if unused:
+            names = ", ".join(sorted(map(_name, unused)))
+            warn_user(
+                f"swap_activations: no activation of {self.model.name!r} was {names}",
+                UserWarning,
+            )
+        operations = list(operations_within(self.model))
+        for argument, key in options.unknown_keys(operations):
+            warn_user(
+                f"{argument}: {_name(key)} is no layer of {self.model.name!r}",
+                UserWarning,
+            )
+
+
+def _name(key: Any) -> str:
+    if isinstance(key, tuple):
+        return f"({', '.join(map(_name, key))})"
+    return describe(key)

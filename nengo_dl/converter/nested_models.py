@@ -1,0 +1,44 @@
+"""Models within models: networks within networks."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import nengo
+
+from nengo_dl.converter.conversion import Conversion
+from nengo_dl.converter.keras_graph import is_nested_model
+from nengo_dl.converter.layer_converter import LayerConverter, register_layer
+
+
+@register_layer(keras.Model)
+class ConvertModel(LayerConverter):
+    """A subnetwork, whose inputs are passthrough Nodes."""
+
+    @classmethod
+    def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
+        """Return whether the graph of the model is known."""
+        if not is_nested_model(layer):
+            return False, (
+                f"{layer.name} is a subclass of keras.Model, and only Python knows "
+                "what its `call` does; build it functionally"
+            )
+        return super().convertible(layer, converter)
+
+    def convert(self, node_id: int) -> Any:
+        """Add the network, and connect its inputs; return what has its outputs."""
+        call = self.call(node_id)
+        network = nengo.Network(label=self.label(node_id))
+        inner = Conversion(self.layer, network, self.converter.shared, is_inner=True)
+        inner.build()
+        for i, tensor in enumerate(inner.model.inputs):
+            self.add_connection(node_id, inner.inputs[tensor], i)
+        self.converter.layers.add_inner(inner.layers)
+        objects = []
+        for i, tensor in enumerate(inner.model.outputs):
+            obj = inner.layers[tensor]
+            assert math.prod(tensor.shape[1:]) == math.prod(call.outputs[i].shape[1:])
+            objects.append(obj)
+        return objects

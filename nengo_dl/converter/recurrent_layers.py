@@ -1,0 +1,100 @@
+"""Layers over time, in models whose first axis is time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import nengo
+
+from nengo_dl.converter.dense_layers import TRAINING_ARGS, values_of
+from nengo_dl.converter.keras_graph import Call
+from nengo_dl.converter.layer_converter import LayerConverter, register_layer
+
+
+@register_layer(keras.layers.TimeDistributed)
+class ConvertTimeDistributed(LayerConverter):
+    """The layer within, converted for one time step."""
+
+    allow_fallback = False
+
+    @classmethod
+    def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
+        """Return whether the first axis is time, and the layer within converts."""
+        if not converter.temporal_model:
+            return False, (
+                "it applies a layer to each time step, as a simulation does; "
+                "temporal_model=True makes axis 1 of all tensors time"
+            )
+        return super().convertible(layer, converter)
+
+    def __init__(self, layer: Any, converter: Any) -> None:
+        super().__init__(layer, converter)
+        self.has_weights = bool(layer.weights)
+
+    def convert(self, node_id: int) -> Any:
+        """Convert the layer within, as if it had been called with the same tensors."""
+        call, inner = self.call(node_id), self.layer.layer
+        self.converter.stand_in(
+            Call(inner, node_id, call.inputs, call.outputs, call.args, call.kwargs)
+        )
+        return self.converter.inner_converter(inner).convert(node_id)
+
+
+@register_layer(keras.layers.SimpleRNN)
+class ConvertSimpleRNN(LayerConverter):
+    """Neurons with a Connection to themselves, which is one step late."""
+
+    unsupported_training_args = (
+        *TRAINING_ARGS,
+        "recurrent_regularizer",
+        "recurrent_constraint",
+        ("dropout", 0.0),
+        ("recurrent_dropout", 0.0),
+    )
+    has_weights = True
+
+    @classmethod
+    def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
+        """Return whether the layer has a time step of its own for each of the model."""
+        if not converter.temporal_model:
+            return False, (
+                "it is a loop over an axis of its data; temporal_model=True makes axis "
+                "1 of all tensors time"
+            )
+        if not layer.return_sequences:
+            return False, (
+                f"{layer.name}.return_sequences is False: only the last step has an "
+                "output. Expected return_sequences=True"
+            )
+        for name in ("go_backwards", "stateful", "return_state"):
+            if getattr(layer, name):
+                return False, f"{layer.name}.{name} is True"
+        for call in converter.graph.calls_of(layer):
+            if len(call.inputs) > 1:
+                return False, f"{layer.name} is given an initial state"
+        return super().convertible(layer, converter)
+
+    def convert(self, node_id: int) -> Any:
+        """Add the neurons, and the Connections to them."""
+        cell, label = self.layer.cell, self.label(node_id)
+        bias = values_of(cell.bias) if cell.use_bias else None
+        obj = self.add_nengo_obj(node_id, bias, cell.activation)
+        forward = self.add_connection(
+            node_id,
+            obj,
+            trainable=True,
+            transform=values_of(cell.kernel).T,
+            label=f"{label}.kernel",
+        )
+        back = self.connect(
+            obj,
+            obj,
+            trainable=True,
+            transform=values_of(cell.recurrent_kernel).T,
+            synapse=nengo.synapses.Lowpass(0),
+            label=f"{label}.recurrent_kernel",
+        )
+        self.converter.linked(cell.kernel, forward, lambda weights: weights.T)
+        self.converter.linked(cell.recurrent_kernel, back, lambda weights: weights.T)
+        return obj

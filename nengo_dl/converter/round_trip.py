@@ -1,0 +1,57 @@
+"""Values that a network has learned, back in the variables of its Keras model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nengo_dl.converter.conversion import Shared
+from nengo_dl.graph.tensor_operator import tensor_nodes
+
+
+def to_keras(shared: Shared, sim: Any) -> None:
+    """Assign the weights of a simulation to Keras' variables.
+
+    Parameters
+    ----------
+    shared : Shared
+        What is known of a conversion.
+    sim : Simulator
+        A simulator of its network.
+
+    Raises
+    ------
+    ValueError
+        If the network is another one, or does not have the values as they are.
+    """
+    if shared.folded:
+        names = ", ".join(sorted(set(shared.folded.values())))
+        raise ValueError(
+            f"{names} is a part of other layers' weights in the network, and cannot be "
+            "told from them. Expected a conversion without inference_only=True"
+        )
+    values: dict[int, tuple[Any, np.ndarray]] = {}
+    for link in shared.links:
+        try:
+            weights = np.asarray(sim.data[link.connection].weights)
+        except KeyError as error:
+            raise ValueError(
+                f"{link.connection} is not in the network of the simulator. Expected a "
+                "simulator of `converter.net`"
+            ) from error
+        found = link.to_keras(weights)
+        known = values.get(id(link.variable))
+        if known is not None and not np.array_equal(known[1], found):
+            raise ValueError(
+                f"The calls of a layer that shares {link.variable.path!r} have learned "
+                "different weights (split_shared_weights=True)"
+            )
+        values[id(link.variable)] = (link.variable, found)
+    for op in tensor_nodes(sim.model.operators):
+        for signal, variable in zip(
+            op.state.values(), op.bound.variables, strict=False
+        ):
+            values[id(variable)] = (variable, np.asarray(sim.signals[signal]))
+    for variable, array in values.values():
+        variable.assign(array.reshape(variable.shape))

@@ -1,0 +1,120 @@
+"""Nengo's objects by tensors, layers and names of a Keras model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+from keras import KerasTensor
+
+from nengo_dl.converter.keras_graph import ModelGraph
+
+
+class TensorMapping(Mapping):
+    """Objects of a converted network; keys are what stands for them in Keras.
+
+    Iteration gives tensors. A key may also be a layer, which stands for its output;
+    the name of a layer; or a list, tuple or dict of one of these.
+
+    Parameters
+    ----------
+    kind : str
+        What the objects are, for messages: ``"input"``.
+    graph : ModelGraph
+        The model.
+    """
+
+    def __init__(self, kind: str, graph: ModelGraph) -> None:
+        self._kind = kind
+        self._graph = graph
+        #: tensors are equal to themselves alone
+        self._objects: dict[KerasTensor, Any] = {}
+        self._inner: list[TensorMapping] = []
+
+    def add(self, tensor: KerasTensor, obj: Any) -> None:
+        """Say which object stands for a tensor."""
+        self._objects[tensor] = obj
+
+    def add_inner(self, inner: TensorMapping) -> None:
+        """Let keys that are unknown here be looked up in a model within this one."""
+        self._inner.append(inner)
+
+    def __getitem__(self, key: Any) -> Any:
+        found = self._find(key)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise KeyError(
+                f"{_words(key)} has {len(found)} outputs here. Expected one tensor, "
+                f"such as `converter.model.get_layer(name).output`; {self._listing()}"
+            )
+        raise KeyError(
+            f"{_words(key)} is no {self._kind} of the converted model; "
+            f"{self._listing()}"
+        )
+
+    def __iter__(self) -> Iterator[KerasTensor]:
+        return iter(self._objects)
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def __contains__(self, key: Any) -> bool:
+        return len(self._find(key)) == 1
+
+    def __repr__(self) -> str:
+        return f"<{self._kind}s of {self._graph.model.name!r}: {self._names()}>"
+
+    def _find(self, key: Any) -> list[Any]:
+        """Return the objects that a key stands for."""
+        while isinstance(key, list | tuple | dict):
+            leaves = keras.tree.flatten(key)
+            if len(leaves) != 1:
+                return []
+            key = leaves[0]
+        found = self._find_here(key)
+        if not found:
+            found = [obj for inner in self._inner for obj in inner._find(key)]
+        return found
+
+    def _find_here(self, key: Any) -> list[Any]:
+        if isinstance(key, KerasTensor):
+            tensors = [key]
+        elif isinstance(key, str):
+            tensors = [t for call in self._graph.named(key) for t in call.outputs]
+            tensors = tensors or self._by_structure(key)
+        elif isinstance(key, keras.Layer | keras.Operation):
+            tensors = [t for call in self._graph.calls_of(key) for t in call.outputs]
+        else:
+            return []
+        return [self._objects[t] for t in tensors if t in self._objects]
+
+    def _by_structure(self, key: str) -> list[KerasTensor]:
+        """Return what a model with dicts of inputs or outputs calls by a name."""
+        model = self._graph.model
+        return [
+            structure[key]
+            for structure in (model._inputs_struct, model._outputs_struct)
+            if isinstance(structure, dict) and key in structure
+        ]
+
+    def _names(self) -> str:
+        names = []
+        for tensor in self._objects:
+            name = tensor._keras_history.operation.name
+            if name not in names:
+                names.append(name)
+        more = len(names) - 20
+        return ", ".join(names[:20]) + (f" and {more} more" if more > 0 else "")
+
+    def _listing(self) -> str:
+        return f"there are {self._names()}"
+
+
+def _words(key: Any) -> str:
+    if isinstance(key, KerasTensor):
+        return f"The tensor {key.name!r} of {key._keras_history.operation.name!r}"
+    if isinstance(key, keras.Layer | keras.Operation):
+        return f"The layer {key.name!r}"
+    return repr(key)

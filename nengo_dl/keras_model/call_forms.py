@@ -1,0 +1,85 @@
+"""Forms in which users call the Keras model: dicts, lists, with a number of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import nengo
+import numpy as np
+import tensorflow as tf
+from nengo.exceptions import ValidationError
+
+from nengo_dl.inputs.arrays import Side
+from nengo_dl.inputs.checks import positive_int
+from nengo_dl.inputs.endpoints import STEPS
+
+
+def by_name(inputs: Any, nodes: Mapping[str, nengo.Node]) -> dict[str, Any]:
+    """Return the inputs of the Keras model by name, as it takes them.
+
+    Parameters
+    ----------
+    inputs : dict, sequence of arrays, or array
+        ``{Node, its label or its name: array}``, shape (minibatch_size, n_steps, size);
+        a list in the order of the Nodes; or the array of the first one. As in version 3
+        there may be a number of steps besides, shape (minibatch_size, 1): the last one
+        in a list, ``"n_steps"`` in a dict.
+    nodes : mapping of str to Node
+        The input Nodes by name, in the order of the network.
+
+    Raises
+    ------
+    ValidationError
+        If a Node is not known, there are too many arrays, or the number of steps is not
+        that of the arrays.
+    """
+    names = {node: name for name, node in nodes.items()}
+    side = Side(nengo.Node, tuple(nodes.values()), names)
+    n_steps = None
+    if isinstance(inputs, Mapping):
+        given = dict(inputs)
+        if "n_steps" in given and "n_steps" not in nodes:
+            n_steps = given.pop("n_steps")
+    else:
+        arrays = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+        if arrays and len(np.shape(arrays[-1])) < 3:
+            n_steps = arrays.pop()
+        if len(arrays) > len(nodes):
+            raise ValidationError(
+                f"Got {len(arrays)} arrays for {len(nodes)} input Nodes: "
+                f"{side.listing}. Expected one for each, and n_steps behind them",
+                attr="inputs",
+            )
+        given = dict(zip(nodes, arrays, strict=False))
+    found = {}
+    for key, values in given.items():
+        if key not in nodes and key != STEPS:
+            key = names[side.find(key, "inputs")]
+        found[key] = values
+    count = _number(n_steps)
+    if count is not None:
+        for name, values in found.items():
+            if len(values.shape) == 3 and values.shape[1] not in (None, count):
+                raise ValidationError(
+                    f"Got n_steps={count}, and data for {name!r} of {values.shape[1]} "
+                    "steps; expected the same number",
+                    attr="n_steps",
+                )
+        found.setdefault(STEPS, tf.zeros((1, count, 0)))
+    return found
+
+
+def _number(values: Any) -> int | None:
+    """Return a number of steps that is given for each item, if it is known."""
+    if tf.is_tensor(values):
+        values = tf.get_static_value(values)
+    if values is None:
+        return None
+    numbers = np.unique(np.asarray(values))
+    if numbers.size != 1:
+        raise ValidationError(
+            f"Expected the same number of steps for each item; got {numbers.tolist()}",
+            attr="n_steps",
+        )
+    return positive_int(numbers[0], "n_steps")

@@ -1,0 +1,1 @@
+"""Random sequences of calls of simulators, and what must hold after each of them."""

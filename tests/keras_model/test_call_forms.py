@@ -1,0 +1,60 @@
+"""The Keras model of a simulator, called by hand."""
+
+import nengo
+import numpy as np
+import pytest
+import tensorflow as tf
+from nengo.exceptions import ValidationError
+
+import nengo_dl
+
+X = np.random.RandomState(0).uniform(size=(2, 5, 1)).astype(np.float32)
+
+
+def network():
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        net.a, net.b = nengo.Node([0.25], label="A a"), nengo.Node([0.5])
+        both = nengo.Node(size_in=1)
+        nengo.Connection(net.a, both, synapse=None)
+        nengo.Connection(net.b, both, transform=2, synapse=None)
+        net.p = nengo.Probe(both, label="p")
+    return net
+
+
+def test_forms_of_inputs():
+    net = network()
+    n_steps = np.full((2, 1), 5)
+    with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        model = sim.keras_model
+        for inputs in (
+            [X, 3 * X, n_steps],
+            (tf.constant(X), tf.constant(3 * X), tf.constant(n_steps)),
+            [X, 3 * X],
+            {"A_a": X, "node": 3 * X, "n_steps": n_steps},
+            {net.a: X, net.b: 3 * X},
+            {"A a": X, net.b: tf.constant(3 * X), "n_steps": n_steps},
+        ):
+            for training in (False, True):
+                outputs = model(inputs, training=training)
+                np.testing.assert_allclose(outputs["p"], 7 * X, rtol=1e-6)
+        for inputs in (X, [X], [X, n_steps], {"A_a": X}):
+            np.testing.assert_allclose(model(inputs)["p"], X + 1, rtol=1e-6)
+        for inputs in (n_steps, [n_steps], {"n_steps": n_steps}):
+            np.testing.assert_allclose(model(inputs)["p"], np.full((2, 5, 1), 1.25))
+
+
+def test_inputs_that_do_not_fit():
+    net = network()
+    with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        model = sim.keras_model
+        for inputs, message in (
+            ([X, X, X], "Got 3 arrays for 2 input Nodes: .*A_a"),
+            ({"c": X}, "c"),
+            ({net.p: X}, "Expected an input Node"),
+            ([X, np.full((2, 1), 4)], "Got n_steps=4, and data for 'A_a' of 5 steps"),
+            ([np.array([[4], [5]])], r"same number of steps .* got \[4, 5\]"),
+            ({"n_steps": [[0], [0]]}, "n_steps: Expected a whole number of at least 1"),
+        ):
+            with pytest.raises(ValidationError, match=message):
+                model(inputs)
