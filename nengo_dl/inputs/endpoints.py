@@ -292,17 +292,18 @@ class Endpoints:
         size = self.minibatch_size or 1
         if shape.items is None:
             return size
+        if one and shape.items != size:
+            raise ValidationError(
+                f"Data for {shape.origin} have {shape.items} items; expected one "
+                f"minibatch, which is {size}. What is left over at the end of a "
+                "dataset, `dataset.batch(minibatch_size, drop_remainder=True)` drops",
+                attr=attr,
+            )
         if shape.items < size:
             raise ValidationError(
                 f"Data for {shape.origin} have {shape.items} items, and minibatch_size "
                 f"is {size}: expected at least as many items. Give more data, or make "
                 f"the simulator with a minibatch_size of at most {shape.items}",
-                attr=attr,
-            )
-        if one and shape.items != size:
-            raise ValidationError(
-                f"Data for {shape.origin} have {shape.items} items; expected one "
-                f"minibatch, which is {size}",
                 attr=attr,
             )
         rest = shape.items % size
