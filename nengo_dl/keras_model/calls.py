@@ -335,8 +335,7 @@ class KerasCalls:
         own.start.goes_on = stateful and self._settings.stateful
         try:
             yield
-            if own.start.goes_on:
-                own.end()
+            own.end()
         finally:
             own.start.goes_on = False
 

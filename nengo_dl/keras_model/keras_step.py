@@ -98,7 +98,8 @@ class KerasStep:
         self._keras_step = keras_step
         self.nodes = {n: obj for obj, n in names.items() if isinstance(obj, nengo.Node)}
         self.probes = tuple(obj for obj in names if isinstance(obj, nengo.Probe))
-        self.start = Start(runner.store.state)
+        lasting = () if training else runner.store.learned
+        self.start = Start(runner.store.state, lasting=lasting)
         self.epochs: dict[Any, Epoch] = {}
         self.truncation: int | None = None
         self._frame: Frame | None = None
@@ -123,9 +124,15 @@ class KerasStep:
         self.start.state, self.start.n_steps = self._store.state, self._runner.n_steps
 
     def end(self) -> None:
-        """Let the simulation go on where the last minibatch ended."""
-        self._store.state = list(self.start.state)
-        self._runner.n_steps = self.start.n_steps
+        """Let the simulation go on where the last minibatch ended, if that is wanted.
+
+        If not, it has what rules have learned, unless that was in training.
+        """
+        start, store = self.start, self._store
+        if start.goes_on:
+            store.state, self._runner.n_steps = list(start.state), start.n_steps
+        elif start.carries:
+            store.state = store.with_learned(store.state, start.state)
 
     def n_steps(self, inputs: Mapping[str, Any]) -> int:
         """Return how many steps minibatches have that look like this.
@@ -202,7 +209,7 @@ class KerasStep:
             values, carried = in_parts(part, n_steps, self.truncation)
         finally:
             self._frame = None
-        if not self.start.goes_on:
+        if not self.start.carries:
             return values, state
         live = function.live(self._params(), state)
         return values, function.state_after(live, carried, n_steps)

@@ -82,14 +82,24 @@ class Predictions:
         own.run(n_steps, presented, False)
         if start.goes_on:
             start.state, start.n_steps = own.store.state, own.n_steps
+        else:
+            start.state = own.store.with_learned(start.state, own.store.state)
         return {probe: own.probes.data(probe) for probe in own.probes.probes}
 
     def end(self) -> None:
-        """Let the simulation go on where the last minibatch ended."""
+        """Let the simulation go on where the last minibatch ended, if that is wanted.
+
+        If not, it has what rules have learned.
+        """
         simulated, own = self._simulation, self._own
+        before = simulated.store.state
         own.store.state = list(self.start.state)
-        simulated.store.state = self._state_for(own.store, simulated.store)
-        simulated.n_steps = self.start.n_steps
+        if self.start.goes_on:
+            simulated.store.state = self._state_for(own.store, simulated.store)
+            simulated.n_steps = self.start.n_steps
+        elif simulated.store.learns:
+            now = self._state_for(own.store, simulated.store)
+            simulated.store.state = simulated.store.with_learned(before, now)
 
     @staticmethod
     def _state_for(source: StateStore, target: StateStore) -> list:

@@ -112,9 +112,15 @@ class StateStore:
         return self.with_learned(self.initial_state, self.state)
 
     @property
+    def learned(self) -> tuple[bool, ...]:
+        """Which of the carried blocks are parameters that learning rules change."""
+        blocks = self._layout.blocks
+        return tuple(blocks[i].role is Role.ONLINE for i in self._state_blocks)
+
+    @property
     def learns(self) -> bool:
         """Whether learning rules change parameters while the simulation runs."""
-        return any(self._is_learned(i) for i in self._state_blocks)
+        return any(self.learned)
 
     def with_learned(
         self, state: Sequence[tf.Tensor], learned: Sequence[tf.Tensor]
@@ -127,12 +133,9 @@ class StateStore:
             Carried blocks; those of parameters that learn are taken from ``learned``.
         """
         return [
-            new if self._is_learned(i) else old
-            for i, old, new in zip(self._state_blocks, state, learned, strict=True)
+            new if online else old
+            for online, old, new in zip(self.learned, state, learned, strict=True)
         ]
-
-    def _is_learned(self, i: int) -> bool:
-        return self._layout.blocks[i].role is Role.ONLINE
 
     def begin(
         self,

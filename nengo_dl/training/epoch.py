@@ -50,7 +50,7 @@ class Step(Protocol):
         values : tf.Tensor, shape (n_values,)
             Numbers to report.
         state : sequence of tf.Tensor, shape (batch, size)
-            Where it ends, if minibatches go on where those before them ended.
+            Where it ends, if a minibatch depends on the one before it.
         """
 
 
@@ -66,11 +66,35 @@ class Start:
         Time steps that are over there.
     goes_on : bool
         Whether each minibatch starts where the one before it ended.
+    lasting : tuple of bool
+        Which blocks go on from one minibatch to the next in any case, because they are
+        parameters that learning rules change; empty: none.
     """
 
     state: Tensors
     n_steps: int = 0
     goes_on: bool = False
+    lasting: tuple[bool, ...] = ()
+
+    @property
+    def carries(self) -> bool:
+        """Whether a minibatch depends on the one before it."""
+        return self.goes_on or any(self.lasting)
+
+    def after(self, first: Tensors, end: Tensors) -> list[tf.Tensor]:
+        """Return where a minibatch starts, given where the one before it ended.
+
+        Parameters
+        ----------
+        first, end : sequence of tf.Tensor, shape (batch, size)
+            Where the very first one started, and the end of the one before it.
+        """
+        if self.goes_on:
+            return list(end)
+        return [
+            new if lasts else old
+            for old, new, lasts in zip(first, end, self.lasting, strict=True)
+        ]
 
 
 class Epoch:
@@ -91,8 +115,8 @@ class Epoch:
     n_items, n_steps : int
         How many items there are, a multiple of the minibatch's size, and their length.
     start : Start
-        Where the first minibatch starts, which is where the last one ended afterwards
-        if each goes on from the one before it.
+        Where the first minibatch starts; afterwards where another one would, if a
+        minibatch depends on the one before it.
     variables : sequence of tf.Variable
         All that ``step`` reads and changes, in an order that equal steps share.
     device : str or None
@@ -237,8 +261,9 @@ class Epoch:
                     continue
                 if traced is not None:
                     traced.took(time.perf_counter() - begin, count)
-                if start.goes_on:
+                if start.carries:
                     start.state = end
+                if start.goes_on:
                     start.n_steps += count * self._n_steps
                 yield rows[done : done + count]
                 done += count
@@ -299,7 +324,7 @@ class Epoch:
                 tuple(map(_type, specs)),
                 tuple(map(_type, self._variables)),
                 self._n_steps,
-                self._start.goes_on,
+                (self._start.goes_on, self._start.lasting),
                 self._jit_compile,
                 self._device,
             ),
@@ -334,7 +359,7 @@ class Epoch:
         generated, constants = take(self._generated), take(self._constants)
         others = take(self._others)
         n_minibatches = order.shape[0] // self._batch
-        goes_on = self._start.goes_on
+        goes_on, carries = self._start.goes_on, self._start.carries
 
         def body(i: tf.Tensor, values: tf.Tensor, *carried: tf.Tensor) -> tuple:
             chosen = tf.slice(order, [i * self._batch], [self._batch])
@@ -349,13 +374,17 @@ class Epoch:
             wanted = [tf.gather(array, chosen) for array in others]
             number = first_step + (i - start) * self._n_steps if goes_on else first_step
             own, end = self._step(
-                inputs, wanted, carried if goes_on else first, number, self._n_steps
+                inputs, wanted, carried if carries else first, number, self._n_steps
             )
             row = tf.one_hot(i, n_minibatches, dtype=self._dtype)[:, None]
-            return i + 1, values + row * own, *(end if goes_on else ())
+            return (
+                i + 1,
+                values + row * own,
+                *(self._start.after(first, end) if carries else ()),
+            )
 
         values = tf.zeros((n_minibatches, self._n_values), self._dtype)
-        variables = (start, values, *(first if goes_on else ()))
+        variables = (start, values, *(first if carries else ()))
         return list(tf.while_loop(lambda i, *_: i < stop, body, variables)[1:])
 
 

@@ -55,7 +55,9 @@ class Minibatch:
         first_step: int | tf.Tensor,
         n_steps: int,
     ) -> tuple[tf.Tensor, Tensors]:
-        """Return the losses of one minibatch, shape (n_terms,), and its first state.
+        """Return the losses of one minibatch, shape (n_terms,), and where it ends.
+
+        Training ends where it starts: what rules learn meanwhile is forgotten.
 
         Parameters
         ----------
@@ -81,7 +83,11 @@ class Minibatch:
             }
             return self._part(own, wanted, state, carried, count, first_step + first)
 
-        return in_parts(part, n_steps, self.truncation)[0], state
+        losses, carried = in_parts(part, n_steps, self.truncation)
+        if self.update is not None or not self.store.learns:
+            return losses, state
+        live = self.function.live(self._params(), state)
+        return losses, self.function.state_after(live, carried, n_steps)
 
     def _part(
         self,
@@ -100,10 +106,10 @@ class Minibatch:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             if self.update is not None:
                 tape.watch(trained)
-            live = function.live(
-                [tf.convert_to_tensor(variable) for variable in params],
-                self.store.begin(state),
-            )
+            if self.update is not None:
+                # within the gradient tape: what copies begin with is trained, too
+                state = self.store.begin(state)
+            live = function.live(self._params(), state)
             outputs, carried = function.part(
                 live, inputs, n_steps, carried, first_step, adapted
             )
@@ -125,6 +131,9 @@ class Minibatch:
             zero = tf.UnconnectedGradients.ZERO
             self.update(tape.gradient(total, trained, unconnected_gradients=zero))
         return losses, carried
+
+    def _params(self) -> list[tf.Tensor]:
+        return [tf.convert_to_tensor(variable) for variable in self.store.params]
 
 
 def adapt(

@@ -130,6 +130,7 @@ class Trainer:
             function,
             terms,
             data,
+            Start(self._store.fresh_state),
             ("train", optimizer_key(found), truncation),
             optimizer_variables(found),
             owner=found,
@@ -172,7 +173,9 @@ class Trainer:
         With ``training``, rates stand in for spikes as they do in training.
         """
         function = self._function(terms, training)
-        epoch = self._epoch(function, terms, data, ("loss",))
+        store = self._store
+        start = Start(store.fresh_state, lasting=() if training else store.learned)
+        epoch = self._epoch(function, terms, data, start, ("loss", start.lasting))
         parts: list[np.ndarray] = []
         with stage(
             "Measuring", epoch.n_minibatches, progress_bar, "compiling"
@@ -180,6 +183,8 @@ class Trainer:
             for part in epoch.run(np.arange(data.n_items)):
                 parts.append(part)
                 tracker.update(sum(map(len, parts)))
+        if start.carries:
+            store.state = store.with_learned(store.state, start.state)
         return np.concatenate(parts)
 
     def _epoch(
@@ -187,6 +192,7 @@ class Trainer:
         function: ModelFunction,
         terms: Sequence[Term],
         data: TrainingData,
+        start: Start,
         key: tuple,
         variables: Sequence[tf.Variable] = (),
         owner: Any = None,
@@ -203,7 +209,7 @@ class Trainer:
             list(data.targets.values()),
             data.n_items,
             data.n_steps,
-            Start(self._store.fresh_state),
+            start,
             [*self._store.variables, *variables],
             self._program.device,
             self.traces,
