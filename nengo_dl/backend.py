@@ -33,10 +33,9 @@ def check_keras_backend() -> None:
 
 def _chosen() -> tuple[str, str]:
     """Return Keras' backend, and what has chosen it."""
-    if "keras" in sys.modules:
-        from keras import config
-
-        return config.backend(), "the keras that is already imported"
+    config = getattr(sys.modules.get("keras"), "config", None)
+    if config is not None:
+        return str(config.backend()), "the keras that is already imported"
     if os.environ.get("KERAS_BACKEND"):
         return os.environ["KERAS_BACKEND"], "the environment variable KERAS_BACKEND"
     home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"

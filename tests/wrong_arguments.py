@@ -1,4 +1,4 @@
-"""Every argument of the public interface, and values that are wrong for most of them."""
+"""Every argument of the public interface, and values that are wrong for most."""
 
 import nengo
 import numpy as np
