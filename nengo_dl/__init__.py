@@ -1,7 +1,10 @@
 """Run and train Nengo models with TensorFlow."""
 
 import os as _os
+import sys as _sys
 from importlib import import_module as _import_module
+from importlib.machinery import ModuleSpec as _ModuleSpec
+from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING, Any
 
 from nengo_dl import dists, neurons, surrogates
@@ -58,16 +61,47 @@ _LAZY = {
     "lowering": ("nengo_dl.lowering", None),
     "obj": ("nengo_dl.objectives", None),
     "objectives": ("nengo_dl.objectives", None),
+    "plan": ("nengo_dl.plan", None),
     "plots": ("nengo_dl.plots", None),
     "reshaped": ("nengo_dl.tensor_node", "reshaped"),
     "tensor_layer": ("nengo_dl.layers", "tensor_layer"),
 }
 
 
+#: modules of earlier releases, which programs and other packages import by name
+_OLDER = ("graph_optimizer", "neuron_builders", "utils")
+
+
+class _OlderModules:
+    """How Python comes to modules that earlier releases had."""
+
+    @classmethod
+    def find_spec(cls, name: str, *others: Any) -> _ModuleSpec | None:
+        """Return how to load a module, if it is one of these."""
+        known = name in [f"{__name__}.{module}" for module in _OLDER]
+        return _ModuleSpec(name, cls) if known else None  # type: ignore[arg-type]
+
+    @staticmethod
+    def create_module(spec: _ModuleSpec) -> _ModuleType:
+        """Return the module."""
+        return _import_module("nengo_dl.compat.older_names").OlderModule(spec.name)
+
+    @staticmethod
+    def exec_module(module: _ModuleType) -> None:
+        """Do nothing: it is complete."""
+
+
+_sys.meta_path.append(_OlderModules)
+
+
 def __getattr__(name: str) -> Any:
     """Import TensorFlow, which takes seconds, when it is first needed."""
+    if name in _OLDER:
+        return _import_module(f"nengo_dl.{name}")
     if name not in _LAZY:
-        raise AttributeError(f"module 'nengo_dl' has no attribute {name!r}")
+        if name.startswith("_"):
+            raise AttributeError(f"module 'nengo_dl' has no attribute {name!r}")
+        return _import_module("nengo_dl.compat.older_names").find(name)
     _check_keras_backend()
     module, attribute = _LAZY[name]
     found: Any = _import_module(module)

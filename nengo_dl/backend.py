@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from nengo.exceptions import NengoException
 
@@ -33,10 +34,9 @@ def check_keras_backend() -> None:
 
 def _chosen() -> tuple[str, str]:
     """Return Keras' backend, and what has chosen it."""
-    if "keras" in sys.modules:
-        from keras import config
-
-        return config.backend(), "the keras that is already imported"
+    keras: Any = sys.modules.get("keras")
+    if keras is not None:
+        return keras.config.backend(), "the keras that is already imported"
     if os.environ.get("KERAS_BACKEND"):
         return os.environ["KERAS_BACKEND"], "the environment variable KERAS_BACKEND"
     home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from nengo.builder import Model
 from nengo.exceptions import ValidationError
 
 from nengo_dl.training.summaries import require_tensorboard, signals_of
@@ -48,6 +49,10 @@ class NengoSummaries(keras.callbacks.Callback):
         require_tensorboard("log_dir")
         self.log_dir = str(log_dir)
         self.sim = sim
+        if not isinstance(getattr(sim, "model", None), Model):
+            raise ValidationError(
+                f"Expected a nengo_dl.Simulator, got {sim!r:.100}", attr="sim"
+            )
         self._signals = signals_of(objects, sim.model, "objects")
         self._writer: Any = None
 

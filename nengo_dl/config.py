@@ -247,7 +247,7 @@ def dtype_name(dtype: Any) -> str:
     if not isinstance(name, str):
         try:
             name = np.dtype(dtype).name
-        except TypeError:
+        except (TypeError, ValueError):
             name = None
     if name not in _DTYPES:
         raise ValidationError(

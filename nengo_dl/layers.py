@@ -248,6 +248,7 @@ def _size_in(input: Any, transform: Any, shape_in: tuple[int, ...] | None) -> in
     elif isinstance(transform, nengo.transforms.Transform):
         size = transform.size_out
     else:
+        _check_numbers(transform)
         size = np.shape(transform)[0] if np.ndim(transform) == 2 else input.size_out
     if wanted not in (None, size):
         raise ValidationError(
@@ -255,6 +256,20 @@ def _size_in(input: Any, transform: Any, shape_in: tuple[int, ...] | None) -> in
             attr="shape_in",
         )
     return size
+
+
+def _check_numbers(transform: Any) -> None:
+    """Raise an error if a transform is not a number or an array of numbers."""
+    try:
+        real = np.isrealobj(transform) and np.asarray(transform, float).ndim < 3
+    except (TypeError, ValueError):
+        real = False
+    if not real:
+        raise ValidationError(
+            "Expected a nengo Transform, a Distribution, a number or an array of "
+            f"numbers; got {transform!r:.100}",
+            attr="transform",
+        )
 
 
 def _shape_before(input: Any, transform: Any) -> tuple[int, ...] | None:

@@ -25,6 +25,7 @@ from nengo_dl.inputs.random_streams import MAX_SEED
 from nengo_dl.keras_model.calls import KerasCalls, keras_calls
 from nengo_dl.keras_model.model import SimulatorModel
 from nengo_dl.parameters.calls import ParameterCalls
+from nengo_dl.parameters.signal_names import parameters
 from nengo_dl.program.program import Program
 from nengo_dl.simulation.building import build
 from nengo_dl.simulation.calls import RunCalls
@@ -213,10 +214,11 @@ class Simulator:
     def _keras_calls(self) -> KerasCalls:
         return keras_calls(
             self._endpoints,
-            self._built.settings,
+            self._built,
             self._trainer,
             self._runner,
             self._program,
+            {signal: name for name, signal in parameters(self.model).items()},
         )
 
     @cached_property
@@ -990,7 +992,7 @@ class Simulator:
         ----------
         optimizer : keras.optimizers.Optimizer, str or tf.compat.v1.train.Optimizer
             As for `train`; an optimizer goes on where `train` has left it. A name
-            stands for a new one.
+            stands for a new one. None: there is none, and `fit` is not possible.
         loss : str, callable, keras.losses.Loss, dict or list, optional
             What is minimised. One loss for all Probes; ``{probe: loss}``, with names as
             keys too; or a list in the order of the Probes, None for those that are not

@@ -25,7 +25,7 @@ def steps(tmp_path_factory):
     """
     text = PAGE.read_text(encoding="utf-8")
     blocks = re.findall(r"\.\. code-block:: python\n\n((?:(?:    .*)?\n)+)", text)
-    assert len(blocks) == text.count("code-block:: python") == 8
+    assert len(blocks) == text.count("code-block:: python") == 9
     found, after = {}, []
     with pytest.MonkeyPatch.context() as context:
         context.chdir(tmp_path_factory.mktemp("page"))
@@ -65,3 +65,7 @@ def test_nengos_own_words(steps):
 def test_the_recurrent_network_trains(steps):
     first, second = steps[7]["history"].history["loss"]
     assert second < first
+
+
+def test_lengths_may_differ(steps):
+    assert steps[8]["lengths"] == [10] * 10 + [20] * 10 + [10] * 10

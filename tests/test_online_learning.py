@@ -195,3 +195,40 @@ def test_both_interfaces_train_weights_that_learn(tmp_path):
     for weights in found.values():
         assert_close(weights, found["train"], rtol=1e-10)
         assert weights.shape == (2, 1, 6)
+
+
+def test_training_goes_on_from_what_a_rule_has_learned():
+    net, learned = learning(100)
+    x = np.concatenate([X[:1]] * 2)  # both items learn the same
+    data = {"in": x, "out": np.concatenate([Y[:1]] * 2)}
+    for train in (
+        lambda sim: sim.train(data, keras.optimizers.SGD(1e-9)),
+        lambda sim: sim.fit(x, data["out"], verbose=0),
+    ):
+        with simulator(net) as sim:
+            sim.compile(keras.optimizers.SGD(1e-9), loss="mse")
+            before = np.array(sim.data[learned].weights)
+            sim.run_steps(3, data={"in": x})
+            found = np.array(sim.data[learned].weights)
+            assert np.abs(found - before).max() > 1e-5
+            train(sim)
+            assert_close(np.array(sim.data[learned].weights), found, rtol=1e-6)
+
+
+def test_what_learning_rules_see_can_have_targets():
+    """For Nengo these Probes have no size."""
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        pre = nengo.Ensemble(4, 1, neuron_type=nengo.LIFRate())
+        post = nengo.Node(size_in=1)
+        learned = nengo.Connection(pre, post, learning_rule_type=nengo.PES())
+        nengo.Connection(nengo.Node([0.5]), learned.learning_rule, synapse=None)
+        probes = [
+            nengo.Probe(learned.learning_rule, attr) for attr in ("error", "activities")
+        ]
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        outputs = sim.predict(n_steps=3, verbose=0)
+        targets = {probe: outputs[probe] + 1 for probe in probes}
+        assert np.isclose(sim.loss(targets), 2)
+        sim.compile("sgd", loss="mse")
+        assert np.isclose(sim.evaluate(None, targets, n_steps=3, verbose=0)["loss"], 2)

@@ -43,7 +43,7 @@ def test_random_network(seed):
         # TensorFlow keeps what XLA compiles, some 20 MB for each network. The campaign
         # compiles more of them, in processes that end
         options = replace(options, jit_compile=False)
-    if seed % 10:
+    if seed % 10 != 5:
         options = replace(options, calls=())
     result = compare(program, options)
     if result.verdict is Verdict.REFUSED:

@@ -53,6 +53,10 @@ def build(
         raise ValidationError(
             f"Expected a nengo.Network or None, got {network!r}", attr="network"
         )
+    if model is not None and not isinstance(model, Model):
+        raise ValidationError(
+            f"Expected a nengo.builder.Model or None, got {model!r:.100}", attr="model"
+        )
     if model is None:
         if network is None:
             raise ValidationError(

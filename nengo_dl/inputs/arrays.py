@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import nengo
@@ -26,11 +26,14 @@ class Side:
         The objects, in the order of the network.
     names : dict or None
         The names that they have beside their labels.
+    widths : mapping of nengo.Probe to int
+        Elements of what Probes see, as far as they are known.
     """
 
     kind: type
     objects: tuple[Any, ...]
     names: Mapping[Any, str] | None = None
+    widths: Mapping[Any, int] = field(default_factory=dict)
 
     @property
     def word(self) -> str:
@@ -141,6 +144,8 @@ class Side:
 
     def size(self, obj: Any) -> int:
         """Return the length of the last axis of an object's arrays."""
+        if obj in self.widths:
+            return self.widths[obj]
         return int(obj.size_out if self.kind is nengo.Node else obj.size_in)
 
 

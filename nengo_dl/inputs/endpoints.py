@@ -68,6 +68,8 @@ class Endpoints:
         Floating point type that arrays get.
     last_only : frozenset of nengo.Probe
         Probes that keep the last step alone, so that targets may have one step.
+    widths : mapping of nengo.Probe to int
+        Elements of what Probes see: for those of learning rules ``size_in`` is 0.
     """
 
     nodes: tuple[nengo.Node, ...]
@@ -75,6 +77,7 @@ class Endpoints:
     minibatch_size: int | None = None
     dtype: str = "float32"
     last_only: frozenset[nengo.Probe] = field(default_factory=frozenset)
+    widths: Mapping[nengo.Probe, int] = field(default_factory=dict)
 
     @cached_property
     def names(self) -> dict[nengo.Node | nengo.Probe, str]:
@@ -89,7 +92,7 @@ class Endpoints:
     @cached_property
     def outputs(self) -> Side:
         """The Probes, for which targets can be given."""
-        return Side(nengo.Probe, self.probes, self.names)
+        return Side(nengo.Probe, self.probes, self.names, self.widths)
 
     def name(self, obj: Any) -> str:
         """Return the name of an input or output.
@@ -289,17 +292,18 @@ class Endpoints:
         size = self.minibatch_size or 1
         if shape.items is None:
             return size
+        if one and shape.items != size:
+            raise ValidationError(
+                f"Data for {shape.origin} have {shape.items} items; expected one "
+                f"minibatch, which is {size}. What is left over at the end of a "
+                "dataset, `dataset.batch(minibatch_size, drop_remainder=True)` drops",
+                attr=attr,
+            )
         if shape.items < size:
             raise ValidationError(
                 f"Data for {shape.origin} have {shape.items} items, and minibatch_size "
                 f"is {size}: expected at least as many items. Give more data, or make "
                 f"the simulator with a minibatch_size of at most {shape.items}",
-                attr=attr,
-            )
-        if one and shape.items != size:
-            raise ValidationError(
-                f"Data for {shape.origin} have {shape.items} items; expected one "
-                f"minibatch, which is {size}",
                 attr=attr,
             )
         rest = shape.items % size

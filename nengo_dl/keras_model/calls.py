@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import keras
 import nengo
 import numpy as np
-import tensorflow as tf
+from nengo.builder.signal import Signal
 from nengo.exceptions import SimulationError, ValidationError
 
 from nengo_dl.config import Settings
@@ -26,16 +25,20 @@ from nengo_dl.inputs.requirements import Parts, Requirements
 from nengo_dl.keras_model import arguments
 from nengo_dl.keras_model.arguments import Compilation
 from nengo_dl.keras_model.datasets import (
+    Slices,
     class_weights,
-    dataset,
+    cut,
     is_stream,
     item_orders,
     stream,
 )
-from nengo_dl.keras_model.held_inputs import Pass
-from nengo_dl.keras_model.in_memory import OPTIONS, InMemory
+from nengo_dl.keras_model.keras_step import KerasStep
+from nengo_dl.keras_model.loop_options import check_options
 from nengo_dl.keras_model.model import SimulatorModel
-from nengo_dl.keras_model.options import check_options
+from nengo_dl.keras_model.predictions import Predictions
+from nengo_dl.keras_model.training_loop import Loop, Minibatches
+from nengo_dl.program.built import Built
+from nengo_dl.program.compile import compile_program
 from nengo_dl.program.program import Program
 from nengo_dl.program.value_keys import value_key
 from nengo_dl.simulation.runner import Runner
@@ -60,8 +63,6 @@ class KerasCalls:
         The simulation.
     settings : Settings
         What the user configured.
-    device : str or None
-        Where the simulation runs.
     """
 
     def __init__(
@@ -71,9 +72,7 @@ class KerasCalls:
         trainer: Trainer,
         runner: Runner,
         settings: Settings,
-        device: str | None,
     ) -> None:
-        self._device = device
         self.model = model
         self._endpoints = endpoints
         self._trainer = trainer
@@ -100,10 +99,10 @@ class KerasCalls:
             self._endpoints.outputs, loss, loss_weights, metrics, weighted_metrics
         )
         trained = [variable for _, variable in self._runner.store.trained]
-        if isinstance(optimizer, str) or not trained:
+        if isinstance(optimizer, str) or (optimizer is not None and not trained):
             # by its name each call means a new one
             optimizer = optimizers.resolve(optimizer)
-        if trained:
+        if trained and optimizer is not None:
             optimizer = self._trainer.optimizers.of(optimizer, trained)
         self._compilation = compilation
         self._options = {**options, "optimizer": optimizer}
@@ -126,6 +125,10 @@ class KerasCalls:
                     probes, self._endpoints.names, self._endpoints.dtype
                 ),
             )
+            options = {k: v for k, v in self._options.items() if k != "optimizer"}
+            places = {probe: i for i, probe in enumerate(self._endpoints.probes)}
+            chosen = [self._compilation, options]
+            self.model.key = lambda: value_key(chosen, places)
 
     # -- fit, evaluate, predict
 
@@ -142,11 +145,11 @@ class KerasCalls:
         check_options(options, "fit")
         if truncation is not None:
             truncation = positive_int(truncation, "truncation")
-        self.model.truncation = truncation
+        self.model.fitting.truncation = truncation
         try:
             return self._fit(x, y, n_steps, stateful, options)
         finally:
-            self.model.truncation = None
+            self.model.fitting.truncation = None
 
     def _fit(
         self, x: Any, y: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
@@ -160,41 +163,39 @@ class KerasCalls:
         needs = self._requirements(x, y)
         weights = _weights_of(options)
         split = options.pop("validation_split", None)
-        held_out = options.pop("validation_data", None)
+        given = options.pop("validation_data", None)
         shuffle = options.pop("shuffle", True)
-        if held_out is not None:
-            held_out = self._held_out(held_out, needs, n_steps)
+        held_out: Minibatches | None = None
+        if given is not None:
+            held_out = self._held_out(given, needs, n_steps)
+        data: Minibatches
         if is_stream(x):
             _refuse_for_streams({**weights, "validation_split": split or None})
-            data = stream(x, needs, y, n_steps)
-            shuffle = shuffle and isinstance(x, keras.utils.PyDataset)
+            by_number = shuffle and isinstance(x, keras.utils.PyDataset)
+            seed = self._trainer.new_seed() if by_number else None
+            data = stream(x, needs, y, n_steps, seed)
         else:
             parts = self._parts(needs, x, y, n_steps, **weights)
-            check_truncation(self.model.truncation, parts[0][STEPS].shape[1])
+            check_truncation(self.model.fitting.truncation, parts[0][STEPS].shape[1])
             if split and held_out is None:
                 n_items = len(parts[0][STEPS])
                 n_train = check_split(n_items, split, self._batch)
-                held_out = _cut(parts, n_train, n_items)
-                parts = _cut(parts, 0, n_train)
+                held_out = Slices(cut(parts, slice(n_train, n_items)), self._batch)
+                parts = cut(parts, slice(n_train))
             seed = self._trainer.new_seed() if shuffle else 0
-            if self._is_compiled(stateful, options) and (
-                held_out is None or isinstance(held_out, tuple)
-            ):
-                self._check_reach(self.model.fitting.form)
-                orders = item_orders(self._batch, shuffle, seed)
-                return self._in_memory().fit(parts, held_out, orders, **options)
-            data = dataset(parts, self._batch, shuffle, seed)
-            shuffle = False
-        if isinstance(held_out, tuple):
-            held_out = dataset(held_out, self._batch)
-        self._check_reach(self.model.fitting.form)
+            data = Slices(parts, self._batch, item_orders(self._batch, shuffle, seed))
+        self._check_reach(self.model.fitting.function)
         with self._going_on(self.model.fitting, stateful):
-            return self.model.fit(
-                data, validation_data=held_out, shuffle=shuffle, **options
-            )
+            return self._loop().fit(data, held_out, **options)
 
     def _check_reach(self, function: ModelFunction) -> None:
         """Warn about what cannot be trained; go on if nothing can, as Keras does."""
+        if self._options["optimizer"] is None:
+            raise SimulationError(
+                "There is no optimizer: expected `sim.compile(optimizer, loss=...)` "
+                "before `fit`; without one there are `evaluate` and `predict`"
+            )
+        self._runner.store.follow_learned()
         self._trainer.check_reach(function, refuse=False)
         if not function.reach.trained:
             warn_user(
@@ -211,18 +212,15 @@ class KerasCalls:
         y = self._for_output(y)
         needs = self._requirements(x, y)
         weights = _weights_of(options)
+        data: Minibatches
         if is_stream(x):
             _refuse_for_streams(weights)
             data = stream(x, needs, y, n_steps)
         else:
-            parts = self._parts(needs, x, y, n_steps, **weights)
-            if self._is_compiled(stateful, options):
-                return self._in_memory().evaluate(parts, **options)
-            data = dataset(parts, self._batch)
+            data = Slices(self._parts(needs, x, y, n_steps, **weights), self._batch)
+        options.pop("return_dict", None)
         with self._going_on(self.model.testing, stateful):
-            found = self.model.evaluate(data, **{**options, "return_dict": True})
-        # Keras sorts by name
-        return {name: found[name] for name in self.model.get_metrics_result()}
+            return self._loop().evaluate(data, **options)
 
     def predict(
         self, x: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
@@ -230,22 +228,24 @@ class KerasCalls:
         """Return the outputs of all Probes; see `Simulator.predict`."""
         check_options(options, "predict")
         needs = Requirements(self._endpoints)
+        data: Minibatches
         if is_stream(x):
             data = stream(x, needs, None, n_steps)
         else:
-            data = dataset(self._parts(needs, x, None, n_steps), self._batch)
+            data = Slices(self._parts(needs, x, None, n_steps), self._batch)
+        _weights_of(options)
         with self._going_on(self.model.predicting, stateful):
-            return self._by_probe(self.model.predict(data, **options))
+            return self._by_probe(self._loop().predict(data, **options))
 
     def predict_on_batch(
         self, x: Any, n_steps: Any, stateful: bool
     ) -> dict[nengo.Probe, np.ndarray]:
         """Return the outputs of all Probes for one minibatch."""
         needs = Requirements(self._endpoints)
-        inputs, _, _ = needs.parts(needs.check(x, None, n_steps, one_minibatch=True))
-        tensors = {name: tf.constant(array) for name, array in inputs.items()}
+        parts = needs.parts(needs.check(x, None, n_steps, one_minibatch=True))
         with self._going_on(self.model.predicting, stateful):
-            return self._by_probe(self.model.predict_on_batch(tensors))
+            data = Slices(parts, self._batch)
+            return self._by_probe(self._loop().predict(data, verbose=0))
 
     # -- data
 
@@ -303,91 +303,82 @@ class KerasCalls:
         warn_about_synapses(self._settings.network, needs.outputs, data.n_steps)
         parts = needs.parts(data, sample_weight)
         if class_weight is not None:
-            size = needs.outputs[0].size_in
+            size = self._endpoints.outputs.size(needs.outputs[0])
             parts = (*parts[:2], class_weights(parts, class_weight, size))
         return parts
 
-    def _held_out(self, given: Any, needs: Requirements, n_steps: Any) -> Any:
-        """Return data for validation: arrays by name, or a dataset of minibatches."""
+    def _held_out(self, given: Any, needs: Requirements, n_steps: Any) -> Minibatches:
+        """Return data for validation."""
         if is_stream(given):
             return stream(given, needs, None, None)
         x, y, weights = keras.utils.unpack_x_y_sample_weight(given)
         y = self._for_output(y)
-        return self._parts(needs, x, y, n_steps, weights)
-
-    def _is_compiled(self, stateful: bool, options: Mapping[str, Any]) -> bool:
-        """Return whether all minibatches of an epoch can run as one computation."""
-        by_minibatch = self.model.run_eagerly or "steps_per_execution" in self._options
-        return not stateful and not by_minibatch and options.keys() <= OPTIONS
-
-    def _in_memory(self) -> InMemory:
-        places = {probe: i for i, probe in enumerate(self._endpoints.probes)}
-        options = {k: v for k, v in self._options.items() if k != "optimizer"}
-        return InMemory(
-            self.model,
-            self._runner.store,
-            self._device,
-            self._trainer.traces,
-            lambda: value_key([self._compilation, options], places),
-        )
+        return Slices(self._parts(needs, x, y, n_steps, weights), self._batch)
 
     def _by_probe(self, outputs: dict[str, np.ndarray]) -> dict:
         names = self._endpoints.names
         return {probe: outputs[names[probe]] for probe in self._endpoints.probes}
 
+    def _loop(self) -> Loop:
+        return Loop(self.model, self._options.get("steps_per_execution"))
+
     # -- the state of the simulation
 
     @contextmanager
-    def _going_on(self, own: Pass, stateful: bool) -> Iterator[None]:
+    def _going_on(self, own: KerasStep | Predictions, stateful: bool) -> Iterator[None]:
         """Let minibatches go on where the one before them ended, if that is wanted."""
         if stateful and not self._settings.stateful:
             warn_user(
                 "stateful=True is ignored: the network is configured with "
                 "`configure_settings(stateful=False)`"
             )
-        own.stateful = stateful and self._settings.stateful
+        own.start.goes_on = stateful and self._settings.stateful
         try:
             yield
-            if own.stateful:
-                self._runner.n_steps = own.end()
-        except tf.errors.InvalidArgumentError as error:
-            found = re.search(r"\[.*?\].* expected shape \[.*?\]", error.message)
-            if found is None:
-                raise
-            raise ValidationError(
-                "A minibatch has another shape than the first one of the dataset: "
-                f"{found.group()}. Expected all alike, which "
-                "`dataset.batch(minibatch_size, drop_remainder=True)` takes care of",
-                attr="x",
-            ) from error
+            if own.start.goes_on:
+                own.end()
         finally:
-            own.stateful = False
+            own.start.goes_on = False
 
 
 def keras_calls(
     endpoints: Endpoints,
-    settings: Settings,
+    built: Built,
     trainer: Trainer,
     runner: Runner,
     program: Program,
+    parameters: Mapping[Signal, str],
 ) -> KerasCalls:
     """Make the Keras model of a simulator, and what calls it.
 
     Parameters
     ----------
-    endpoints, settings, trainer, runner
+    endpoints, trainer, runner
         As for `KerasCalls`.
+    built : Built
+        The built model, and how it is simulated.
     program : Program
         The simulation.
+    parameters : dict of {Signal: str}
+        What the parameters are called.
     """
+
+    def beside() -> Runner:
+        training = bool(built.settings.learning_phase)
+        own = compile_program(built, training, every_step=True)
+        return Runner(own, built.model, built.order, True, {})
+
     model = SimulatorModel(
         trainer.functions,
         runner,
         program,
         endpoints.names,
+        parameters,
+        Predictions(runner, beside),
         trainer.new_seed,
+        trainer.traces,
     )
-    return KerasCalls(model, endpoints, trainer, runner, settings, program.device)
+    return KerasCalls(model, endpoints, trainer, runner, built.settings)
 
 
 def _weights_of(options: dict[str, Any]) -> dict[str, Any]:
@@ -410,11 +401,3 @@ def _refuse_for_streams(options: dict[str, Any]) -> None:
                 "weights as the third part of each minibatch, and validation_data",
                 attr=name,
             )
-
-
-def _cut(parts: Parts, start: int, stop: int) -> Any:
-    """Return some of the items of all arrays."""
-    return tuple(
-        None if group is None else {n: a[start:stop] for n, a in group.items()}
-        for group in parts
-    )

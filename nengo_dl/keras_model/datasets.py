@@ -1,11 +1,14 @@
-"""Minibatches for the Keras model: of arrays, or as users make them.
+"""Minibatches one after the other: parts of arrays, or as users make them.
 
 Users have datasets of TensorFlow or Keras, and generators.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -13,44 +16,115 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import SimulationError, ValidationError
 
-from nengo_dl.inputs.arrays import Side
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.inputs.names import listing
 from nengo_dl.inputs.requirements import Parts, Requirements
 
 
-def dataset(
-    parts: Parts, minibatch_size: int, shuffle: Any = False, seed: int = 0
-) -> tf.data.Dataset:
-    """Return a dataset of minibatches, made of arrays.
+@dataclass(frozen=True, eq=False)
+class Slices:
+    """Minibatches of arrays.
 
-    Parameters
+    Attributes
     ----------
     parts : tuple
         Arrays of shape (n_items, ...) by name.
     minibatch_size : int
         Number of items in a minibatch.
-    shuffle : bool or "batch"
-        Whether items come in another order in each epoch; ``"batch"``: whether whole
-        minibatches do.
-    seed : int
-        Decides on the orders.
+    orders : callable, optional
+        ``orders(n_minibatches)`` returns the items in the order of the next epoch.
     """
-    n_items = len(parts[0][STEPS])
-    with tf.device("/cpu:0"):
-        tensors = tf.nest.map_structure(tf.constant, without_none(parts))
-    numbers = tf.data.Dataset.range(n_items)
-    if shuffle and shuffle != "batch":
-        numbers = numbers.shuffle(n_items, seed=seed)
-    numbers = numbers.batch(minibatch_size, drop_remainder=True)
-    if shuffle == "batch":
-        numbers = numbers.shuffle(max(1, n_items // minibatch_size), seed=seed)
 
-    def minibatch(chosen: tf.Tensor) -> Any:
-        return tf.nest.map_structure(lambda t: tf.gather(t, chosen), tensors)
+    parts: Parts
+    minibatch_size: int
+    orders: Callable[[int], np.ndarray] | None = None
 
-    made = numbers.map(minibatch, num_parallel_calls=tf.data.AUTOTUNE)
-    return made.prefetch(tf.data.AUTOTUNE)
+    @property
+    def n_minibatches(self) -> int:
+        """Number of minibatches in an epoch."""
+        return len(self.parts[0][STEPS]) // self.minibatch_size
+
+    def order(self) -> np.ndarray:
+        """Return the items in the order of the next epoch."""
+        n_items = self.n_minibatches * self.minibatch_size
+        if self.orders is None:
+            return np.arange(n_items)
+        return self.orders(self.n_minibatches)
+
+    def __iter__(self) -> Iterator[Parts]:
+        for chosen in self.order().reshape(-1, self.minibatch_size):
+            yield cut(self.parts, chosen)
+
+
+@dataclass(eq=False)
+class Stream:
+    """Minibatches of a dataset or generator of the user's, each checked as it comes.
+
+    Attributes
+    ----------
+    source : tf.data.Dataset, keras.utils.PyDataset or iterator
+        Yields inputs, ``(inputs, targets)`` or ``(inputs, targets, weights)``: arrays
+        of shape (minibatch_size, n_steps, size) by name.
+    needs : Requirements
+        What minibatches have to have.
+    shuffle : np.random.RandomState or None
+        Decides on the order of a PyDataset in each epoch.
+    """
+
+    source: Any
+    needs: Requirements
+    shuffle: np.random.RandomState | None = None
+
+    @property
+    def n_minibatches(self) -> int | None:
+        """Number of minibatches in an epoch, if it is known."""
+        if isinstance(self.source, keras.utils.PyDataset):
+            return self.source.num_batches
+        if isinstance(self.source, tf.data.Dataset):
+            known = int(self.source.cardinality().numpy())
+            return known if known >= 0 else None
+        return None
+
+    def __iter__(self) -> Iterator[Parts]:
+        for element in self._elements():
+            yield _minibatch(element, self.needs)
+
+    def _elements(self) -> Iterable[Any]:
+        if isinstance(self.source, tf.data.Dataset):
+            return self.source.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
+        if isinstance(self.source, keras.utils.PyDataset):
+            return self._numbered(self.source)
+        return self.source
+
+    def _numbered(self, source: keras.utils.PyDataset) -> Iterator[Any]:
+        """Yield the minibatches of a PyDataset, made by several threads if it says so.
+
+        Keras' own way supposes that all have one shape.
+        """
+        source.on_epoch_begin()
+        count, i = source.num_batches, 0
+        order: Any = range(count) if count is not None else None
+        if order is not None and self.shuffle is not None:
+            order = self.shuffle.permutation(count)
+        waiting: deque[Future] = deque()
+        with ThreadPoolExecutor(max(1, source.workers)) as pool:
+            while waiting or count is None or i < count:
+                room = max(source.max_queue_size, 1) if source.workers > 1 else 1
+                while len(waiting) < room and (count is None or i < count):
+                    number = i if order is None else int(order[i])
+                    waiting.append(pool.submit(source.__getitem__, number))
+                    i += 1
+                yield waiting.popleft().result()
+        source.on_epoch_end()
+
+
+def cut(parts: Parts, chosen: Any) -> Parts:
+    """Return some of the items of all arrays, by slice or by number."""
+    inputs, targets, weights = (
+        None if group is None else {name: a[chosen] for name, a in group.items()}
+        for group in parts
+    )
+    return inputs or {}, targets or {}, weights
 
 
 def item_orders(
@@ -152,14 +226,6 @@ def class_weights(
     return {name: table[classes]}
 
 
-def without_none(parts: Parts) -> tuple:
-    """Return inputs, targets and weights of samples without those that are None."""
-    inputs, targets, weights = parts
-    if weights is not None:
-        return inputs, targets, weights
-    return (inputs, targets) if targets else (inputs,)
-
-
 def is_stream(x: Any) -> bool:
     """Return whether something yields minibatches: a dataset, a generator."""
     if isinstance(x, tf.data.Dataset | keras.utils.PyDataset):
@@ -167,25 +233,24 @@ def is_stream(x: Any) -> bool:
     return isinstance(x, Iterator)
 
 
-def stream(x: Any, needs: Requirements, y: Any, n_steps: Any) -> Any:
-    """Return a dataset of the user's with minibatches as the Keras model takes them.
+def stream(
+    x: Any, needs: Requirements, y: Any, n_steps: Any, seed: int | None = None
+) -> Stream:
+    """Return the minibatches of a dataset or generator of the user's.
 
     Parameters
     ----------
-    x : tf.data.Dataset, keras.utils.PyDataset or iterator
-        Yields inputs, ``(inputs, targets)`` or ``(inputs, targets, weights)``: arrays
-        of shape (minibatch_size, n_steps, size) by name.
-    needs : Requirements
-        What minibatches have to have.
+    x, needs
+        See `Stream`.
     y, n_steps : object
         What else the user gave, which has to be None.
+    seed : int, optional
+        Decides on the order of a PyDataset.
 
     Raises
     ------
     SimulationError
         If it is not None.
-    ValidationError
-        If the first minibatch does not fit.
     """
     for name, given in (("y", y), ("n_steps", n_steps)):
         if given is not None:
@@ -194,80 +259,7 @@ def stream(x: Any, needs: Requirements, y: Any, n_steps: Any) -> Any:
                 "everything: ({name of Node: array, 'n_steps': array}, {name of Probe: "
                 "array})"
             )
-    if isinstance(x, tf.data.Dataset):
-        return _dataset(x, needs)
-    if isinstance(x, keras.utils.PyDataset):
-        return _Adapted(x, needs)
-    return (without_none(_minibatch(element, needs)) for element in x)
-
-
-class _Adapted(keras.utils.PyDataset):
-    """A dataset of the user's, with minibatches in the form that the model takes."""
-
-    def __init__(self, source: Any, needs: Requirements) -> None:
-        super().__init__(
-            workers=source.workers,
-            use_multiprocessing=source.use_multiprocessing,
-            max_queue_size=source.max_queue_size,
-        )
-        self._source = source
-        self._needs = needs
-
-    @property
-    def num_batches(self) -> int | None:
-        """Number of minibatches in an epoch."""
-        return self._source.num_batches
-
-    def __getitem__(self, index: int) -> Any:
-        return without_none(_minibatch(self._source[index], self._needs))
-
-    def on_epoch_begin(self) -> None:
-        """Pass on that an epoch begins."""
-        self._source.on_epoch_begin()
-
-    def on_epoch_end(self) -> None:
-        """Pass on that an epoch is over."""
-        self._source.on_epoch_end()
-
-
-def _dataset(x: tf.data.Dataset, needs: Requirements) -> tf.data.Dataset:
-    """Return a dataset of minibatches that are all like the first one."""
-    for element in x.take(1):
-        first = tf.nest.map_structure(lambda tensor: tensor.numpy(), element)
-        like = without_none(_minibatch(first, needs))
-        shapes = [
-            {name: np.shape(values) for name, values in group.items()}
-            for group in _by_name((first,), needs)
-        ]
-        break
-    else:
-        raise ValidationError("The dataset yields nothing", attr="x")
-
-    def convert(*element: Any) -> Any:
-        return tuple(
-            {
-                name: _like(example, own.get(name), expected.get(name))
-                for name, example in group.items()
-            }
-            for group, own, expected in zip(
-                like, _by_name(element, needs), shapes, strict=False
-            )
-        )
-
-    made = x.map(convert, num_parallel_calls=tf.data.AUTOTUNE)
-    return made.prefetch(tf.data.AUTOTUNE)
-
-
-def _by_name(element: Sequence[Any], needs: Requirements) -> list[dict[str, Any]]:
-    """Return inputs, targets and weights of what a dataset yields, by name."""
-    x, y, weights = _unpacked(element, needs)
-    endpoints = needs.endpoints
-    names = endpoints.names
-    return [
-        _named(x, endpoints.inputs, names),
-        _named(y, endpoints.outputs, names),
-        {names[probe]: own for probe, own in needs.by_output(weights).items()},
-    ]
+    return Stream(x, needs, None if seed is None else np.random.RandomState(seed))
 
 
 def _minibatch(element: Any, needs: Requirements) -> Parts:
@@ -291,22 +283,3 @@ def _unpacked(element: Sequence[Any], needs: Requirements) -> tuple[Any, Any, An
         element = element[0]
     x, y, weights = keras.utils.unpack_x_y_sample_weight(element)
     return (x, y, weights) if needs.outputs else (x, None, None)
-
-
-def _named(given: Any, side: Side, names: Mapping[Any, str]) -> dict[str, Any]:
-    """Return arrays by name, without the entry that says how many steps they have."""
-    if isinstance(given, Mapping):
-        known = names.values()
-        given = {k: v for k, v in given.items() if k != "n_steps" or k in known}
-    pairs = side.pairs(given, "x", first_of_several=True)
-    return {names[obj]: values for obj, values in pairs}
-
-
-def _like(
-    example: np.ndarray, values: tf.Tensor | None, shape: tuple[int, ...] | None
-) -> tf.Tensor:
-    """Return values of some shape in that of an example, or the example itself."""
-    if values is None:
-        return tf.constant(example)
-    values = tf.reshape(tf.ensure_shape(values, shape), example.shape)
-    return tf.cast(values, example.dtype)

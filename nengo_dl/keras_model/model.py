@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+import logging
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import keras
 import nengo
+import numpy as np
 import tensorflow as tf
+from nengo.builder.signal import Signal
 
+from nengo_dl.display.tables import text_table
+from nengo_dl.inputs.endpoints import STEPS
+from nengo_dl.inputs.requirements import Parts
 from nengo_dl.keras_model.call_forms import by_name
-from nengo_dl.keras_model.held_inputs import Pass
+from nengo_dl.keras_model.keras_step import KerasStep
+from nengo_dl.keras_model.predictions import Predictions
 from nengo_dl.lowering.tensor_nodes.precision import floatx
-from nengo_dl.program.adjoint import Tensors
 from nengo_dl.program.program import Program
 from nengo_dl.program.python_errors import as_raised, in_own_words
+from nengo_dl.program.traces import Traces
+from nengo_dl.program.value_keys import Same
 from nengo_dl.program.xla_support import lacking_in, warn_without_xla
 from nengo_dl.simulation.runner import Runner
+from nengo_dl.training.epoch import Epoch
 from nengo_dl.training.model_function import ModelFunctions
-from nengo_dl.training.truncation import in_parts, steps_of
+from nengo_dl.training.optimizers import optimizer_key, optimizer_variables
 
 
 @contextmanager
@@ -35,6 +46,26 @@ def precision(dtype: str) -> Iterator[None]:
     """
     with floatx("float64" if dtype == "float64" else "float32"):
         yield
+
+
+@contextmanager
+def no_retracing_warnings() -> Iterator[None]:
+    """Keep back TensorFlow's warnings that Keras' functions are traced too often.
+
+    Nothing can be done about it: each model of Keras has functions of its own, and
+    TensorFlow counts those of all models together.
+    """
+
+    def wanted(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        return "tf.function retracing" not in text or "TensorFlowTrainer." not in text
+
+    logger = tf.get_logger()
+    logger.addFilter(wanted)
+    try:
+        yield
+    finally:
+        logger.removeFilter(wanted)
 
 
 class SimulatorModel(keras.Model):
@@ -55,19 +86,25 @@ class SimulatorModel(keras.Model):
         Its program.
     names : dict of {Node or Probe: str}
         What inputs and outputs are called.
+    parameters : dict of {Signal: str}
+        What the parameters are called.
+    predicting : Predictions
+        How `predict` runs.
     new_seed : callable
         Returns a seed for the next training.
+    traces : Traces
+        Where compiled functions are kept.
 
     Attributes
     ----------
-    fitting, testing, predicting : Pass
-        How `fit`, `evaluate` and `predict` run.
+    fitting, testing : KerasStep
+        How `fit` and `evaluate` run.
+    predicting : Predictions
+        As given.
     seed : int
         Of everything random in `evaluate` and `predict`.
-    xla : bool
-        Whether XLA compiles training and measuring, as `compile` was told.
-    truncation : int or None
-        Steps that gradients go back in `fit`, with an update after so many steps.
+    key : callable
+        Returns what losses and metrics compute.
     """
 
     def __init__(
@@ -76,30 +113,26 @@ class SimulatorModel(keras.Model):
         runner: Runner,
         program: Program,
         names: Mapping[Any, str],
+        parameters: Mapping[Signal, str],
+        predicting: Predictions,
         new_seed: Callable[[], int],
+        traces: Traces,
     ) -> None:
         super().__init__(name="simulator", dtype=program.dtype.name)
-        probes = [obj for obj in names if isinstance(obj, nengo.Probe)]
-
-        def new_pass(training: bool, adapts: bool = False) -> Pass:
-            store, device = runner.store, program.device
-            return Pass(functions, store, names, probes, training, device, adapts)
-
-        self.fitting = new_pass(training=True, adapts=True)
-        self.testing = new_pass(training=False)
-        self.predicting = new_pass(training=False)
+        self.fitting = KerasStep(functions, runner, names, True, self.train_step)
+        self.testing = KerasStep(functions, runner, names, False, self.test_step)
+        self.predicting = predicting
         self.seed = 0
-        self.truncation: int | None = None
-        self._new_seed = new_seed
+        self.key: Callable[[], Hashable] = lambda: None
+        self._names, self._new_seed, self._traces = names, new_seed, traces
         self._runner = runner
         self._program = program
-        self.xla = program.jit_compile
+        self._xla = program.jit_compile
         #: whether it is known that XLA has all that losses and metrics use
         self._xla_known = False
         self._loss_weights: dict[str, float] = {}
-        self._within = False
         # Keras counts the variables in a list among the weights
-        self._parameters = runner.store.keras_variables()
+        self._parameters = runner.store.keras_variables(parameters)
         self.built = True
 
     # -- one minibatch
@@ -126,62 +159,13 @@ class SimulatorModel(keras.Model):
             Outputs by name of the Probe: of those that have a loss or a metric.
         """
         if not training:
-            return self._run(self.testing, inputs)
-        outputs = self._run(self.fitting, inputs)
+            return self.testing.outputs(inputs, self.seed)
+        outputs = self.fitting.outputs(inputs, self.seed)
         first = next(iter(outputs))
         trained = [variable.value for variable in self.trainable_variables]
         return {**outputs, first: _connected(outputs[first], trained)}
 
-    def train_step(self, data: Any) -> dict:
-        """Train with one minibatch; see `keras.Model.train_step`."""
-        with _after(data):
-            inputs, *_ = keras.utils.unpack_x_y_sample_weight(data)
-            n_steps = self.fitting.n_steps(inputs)
-            if self.truncation is None or self.truncation >= n_steps:
-                return super().train_step(data)
-            return self._train_in_parts(data, n_steps)
-
-    def _train_in_parts(self, data: Any, n_steps: int) -> dict:
-        """Train with one minibatch, an update after each part of its steps."""
-        inputs, *others = keras.utils.unpack_x_y_sample_weight(data)
-
-        with self.fitting.framed(inputs) as frame:
-
-            def part(
-                first: tf.Tensor, count: int, carried: Tensors | None
-            ) -> tuple[tf.Tensor, Tensors]:
-                frame.skipped, frame.carried = first, carried
-                cut = tf.nest.map_structure(
-                    lambda values: steps_of(values, first, count, n_steps),
-                    (inputs, *(part for part in others if part is not None)),
-                )
-                keras.Model.train_step(self, cut)
-                assert frame.carried is not None
-                return tf.zeros(0, self.dtype), frame.carried
-
-            in_parts(part, n_steps, self.truncation)
-        return self.get_metrics_result()
-
-    def test_step(self, data: Any) -> dict:
-        """Measure with one minibatch; see `keras.Model.test_step`."""
-        with _after(data):
-            return super().test_step(data)
-
-    def predict_step(self, data: Any) -> dict:
-        """Return the outputs of all Probes for one minibatch."""
-        inputs, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self._run(self.predicting, inputs)
-
-    def _run(self, own: Pass, inputs: Mapping[str, tf.Tensor]) -> dict:
-        if not self._within and own.frame is None:
-            # called by hand, where nothing was prepared
-            with tf.init_scope():
-                own.begin(self.seed, self._runner.n_steps)
-                own.prepare(inputs)
-        params = [tf.convert_to_tensor(v) for v in self._runner.store.params]
-        return own.run(params, inputs)
-
-    # -- what Keras compiles, and calls again and again
+    # -- minibatches as compiled computations
 
     def compile(self, *args: Any, jit_compile: Any = "auto", **kwargs: Any) -> None:
         """Choose optimizer, losses and metrics; see `keras.Model.compile`.
@@ -192,18 +176,17 @@ class SimulatorModel(keras.Model):
         eager = bool(kwargs.get("run_eagerly"))
         if jit_compile in ("auto", None):
             jit_compile = self._program.jit_compile and not eager
-        self.xla = bool(jit_compile)
+        self._xla = bool(jit_compile)
         self._xla_known = False
         weights = kwargs.get("loss_weights") or {}
         self._loss_weights = {
             name: weights.get(name, 1.0) for name in kwargs.get("loss") or {}
         }
         with precision(self.dtype):
-            super().compile(*args, jit_compile=self.xla, **kwargs)
-        for own in (self.fitting, self.testing, self.predicting):
-            own.slots = self.steps_per_execution
-        self.fitting.compiled.forget()
-        self.testing.compiled.forget()
+            super().compile(*args, jit_compile=self._xla, **kwargs)
+        # of losses that nobody has told us about
+        unknown = Same(object())
+        self.key = lambda: unknown
 
     def activate(self, probes: Sequence[nengo.Probe]) -> None:
         """Choose the outputs that losses and metrics are about."""
@@ -214,68 +197,161 @@ class SimulatorModel(keras.Model):
         """Names of the outputs, in the order in which Keras flattens dicts."""
         return sorted(self.testing.output_names)
 
-    def begin_fitting(self) -> int:
-        """Let `fitting` start where the simulation is, with new random numbers."""
-        seed = self._new_seed()
-        self.fitting.begin(seed, self._runner.n_steps)
-        return seed
+    def begin(self, own: KerasStep) -> None:
+        """Let minibatches start where the simulation is, with new random numbers.
 
-    def begin_testing(self) -> int:
-        """Let `testing` start where the simulation is, with the simulator's seed."""
-        self.testing.begin(self.seed, self._runner.n_steps)
-        return self.seed
+        Those of `evaluate` have the seed of the simulator.
+        """
+        own.begin(self._new_seed() if own is self.fitting else self.seed)
+
+    def epoch(self, own: KerasStep, parts: Parts) -> Epoch:
+        """Return what runs all minibatches of some arrays, made once for each shape.
+
+        Parameters
+        ----------
+        own : KerasStep
+            `fitting` or `testing`.
+        parts : tuple
+            Arrays of shape (n_items, ...) by name: inputs, targets, weights of samples.
+        """
+        inputs, targets, weights = parts[0], parts[1], parts[2] or {}
+        nodes = {own.nodes[name]: a for name, a in inputs.items() if name != STEPS}
+        others = [*targets.values(), *weights.values()]
+        shapes = tuple(
+            tuple((name, array.shape) for name, array in (part or {}).items())
+            for part in parts
+        )
+        if shapes in own.epochs:
+            own.epochs[shapes].present(nodes, others)
+        else:
+            own.epochs[shapes] = self._epoch(own, parts, nodes, others)
+        return own.epochs[shapes]
+
+    def _epoch(self, own: KerasStep, parts: Parts, nodes: Any, others: Any) -> Epoch:
+        inputs, targets, weights = parts
+        batch = own.function.minibatch_size
+        n_items, n_steps = inputs[STEPS].shape[:2]
+        self.build_losses(
+            own.specs(n_steps),
+            *(
+                {
+                    name: tf.TensorSpec((batch, *array.shape[1:]), array.dtype)
+                    for name, array in part.items()
+                }
+                if part
+                else None
+                for part in (targets, weights)
+            ),
+        )
+        optimizer = self.optimizer if own is self.fitting else None
+        truncation = own.truncation
+        return Epoch(
+            own.function,
+            partial(own.run, tuple(targets), tuple(weights or ())),
+            0,
+            nodes,
+            others,
+            n_items,
+            n_steps,
+            own.start,
+            self._variables(),
+            self._program.device,
+            self._traces,
+            lambda: (
+                "fit" if own is self.fitting else "evaluate",
+                self.key(),
+                tuple(own.output_names),
+                self._trained(),
+                None if optimizer is None else optimizer_key(optimizer),
+                truncation,
+                tuple(targets),
+                tuple(weights or ()),
+            ),
+            owner=optimizer,
+            jit_compile=self._xla,
+            run_eagerly=self.run_eagerly,
+        )
+
+    def _variables(self) -> list[tf.Variable]:
+        """Return all variables that Keras changes with a minibatch."""
+        found = list(self._runner.store.variables)
+        if self.optimizer is not None:
+            found += optimizer_variables(self.optimizer)
+        found += [variable.value for variable in self.metrics_variables]
+        return list({id(variable): variable for variable in found}.values())
+
+    def _trained(self) -> tuple[bool, ...]:
+        """Return which parameters are trained, on which users have the last word."""
+        trained = {id(variable) for variable in self.trainable_variables}
+        return tuple(id(variable) in trained for variable in self.weights)
+
+    # -- what Keras' own loops call for each minibatch
 
     def make_train_function(self, force: bool = False) -> None:
         """Begin to train."""
-        self.begin_fitting()
-        self._make("train", self.fitting, super().make_train_function)
+        self.begin(self.fitting)
+        self.train_function = partial(self._run, self.fitting)
 
     def make_test_function(self, force: bool = False) -> None:
         """Begin to evaluate."""
-        self.begin_testing()
-        self._make("test", self.testing, super().make_test_function)
+        self.begin(self.testing)
+        self.test_function = partial(self._run, self.testing)
 
     def make_predict_function(self, force: bool = False) -> None:
         """Begin to predict."""
-        self.predicting.begin(self.seed, self._runner.n_steps)
-        self._make("predict", self.predicting, super().make_predict_function)
+        self.predicting.begin(self.seed)
+        self.predict_function = self._predict
 
-    def _make(self, kind: str, own: Pass, make: Callable[..., None]) -> None:
-        """Give Keras a function that also gets what does not come with the data."""
-        attribute = f"{kind}_function"
+    def _run(self, own: KerasStep, minibatches: Iterable[Any]) -> dict[str, Any]:
+        """Run the next minibatches; return losses and metrics."""
+        done = False
+        for minibatch in islice(minibatches, self.steps_per_execution):
+            for _ in self.run_one(own, self._parts(minibatch)):
+                done = True
+        if not done:
+            raise StopIteration
+        return self.get_metrics_result()
 
-        def function(data: Any) -> Any:
-            minibatch, data = _first(data)
-            inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(minibatch)
-            if own is not self.predicting and not self.run_eagerly:
-                self.build_losses(own.specs(inputs), targets, weights)
-            xla = self.xla and not own.form.through_time.calls_python
-            # Keras would generalise its function to shapes that are not known
-            types = [t for t in tf.nest.flatten(minibatch) if t is not None]
-            shapes = tuple((t.shape, t.dtype) for t in types)
-            key = (
-                own.key(inputs),
-                shapes,
-                xla,
-                self.run_eagerly,
-                self.truncation,
-            )
-            own.prepare(inputs)
+    def run_one(self, own: KerasStep, parts: Parts) -> Iterator[np.ndarray]:
+        """Run one minibatch of some arrays."""
+        epoch = self.epoch(own, parts)
+        return epoch.run(np.arange(epoch.n_items), again=True)
 
-            def compiled() -> Callable[..., Any]:
-                self.jit_compile = xla
-                make(force=True)
-                made = getattr(self, attribute)
-                setattr(self, attribute, function)
-                return made
+    def _predict(self, minibatches: Sequence[Any]) -> dict[str, tf.Tensor]:
+        """Return the outputs of all Probes for some minibatches."""
+        found = [self.predict_one(self._parts(each)[0]) for each in minibatches]
+        return {
+            name: tf.concat([own[name] for own in found], axis=0) for name in found[0]
+        }
 
-            self._within = True
-            try:
-                return own.compiled.get(key, compiled)(data)
-            finally:
-                self._within = False
+    def predict_one(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the outputs of all Probes for one minibatch of arrays, by name."""
+        nodes = {n: inputs[k] for k, n in self.testing.nodes.items() if k in inputs}
+        found = self.predicting.run(nodes, inputs[STEPS].shape[1])
+        return {self._names[probe]: values for probe, values in found.items()}
 
-        setattr(self, attribute, function)
+    def _parts(self, minibatch: Any) -> Parts:
+        """Return what Keras hands over as arrays by name."""
+        x, *others = keras.utils.unpack_x_y_sample_weight(minibatch)
+        inputs = {
+            name: np.asarray(values)
+            for name, values in by_name(x, self.testing.nodes).items()
+        }
+        targets, weights = (
+            tf.nest.map_structure(np.asarray, part) if part is not None else {}
+            for part in others
+        )
+        n_steps = self.testing.n_steps(inputs)
+        size = self.testing.function.minibatch_size
+        inputs = {**inputs, STEPS: np.zeros((size, n_steps, 0))}
+        names = self.testing.output_names
+        return (
+            inputs,
+            dict(targets) if isinstance(targets, Mapping) else {names[0]: targets},
+            dict(weights)
+            if isinstance(weights, Mapping)
+            else dict.fromkeys(names, weights),
+        )
 
     def build_losses(self, outputs: Any, targets: Any, weights: Any) -> None:
         """Have Keras make the variables of losses and metrics; find out if XLA can.
@@ -309,10 +385,10 @@ class SimulatorModel(keras.Model):
             with in_own_words():
                 tf.function(measure).get_concrete_function(*specs)
         self._xla_known = True
-        lack = lacking_in(measure, *specs) if self.xla else None
+        lack = lacking_in(measure, *specs) if self._xla else None
         if lack is not None:
             warn_without_xla(lack)
-            self.xla = False
+            self._xla = False
 
     def _measures(self) -> tuple[Any, ...]:
         return getattr(self, "_compile_loss", None), getattr(
@@ -354,10 +430,17 @@ class SimulatorModel(keras.Model):
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Compute in the simulation's precision, where it runs, with users' errors."""
-        with precision(self.dtype), tf.device(self._program.device), as_raised():
+        with (
+            precision(self.dtype),
+            tf.device(self._program.device),
+            as_raised(),
+            no_retracing_warnings(),
+        ):
             try:
                 yield
             finally:
+                self.fitting.epochs.clear()
+                self.testing.epochs.clear()
                 self._runner.store.changed()
 
     # -- what comes out
@@ -394,37 +477,54 @@ class SimulatorModel(keras.Model):
         super().load_own_variables(store)
         self._runner.store.changed()
 
+    def summary(
+        self, line_length: int | None = None, *_: Any, print_fn: Any = print, **__: Any
+    ) -> None:
+        """Print inputs, outputs and weights, with the objects that they belong to.
+
+        Parameters
+        ----------
+        line_length : int, optional
+            Where lines are cut off.
+        print_fn : callable
+            Is called with each line.
+        """
+        rows = [
+            ("input" if isinstance(obj, nengo.Node) else "output", name, "")
+            for obj, name in self._names.items()
+        ]
+        trainable = {id(weight) for weight in self.trainable_weights}
+        for weight in self.weights:
+            kind = "weights" if id(weight) in trainable else "weights, not trainable"
+            rows.append((kind, weight.name, f"{weight.shape[0]:,}"))
+        text = text_table(f"Model {self.name!r}: {self.count_params():,} weights", rows)
+        for line in text.splitlines():
+            print_fn(line[:line_length])
+
+    def quantize(self, *args: Any, **kwargs: Any) -> None:
+        """Refuse: what Keras quantizes are layers, and there are none."""
+        raise NotImplementedError(
+            "The Keras model of a simulator cannot be quantized: it has no layers of "
+            "Keras. `sim.freeze_params(net)` gives a network of Nengo, whose "
+            "parameters can be rounded"
+        )
+
     def get_config(self) -> dict[str, Any]:
         """Refuse: a simulator is more than a model of Keras."""
         raise NotImplementedError(
-            "A simulator cannot be saved as a model of Keras. Save its parameters with "
-            "`sim.keras_model.save_weights(path)`, or pickle the simulator"
+            "A simulator cannot be saved or copied as a model of Keras. Save its "
+            "parameters with `sim.save_params(path)` or `sim.keras_model.save_weights("
+            "path)`, or pickle the simulator"
         )
 
-
-def _first(data: Any) -> tuple[Any, Any]:
-    """Return the first minibatch, or the types of all, and the data once more.
-
-    Parameters
-    ----------
-    data : tf.data.Iterator, iterator or list
-        Over minibatches, what Keras calls its functions with.
-    """
-    if isinstance(data, tf.data.Iterator):
-        return data.element_spec, data
-    minibatches = list(data)
-    # Keras' functions for predictions take lists, the others take iterators
-    return minibatches[0], minibatches if isinstance(data, list) else iter(minibatches)
-
-
-def _after(data: Any) -> AbstractContextManager:
-    """Return a context for what may happen only if there is another minibatch.
-
-    The end of a dataset is an error of the operation that gets the next one. Where
-    minibatches have a fixed size, counts of items do not depend on that operation.
-    """
-    tensors = [tensor for tensor in tf.nest.flatten(data) if tensor is not None]
-    return tf.control_dependencies(tensors)
+    def export(self, *args: Any, **kwargs: Any) -> None:
+        """Refuse: what comes out of it depends on the state of the simulation."""
+        raise NotImplementedError(
+            "The Keras model of a simulator cannot be exported: its state is not among "
+            "its variables. `sim.function(probes)` is the network as a function of "
+            "parameters, state and inputs, which `tf.saved_model.save` can save within "
+            "a `tf.Module`; `sim.freeze_params(net)` gives a network of Nengo back"
+        )
 
 
 def _connected(output: tf.Tensor, variables: Sequence[tf.Variable]) -> tf.Tensor:

@@ -14,7 +14,7 @@ from functools import partial
 import nengo
 import tensorflow as tf
 from nengo.builder.neurons import SimNeurons
-from nengo.builder.operator import Operator
+from nengo.builder.operator import Operator, SimPyFunc
 from nengo.builder.signal import Signal
 
 from nengo_dl.graph.ahead import ahead
@@ -75,7 +75,8 @@ def prepare(
     operators : sequence of Operator
         What runs, in the order in which Nengo steps it.
     wanted : iterable of Signal, optional
-        All that is asked for; what these do not depend on is left out.
+        All that is asked for; what neither these nor functions of Nodes depend on is
+        left out.
     """
     settings = built.settings
     draws = partial(registry.fed_draws, nengo_only=settings.nengo_random_draws)
@@ -84,14 +85,27 @@ def prepare(
     verify(operators, fed, after="lifting the inputs")
     operators = simplify(operators, settings.simplifications, fed, built.trained)
     if wanted is not None:
-        operators = needed(operators, wanted)
+        # functions may have effects outside the network, which others of them see
+        called = [op for op in operators if isinstance(op, SimPyFunc)]
+        operators = needed(operators, wanted, called)
     carries, redundant = registry.carries, registry.redundant
     roles = assign(operators, fed, built.trainable, carries, redundant)
     return Prepared(operators, inputs, roles)
 
 
-def compile_program(built: Built) -> Program:
+def compile_program(
+    built: Built, training: bool = False, every_step: bool = False
+) -> Program:
     """Translate a built model into one function of tensors.
+
+    Parameters
+    ----------
+    built : Built
+        What is compiled.
+    training : bool
+        Whether it runs as it does in training; see `compile_through_time`.
+    every_step : bool
+        Whether Probes keep each step, also those with ``sample_every``.
 
     Returns
     -------
@@ -100,7 +114,7 @@ def compile_program(built: Built) -> Program:
     """
     # what the loop does not have to do
     settings = built.settings
-    prepared = prepare(built, built.order)
+    prepared = prepare(built, _as_trained(built) if training else built.order)
     operators, roles = prepared.operators, prepared.roles
     if settings.use_loop:
         operators, roles = ahead(operators, roles, _stays_in_loop, built.minibatch_size)
@@ -113,7 +127,7 @@ def compile_program(built: Built) -> Program:
         segment.layout,
         segment.lowerings,
         prepared.inputs,
-        tuple(_recordings(built, segment.layout)),
+        tuple(_recordings(built, segment.layout, every_step)),
         segment.presented,
         built.minibatch_size,
         tf.as_dtype(settings.dtype),
@@ -151,15 +165,7 @@ def compile_through_time(
     """
     settings = built.settings
     targets = {probe: built.model.sig[probe]["in"] for probe in probes}
-    operators: Sequence[Operator] = built.order
-    if training:
-        if settings.surrogate is not None:
-            operators = with_surrogates(
-                operators, settings.surrogate, has_surrogate, rate_equivalent
-            )
-        rates_of = partial(rate_equivalent, smoothing=settings.lif_smoothing)
-        operators = with_rates(operators, rates_of)
-        operators = with_training(operators)
+    operators = _as_trained(built) if training else built.order
     prepared = prepare(built, operators, targets.values())
 
     # what needs no loop
@@ -202,6 +208,18 @@ def compile_through_time(
     return through_time, prepared.inputs, reached
 
 
+def _as_trained(built: Built) -> Sequence[Operator]:
+    """Return the operators that run in training, in the place of all."""
+    settings = built.settings
+    operators: Sequence[Operator] = built.order
+    if settings.surrogate is not None:
+        operators = with_surrogates(
+            operators, settings.surrogate, has_surrogate, rate_equivalent
+        )
+    rates_of = partial(rate_equivalent, smoothing=settings.lif_smoothing)
+    return with_training(with_rates(operators, rates_of))
+
+
 def _stays_in_loop(op: Operator) -> bool:
     """Whether an operator remembers, or calls code of the user.
 
@@ -216,12 +234,15 @@ def _blocks(op: Operator) -> bool:
     return spikes or registry.runs_python(op)
 
 
-def _recordings(built: Built, layout: SignalLayout) -> Iterable[Recording]:
+def _recordings(
+    built: Built, layout: SignalLayout, every_step: bool
+) -> Iterable[Recording]:
     """Return a `Recording` for each Probe: which samples it keeps."""
     model, settings = built.model, built.settings
     for probe in model.probes:
         signal = model.sig[probe]["in"]
-        period = 1.0 if probe.sample_every is None else probe.sample_every / model.dt
+        each = every_step or probe.sample_every is None
+        period = 1.0 if each else probe.sample_every / model.dt
         yield Recording(
             probe,
             layout.view([signal], None if signal.sparse else signal.shape),

@@ -312,5 +312,7 @@ def _compile(lowerings: Sequence[Lowering], values: SignalValues) -> None:
         tensors, structure[:] = values.pack(blocks)
         return tensors
 
-    tensors = tf.function(compiled, jit_compile=True, autograph=False)()
+    traced = tf.function(compiled, jit_compile=True, autograph=False)
+    # called as it is, TensorFlow would count it as traced again and again, and warn
+    tensors = traced.get_concrete_function()()
     values.unpack(tensors, structure)

@@ -99,5 +99,6 @@ def build(
         options.minibatch_size,
         settings.dtype,
         frozenset(p for p in model.probes if not settings.keeps_history(p)),
+        {p: size for p in model.probes for size in model.sig[p]["in"].shape[-1:]},
     )
     return Building(built, program, endpoints, times)

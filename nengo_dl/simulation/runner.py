@@ -131,9 +131,13 @@ class Runner:
             counter = np.full((self._program.minibatch_size, 1), self.n_steps)
             self.store.set_value(self._model.step, counter)
         if processes:
-            self._feed.sources.rewind(seed)
+            self.rewind(seed)
         if parameters:
             self._post_build(seed)
+
+    def rewind(self, seed: int) -> None:
+        """Start all random streams anew."""
+        self._feed.sources.rewind(seed)
 
     def _post_build(self, seed: int) -> None:
         """Let functions of TensorNodes that want to give their variables values."""

@@ -54,7 +54,20 @@ class StateStore:
         self._changed = False
         #: parameters that the program has no use for, but that were given values
         self._unused: dict[Signal, np.ndarray] = {}
-        self._keras: list[Any] | None = None
+
+    def is_like(self, other: StateStore) -> bool:
+        """Return whether the blocks of another store stand for the same Signals."""
+        mine, theirs = (
+            [(b.role, b.kind, b.trainable, b.signals) for b in store.kept_blocks]
+            for store in (self, other)
+        )
+        return mine == theirs
+
+    @property
+    def kept_blocks(self) -> list[Block]:
+        """The blocks of parameters, then those of the state."""
+        numbers = (*self._param_blocks, *self._state_blocks)
+        return [self._layout.blocks[i] for i in numbers]
 
     def param_values(self) -> list[tf.Tensor]:
         """Return the values of the parameter blocks, shape (size,) each.
@@ -142,20 +155,21 @@ class StateStore:
             for i, values in zip(self._state_blocks, state, strict=True)
         ]
 
-    def keras_variables(self) -> list[Any]:
-        """Return `params` as variables of Keras, which share their storage."""
-        if self._keras is None:
-            from nengo_dl.simulation.keras_variables import shared
+    def keras_variables(self, names: Mapping[Signal, str]) -> list[Any]:
+        """Return `variables` as variables of Keras, which share their storage.
 
-            self._keras = [
-                shared(variable, block.key)
-                for variable, block in zip(self.params, self.param_blocks, strict=True)
-            ]
-            self._keras += [
-                shared(variable, self._layout.blocks[i].key)
-                for i, variable in self.origins.items()
-            ]
-        return self._keras
+        Parameters
+        ----------
+        names : mapping of Signal to str
+            What parameters are called. A variable is named for all that are in it.
+        """
+        from nengo_dl.simulation.keras_variables import shared
+
+        blocks = self.param_blocks + [self._layout.blocks[i] for i in self.origins]
+        return [
+            shared(variable, "+".join(names.get(s, s.name) for s in block.signals))
+            for variable, block in zip(self.variables, blocks, strict=True)
+        ]
 
     def changed(self) -> None:
         """Take note that somebody has changed the variables."""
@@ -167,6 +181,14 @@ class StateStore:
                 self._followed[i] = value
                 at = self._state_blocks.index(i)
                 self.state[at] = tf.broadcast_to(origin, self.state[at].shape)
+
+    def follow_learned(self) -> None:
+        """Let training begin with what rules have learned where they learn the same."""
+        self._follow(
+            i
+            for i, value in self._followed.items()
+            if (self.state[self._state_blocks.index(i)].numpy() != value).any()
+        )
 
     def _follow(self, blocks: Iterable[int]) -> None:
         """Let origins be what the copies of all items are on average."""

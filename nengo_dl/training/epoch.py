@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -16,14 +17,13 @@ import numpy as np
 import tensorflow as tf
 from nengo.builder.signal import Signal
 
-from nengo_dl.graph.inputs import Source
+from nengo_dl.graph.inputs import Input, Source
 from nengo_dl.graph.signals import initial_elements
 from nengo_dl.inputs.memory import as_tensor
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.program.python_errors import as_raised
 from nengo_dl.program.traces import Traced, Traces
 from nengo_dl.program.xla_support import lacking, warn_without_xla
-from nengo_dl.simulation.store import StateStore
 from nengo_dl.training.model_function import ModelFunction, differs
 from nengo_dl.user_code import warn_user
 
@@ -42,8 +42,35 @@ class Step(Protocol):
         first_step: tf.Tensor,
         n_steps: int,
         /,
-    ) -> tf.Tensor:
-        """Process a minibatch; return numbers to report, shape (n_values,)."""
+    ) -> tuple[tf.Tensor, Tensors]:
+        """Process a minibatch.
+
+        Returns
+        -------
+        values : tf.Tensor, shape (n_values,)
+            Numbers to report.
+        state : sequence of tf.Tensor, shape (batch, size)
+            Where it ends, if minibatches go on where those before them ended.
+        """
+
+
+@dataclass(eq=False)
+class Start:
+    """Where the next minibatch starts.
+
+    Attributes
+    ----------
+    state : sequence of tf.Tensor, shape (batch, size)
+        The carried blocks of the simulation.
+    n_steps : int
+        Time steps that are over there.
+    goes_on : bool
+        Whether each minibatch starts where the one before it ended.
+    """
+
+    state: Tensors
+    n_steps: int = 0
+    goes_on: bool = False
 
 
 class Epoch:
@@ -63,9 +90,9 @@ class Epoch:
         What else there is for each item: targets, weights.
     n_items, n_steps : int
         How many items there are, a multiple of the minibatch's size, and their length.
-    store : StateStore
-        The simulation's values; each minibatch begins in its initial state, but
-        for what it has learned.
+    start : Start
+        Where the first minibatch starts, which is where the last one ended afterwards
+        if each goes on from the one before it.
     variables : sequence of tf.Variable
         All that ``step`` reads and changes, in an order that equal steps share.
     device : str or None
@@ -76,12 +103,11 @@ class Epoch:
         Returns what ``step`` depends on, beside the types of variables and data.
     owner : object, optional
         What variables may belong to that are not among ``variables``.
-    state : sequence of tf.Tensor, optional
-        Where each minibatch begins, if not in the initial state.
-    first_step : int
-        Number of the time step before the first of each minibatch.
     jit_compile : bool
         Whether XLA compiles it, if it compiles the model.
+    run_eagerly : bool
+        Whether TensorFlow runs it operation by operation, so that code of users can be
+        debugged.
     """
 
     def __init__(
@@ -93,43 +119,50 @@ class Epoch:
         others: Sequence[np.ndarray],
         n_items: int,
         n_steps: int,
-        store: StateStore,
+        start: Start,
         variables: Sequence[tf.Variable],
         device: str | None,
         traces: Traces,
         key: Callable[[], Hashable],
         owner: Any = None,
-        state: Tensors | None = None,
-        first_step: int = 0,
         jit_compile: bool = True,
+        run_eagerly: bool = False,
     ) -> None:
         self._function, self._step, self._n_values = function, step, n_values
-        self._n_steps = n_steps
+        self._n_steps, self._start = n_steps, start
         self._batch = function.through_time.minibatch_size
         self._dtype = function.through_time.dtype
         self._variables = list(variables)
         self._device, self._traces = device, traces
         self._key, self._owner = key, owner
         self._jit_compile = jit_compile and function.jit_compile
-        self._state = store.fresh_state if state is None else state
-        self._first_step = first_step
-        self._presented = {
-            item.node: inputs[item.node]
-            for item in function.inputs
-            if item.node in inputs
-        }
+        self._run_eagerly = run_eagerly
+        self._presented = [item.node for item in function.inputs if item.node in inputs]
         self.n_items, self.n_minibatches = n_items, n_items // self._batch
-        with tf.device(device):
-            self._items = [
-                as_tensor(array, self._dtype) for array in self._presented.values()
-            ]
-            self._others = [as_tensor(array, self._dtype) for array in others]
+        self.present(inputs, others)
         self._generated = function.generated(self._presented)
         #: whether minibatches differ in what they are fed besides the data
-        self._renewed = any(map(differs, self._generated))
+        self._renewed = any(map(self._is_renewed, self._generated))
         self._room = self._capacity() if self._renewed else 1
         self._constants = self._constant_inputs()
+        self._fed: list[tf.Tensor] | None = None
         self._warned = False
+
+    def present(
+        self,
+        inputs: Mapping[nengo.Node, np.ndarray],
+        others: Sequence[np.ndarray],
+    ) -> None:
+        """Take other data, of the same Nodes and shapes."""
+        with tf.device(self._device):
+            self._items = [
+                as_tensor(inputs[node], self._dtype) for node in self._presented
+            ]
+            self._others = [as_tensor(array, self._dtype) for array in others]
+
+    def _is_renewed(self, item: Input) -> bool:
+        """Return whether an input is generated anew for each minibatch."""
+        return self._start.goes_on or differs(item)
 
     def _constant_inputs(self) -> dict[Signal, tf.Tensor]:
         """Return inputs that never change: arguments, so that values do not matter."""
@@ -143,63 +176,77 @@ class Epoch:
 
     def _capacity(self) -> int:
         """Return how many minibatches have generated inputs in one call, at most."""
-        size = sum(item.signal.size for item in self._generated if differs(item))
+        size = sum(i.signal.size for i in self._generated if self._is_renewed(i))
         row = size * self._batch * self._n_steps * self._dtype.size
         return max(1, min(self.n_minibatches, MAX_GENERATED // max(row, 1)))
 
-    def rewind(self, seed: int, first_step: int = 0) -> None:
-        """Restart the random streams, and set the time at which minibatches begin."""
-        self._function.rewind(seed)
-        self._first_step = first_step
-
-    def run(self, order: np.ndarray, one_by_one: bool = False) -> Iterator[np.ndarray]:
+    def run(
+        self, order: np.ndarray, at_most: int | None = None, again: bool = False
+    ) -> Iterator[np.ndarray]:
         """Run all minibatches.
 
         Parameters
         ----------
         order : np.ndarray, shape (n_items,)
             The items of the first minibatch, of the second, and so on.
-        one_by_one : bool
-            Whether somebody looks at the parameters after each of them.
+        at_most : int, optional
+            After how many of them somebody looks at the parameters.
+        again : bool
+            Whether to feed what was fed before, where minibatches do not differ.
 
         Yields
         ------
         np.ndarray, shape (n_minibatches, n_values)
             What ``step`` returned for the minibatches of one call.
         """
+        start = self._start
+        if not again:
+            self._fed = None
         with tf.device(self._device):
             chosen = tf.constant(order, tf.int32)
-            traced = self._traced
-            if not self._warned:
+            traced = None if self._run_eagerly else self._traced
+            if traced is not None and not self._warned:
                 self._warned = True
                 for message in traced.warnings:
                     warn_user(message)
-            fed: list[tf.Tensor] | None = None
             done = 0
             while done < self.n_minibatches:
-                count = 1 if one_by_one else traced.per_call
-                count = min(count, self.n_minibatches - done)
+                count = self.n_minibatches - done
+                if at_most is not None:
+                    count = min(count, at_most - done % at_most)
                 if self._renewed:
                     count = min(count, self._room)
-                if fed is None or self._renewed:
-                    fed = self._feed(count)
+                if traced is not None and at_most is None:
+                    count = min(count, traced.per_call)
+                if self._fed is None or self._renewed:
+                    self._fed = self._feed(count)
                 arguments = [chosen]
-                arguments += map(tf.constant, (done, done + count, self._first_step))
-                arguments += [*self._state, *self._items, *fed, *self._others]
+                arguments += map(tf.constant, (done, done + count, start.n_steps))
+                arguments += [*start.state, *self._items, *self._fed, *self._others]
                 begin = time.perf_counter()
                 try:
                     with as_raised():
-                        values = traced(arguments, self._variables)[0].numpy()
+                        values, *end = (
+                            self._run(*arguments)
+                            if traced is None
+                            else traced(arguments, self._variables)
+                        )
+                        rows = values.numpy()
                 except tf.errors.OpError as error:
                     traced = self._without_xla(error)
                     continue
-                traced.took(time.perf_counter() - begin, count)
-                yield values[done : done + count]
+                if traced is not None:
+                    traced.took(time.perf_counter() - begin, count)
+                if start.goes_on:
+                    start.state = end
+                    start.n_steps += count * self._n_steps
+                yield rows[done : done + count]
                 done += count
 
     def _without_xla(self, error: Exception) -> Traced:
         """Return the function without XLA if that is what failed; nothing has run."""
-        lack = lacking(error) if self._jit_compile else None
+        compiled = self._jit_compile and not self._run_eagerly
+        lack = lacking(error) if compiled else None
         if lack is None:
             raise error
         warn_without_xla(lack)
@@ -210,12 +257,16 @@ class Epoch:
     def _feed(self, count: int) -> list[tf.Tensor]:
         """Return generated inputs for the next minibatches, as tensors."""
         arrays = self._function.generate(
-            self._presented, self._n_steps, count, self._first_step
+            self._presented,
+            self._n_steps,
+            count,
+            self._start.n_steps,
+            self._n_steps if self._start.goes_on else 0,
         )
         fed = []
         for item in self._generated:
             array = arrays[item.signal]
-            if differs(item) and count < self._room:
+            if self._is_renewed(item) and count < self._room:
                 # shapes are the same in each call
                 full = np.zeros((self._room, *array.shape[1:]), array.dtype)
                 full[:count] = array
@@ -228,7 +279,7 @@ class Epoch:
         """The compiled function."""
         generated = [
             (
-                self._room if differs(item) else 1,
+                self._room if self._is_renewed(item) else 1,
                 self._batch if differs(item) else 1,
                 self._n_steps,
                 item.signal.size,
@@ -237,7 +288,7 @@ class Epoch:
         ]
         number = tf.TensorSpec((), tf.int32)
         specs = [tf.TensorSpec((self.n_items,), tf.int32), *[number] * 3]
-        specs += map(_spec, [*self._state, *self._items])
+        specs += map(_spec, [*self._start.state, *self._items])
         specs += [tf.TensorSpec(shape, self._dtype) for shape in generated]
         specs += map(_spec, [*self._constants.values(), *self._others])
         return self._traces.get(
@@ -248,6 +299,7 @@ class Epoch:
                 tuple(map(_type, specs)),
                 tuple(map(_type, self._variables)),
                 self._n_steps,
+                self._start.goes_on,
                 self._jit_compile,
                 self._device,
             ),
@@ -265,19 +317,26 @@ class Epoch:
         first_step: tf.Tensor,
         *flat: tf.Tensor,
     ) -> list[tf.Tensor]:
-        """Run minibatches ``start`` to ``stop``; return their values, 0 for others."""
+        """Run minibatches ``start`` to ``stop``.
+
+        Returns
+        -------
+        list of tf.Tensor
+            Their values, 0 for others; and where the last one ends, if each goes on
+            where the one before it ended.
+        """
         remaining = iter(flat)
 
         def take(like: Collection) -> list[tf.Tensor]:
             return [next(remaining) for _ in like]
 
-        state, items = take(self._state), take(self._items)
+        first, items = take(self._start.state), take(self._items)
         generated, constants = take(self._generated), take(self._constants)
         others = take(self._others)
         n_minibatches = order.shape[0] // self._batch
-        values = tf.zeros((n_minibatches, self._n_values), self._dtype)
+        goes_on = self._start.goes_on
 
-        def body(i: tf.Tensor, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def body(i: tf.Tensor, values: tf.Tensor, *carried: tf.Tensor) -> tuple:
             chosen = tf.slice(order, [i * self._batch], [self._batch])
             inputs: dict[Any, tf.Tensor] = {
                 node: tf.gather(array, chosen)
@@ -288,11 +347,16 @@ class Epoch:
                 own = array[0] if array.shape[0] == 1 else tf.gather(array, i - start)
                 inputs[item.signal] = own
             wanted = [tf.gather(array, chosen) for array in others]
-            own = self._step(inputs, wanted, state, first_step, self._n_steps)
+            number = first_step + (i - start) * self._n_steps if goes_on else first_step
+            own, end = self._step(
+                inputs, wanted, carried if goes_on else first, number, self._n_steps
+            )
             row = tf.one_hot(i, n_minibatches, dtype=self._dtype)[:, None]
-            return i + 1, values + row * own
+            return i + 1, values + row * own, *(end if goes_on else ())
 
-        return [tf.while_loop(lambda i, _: i < stop, body, (start, values))[1]]
+        values = tf.zeros((n_minibatches, self._n_values), self._dtype)
+        variables = (start, values, *(first if goes_on else ()))
+        return list(tf.while_loop(lambda i, *_: i < stop, body, variables)[1:])
 
 
 def _spec(tensor: tf.Tensor) -> tf.TensorSpec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import nengo
 import numpy as np
@@ -94,10 +95,13 @@ def compare(
         }
         return _projected(which, projections, nodes, state, own, n_steps)
 
-    analytic = tf.function(
-        _gradients(projected(function)), jit_compile=jit, autograph=False
-    )
-    numeric = tf.function(projected(exact), jit_compile=jit, autograph=False)
+    def compiled(run: Callable[..., Any], dtype: tf.DType) -> Callable[..., Any]:
+        traced = tf.function(run, jit_compile=jit, autograph=False)
+        specs = [tf.TensorSpec(v.shape, dtype) for v in values]
+        return traced.get_concrete_function(*specs)
+
+    analytic = compiled(_gradients(projected(function)), function.through_time.dtype)
+    numeric = compiled(projected(exact), exact.through_time.dtype)
     slopes = analytic(*(tf.cast(v, function.through_time.dtype) for v in values))
     places = [
         *_parameters(function.layout, trained),

@@ -54,8 +54,8 @@ class Minibatch:
         state: Tensors,
         first_step: int | tf.Tensor,
         n_steps: int,
-    ) -> tf.Tensor:
-        """Return the losses of one minibatch, shape (n_terms,).
+    ) -> tuple[tf.Tensor, Tensors]:
+        """Return the losses of one minibatch, shape (n_terms,), and its first state.
 
         Parameters
         ----------
@@ -81,7 +81,7 @@ class Minibatch:
             }
             return self._part(own, wanted, state, carried, count, first_step + first)
 
-        return in_parts(part, n_steps, self.truncation)
+        return in_parts(part, n_steps, self.truncation)[0], state
 
     def _part(
         self,

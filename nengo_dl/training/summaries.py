@@ -207,6 +207,10 @@ def signals_of(objects: Sequence[Any], model: Model, attr: str) -> dict[str, Sig
     ValidationError
         If there is nothing to write about an object.
     """
+    if not isinstance(objects, list | tuple):
+        raise ValidationError(
+            f"Expected a list of {_EXPECTED}; got {objects!r:.100}", attr=attr
+        )
     signals: dict[str, Signal] = {}
     for obj in objects:
         name, signal = _signal(obj, model, attr)
@@ -218,7 +222,7 @@ def _signal(obj: Any, model: Model, attr: str) -> tuple[str, Signal]:
     """Return the Signal to write summaries of for an object, and its name."""
     kind = {nengo.Connection: "weights", nengo.Ensemble: "encoders", Neurons: "bias"}
     key = kind.get(type(obj))
-    signal = model.sig[obj].get(key) if key and obj in model.sig else None
+    signal = model.sig[obj].get(key) if key is not None and obj in model.sig else None
     if signal is None:
         raise ValidationError(
             f"There is nothing to write about {obj!r} for TensorBoard. Expected "

@@ -22,7 +22,7 @@ from nengo_dl.program.program import Program
 from nengo_dl.program.traces import Traces, shared
 from nengo_dl.program.value_keys import value_key
 from nengo_dl.simulation.store import StateStore
-from nengo_dl.training.epoch import Epoch
+from nengo_dl.training.epoch import Epoch, Start
 from nengo_dl.training.gradient_check import compare
 from nengo_dl.training.minibatch import Minibatch
 from nengo_dl.training.model_function import ModelFunction, ModelFunctions
@@ -117,6 +117,7 @@ class Trainer:
             The loss of each epoch, a mean over its minibatches, each measured before
             the update that it led to.
         """
+        self._store.follow_learned()
         trained = self._trained()
         found = self.optimizers.of(optimizer, trained)
 
@@ -145,7 +146,7 @@ class Trainer:
                     if shuffle:
                         order = self._rng.permutation(order)
                     done = np.zeros(0)
-                    for part in epochs.run(order, one_by_one):
+                    for part in epochs.run(order, 1 if one_by_one else None):
                         done = np.append(done, part.sum(axis=1))
                         if summaries is not None:
                             summaries.write(terms, part)
@@ -202,7 +203,7 @@ class Trainer:
             list(data.targets.values()),
             data.n_items,
             data.n_steps,
-            self._store,
+            Start(self._store.fresh_state),
             [*self._store.variables, *variables],
             self._program.device,
             self.traces,

@@ -19,7 +19,7 @@ from nengo_dl.program.adjoint import Tensors
 Part = Callable[[tf.Tensor, int, Tensors | None], tuple[tf.Tensor, Tensors]]
 
 
-def in_parts(part: Part, n_steps: int, length: int | None) -> tf.Tensor:
+def in_parts(part: Part, n_steps: int, length: int | None) -> tuple[tf.Tensor, Tensors]:
     """Run the parts of a minibatch one after the other.
 
     Parameters
@@ -35,11 +35,13 @@ def in_parts(part: Part, n_steps: int, length: int | None) -> tf.Tensor:
 
     Returns
     -------
-    tf.Tensor, shape (n,)
+    values : tf.Tensor, shape (n,)
         The mean of the numbers over the parts.
+    carried : sequence of tf.Tensor
+        Where the last part ended.
     """
     if length is None or length >= n_steps:
-        return part(0, n_steps, None)[0]
+        return part(0, n_steps, None)
 
     def body(k: tf.Tensor, sums: tf.Tensor, carried: tuple) -> tuple:
         values, end = part(k * length, length, carried)
@@ -51,9 +53,9 @@ def in_parts(part: Part, n_steps: int, length: int | None) -> tf.Tensor:
         lambda k, *_: k < whole, body, (tf.constant(1), sums, tuple(carried))
     )
     if not rest:
-        return sums / whole
-    values, _ = part(tf.constant(whole * length), rest, carried)
-    return (sums + values) / (whole + 1)
+        return sums / whole, carried
+    values, carried = part(tf.constant(whole * length), rest, carried)
+    return (sums + values) / (whole + 1), carried
 
 
 def steps_of(values: Any, first: tf.Tensor | int, count: int, total: int) -> Any:

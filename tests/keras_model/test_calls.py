@@ -691,7 +691,7 @@ def test_datasets_that_do_not_fit():
             sim.fit(good, validation_split=0.5)
         with pytest.raises(ValidationError, match="5 items; expected one minibatch"):
             sim.fit(whole.batch(5))
-        with pytest.raises(ValidationError, match=r"\[2,1,2\].*drop_remainder=True"):
+        with pytest.raises(ValidationError, match="2 items.*drop_remainder=True"):
             sim.fit(whole.take(10).batch(BATCH), verbose=0)
         with pytest.raises(ValidationError, match="yields nothing"):
             sim.fit(good.take(0))

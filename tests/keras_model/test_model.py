@@ -80,7 +80,7 @@ def test_only_what_has_a_loss_is_computed_and_trained():
         sim.compile(keras.optimizers.SGD(0.1), loss={mid: "mae"})
         start = {v.path: v.numpy() for v in sim.keras_model.weights}
         sim.fit(x, {mid: x}, verbose=0)
-        form = sim.keras_model.fitting.form
+        form = sim.keras_model.fitting.function
         assert list(form.through_time.outputs) == [mid]
         assert set(sim.keras_model({"in": x[:4]})) == {"mid"}
         b = net.ensembles[1]
@@ -203,8 +203,7 @@ def test_python_in_the_loop(given):
     x = np.random.RandomState(0).uniform(-1, 1, (8, 5, 1))
     options = {"x": {sensor: x}} if given else {"n_steps": 5}
     with simulator(net) as sim:
-        form = sim.keras_model.predicting.form
-        assert form.through_time.calls_python
+        assert sim.keras_model.testing.function.through_time.calls_python
         seen.clear()
         found = sim.predict(**options, verbose=0)[probe]
         assert bool(seen) is not given

@@ -8,7 +8,7 @@ from nengo.exceptions import NengoWarning, ValidationError
 
 import nengo_dl
 from nengo_dl.inputs.checks import check_split
-from nengo_dl.keras_model.options import KNOWN, check_options
+from nengo_dl.keras_model.loop_options import KNOWN, check_options
 from tests.keras_networks import data, feed_forward, simulator
 
 WRONG = {

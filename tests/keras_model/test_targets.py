@@ -7,7 +7,7 @@ import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
-from nengo.exceptions import NengoWarning, ValidationError
+from nengo.exceptions import NengoWarning, SimulationError, ValidationError
 
 import nengo_dl
 from tests.keras_networks import BATCH, data, feed_forward, parameters, simulator
@@ -115,3 +115,15 @@ def test_fitting_goes_on_where_nothing_can_be_trained(why):
                 np.testing.assert_array_equal(a, b)
         with pytest.raises(ValidationError, match="nothing to train"):
             sim.train({node: x, probe: x}, "sgd")
+
+
+def test_measuring_needs_no_optimizer():
+    found = []
+    for arguments in ((), (None,), ("adam",)):
+        with simulator(feed_forward()) as sim:
+            sim.compile(*arguments, loss={"out": "mse"})
+            found.append(sim.evaluate(X, Y, verbose=0)["loss"])
+            if arguments == (None,):
+                with pytest.raises(SimulationError, match="There is no optimizer"):
+                    sim.fit(X, Y, verbose=0)
+    assert found == [found[0]] * 3

@@ -143,10 +143,13 @@ def run_nengo_dl(program: Program, options: Options) -> list[Record]:
             )
     except Exception as problem:
         return [failed(problem)]
-    problem, predicted = None, []
+    problem = None
     with sim:
         try:
             predicted = call(sim, options)
+        except Exception as raised:
+            return [Record([], [], 0, raised)]
+        try:
             if options.rehearsal:
                 sim.run_steps(options.rehearsal)
                 sim.reset()

@@ -15,6 +15,7 @@ from nengo_dl.lowering.neurons import (
     soft_lif,
     stochastic,
     surrogate,
+    whole_steps,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "soft_lif",
     "stochastic",
     "surrogate",
+    "whole_steps",
 ]

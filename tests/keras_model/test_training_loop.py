@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nengo_dl
-from nengo_dl.keras_model.in_memory import wants_each_batch
+from nengo_dl.keras_model.training_loop import wants_each_batch
 from nengo_dl.program import traces
 
 BATCH, ITEMS, STEPS = 4, 12, 6

@@ -1,0 +1,101 @@
+"""Names of earlier releases: where what they stood for is now, or what to use."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+from nengo_dl.compat.deprecation import deprecated
+
+#: what has another name today
+_MOVED = {
+    "graph_optimizer.noop_planner": "nengo_dl.plan.noop_planner",
+    "graph_optimizer.greedy_planner": "nengo_dl.plan.greedy_planner",
+    "graph_optimizer.tree_planner": "nengo_dl.plan.greedy_planner",
+    "graph_optimizer.transitive_planner": "nengo_dl.plan.greedy_planner",
+    "graph_optimizer.remove_unmodified_resets": (
+        "nengo_dl.graph.simplify.remove_unmodified_resets"
+    ),
+    "graph_optimizer.remove_zero_incs": "nengo_dl.graph.simplify.remove_zero_incs",
+    "graph_optimizer.remove_identity_muls": (
+        "nengo_dl.graph.simplify.remove_identity_muls"
+    ),
+    "utils.mse": "nengo_dl.objectives.mse",
+}
+
+_SORTER = (
+    "memory is laid out in the order of the plan. Leave out `sorter=` of "
+    "`nengo_dl.configure_settings`"
+)
+#: what there is no more, and what to use
+_GONE = {
+    "graph_optimizer.order_signals": _SORTER,
+    "graph_optimizer.noop_order_signals": _SORTER,
+    "graph_optimizer.remove_constant_copies": (
+        "the compiler does it. Leave it out of `simplifications`"
+    ),
+    "utils.print_op": (
+        "write `tf.print(message, x)` in the function of a TensorNode, which then runs "
+        "without XLA"
+    ),
+    "utils.minibatch_generator": (
+        "`sim.train` makes minibatches of arrays, and `tf.data.Dataset.batch` makes "
+        "some for `sim.fit`"
+    ),
+    "DATA_DIR": (
+        "no data come with the package. `keras.datasets` downloads some, and "
+        "`nengo_dl.benchmarks` has networks"
+    ),
+}
+
+
+def find(name: str) -> Any:
+    """Return what a name of earlier releases stands for today.
+
+    Parameters
+    ----------
+    name : str
+        The name, without ``nengo_dl.`` in front.
+
+    Warns
+    -----
+    DeprecationWarning
+        It shows today's name.
+
+    Raises
+    ------
+    AttributeError
+        If there is no such thing; the message says what to use, if that is known.
+    """
+    if name in _MOVED:
+        deprecated(f"nengo_dl.{name}", _MOVED[name])
+        module, _, attribute = _MOVED[name].rpartition(".")
+        return getattr(importlib.import_module(module), attribute)
+    if name in _GONE:
+        raise AttributeError(f"There is no nengo_dl.{name} any more: {_GONE[name]}")
+    module, _, attribute = name.rpartition(".")
+    where = ".".join(filter(None, ("nengo_dl", module)))
+    raise AttributeError(f"module {where!r} has no attribute {attribute!r}")
+
+
+class OlderModule(ModuleType):
+    """A module of earlier releases.
+
+    Parameters
+    ----------
+    name : str
+        Its full name, ``"nengo_dl.graph_optimizer"`` for example.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what a name in it stands for today."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if self.__name__ == "nengo_dl.neuron_builders":
+            return getattr(importlib.import_module(_BUILDERS), name)
+        return find(f"{self.__name__.partition('.')[2]}.{name}")
+
+
+#: other packages write into it, which is no older form of anything their users wrote
+_BUILDERS = "nengo_dl.compat.neuron_builders"

@@ -1,0 +1,265 @@
+"""One minibatch as Keras runs it: where it starts, what it is fed, what happens.
+
+Keras' ``train_step`` and ``test_step`` know data, targets and weights. What does not
+come with the data, the state of the simulation and the inputs that nobody gives, waits
+for the model in a `Frame`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import nengo
+import tensorflow as tf
+from nengo.builder.signal import Signal
+from nengo.exceptions import ValidationError
+
+from nengo_dl.inputs.checks import real_type
+from nengo_dl.inputs.endpoints import STEPS
+from nengo_dl.program.adjoint import Tensors
+from nengo_dl.simulation.runner import Runner
+from nengo_dl.training.epoch import Epoch, Start
+from nengo_dl.training.minibatch import adapt
+from nengo_dl.training.model_function import ModelFunction, ModelFunctions
+from nengo_dl.training.truncation import in_parts, steps_of
+
+
+@dataclass
+class Frame:
+    """State and generated inputs of the minibatch that the model is called with.
+
+    Attributes
+    ----------
+    state : sequence of tf.Tensor, shape (batch, size)
+        Where the minibatch starts: the carried blocks of the simulation.
+    generated : mapping of Signal to tf.Tensor, shape (batch or 1, n_steps or 1, size)
+        What it is fed.
+    first_step : int or tf.Tensor
+        Number of the step before the first.
+    n_steps : int
+        Steps of the whole minibatch.
+    skipped : int or tf.Tensor
+        Steps of it that earlier parts have run.
+    carried : sequence of tf.Tensor or None
+        Where the part before this one ended.
+    """
+
+    state: Tensors
+    generated: Mapping[Signal, tf.Tensor]
+    first_step: int | tf.Tensor
+    n_steps: int
+    skipped: int | tf.Tensor = 0
+    carried: Tensors | None = None
+
+
+class KerasStep:
+    """What Keras does with each minibatch, in training or in measuring.
+
+    Parameters
+    ----------
+    functions : ModelFunctions
+        The model as functions of parameters, state and inputs.
+    runner : Runner
+        The simulation.
+    names : dict of {Node or Probe: str}
+        What inputs and outputs are called.
+    training : bool
+        Whether it is training: rates, or spikes with surrogate gradients, stand in for
+        spikes, and averages over minibatches change.
+    keras_step : callable
+        ``train_step`` or ``test_step`` of the Keras model.
+
+    Attributes
+    ----------
+    nodes : dict of {str: Node}
+        The inputs by name.
+    probes : tuple of Probe
+        The outputs; may be changed between calls.
+    start : Start
+        Where the next minibatch starts.
+    epochs : dict
+        What runs minibatches, by their shapes.
+    truncation : int or None
+        Steps that gradients go back, with an update after so many steps.
+    """
+
+    def __init__(
+        self,
+        functions: ModelFunctions,
+        runner: Runner,
+        names: Mapping[Any, str],
+        training: bool,
+        keras_step: Callable[[Any], Any],
+    ) -> None:
+        self._functions, self._runner, self._store = functions, runner, runner.store
+        self._names, self._training = names, training
+        self._keras_step = keras_step
+        self.nodes = {n: obj for obj, n in names.items() if isinstance(obj, nengo.Node)}
+        self.probes = tuple(obj for obj in names if isinstance(obj, nengo.Probe))
+        self.start = Start(runner.store.state)
+        self.epochs: dict[Any, Epoch] = {}
+        self.truncation: int | None = None
+        self._frame: Frame | None = None
+
+    @property
+    def function(self) -> ModelFunction:
+        """The model for the present outputs."""
+        return self._functions.of(self.probes, self._training)
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs, in the order of the network."""
+        return [self._names[probe] for probe in self.probes]
+
+    def begin(self, seed: int) -> None:
+        """Start where the simulation is, with random numbers of a seed."""
+        self.function.rewind(seed)
+        self.restore()
+
+    def restore(self) -> None:
+        """Let the next minibatch start where the simulation is."""
+        self.start.state, self.start.n_steps = self._store.state, self._runner.n_steps
+
+    def end(self) -> None:
+        """Let the simulation go on where the last minibatch ended."""
+        self._store.state = list(self.start.state)
+        self._runner.n_steps = self.start.n_steps
+
+    def n_steps(self, inputs: Mapping[str, Any]) -> int:
+        """Return how many steps minibatches have that look like this.
+
+        Raises
+        ------
+        ValidationError
+            If it cannot be told from them.
+        """
+        for name, values in inputs.items():
+            expected = "(minibatch_size, n_steps, size)"
+            real_type(values, f"Data for {name!r}", expected, "x")
+            shape = values.shape
+            known = len(shape) == 3 and shape[1] is not None
+            if known and (name == STEPS or name in self.nodes):
+                return int(shape[1])
+        raise ValidationError(
+            "The number of time steps cannot be told from the data: expected arrays "
+            "of shape (minibatch_size, n_steps, size) under the names "
+            f"{', '.join(self.nodes)}, and n_steps known before they are computed",
+            attr="x",
+        )
+
+    def specs(self, n_steps: int) -> dict[str, tf.TensorSpec]:
+        """Return shapes and types of the outputs by name, for so many steps."""
+        specs = self.function.through_time.specs(n_steps)
+        return {self._names[probe]: specs[probe] for probe in self.probes}
+
+    # -- in TensorFlow
+
+    def run(
+        self,
+        targets: Sequence[str],
+        weights: Sequence[str],
+        inputs: Mapping[nengo.Node | Signal, tf.Tensor],
+        others: Sequence[tf.Tensor],
+        state: Tensors,
+        first_step: tf.Tensor,
+        n_steps: int,
+    ) -> tuple[tf.Tensor, Tensors]:
+        """Run Keras' step, as the step of an `Epoch`; metrics remember what came of it.
+
+        Parameters
+        ----------
+        targets, weights : sequence of str
+            The outputs that have them, in the order in which they come.
+        inputs, others, state, first_step, n_steps
+            See `Epoch`.
+        """
+        function = self.function
+        batch, dtype = function.minibatch_size, function.dtype
+        data = {name: inputs[n] for name, n in self.nodes.items() if n in inputs}
+        data[STEPS] = tf.zeros((batch, n_steps, 0), dtype)
+        count = len(targets)
+        given = [data, dict(zip(targets, others[:count], strict=True))]
+        if weights:
+            given.append(dict(zip(weights, others[count:], strict=True)))
+        generated = {key: v for key, v in inputs.items() if isinstance(key, Signal)}
+        frame = self._frame = Frame(state, generated, first_step, n_steps)
+
+        def part(
+            first: tf.Tensor, count: int, carried: Tensors | None
+        ) -> tuple[tf.Tensor, Tensors]:
+            frame.skipped, frame.carried = first, carried
+            self._keras_step(
+                tf.nest.map_structure(
+                    lambda values: steps_of(values, first, count, n_steps), tuple(given)
+                )
+            )
+            assert frame.carried is not None
+            return tf.zeros(0, dtype), frame.carried
+
+        try:
+            values, carried = in_parts(part, n_steps, self.truncation)
+        finally:
+            self._frame = None
+        if not self.start.goes_on:
+            return values, state
+        live = function.live(self._params(), state)
+        return values, function.state_after(live, carried, n_steps)
+
+    def outputs(
+        self, inputs: Mapping[str, tf.Tensor], seed: int
+    ) -> dict[str, tf.Tensor]:
+        """Return the outputs for a minibatch, or for the part of it that is due.
+
+        Parameters
+        ----------
+        inputs : mapping of str to tf.Tensor, shape (minibatch_size, n_steps, size)
+            Data by name.
+        seed : int
+            Of everything random, if the model is called by hand.
+
+        Returns
+        -------
+        dict of {str: tf.Tensor}, shape (minibatch_size, n_steps, *shape)
+            Outputs by name.
+        """
+        n_steps, function = self.n_steps(inputs), self.function
+        given: dict[Any, tf.Tensor] = {}
+        for name, node in self.nodes.items():
+            if name in inputs:
+                values = tf.cast(inputs[name], function.dtype)
+                given[node] = tf.reshape(values, (function.minibatch_size, n_steps, -1))
+        frame = self._frame or self._by_hand(list(given), n_steps, seed)
+        for signal, values in frame.generated.items():
+            given[signal] = steps_of(values, frame.skipped, n_steps, frame.n_steps)
+        state = frame.state
+        if self._training and not self.start.goes_on:
+            # within the gradient tape: what copies begin with is trained, too
+            state = self._store.begin(state)
+        adapted: dict[Signal, tf.Tensor] = {}
+        outputs, frame.carried = function.part(
+            function.live(self._params(), state),
+            given,
+            n_steps,
+            frame.carried,
+            frame.first_step + frame.skipped,
+            adapted,
+        )
+        if self._training:
+            adapt(function.layout, self._store.params, adapted)
+        return {self._names[probe]: outputs[probe] for probe in self.probes}
+
+    def _params(self) -> list[tf.Tensor]:
+        return [tf.convert_to_tensor(variable) for variable in self._store.params]
+
+    def _by_hand(
+        self, presented: Sequence[nengo.Node], n_steps: int, seed: int
+    ) -> Frame:
+        """Return a frame for a call of the model from code of the user."""
+        now = self._runner.n_steps
+        self.function.rewind(seed)
+        with tf.init_scope():
+            values = self.function.generate(presented, n_steps, first_step=now)
+            generated = {signal: tf.constant(v[0]) for signal, v in values.items()}
+        return Frame(self._store.state, generated, now, n_steps)

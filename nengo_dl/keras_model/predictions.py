@@ -1,0 +1,100 @@
+"""Predictions: what a run records, minibatch by minibatch, beside the simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+import nengo
+import numpy as np
+
+from nengo_dl.simulation.runner import Runner
+from nengo_dl.simulation.store import StateStore
+from nengo_dl.training.epoch import Start
+
+
+class Predictions:
+    """Run minibatches as the simulation would, without a change to it.
+
+    A run takes any number of steps without being compiled anew, and calls all functions
+    of the network. It has Probes, random numbers and Python code of its own; parameters
+    are those of the simulation.
+
+    Parameters
+    ----------
+    runner : Runner
+        The simulation.
+    make : callable
+        Makes a simulation of the same model, whose Probes keep each step.
+
+    Attributes
+    ----------
+    start : Start
+        Where the next minibatch starts.
+    """
+
+    def __init__(self, runner: Runner, make: Callable[[], Runner]) -> None:
+        self._simulation, self._make = runner, make
+        self.start = Start(runner.store.state)
+
+    @cached_property
+    def _own(self) -> Runner:
+        own, simulated = self._make(), self._simulation.store
+        if own.store.is_like(simulated):
+            own.store.params, own.store.origins = simulated.params, simulated.origins
+        return own
+
+    def begin(self, seed: int) -> None:
+        """Start where the simulation is, with random numbers of a seed."""
+        self._own.rewind(seed)
+        store, simulated = self._own.store, self._simulation.store
+        store.changed()
+        if not store.is_like(simulated):
+            # rates stand in for spikes: there are other values
+            store.restore(simulated.snapshot())
+        self.restore()
+
+    def restore(self) -> None:
+        """Let the next minibatch start where the simulation is."""
+        self.start.state = self._state_for(self._simulation.store, self._own.store)
+        self.start.n_steps = self._simulation.n_steps
+
+    def run(
+        self, presented: Mapping[nengo.Node, np.ndarray], n_steps: int
+    ) -> dict[nengo.Probe, np.ndarray]:
+        """Return what all Probes see of one minibatch.
+
+        Parameters
+        ----------
+        presented : mapping of Node to np.ndarray, shape (batch, n_steps, size_out)
+            What to present.
+        n_steps : int
+            How many steps.
+
+        Returns
+        -------
+        dict of {Probe: np.ndarray}, shape (batch, n_steps, *shape)
+            In the last step alone if a Probe keeps no history.
+        """
+        own, start = self._own, self.start
+        own.store.state, own.n_steps = list(start.state), start.n_steps
+        own.probes.clear()
+        own.run(n_steps, presented, False)
+        if start.goes_on:
+            start.state, start.n_steps = own.store.state, own.n_steps
+        return {probe: own.probes.data(probe) for probe in own.probes.probes}
+
+    def end(self) -> None:
+        """Let the simulation go on where the last minibatch ended."""
+        simulated, own = self._simulation, self._own
+        own.store.state = list(self.start.state)
+        simulated.store.state = self._state_for(own.store, simulated.store)
+        simulated.n_steps = self.start.n_steps
+
+    @staticmethod
+    def _state_for(source: StateStore, target: StateStore) -> list:
+        """Return the state of one store in the form that another one has."""
+        if not target.is_like(source):
+            target.restore(source.snapshot())
+            return target.state
+        return list(source.state)

@@ -1,0 +1,344 @@
+"""Epochs of minibatches, as compiled computations, with all that Keras adds.
+
+Keras calls compiled code for every minibatch, or for ``steps_per_execution`` of them,
+and takes about 1 ms for each call and 4 ms for each epoch. Where data are arrays, all
+minibatches of an epoch run as one computation, as in `train`; minibatches that come one
+after the other run one by one. Callbacks, metrics and histories are Keras' own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import keras
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from nengo_dl.inputs.requirements import Parts
+from nengo_dl.keras_model.datasets import Slices, Stream
+from nengo_dl.keras_model.keras_step import KerasStep
+from nengo_dl.keras_model.model import SimulatorModel
+from nengo_dl.user_code import warn_user
+
+#: minibatches, in one of two forms
+Minibatches = Slices | Stream
+
+_HOOKS = (
+    "on_batch_begin",
+    "on_batch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+    "on_test_batch_begin",
+    "on_test_batch_end",
+)
+
+
+def wants_each_batch(callback: Any) -> bool:
+    """Return whether a callback has something to do after every minibatch.
+
+    Parameters
+    ----------
+    callback : keras.callbacks.Callback
+        Any callback. Those of Keras that save once in an epoch have nothing to do, and
+        nor has its progress bar, which shows as much as it is told.
+    """
+    if isinstance(callback, keras.callbacks.CallbackList):
+        return any(map(wants_each_batch, callback.callbacks))
+    if isinstance(callback, keras.callbacks.ProgbarLogger):
+        return False
+    saves = keras.callbacks.ModelCheckpoint | keras.callbacks.BackupAndRestore
+    if isinstance(callback, saves) and type(callback).__module__.startswith("keras."):
+        return callback.save_freq != "epoch"
+    base = keras.callbacks.Callback
+    return any(
+        getattr(getattr(callback, hook, None), "__func__", None)
+        is not getattr(base, hook)
+        for hook in _HOOKS
+    )
+
+
+@dataclass(eq=False)
+class _OneByOne:
+    """Minibatches that come one after the other, for one epoch after the other.
+
+    Attributes
+    ----------
+    minibatches : Slices or Stream
+        Where they come from.
+    steps : int or None
+        How many of them are an epoch; None: all.
+    """
+
+    minibatches: Minibatches
+    steps: int | None = None
+    _going_on: Iterator[Parts] | None = field(default=None, init=False)
+    _n_epochs: int = field(default=0, init=False)
+
+    @property
+    def n_minibatches(self) -> int | None:
+        """How many there are in an epoch, if that is known."""
+        return self.steps or self.minibatches.n_minibatches
+
+    def epoch(self) -> Iterator[Parts]:
+        """Yield those of the next epoch."""
+        if self._going_on is None or self.steps is None:
+            self._going_on = iter(self.minibatches)
+        count = 0
+        for parts in islice(self._going_on, self.steps):
+            yield parts
+            count += 1
+        missing = self.steps is not None and count < self.steps
+        if missing:
+            self._going_on = None
+        if count == 0 and not self._n_epochs:
+            raise ValidationError("The dataset yields nothing", attr="x")
+        if missing or count == 0:
+            expected = f" of {self.steps}" if self.steps else ""
+            warn_user(
+                f"The data ran out after {count}{expected} minibatches. Expected a "
+                "dataset that yields more of them, in each epoch anew, or fewer epochs "
+                "and steps",
+                UserWarning,  # as Keras' own
+            )
+        self._n_epochs += 1
+
+
+class Loop:
+    """Train the Keras model of a simulator, measure it, and predict with it.
+
+    Parameters
+    ----------
+    model : SimulatorModel
+        The model.
+    group : int or None
+        Minibatches that are one step for Keras, if the user has said so.
+    """
+
+    def __init__(self, model: SimulatorModel, group: int | None = None) -> None:
+        self._model, self._group = model, group
+
+    def fit(
+        self,
+        data: Minibatches,
+        held_out: Minibatches | None,
+        callbacks: Any = None,
+        epochs: int = 1,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_freq: Any = 1,
+        verbose: Any = "auto",
+    ) -> keras.callbacks.History:
+        """Train; see `keras.Model.fit`.
+
+        Parameters
+        ----------
+        data, held_out : Slices or Stream
+            What to train with, and what for validation.
+        callbacks, epochs, initial_epoch, steps_per_epoch, validation_steps
+            As Keras takes them.
+        validation_freq, verbose
+            As Keras takes them.
+        """
+        model = self._model
+        with model.at_work():
+            model.begin(model.fitting)
+            training = self._runs(model.fitting, data, steps_per_epoch)
+            validation = None
+            if held_out is not None:
+                validation = self._runs(model.testing, held_out, validation_steps)
+            callbacks = self._callbacks(
+                callbacks, training.n_minibatches, verbose, epochs, add_history=True
+            )
+            model.stop_training = False
+            callbacks.on_train_begin()
+            logs: dict[str, float] = {}
+            # set by callbacks that restore an interrupted training
+            first = getattr(model, "_initial_epoch", None) or initial_epoch
+            for epoch in range(first, epochs):
+                model.reset_metrics()
+                callbacks.on_epoch_begin(epoch)
+                logs = self._run(training, callbacks, "train")
+                if not logs:
+                    break
+                if validation is not None and _is_due(epoch + 1, validation_freq):
+                    measured = self._measure(validation, callbacks)
+                    logs.update({f"val_{name}": v for name, v in measured.items()})
+                callbacks.on_epoch_end(epoch, logs)
+                if model.stop_training:
+                    break
+            if epochs > 0:
+                model.optimizer.finalize_variable_values(model.trainable_weights)
+            callbacks.on_train_end(logs)
+            return model.history
+
+    def evaluate(
+        self,
+        data: Minibatches,
+        callbacks: Any = None,
+        steps: int | None = None,
+        verbose: Any = "auto",
+    ) -> dict[str, float]:
+        """Measure losses and metrics; see `keras.Model.evaluate`."""
+        with self._model.at_work():
+            runs = self._runs(self._model.testing, data, steps)
+            callbacks = self._callbacks(callbacks, runs.n_minibatches, verbose)
+            return self._measure(runs, callbacks)
+
+    def predict(
+        self,
+        data: Minibatches,
+        callbacks: Any = None,
+        steps: int | None = None,
+        verbose: Any = "auto",
+    ) -> dict[str, np.ndarray]:
+        """Return the outputs of all Probes by name; see `keras.Model.predict`.
+
+        Returns
+        -------
+        dict of {str: np.ndarray}, shape (n_items, n_steps, *shape)
+            If minibatches have different numbers of steps, arrays of objects, shape
+            (n_items,): the outputs for each item, shape (n_steps, *shape).
+        """
+        model, source = self._model, _OneByOne(data, steps)
+        found: list[dict[str, np.ndarray]] = []
+
+        def calls(at_most: int | None) -> Iterator[int]:
+            for inputs, _, _ in source.epoch():
+                found.append(model.predict_one(inputs))
+                yield 1
+
+        with model.at_work():
+            runs = _Runs(source.n_minibatches, calls)
+            callbacks = self._callbacks(callbacks, runs.n_minibatches, verbose)
+            model.predicting.begin(model.seed)
+            model.stop_predicting = False
+            callbacks.on_predict_begin()
+            self._run(runs, callbacks, "predict", lambda: {"outputs": found[-1]})
+            callbacks.on_predict_end()
+        return {name: _joined([own[name] for own in found]) for name in found[0]}
+
+    def _measure(self, runs: _Runs, callbacks: Any) -> dict[str, float]:
+        model = self._model
+        model.begin(model.testing)
+        model.stop_evaluating = False
+        callbacks.on_test_begin()
+        model.reset_metrics()
+        logs = self._run(runs, callbacks, "test")
+        callbacks.on_test_end(logs)
+        return logs
+
+    def _callbacks(
+        self,
+        given: Any,
+        steps: int | None,
+        verbose: Any,
+        epochs: int = 1,
+        **options: Any,
+    ) -> keras.callbacks.CallbackList:
+        """Return Keras' list of callbacks, with its history and its progress bar."""
+        if isinstance(given, keras.callbacks.CallbackList):
+            return given
+        return keras.callbacks.CallbackList(
+            given,
+            add_progbar=verbose != 0,
+            verbose=verbose,
+            epochs=epochs,
+            steps=steps,
+            model=self._model,
+            **options,
+        )
+
+    def _runs(self, own: KerasStep, data: Minibatches, steps: int | None) -> _Runs:
+        """Return what runs an epoch of minibatches."""
+        model = self._model
+        if isinstance(data, Slices) and steps is None:
+            arrays, epoch = data, model.epoch(own, data.parts)
+
+            def at_once(at_most: int | None) -> Iterator[int]:
+                return map(len, epoch.run(arrays.order(), at_most))
+
+            return _Runs(epoch.n_minibatches, at_once)
+        source = _OneByOne(data, steps)
+
+        def one_by_one(at_most: int | None) -> Iterator[int]:
+            own.epochs.clear()
+            for parts in source.epoch():
+                yield from map(len, model.run_one(own, parts))
+
+        return _Runs(source.n_minibatches, one_by_one)
+
+    def _run(
+        self,
+        runs: _Runs,
+        callbacks: Any,
+        kind: str,
+        results: Callable[[], dict[str, Any]] | None = None,
+    ) -> dict[str, Any]:
+        """Run all minibatches, tell callbacks, and return losses and metrics."""
+        model, results = self._model, results or self._metrics
+        begin = getattr(callbacks, f"on_{kind}_batch_begin")
+        end = getattr(callbacks, f"on_{kind}_batch_end")
+        stopped = {"train": "training", "test": "evaluating", "predict": "predicting"}
+        group = self._group or (1 if wants_each_batch(callbacks) else None)
+        done = 0
+        logs: dict[str, Any] = {}
+        calls = runs.calls(group)
+        while runs.n_minibatches is None or done < runs.n_minibatches:
+            begin(done)
+            count = 0
+            for count_of_call in calls:
+                count += count_of_call
+                if count >= (group or 1):
+                    break
+            if not count:
+                break
+            done += count
+            logs = results()
+            end(done - 1, logs)
+            if getattr(model, f"stop_{stopped[kind]}"):
+                return logs
+        # they note that they are over
+        deque(calls, maxlen=0)
+        return logs
+
+    def _metrics(self) -> dict[str, float]:
+        return {k: float(v) for k, v in self._model.get_metrics_result().items()}
+
+
+@dataclass(frozen=True, eq=False)
+class _Runs:
+    """What runs an epoch of minibatches.
+
+    Attributes
+    ----------
+    n_minibatches : int or None
+        How many there are, if that is known.
+    calls : callable
+        ``calls(at_most)`` runs them and yields how many were run in each call, so that
+        somebody can look at the parameters after each ``at_most`` of them.
+    """
+
+    n_minibatches: int | None
+    calls: Callable[[int | None], Iterator[int]]
+
+
+def _joined(outputs: list[np.ndarray]) -> np.ndarray:
+    """Return the outputs for the items of all minibatches as one array."""
+    if len({array.shape[1:] for array in outputs}) == 1:
+        return np.concatenate(outputs)
+    items = [item for array in outputs for item in array]
+    joined = np.empty(len(items), object)
+    joined[:] = items
+    return joined
+
+
+def _is_due(epoch: int, frequency: Any) -> bool:
+    """Return whether there is validation after an epoch, counted from 1."""
+    if isinstance(frequency, int):
+        return epoch % frequency == 0
+    return epoch in list(frequency)

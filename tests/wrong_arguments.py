@@ -1,0 +1,367 @@
+"""Every argument of the public interface, and values that are wrong for most."""
+
+import nengo
+import numpy as np
+import tensorflow as tf
+
+import nengo_dl
+
+ZEROS = np.zeros((2, 1, 1))
+
+
+class Anything:
+    """An object without a meaning."""
+
+    def __repr__(self):
+        return "<anything>"
+
+
+#: twelve of them; where one is right, it is taken
+WRONG = (
+    -1,
+    1.5,
+    float("nan"),
+    2**70,
+    1j,
+    "junk",
+    b"junk",
+    ["junk"],
+    {"junk": "junk"},
+    (Anything(), None),
+    np.array(["2020-01-01"], "M8[D]"),
+    Anything(),
+)
+
+
+def network():
+    """Return a network with an input, neurons and weights that can be trained."""
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        node, out = nengo.Node([0.5], label="node"), nengo.Node(size_in=1)
+        ensemble = nengo.Ensemble(3, 1, neuron_type=nengo.RectifiedLinear())
+        nengo.Connection(node, ensemble, synapse=None)
+        weights = nengo_dl.dists.Glorot()
+        nengo.Connection(ensemble.neurons, out, transform=weights, synapse=None)
+        nengo.Probe(out, label="seen")
+    return net
+
+
+def calls_of_simulators(sim, folder):
+    """Return methods of a simulator, with arguments that are right.
+
+    Methods that are given too little to do anything fail fast: all checks come first.
+    """
+    data = {"node": ZEROS, "seen": ZEROS}
+    ensemble = sim.model.toplevel.ensembles[0]
+    f = sim.function()
+    path = str(folder / "params")
+    sim.save_params(path)
+    silent = {"verbose": 0}
+    return {
+        "run": (
+            sim.run,
+            {
+                "time_in_seconds": 0.001,
+                "data": None,
+                "stateful": True,
+                "progress_bar": False,
+                "profile": None,
+            },
+        ),
+        "run_steps": (
+            sim.run_steps,
+            {
+                "n_steps": 1,
+                "data": None,
+                "stateful": True,
+                "progress_bar": False,
+                "profile": None,
+            },
+        ),
+        "step": (sim.step, {"data": None, "stateful": True, "progress_bar": False}),
+        "trange": (sim.trange, {"sample_every": None}),
+        "function": (sim.function, {"probes": None, "training": False}),
+        "f": (
+            f,
+            {
+                "params": f.params,
+                "state": None,
+                "inputs": {},
+                "n_steps": 1,
+                "first_step": 0,
+            },
+        ),
+        "f.generate": (f.generate, {"n_steps": 1, "presented": (), "first_step": 0}),
+        "f.assign": (f.assign, {"params": f.params}),
+        "f.rewind": (f.rewind, {"seed": 0}),
+        "get_name": (sim.get_name, {"obj": sim.model.probes[0]}),
+        "train": (
+            sim.train,
+            {
+                "data": data,
+                "optimizer": "sgd",
+                "n_epochs": 1,
+                "objective": "mse",
+                "shuffle": False,
+                "truncation": None,
+                "summaries": None,
+                "profile": None,
+                "progress_bar": False,
+            },
+        ),
+        "loss": (
+            sim.loss,
+            {
+                "data": data,
+                "objective": "mse",
+                "combine": np.mean,
+                "progress_bar": False,
+                "training": False,
+            },
+        ),
+        "check_gradients": (
+            sim.check_gradients,
+            {
+                "outputs": ["seen"],
+                "atol": 10.0,
+                "rtol": 1e-3,
+                "inputs": None,
+                "n_steps": 1,
+            },
+        ),
+        "run_batch": (
+            sim.run_batch,
+            {
+                "data": data,
+                "outputs": {"seen": None},
+                "n_epochs": 1,
+                "truncation": None,
+                "shuffle": False,
+                "profile": None,
+                "training": False,
+                "callback": None,
+                "combine": np.stack,
+                "isolate_state": True,
+            },
+        ),
+        "compile": (
+            sim.compile,
+            {
+                "optimizer": "sgd",
+                "loss": "mse",
+                "loss_weights": None,
+                "metrics": None,
+                "weighted_metrics": None,
+                "steps_per_execution": 1,
+                "run_eagerly": False,
+                "jit_compile": False,
+            },
+        ),
+        "fit": (
+            sim.fit,
+            {
+                "x": ZEROS,
+                "y": ZEROS,
+                "n_steps": None,
+                "stateful": False,
+                "truncation": None,
+                "epochs": 1,
+                "callbacks": None,
+                "validation_data": None,
+                "validation_split": 0.0,
+                "shuffle": False,
+                "sample_weight": None,
+                "class_weight": None,
+                "initial_epoch": 0,
+                "validation_freq": 1,
+                "steps_per_epoch": None,
+                **silent,
+            },
+        ),
+        "evaluate": (
+            sim.evaluate,
+            {
+                "x": ZEROS,
+                "y": ZEROS,
+                "n_steps": None,
+                "stateful": False,
+                "callbacks": None,
+                "sample_weight": None,
+                "steps": None,
+                **silent,
+            },
+        ),
+        "predict": (
+            sim.predict,
+            {
+                "x": ZEROS,
+                "n_steps": None,
+                "stateful": False,
+                "callbacks": None,
+                "steps": None,
+                **silent,
+            },
+        ),
+        "predict_on_batch": (
+            sim.predict_on_batch,
+            {"x": ZEROS, "n_steps": None, "stateful": False},
+        ),
+        "save_params": (
+            sim.save_params,
+            {
+                "path": path,
+                "include_state": False,
+                "include_params": True,
+                "optimizer": None,
+            },
+        ),
+        "load_params": (
+            sim.load_params,
+            {
+                "path": path,
+                "include_state": False,
+                "include_params": True,
+                "optimizer": None,
+            },
+        ),
+        "freeze_params": (sim.freeze_params, {"objs": ensemble}),
+        "get_nengo_params": (
+            sim.get_nengo_params,
+            {"objs": ensemble, "as_dict": False},
+        ),
+        "reset": (
+            sim.reset,
+            {
+                "seed": None,
+                "include_trainable": True,
+                "include_probes": True,
+                "include_processes": True,
+            },
+        ),
+    }
+
+
+def calls_without_simulators(net, sim, folder):
+    """Return functions and classes of the package, with arguments that are right."""
+    dl = nengo_dl
+
+    def within(function):
+        def call(**arguments):
+            with nengo.Network():
+                function(**arguments)
+
+        return call
+
+    def setting(name):
+        return within(lambda value: dl.configure_settings(**{name: value}))
+
+    def layer(**arguments):
+        with nengo.Network():
+            own = nengo.Node([0.0])
+            dl.Layer(tf.nn.relu)(own, **arguments)
+
+    def tensor_layer(**arguments):
+        with nengo.Network():
+            own = nengo.Node([0.0])
+            dl.tensor_layer(own, **{"layer_func": tf.nn.relu, **arguments})
+
+    names = (
+        "dtype",
+        "jit_compile",
+        "planner",
+        "simplifications",
+        "inference_only",
+        "nengo_random_draws",
+        "lif_smoothing",
+        "surrogate",
+        "stateful",
+        "use_loop",
+        "learning_phase",
+        "keep_history",
+        "trainable",
+    )
+    return {
+        "Simulator": (
+            dl.Simulator,
+            {
+                "network": net,
+                "dt": 0.001,
+                "seed": 0,
+                "model": None,
+                "dtype": None,
+                "device": None,
+                "unroll_simulation": 1,
+                "minibatch_size": None,
+                "tensorboard": None,
+                "progress_bar": False,
+                "optimize": True,
+            },
+        ),
+        **{
+            f"configure_settings({name})": (setting(name), {"value": None})
+            for name in names
+        },
+        "TensorNode": (
+            within(dl.TensorNode),
+            {
+                "tensor_func": tf.identity,
+                "shape_in": (1,),
+                "shape_out": (1,),
+                "pass_time": False,
+                "label": None,
+            },
+        ),
+        "Layer": (within(dl.Layer), {"layer_func": tf.nn.relu}),
+        "Layer()": (
+            layer,
+            {"transform": 1.0, "shape_in": (1,), "shape_out": None, "synapse": None},
+        ),
+        "tensor_layer": (
+            tensor_layer,
+            {
+                "layer_func": tf.nn.relu,
+                "shape_in": (1,),
+                "synapse": None,
+                "transform": 1.0,
+            },
+        ),
+        "reshaped": (dl.reshaped, {"shape_in": (1,)}),
+        "SoftLIFRate": (
+            dl.SoftLIFRate,
+            {"sigma": 1.0, "tau_rc": 0.02, "tau_ref": 0.002, "amplitude": 1.0},
+        ),
+        "LeakyReLU": (dl.LeakyReLU, {"negative_slope": 0.1, "amplitude": 1.0}),
+        "SpikingLeakyReLU": (
+            dl.SpikingLeakyReLU,
+            {"negative_slope": 0.1, "amplitude": 1.0},
+        ),
+        "TruncatedNormal": (
+            dl.dists.TruncatedNormal,
+            {"mean": 0.0, "stddev": 1.0, "limit": None},
+        ),
+        "VarianceScaling": (
+            dl.dists.VarianceScaling,
+            {"scale": 1.0, "mode": "fan_avg", "distribution": "uniform"},
+        ),
+        "Glorot": (dl.dists.Glorot, {"scale": 1.0, "distribution": "uniform"}),
+        "He": (dl.dists.He, {"scale": 1.0, "distribution": "normal"}),
+        "Glorot.sample": (dl.dists.Glorot().sample, {"n": 2, "d": 2, "rng": np.random}),
+        "losses.nan_mse": (dl.losses.nan_mse, {"y_true": ZEROS, "y_pred": ZEROS}),
+        "losses.Regularize": (
+            dl.losses.Regularize,
+            {"order": 2, "axis": None, "weight": 1.0},
+        ),
+        "obj.mse": (dl.objectives.mse, {"outputs": ZEROS, "targets": ZEROS}),
+        "obj.Regularize": (
+            dl.objectives.Regularize,
+            {"order": 2, "axis": None, "weight": 1.0},
+        ),
+        "callbacks.NengoSummaries": (
+            dl.callbacks.NengoSummaries,
+            {"log_dir": str(folder), "sim": sim, "objects": [net.ensembles[0]]},
+        ),
+        "callbacks.IsolateState": (dl.callbacks.IsolateState, {"sim": sim}),
+        "surrogates.FastSigmoid": (dl.surrogates.FastSigmoid, {"slope": 1.0}),
+        "surrogates.Arctan": (dl.surrogates.Arctan, {"width": 1.0}),
+        "surrogates.Triangular": (dl.surrogates.Triangular, {"width": 1.0}),
+    }
