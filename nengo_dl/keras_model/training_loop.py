@@ -171,7 +171,7 @@ class Loop:
                 callbacks.on_epoch_end(epoch, logs)
                 if model.stop_training:
                     break
-            if epochs > 0:
+            if epochs > 0 and model.trainable_weights:
                 model.optimizer.finalize_variable_values(model.trainable_weights)
             callbacks.on_train_end(logs)
             return model.history

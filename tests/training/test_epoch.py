@@ -269,7 +269,7 @@ def test_what_does_something_else_in_each_call_is_not_shared(kind):
 
     def python(outputs):
         return tf.reduce_mean(
-            tf.numpy_function(lambda x: x + seen[0], [outputs], tf.float32)
+            tf.numpy_function(lambda x: x + np.float32(seen[0]), [outputs], tf.float32)
         )
 
     found = []
