@@ -42,7 +42,7 @@ SPELLINGS = [
 ]
 
 
-@pytest.mark.parametrize("key", SPELLINGS, ids=str)
+@pytest.mark.parametrize("key", SPELLINGS, ids=range(len(SPELLINGS)))
 def test_every_spelling_of_an_activation_is_one_key(key):
     x = keras.Input((3,))
     y = L.Dense(2, activation=tf.nn.relu)(L.Dense(2, "relu")(x))

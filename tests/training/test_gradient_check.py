@@ -103,7 +103,9 @@ def tripled(x):
     return x * x, lambda upstream: 3 * x * upstream
 
 
-@pytest.mark.parametrize("function", [tripled, tf.square, None], ids=str)
+@pytest.mark.parametrize(
+    "function", [tripled, tf.square, None], ids=["tripled", "square", "none"]
+)
 def test_inputs_are_checked_where_there_are_no_parameters(function):
     with nengo.Network() as net:
         nengo_dl.configure_settings(jit_compile=False)
