@@ -137,7 +137,7 @@ def test_calls_by_hand():
         assert total.numpy() == pytest.approx(np.sum(rates**2), rel=1e-12)
         assert len(gradients) == len(model.trainable_variables)
         assert any(np.any(g.numpy()) for g in gradients)
-        with pytest.raises(ValidationError, match="number of time steps"):
+        with pytest.raises(ValidationError, match="no input Node has the label"):
             model.predict({"out": x}, verbose=0)
 
 

@@ -113,7 +113,7 @@ def test_no_warning_where_xla_was_not_asked_for(sim, recwarn):
     sim.compile("sgd", loss="mse")
     sim.fit(X, X**2, verbose=0)
     assert not warned(recwarn)
-    assert sim.keras_model.xla
+    assert sim.keras_model.jit_compile
 
 
 def test_errors_of_another_kind_stay_what_they_are(sim):
