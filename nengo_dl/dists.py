@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from nengo.dists import Distribution
+from nengo.exceptions import ValidationError
 from nengo.params import EnumParam, NumberParam
 
 __all__ = ["Glorot", "He", "TruncatedNormal", "VarianceScaling"]
@@ -15,6 +17,31 @@ __all__ = ["Glorot", "He", "TruncatedNormal", "VarianceScaling"]
 _STDDEV_WITHIN_2 = math.sqrt(
     1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2))
 )
+
+
+class _Number(NumberParam):
+    """A parameter that is a number; of NaN, Nengo's own check raises a TypeError."""
+
+    def coerce(self, instance: Any, num: Any) -> Any:
+        if isinstance(num, float) and math.isnan(num):
+            raise ValidationError("Expected a number; got nan", self.name, instance)
+        return super().coerce(instance, num)
+
+
+def _shape(n: Any, d: Any, rng: Any) -> tuple[int, ...]:
+    """Return the shape of samples, if they can be drawn."""
+    sizes = {"n": n} if d is None else {"n": n, "d": d}
+    for name, size in sizes.items():
+        whole = isinstance(size, Integral) and not isinstance(size, bool)
+        if not whole or not 0 <= size < 2**31:
+            raise ValidationError(
+                f"Expected a whole number, 0 or more; got {size!r:.100}", attr=name
+            )
+    if not (hasattr(rng, "normal") and hasattr(rng, "uniform")):
+        raise ValidationError(
+            f"Expected np.random.RandomState or np.random; got {rng!r:.100}", attr="rng"
+        )
+    return tuple(map(int, sizes.values()))
 
 
 class TruncatedNormal(Distribution):
@@ -47,9 +74,9 @@ class TruncatedNormal(Distribution):
     True
     """
 
-    mean = NumberParam("mean")
-    stddev = NumberParam("stddev", low=0, low_open=True)
-    limit = NumberParam("limit", low=0, low_open=True)
+    mean: Any = _Number("mean")
+    stddev: Any = _Number("stddev", low=0, low_open=True)
+    limit: Any = _Number("limit", low=0, low_open=True)
 
     def __init__(
         self, mean: float = 0, stddev: float = 1, limit: float | None = None
@@ -75,13 +102,18 @@ class TruncatedNormal(Distribution):
         -------
         np.ndarray, shape (n, d), or (n,) without ``d``
 
+        Raises
+        ------
+        ValidationError
+            If a size is no whole number, or ``rng`` draws no random numbers.
+
         Examples
         --------
         >>> import nengo_dl
         >>> nengo_dl.dists.TruncatedNormal().sample(4, 3).shape
         (4, 3)
         """
-        shape = self._sample_shape(n, d)
+        shape = _shape(n, d, rng)
         samples = np.empty(math.prod(shape))
         missing = np.arange(samples.size)
         while missing.size:
@@ -140,7 +172,7 @@ class VarianceScaling(Distribution):
     0.02
     """
 
-    scale = NumberParam("scale", low=0, low_open=True)
+    scale: Any = _Number("scale", low=0, low_open=True)
     mode = EnumParam("mode", values=("fan_avg", "fan_in", "fan_out"))
     distribution = EnumParam("distribution", values=("uniform", "normal"))
 
@@ -170,12 +202,18 @@ class VarianceScaling(Distribution):
         Returns
         -------
         np.ndarray, shape (n, d), or (n,) without ``d``
+
+        Raises
+        ------
+        ValidationError
+            If a size is no whole number, or ``rng`` draws no random numbers.
         """
+        shape = _shape(n, d, rng)
         stddev = math.sqrt(self.variance(fan_in=1 if d is None else d, fan_out=n))
         if self.distribution == "normal":
             return TruncatedNormal(stddev=stddev / _STDDEV_WITHIN_2).sample(n, d, rng)
         limit = math.sqrt(3) * stddev
-        return rng.uniform(-limit, limit, size=self._sample_shape(n, d))
+        return rng.uniform(-limit, limit, size=shape)
 
     def variance(self, fan_in: int, fan_out: int) -> float:
         """Return the variance of weights from ``fan_in`` to ``fan_out`` elements.

@@ -48,18 +48,51 @@ def nan_mse(y_true: Any, y_pred: Any) -> tf.Tensor:
     >>> nengo_dl.losses.nan_mse(targets, np.zeros((1, 2, 2))).numpy()
     array([[0.5, 0. ]])
     """
-    y_pred = tf.convert_to_tensor(y_pred)
-    y_true = tf.cast(y_true, y_pred.dtype)
+    return squared_errors(y_true, y_pred, ("y_true", "y_pred"))
+
+
+def squared_errors(targets: Any, outputs: Any, attrs: tuple[str, str]) -> tf.Tensor:
+    """Return what `nan_mse` does.
+
+    Parameters
+    ----------
+    targets, outputs : tf.Tensor or array_like, shape (batch, n_steps, d)
+        As there.
+    attrs : tuple of str
+        What they are called, for errors.
+
+    Returns
+    -------
+    tf.Tensor, shape (batch, n_steps)
+        Means over the last axis.
+    """
+    y_pred = _real(outputs, attrs[1])
+    y_true = tf.cast(_real(targets, attrs[0]), y_pred.dtype)
     if not y_true.shape.is_compatible_with(y_pred.shape):
         # broadcasting would compare every output with the wrong targets
         raise ValidationError(
             f"Expected targets in the shape of the outputs, {tuple(y_pred.shape)}; "
             f"got {tuple(y_true.shape)}",
-            attr="y_true",
+            attr=attrs[0],
         )
     missing = tf.math.is_nan(y_true)
     error = tf.where(missing, tf.zeros_like(y_pred), y_pred - y_true)
     return tf.reduce_mean(tf.square(error), axis=-1)
+
+
+def _real(values: Any, attr: str) -> tf.Tensor:
+    """Return numbers as a tensor of floating point numbers."""
+    try:
+        tensor = tf.convert_to_tensor(values)
+    except (TypeError, ValueError, OverflowError):
+        tensor = None
+    dtype = None if tensor is None else tensor.dtype
+    if dtype is None or not (dtype.is_floating or dtype.is_integer or dtype.is_bool):
+        raise ValidationError(
+            f"Expected a tensor or an array of real numbers; got {values!r:.100}",
+            attr=attr,
+        )
+    return tensor if dtype.is_floating else tf.cast(tensor, keras.config.floatx())
 
 
 @keras.saving.register_keras_serializable(package="nengo_dl")
@@ -192,7 +225,8 @@ def norms(values: Any, order: float | str = 2, axis: int | None = None) -> tf.Te
 
 def check_norm(order: Any, axis: Any) -> float:
     """Return the order of a norm as a number, if there are such orders and axes."""
-    number = {"euclidean": 2.0, "inf": np.inf}.get(order, order)
+    names = {"euclidean": 2.0, "inf": np.inf}
+    number = names.get(order, order) if isinstance(order, str) else order
     valid = isinstance(number, Real) and not isinstance(number, bool)
     if not valid or not float(number) > 0:
         raise ValidationError(

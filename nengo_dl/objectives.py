@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from nengo_dl.losses import check_norm, nan_mse, norms
+from nengo_dl.losses import check_norm, norms, squared_errors
 
 __all__ = ["Regularize", "mse"]
 
@@ -42,7 +42,7 @@ def mse(outputs: Any, targets: Any) -> tf.Tensor:
     >>> float(nengo_dl.objectives.mse(np.ones((2, 5, 1)), np.full((2, 5, 1), 3.0)))
     4.0
     """
-    return tf.reduce_mean(nan_mse(y_true=targets, y_pred=outputs))
+    return tf.reduce_mean(squared_errors(targets, outputs, ("targets", "outputs")))
 
 
 @dataclass(frozen=True)

@@ -391,7 +391,9 @@ class Simulator:
             recorded stays, and what learning rules have learned; time does not advance.
             `configure_settings(stateful=False)` does so for all calls.
         profile : bool or str, optional
-            Write a profile that TensorBoard shows, into this directory.
+            Write a profile that TensorBoard shows into this directory, and one for
+            ``chrome://tracing`` into a file of the same name that ends in ``.json``.
+            True: ``"nengo_dl_profile"``.
 
         Raises
         ------
@@ -700,7 +702,9 @@ class Simulator:
             What to write for TensorBoard, if the simulator has a ``tensorboard``
             directory: ``"loss"``, Connections, Ensembles, Neurons.
         profile : bool or str, optional
-            Write a profile that TensorBoard shows, into this directory.
+            Write a profile that TensorBoard shows into this directory, and one for
+            ``chrome://tracing`` into a file of the same name that ends in ``.json``.
+            True: ``"nengo_dl_profile"``.
         progress_bar : bool, optional
             Whether to show progress; by default as the simulator was told.
 
@@ -875,7 +879,7 @@ class Simulator:
         n_epochs: int = 1,
         truncation: int | None = None,
         shuffle: bool = False,
-        profile: str | None = None,
+        profile: Any = None,
         training: bool = False,
         callback: Callable[[dict, None], Any] | None = None,
         combine: Callable[[list], Any] = np.stack,
@@ -901,8 +905,10 @@ class Simulator:
             computed from each part. Needs less memory.
         shuffle : bool, optional
             Whether items come in another order in each epoch.
-        profile : str, optional
-            Write a profile that TensorBoard shows, into this directory.
+        profile : bool or str, optional
+            Write a profile that TensorBoard shows into this directory, and one for
+            ``chrome://tracing`` into a file of the same name that ends in ``.json``.
+            True: ``"nengo_dl_profile"``.
         training : bool, optional
             Run the network as it is during training, with rates in the place of spikes.
         callback : callable, optional
@@ -949,7 +955,7 @@ class Simulator:
             n_epochs,
             truncation,
             shuffle,
-            profile,
+            compat.profile_directory(profile),
             training,
             callback,
             combine,

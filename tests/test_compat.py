@@ -1,10 +1,13 @@
 """Call forms of earlier releases, and of Nengo itself."""
 
+import json
+import sys
+
 import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
-from nengo.exceptions import ValidationError
+from nengo.exceptions import NengoWarning, ValidationError
 
 import nengo_dl
 from nengo_dl.compat import constructor_arguments, run_arguments
@@ -203,15 +206,34 @@ def test_extra_feeds_have_no_meaning():
         run_arguments(None, None, (), {"extra_feeds": {"tensor": 1}})
 
 
-def test_profile_of_a_run(net, tmp_path):
+def test_profile_of_a_run(net, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with nengo_dl.Simulator(net, progress_bar=False) as sim:
         sim.run_steps(2, profile=tmp_path / "steps")
-        sim.run(0.002, profile=str(tmp_path / "time"))
+        sim.run(0.002, profile="time[1].json")
+        sim.run_steps(2, profile=True)
+        data = {net.stimulus: np.ones((1, 2, 1))}
+        sim.run_batch(data, {net.probe: None}, profile="batch")
         with pytest.raises(ValidationError, match="name of a directory; got 3"):
             sim.run_steps(2, profile=3)
-        assert sim.n_steps == 4
-    for name in ("steps", "time"):
+        assert sim.n_steps == 6
+    for name in ("steps", "time[1]", "nengo_dl_profile", "batch"):
         assert list((tmp_path / name).rglob("*.xplane.pb"))
+        trace = json.loads((tmp_path / f"{name}.json").read_text())
+        # "X": something that took a while, from ts on
+        complete = [e for e in trace["traceEvents"] if e.get("ph") == "X"]
+        assert complete and all(e["dur"] >= 0 <= e["ts"] for e in complete)
+
+
+def test_profile_without_a_converter(net, tmp_path, monkeypatch):
+    module = "tensorflow.python.profiler.internal._pywrap_profiler_plugin"
+    monkeypatch.setitem(sys.modules, module, None)
+    with (
+        nengo_dl.Simulator(net, progress_bar=False) as sim,
+        pytest.warns(NengoWarning, match="'.*p.json' was not written.*tensorboard"),
+    ):
+        sim.run_steps(2, profile=tmp_path / "p")
+    assert [path.name for path in tmp_path.iterdir()] == ["p"]
 
 
 @pytest.mark.parametrize("value", [False, None])

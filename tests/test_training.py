@@ -532,8 +532,9 @@ def test_summaries_without_a_directory_are_ignored():
 def test_profile(tmp_path):
     net = relu_chain()
     with simulator(net, minibatch_size=5) as sim:
-        sim.train(data_of(net), "sgd", profile=str(tmp_path))
-    assert list(tmp_path.rglob("*.xplane.pb"))
+        sim.train(data_of(net), "sgd", profile=str(tmp_path / "p"))
+    assert list((tmp_path / "p").rglob("*.xplane.pb"))
+    assert (tmp_path / "p.json").is_file()
 
 
 # -- what objectives return, and what targets look like

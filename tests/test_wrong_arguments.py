@@ -15,7 +15,12 @@ SWEPT = (
     "reshaped",
     "callbacks.NengoSummaries",
     "callbacks.IsolateState",
-    "surrogates.FastSigmoid",
+    "surrogates",
+    "Glorot",
+    "He",
+    "VarianceScaling",
+    "losses",
+    "obj",
 )
 
 

@@ -347,10 +347,7 @@ def calls_without_simulators(net, sim, folder):
         "He": (dl.dists.He, {"scale": 1.0, "distribution": "normal"}),
         "Glorot.sample": (dl.dists.Glorot().sample, {"n": 2, "d": 2, "rng": np.random}),
         "losses.nan_mse": (dl.losses.nan_mse, {"y_true": ZEROS, "y_pred": ZEROS}),
-        "losses.Regularize": (
-            dl.losses.Regularize,
-            {"order": 2, "axis": None, "weight": 1.0},
-        ),
+        "losses.Regularize": (dl.losses.Regularize, {"order": 2, "axis": None}),
         "obj.mse": (dl.objectives.mse, {"outputs": ZEROS, "targets": ZEROS}),
         "obj.Regularize": (
             dl.objectives.Regularize,
@@ -362,6 +359,6 @@ def calls_without_simulators(net, sim, folder):
         ),
         "callbacks.IsolateState": (dl.callbacks.IsolateState, {"sim": sim}),
         "surrogates.FastSigmoid": (dl.surrogates.FastSigmoid, {"slope": 1.0}),
-        "surrogates.Arctan": (dl.surrogates.Arctan, {"width": 1.0}),
-        "surrogates.Triangular": (dl.surrogates.Triangular, {"width": 1.0}),
+        "surrogates.Arctan": (dl.surrogates.Arctan, {"slope": 1.0, "scale": 1.0}),
+        "surrogates.Triangular": (dl.surrogates.Triangular, {"slope": 1.0}),
     }

@@ -122,8 +122,8 @@ def profile_directory(profile: Any) -> str | None:
     Parameters
     ----------
     profile : bool, str, os.PathLike, dict or None
-        True for the default directory; earlier releases took a file's name, or options
-        of a profiler that is gone.
+        A directory, or a file that ends in ``.json``; True for the default; earlier
+        releases also took options of a profiler that is gone.
 
     Returns
     -------

@@ -373,7 +373,7 @@ def keras_calls(
         program,
         endpoints.names,
         parameters,
-        Predictions(runner, beside),
+        Predictions(runner, beside, None if built.settings.use_loop else built.unroll),
         trainer.new_seed,
         trainer.traces,
     )

@@ -231,18 +231,19 @@ class SimulatorModel(keras.Model):
         inputs, targets, weights = parts
         batch = own.function.minibatch_size
         n_items, n_steps = inputs[STEPS].shape[:2]
-        self.build_losses(
-            own.specs(n_steps),
-            *(
-                {
-                    name: tf.TensorSpec((batch, *array.shape[1:]), array.dtype)
-                    for name, array in part.items()
-                }
-                if part
-                else None
-                for part in (targets, weights)
-            ),
-        )
+        if not self.run_eagerly:  # then they would see no values
+            self.build_losses(
+                own.specs(n_steps),
+                *(
+                    {
+                        name: tf.TensorSpec((batch, *array.shape[1:]), array.dtype)
+                        for name, array in part.items()
+                    }
+                    if part
+                    else None
+                    for part in (targets, weights)
+                ),
+            )
         optimizer = self.optimizer if own is self.fitting else None
         truncation = own.truncation
         return Epoch(

@@ -8,6 +8,7 @@ from functools import cached_property
 import nengo
 import numpy as np
 
+from nengo_dl.program.loop import check_steps
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.simulation.store import StateStore
 from nengo_dl.training.epoch import Start
@@ -26,6 +27,8 @@ class Predictions:
         The simulation.
     make : callable
         Makes a simulation of the same model, whose Probes keep each step.
+    only : int or None
+        The number of steps that minibatches have to have, without a loop around them.
 
     Attributes
     ----------
@@ -33,8 +36,10 @@ class Predictions:
         Where the next minibatch starts.
     """
 
-    def __init__(self, runner: Runner, make: Callable[[], Runner]) -> None:
-        self._simulation, self._make = runner, make
+    def __init__(
+        self, runner: Runner, make: Callable[[], Runner], only: int | None
+    ) -> None:
+        self._simulation, self._make, self._only = runner, make, only
         self.start = Start(runner.store.state)
 
     @cached_property
@@ -76,6 +81,7 @@ class Predictions:
         dict of {Probe: np.ndarray}, shape (batch, n_steps, *shape)
             In the last step alone if a Probe keeps no history.
         """
+        check_steps(n_steps, self._only)
         own, start = self._own, self.start
         own.store.state, own.n_steps = list(start.state), start.n_steps
         own.probes.clear()

@@ -285,6 +285,8 @@ class InGraph:
         )
         if tf.is_tensor(results):  # called directly, TensorFlow unpacks a single result
             results = [results]
+        elif not calls.shapes:  # of no results it returns the operation
+            results = []
         for result, shape in zip(results, calls.shapes, strict=True):
             result.set_shape(shape)
         return results

@@ -104,3 +104,28 @@ def test_losses(closed_loop, name):
     found = LOSSES[name](sim, seen)
     assert found == pytest.approx(np.mean(expected**2), rel=1e-12)
     assert world.n_calls == N_STEPS
+
+
+@pytest.mark.parametrize("method", ["loss", "train", "fit", "evaluate", "predict"])
+def test_functions_without_an_output_are_called_in_each_step(method):
+    times = []
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        node = nengo.Node([0.5], label="in")
+        ensemble = nengo.Ensemble(3, 1, neuron_type=nengo.RectifiedLinear())
+        nengo.Connection(node, ensemble, synapse=None)
+        nengo.Probe(ensemble, label="out")
+        watch = nengo.Node(lambda t, x: times.append(round(t, 3)), size_in=1)
+        nengo.Connection(ensemble, watch, synapse=None)
+    x = np.full((2, 4, 1), 0.5)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        sim.compile("sgd", loss="mse")
+        times.clear()
+        {
+            "loss": lambda: sim.loss({"in": x, "out": x}),
+            "train": lambda: sim.train({"in": x, "out": x}, "sgd", shuffle=False),
+            "fit": lambda: sim.fit(x, x, verbose=0, shuffle=False),
+            "evaluate": lambda: sim.evaluate(x, x, verbose=0),
+            "predict": lambda: sim.predict(x, verbose=0),
+        }[method]()
+    assert times == [0.001, 0.002, 0.003, 0.004] * 2
