@@ -137,6 +137,8 @@ class SimulatorModel(keras.Model):
 
     # -- one minibatch
 
+    # within a `tf.function` of the user's, AutoGraph would rewrite what it calls
+    @tf.autograph.experimental.do_not_convert
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Run one minibatch, given in any form; see `call` and `by_name`."""
         with in_own_words():

@@ -99,6 +99,8 @@ class SimulatorFunction:
         """State at the beginning of a simulation, shape (minibatch_size, size) each."""
         return self._store.fresh_state
 
+    # within a `tf.function` of the user's, AutoGraph would rewrite what it calls
+    @tf.autograph.experimental.do_not_convert
     def __call__(
         self,
         params: Tensors,

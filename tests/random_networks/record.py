@@ -191,6 +191,8 @@ def call(sim: nengo_dl.Simulator, options: Options) -> list[np.ndarray]:
             loss = dict.fromkeys(targets, "mse")
             sim.compile(keras.optimizers.SGD(0.0), loss=loss)
             sim.fit(None, targets, n_steps=3, verbose=0)
+    if any(c.learning_rule for c in sim.model.toplevel.all_connections):
+        sim.reset()  # what rules learn in these calls stays, and Nengo has not run them
     return found
 
 
