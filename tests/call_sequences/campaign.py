@@ -14,8 +14,9 @@ import tests.conftest  # noqa: F401, the environment that all tests run in
 from tests.call_sequences.comparison import compare
 from tests.call_sequences.sequence import Call, sequence
 
-#: sequences in one process, before its memory is given back
-PER_PROCESS = 10
+#: sequences in one process, before its memory is given back; starting one costs as much
+#: processor time as a sequence
+PER_PROCESS = 25
 
 
 def main() -> int:

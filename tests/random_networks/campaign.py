@@ -8,8 +8,9 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import tests.conftest  # noqa: F401, the environment that all tests run in
@@ -20,8 +21,8 @@ from tests.random_networks.program import Program
 from tests.random_networks.shrink import shrink
 
 #: networks that one process compares, before its memory is given back: TensorFlow keeps
-#: about 25 MB for each of them
-PER_PROCESS = 20
+#: about 25 MB for each that XLA compiles. Starting one costs as much as 3 networks
+PER_PROCESS = 40
 
 
 def main() -> int:
@@ -30,6 +31,12 @@ def main() -> int:
     parser.add_argument("--from", type=int, default=0, dest="first", help="first seed")
     parser.add_argument("--count", type=int, default=100, help="number of seeds")
     parser.add_argument("--processes", type=int, default=1, help="at the same time")
+    parser.add_argument(
+        "--xla-every",
+        type=int,
+        default=4,
+        help="XLA compiles one seed in so many, which doubles the time that it takes",
+    )
     parser.add_argument("--no-shrink", action="store_true", help="only name failures")
     parser.add_argument("--show", action="store_true", help="print all networks")
     arguments = parser.parse_args()
@@ -37,12 +44,15 @@ def main() -> int:
     seeds = range(arguments.first, arguments.first + arguments.count)
     if arguments.show:
         for seed in seeds:
-            print(f"{generate(seed)}# {Options.of(seed)}\n")
+            print(f"{generate(seed)}# {drawn(seed, arguments.xla_every)}\n")
 
     found: Counter[Verdict] = Counter()
     failed, diverged = [], 0
     start = time.perf_counter()
-    results = run(seeds, arguments.processes, not arguments.no_shrink)
+    task = partial(
+        examine, xla_every=arguments.xla_every, shorten=not arguments.no_shrink
+    )
+    results = run(seeds, arguments.processes, task)
     for seed, result in zip(seeds, results, strict=True):
         found[result.verdict] += 1
         diverged += result.diverged
@@ -60,20 +70,28 @@ def main() -> int:
     return int(bool(failed))
 
 
-def run(seeds: Sequence[int], processes: int, shorten: bool) -> Iterator[Result]:
+def run(
+    seeds: Sequence[int], processes: int, task: Callable[[int], Result]
+) -> Iterator[Result]:
     """Compare the networks of some seeds, in new processes now and then."""
     context = multiprocessing.get_context("spawn")
     size = PER_PROCESS * processes
     for first in range(0, len(seeds), size):
         with ProcessPoolExecutor(processes, context) as pool:
             batch = seeds[first : first + size]
-            yield from pool.map(partial(examine, shorten=shorten), batch)
+            yield from pool.map(task, batch)
 
 
-def examine(seed: int, shorten: bool = True) -> Result:
+def drawn(seed: int, xla_every: int) -> Options:
+    """Return the options of a seed; XLA compiles only one in ``xla_every``."""
+    options = Options.of(seed)
+    return replace(options, jit_compile=options.jit_compile and not seed % xla_every)
+
+
+def examine(seed: int, xla_every: int = 4, shorten: bool = True) -> Result:
     """Compare a network; if it differs, describe the smallest one that does."""
     warnings.simplefilter("ignore")
-    program, options = generate(seed), Options.of(seed)
+    program, options = generate(seed), drawn(seed, xla_every)
     result = attempt(program, options)
     if result.verdict is Verdict.DIFFERENT and shorten:
         program, options = shrink(program, options, differs)
