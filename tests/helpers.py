@@ -5,12 +5,22 @@ from itertools import product
 
 import nengo
 import numpy as np
+import pytest
 
 import nengo_dl
 
 #: Whether XLA compiles the first, second, third ... of the runs of a comparison. XLA
 #: takes most of their time and memory, so `--everything` compiles more of them.
 JIT = [True, False, False]
+
+
+def rest_with_everything(values, number=1):
+    """Mark all but the first `number` values of a parameter to run with `--everything`.
+
+    For further cases of what the first ones show, where each takes seconds.
+    """
+    rest = [pytest.param(v, marks=pytest.mark.everything) for v in values[number:]]
+    return [*values[:number], *rest]
 
 
 def assert_matches_nengo(

@@ -11,6 +11,7 @@ import nengo
 import numpy as np
 import pytest
 
+from tests.helpers import rest_with_everything
 from tests.random_networks import shrink
 from tests.random_networks.comparison import Verdict, compare, deviation, explained
 from tests.random_networks.generator import generate
@@ -33,10 +34,7 @@ FORKED = Program(
 )
 
 
-@pytest.mark.parametrize(
-    "seed",
-    [*SEEDS[:40], *(pytest.param(s, marks=pytest.mark.everything) for s in SEEDS[40:])],
-)
+@pytest.mark.parametrize("seed", rest_with_everything(SEEDS, 20))
 def test_random_network(seed):
     program, options = generate(seed), Options.of(seed)
     if seed % 4:

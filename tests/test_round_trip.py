@@ -23,12 +23,15 @@ from tests.trained_networks import (
 pytestmark = pytest.mark.filterwarnings("ignore:No gradient passes")
 
 
-#: One type of rates and one of spikes are also tried in networks within networks
+#: Types that differ in how their parameters reach the simulation, and networks within
+#: a network. All others are further cases of these
+FIRST = [(name, False) for name in ("LIFRate", "AdaptiveLIF", "StochasticSpiking")]
+FIRST += [("LIF", False), ("LIF", True)]
 CASES = [
     pytest.param(
         name,
         nested,
-        marks=[pytest.mark.everything] * (nested and name not in ("LIFRate", "LIF")),
+        marks=[pytest.mark.everything] * ((name, nested) not in FIRST),
         id=f"{name}-{'nested' if nested else 'flat'}",
     )
     for nested in (False, True)

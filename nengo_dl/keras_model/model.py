@@ -26,7 +26,7 @@ from nengo_dl.program.program import Program
 from nengo_dl.program.python_errors import as_raised, in_own_words
 from nengo_dl.program.traces import Traces
 from nengo_dl.program.value_keys import Same
-from nengo_dl.program.xla_support import lacking_in, warn_without_xla
+from nengo_dl.program.xla_support import Xla
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training.epoch import Epoch
 from nengo_dl.training.model_function import ModelFunctions
@@ -127,9 +127,7 @@ class SimulatorModel(keras.Model):
         self._names, self._new_seed, self._traces = names, new_seed, traces
         self._runner = runner
         self._program = program
-        self._xla = program.jit_compile
-        #: whether it is known that XLA has all that losses and metrics use
-        self._xla_known = False
+        self._xla = Xla(program.jit_compile)
         self._loss_weights: dict[str, float] = {}
         # Keras counts the variables in a list among the weights
         self._parameters = runner.store.keras_variables(parameters)
@@ -178,14 +176,13 @@ class SimulatorModel(keras.Model):
         eager = bool(kwargs.get("run_eagerly"))
         if jit_compile in ("auto", None):
             jit_compile = self._program.jit_compile and not eager
-        self._xla = bool(jit_compile)
-        self._xla_known = False
+        self._xla = Xla(bool(jit_compile))
         weights = kwargs.get("loss_weights") or {}
         self._loss_weights = {
             name: weights.get(name, 1.0) for name in kwargs.get("loss") or {}
         }
         with precision(self.dtype):
-            super().compile(*args, jit_compile=self._xla, **kwargs)
+            super().compile(*args, jit_compile=self._xla.used, **kwargs)
         # of losses that nobody has told us about
         unknown = Same(object())
         self.key = lambda: unknown
@@ -271,7 +268,7 @@ class SimulatorModel(keras.Model):
                 tuple(weights or ()),
             ),
             owner=optimizer,
-            jit_compile=self._xla,
+            xla=self._xla,
             run_eagerly=self.run_eagerly,
         )
 
@@ -357,13 +354,19 @@ class SimulatorModel(keras.Model):
         )
 
     def build_losses(self, outputs: Any, targets: Any, weights: Any) -> None:
-        """Have Keras make the variables of losses and metrics; find out if XLA can.
+        """Have Keras make the variables of losses and metrics.
 
-        It makes them when it first meets outputs, which is too late within XLA. What
-        XLA lacks has to be known before a minibatch is taken from a dataset.
+        It makes them when it first meets outputs, which is too late within XLA.
+
+        Parameters
+        ----------
+        outputs, targets, weights : dict of {str: tf.TensorSpec} or None
+            What they will be given, by name of the output.
         """
-        built = all(part is None or part.built for part in self._measures())
-        if built and self._xla_known:
+        measures = [
+            getattr(self, n, None) for n in ("_compile_loss", "_compile_metrics")
+        ]
+        if all(own is None or own.built for own in measures):
             return
 
         def measure(outputs: Any, targets: Any, weights: Any) -> Any:
@@ -373,30 +376,8 @@ class SimulatorModel(keras.Model):
                 )
                 return loss, self.compute_metrics(None, targets, outputs, weights)
 
-        # Keras leaves open how many items and steps generators yield
-        known = next(iter(outputs.values())).shape
-
-        def spec(like: Any) -> tf.TensorSpec | None:
-            if like is None:
-                return None
-            sizes = zip(like.shape, (*known, *[None] * len(like.shape)), strict=False)
-            shape = [other if own is None else own for own, other in sizes]
-            return tf.TensorSpec(shape, like.dtype)
-
-        specs = tf.nest.map_structure(spec, (outputs, targets, weights))
-        if not built:
-            with in_own_words():
-                tf.function(measure).get_concrete_function(*specs)
-        self._xla_known = True
-        lack = lacking_in(measure, *specs) if self._xla else None
-        if lack is not None:
-            warn_without_xla(lack)
-            self._xla = False
-
-    def _measures(self) -> tuple[Any, ...]:
-        return getattr(self, "_compile_loss", None), getattr(
-            self, "_compile_metrics", None
-        )
+        with in_own_words():
+            tf.function(measure).get_concrete_function(outputs, targets, weights)
 
     # -- in the precision of the simulation
 

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
-from typing import Any
-
-import tensorflow as tf
 
 from nengo_dl.user_code import is_users, warn_user
 
@@ -50,44 +46,39 @@ def lacking(error: Exception) -> str | None:
     return f"A loss, metric or function of outputs uses {operation}"
 
 
-def warn_without_xla(what: str) -> None:
-    """Warn that something runs without XLA.
+class Xla:
+    """Whether XLA compiles what shares this object, until it lacks something.
 
     Parameters
     ----------
-    what : str
-        What `lacking` returned.
-    """
-    warn_user(
-        f"{what}, which XLA lacks, so this call runs without XLA, and slower. With "
-        "`configure_settings(jit_compile=False)`, or `sim.compile(jit_compile=False)` "
-        "for `fit` and `evaluate`, there is no such warning"
-    )
+    used : bool
+        Whether it compiles to begin with.
 
-
-def lacking_in(function: Callable[..., Any], *specs: Any) -> str | None:
-    """Return what XLA would not compile of a function, which is not run.
-
-    Parameters
+    Attributes
     ----------
-    function : callable
-        Of tensors.
-    *specs : nested structure of tf.TensorSpec and None
-        Types of its arguments.
+    used : bool
+        Whether it compiles now.
     """
-    leaves = tf.nest.flatten(specs)
 
-    def flat(*tensors: tf.Tensor) -> Any:
-        remaining = iter(tensors)
-        given = [None if leaf is None else next(remaining) for leaf in leaves]
-        return function(*tf.nest.pack_sequence_as(specs, given))
+    def __init__(self, used: bool) -> None:
+        self.used = used
 
-    compiled = tf.function(flat, jit_compile=True, autograph=False)
-    try:
-        compiled.experimental_get_compiler_ir(
-            *(leaf for leaf in leaves if leaf is not None)
-        )(stage="hlo")
-    except (tf.errors.OpError, ValueError, TypeError, NotImplementedError) as error:
-        # errors of other kinds come again when it runs
-        return lacking(error)
-    return None
+    def give_up(self, error: Exception) -> None:
+        """Do without XLA from now on, with a warning, if that is what failed.
+
+        Parameters
+        ----------
+        error : Exception
+            What a compiled function raised; nothing has run then. Any other error is
+            raised again.
+        """
+        lack = lacking(error) if self.used else None
+        if lack is None:
+            raise error
+        self.used = False
+        warn_user(
+            f"{lack}, which XLA lacks, so this call runs without XLA, and slower. With "
+            "`configure_settings(jit_compile=False)`, or "
+            "`sim.compile(jit_compile=False)` for `fit` and `evaluate`, there is no "
+            "such warning"
+        )

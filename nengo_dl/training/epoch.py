@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Protocol
 
 import nengo
@@ -23,7 +22,7 @@ from nengo_dl.inputs.memory import as_tensor
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.program.python_errors import as_raised
 from nengo_dl.program.traces import Traced, Traces
-from nengo_dl.program.xla_support import lacking, warn_without_xla
+from nengo_dl.program.xla_support import Xla
 from nengo_dl.training.model_function import ModelFunction, differs
 from nengo_dl.user_code import warn_user
 
@@ -127,8 +126,9 @@ class Epoch:
         Returns what ``step`` depends on, beside the types of variables and data.
     owner : object, optional
         What variables may belong to that are not among ``variables``.
-    jit_compile : bool
-        Whether XLA compiles it, if it compiles the model.
+    xla : Xla, optional
+        Whether XLA compiles it, if it compiles the model; what shares it gives XLA up
+        together.
     run_eagerly : bool
         Whether TensorFlow runs it operation by operation, so that code of users can be
         debugged.
@@ -149,7 +149,7 @@ class Epoch:
         traces: Traces,
         key: Callable[[], Hashable],
         owner: Any = None,
-        jit_compile: bool = True,
+        xla: Xla | None = None,
         run_eagerly: bool = False,
     ) -> None:
         self._function, self._step, self._n_values = function, step, n_values
@@ -159,7 +159,7 @@ class Epoch:
         self._variables = list(variables)
         self._device, self._traces = device, traces
         self._key, self._owner = key, owner
-        self._jit_compile = jit_compile and function.jit_compile
+        self._xla = Xla(True) if xla is None else xla
         self._run_eagerly = run_eagerly
         self._presented = [item.node for item in function.inputs if item.node in inputs]
         self.n_items, self.n_minibatches = n_items, n_items // self._batch
@@ -170,6 +170,7 @@ class Epoch:
         self._room = self._capacity() if self._renewed else 1
         self._constants = self._constant_inputs()
         self._fed: list[tf.Tensor] | None = None
+        self._made: dict[bool, Traced] = {}
         self._warned = False
 
     def present(
@@ -228,7 +229,8 @@ class Epoch:
             self._fed = None
         with tf.device(self._device):
             chosen = tf.constant(order, tf.int32)
-            traced = None if self._run_eagerly else self._traced
+            compiled = self._xla.used and self._function.jit_compile
+            traced = None if self._run_eagerly else self._traced(compiled)
             if traced is not None and not self._warned:
                 self._warned = True
                 for message in traced.warnings:
@@ -257,7 +259,10 @@ class Epoch:
                         )
                         rows = values.numpy()
                 except tf.errors.OpError as error:
-                    traced = self._without_xla(error)
+                    if traced is None or not compiled:
+                        raise
+                    self._xla.give_up(error)
+                    compiled, traced = False, self._traced(False)
                     continue
                 if traced is not None:
                     traced.took(time.perf_counter() - begin, count)
@@ -267,17 +272,6 @@ class Epoch:
                     start.n_steps += count * self._n_steps
                 yield rows[done : done + count]
                 done += count
-
-    def _without_xla(self, error: Exception) -> Traced:
-        """Return the function without XLA if that is what failed; nothing has run."""
-        compiled = self._jit_compile and not self._run_eagerly
-        lack = lacking(error) if compiled else None
-        if lack is None:
-            raise error
-        warn_without_xla(lack)
-        self._jit_compile = False
-        del self._traced
-        return self._traced
 
     def _feed(self, count: int) -> list[tf.Tensor]:
         """Return generated inputs for the next minibatches, as tensors."""
@@ -299,9 +293,10 @@ class Epoch:
             fed.append(tf.constant(array))
         return [*fed, *self._constants.values()]
 
-    @cached_property
-    def _traced(self) -> Traced:
-        """The compiled function."""
+    def _traced(self, compiled: bool) -> Traced:
+        """Return the function that runs minibatches, compiled by XLA or not."""
+        if compiled in self._made:
+            return self._made[compiled]
         generated = [
             (
                 self._room if self._is_renewed(item) else 1,
@@ -316,7 +311,7 @@ class Epoch:
         specs += map(_spec, [*self._start.state, *self._items])
         specs += [tf.TensorSpec(shape, self._dtype) for shape in generated]
         specs += map(_spec, [*self._constants.values(), *self._others])
-        return self._traces.get(
+        self._made[compiled] = self._traces.get(
             lambda: (
                 self._key(),
                 self._function.key,
@@ -325,12 +320,13 @@ class Epoch:
                 tuple(map(_type, self._variables)),
                 self._n_steps,
                 (self._start.goes_on, self._start.lasting),
-                self._jit_compile,
+                compiled,
                 self._device,
             ),
-            lambda: Traced(self._run, specs, self._variables, self._jit_compile),
+            lambda: Traced(self._run, specs, self._variables, compiled),
             self._owner,
         )
+        return self._made[compiled]
 
     # -- in TensorFlow
 

@@ -17,7 +17,7 @@ from nengo_dl.program.program import Program
 from nengo_dl.program.python_errors import as_raised
 from nengo_dl.program.traces import Traced, Traces
 from nengo_dl.program.value_keys import value_key
-from nengo_dl.program.xla_support import lacking, warn_without_xla
+from nengo_dl.program.xla_support import Xla
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training.model_function import ModelFunction, ModelFunctions
 from nengo_dl.training.of_probes import OfProbes, of_probes
@@ -80,7 +80,6 @@ class Batches:
         traces: Traces,
     ) -> None:
         self._traces = traces
-        self._without_xla = False
         self._model_functions = functions
         self._runner = runner
         self._program = program
@@ -126,7 +125,7 @@ class Batches:
             (p for o in outputs.values() for p in o.probes), training
         )
         function.rewind(seed)
-        self._without_xla = False  # until this call is found to need that
+        xla = Xla(function.jit_compile)
         store, batch = self._runner.store, self._program.minibatch_size
         length = truncation or data.n_steps
         learns = not training and store.learns
@@ -141,7 +140,7 @@ class Batches:
                     part = slice(begin, min(begin + length, data.n_steps))
                     goes_on = part.stop < data.n_steps or not isolate_state or learns
                     results, state = self._part(
-                        function, outputs, data, items, part, state, first, goes_on
+                        function, outputs, data, items, part, state, first, goes_on, xla
                     )
                     first += part.stop - part.start
                     if not isolate_state:
@@ -161,6 +160,7 @@ class Batches:
         state: Tensors,
         first_step: int,
         keep_state: bool,
+        xla: Xla,
     ) -> tuple[dict[Any, Any], Tensors]:
         """Run some steps of some items; return what is wanted, and where they end."""
         n_steps = steps.stop - steps.start
@@ -207,24 +207,16 @@ class Batches:
                     lambda: Traced(run, specs, (), jit_compile),
                 )
 
-            traced = compiled(function.jit_compile and not self._without_xla)
+            traced = compiled(xla.used)
             try:
                 flat = traced(arguments, ())
             except tf.errors.OpError as error:
-                self._give_up_xla(error)
+                xla.give_up(error)
                 traced = compiled(False)
                 flat = traced(arguments, ())
         results, end = tf.nest.pack_sequence_as(traced.structure, list(flat))
         arrays = tf.nest.map_structure(lambda tensor: tensor.numpy(), results)
         return dict(zip(outputs, arrays, strict=True)), end if keep_state else state
-
-    def _give_up_xla(self, error: Exception) -> None:
-        """Do without XLA for the rest of this call, if that is what failed."""
-        lack = None if self._without_xla else lacking(error)
-        if lack is None:
-            raise error
-        warn_without_xla(lack)
-        self._without_xla = True
 
 
 def _output(

@@ -11,6 +11,7 @@ import pytest
 import nengo_dl
 from nengo_dl import Converter
 from tests.converter.models import converted, quietly, random_weights
+from tests.helpers import rest_with_everything
 
 L = keras.layers
 
@@ -149,10 +150,7 @@ def random_model(seed):
     return keras.Model(start, [x, L.Dense(2)(L.Flatten()(tensors[-2]))])
 
 
-@pytest.mark.parametrize(
-    "seed",
-    [0, 1, *(pytest.param(i, marks=pytest.mark.everything) for i in range(2, 30))],
-)
+@pytest.mark.parametrize("seed", rest_with_everything(range(30), 2))
 def test_random_models(seed):
     converter = converted(random_weights(random_model(seed)))
     assert converter.verify(training=True, rtol=1e-4)

@@ -6,6 +6,7 @@ from nengo.exceptions import SimulationError, SimulatorClosed, ValidationError
 
 import nengo_dl
 from nengo_dl.lowering.neurons.lif import LowerLIFRate
+from tests.helpers import rest_with_everything
 
 
 def network(neuron_type=None, **settings):
@@ -29,7 +30,7 @@ def simulator(net, **options):
     return nengo_dl.Simulator(net, progress_bar=False, **options)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", rest_with_everything(["float32", "float64"]))
 @pytest.mark.parametrize(
     "neuron_type", [None, nengo.Tanh(), nengo.AdaptiveLIF()], ids=str
 )

@@ -11,6 +11,7 @@ from nengo_dl.graph.surrogate_neurons import SurrogateNeurons, with_surrogates
 from nengo_dl.lowering.neurons.rate_equivalents import rate_equivalent
 from nengo_dl.lowering.neurons.surrogate import has_surrogate
 from nengo_dl.surrogates import Arctan, FastSigmoid, Triangular
+from tests.helpers import rest_with_everything
 from tests.program.forms import STEPS, Form
 
 TYPES = [
@@ -45,7 +46,7 @@ def open_simulator(net):
     return nengo_dl.Simulator(net, dtype="float64", progress_bar=False)
 
 
-@pytest.mark.parametrize("surrogate", SURROGATES, ids=str)
+@pytest.mark.parametrize("surrogate", rest_with_everything(SURROGATES), ids=str)
 @pytest.mark.parametrize("neuron_type", TYPES, ids=str)
 def test_forward_they_are_the_spiking_neurons(neuron_type, surrogate, jit):
     net = network(neuron_type, surrogate)
