@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nengo_dl import dists, neurons, surrogates
 from nengo_dl.backend import check_keras_backend as _check_keras_backend
 from nengo_dl.config import configure_settings, configure_trainable
-from nengo_dl.neurons import LeakyReLU, SoftLIFRate, SpikingLeakyReLU
+from nengo_dl.neurons import LeakyReLU, LimitedReLU, SoftLIFRate, SpikingLeakyReLU
 from nengo_dl.version import version as __version__
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ __all__ = [
     "Converter",
     "Layer",
     "LeakyReLU",
+    "LimitedReLU",
     "Simulator",
     "SoftLIFRate",
     "SpikingLeakyReLU",

@@ -9,7 +9,7 @@ from nengo.dists import Uniform
 from nengo.neurons import LIFRate, RectifiedLinear
 from nengo.params import NumberParam
 
-__all__ = ["LeakyReLU", "SoftLIFRate", "SpikingLeakyReLU"]
+__all__ = ["LeakyReLU", "LimitedReLU", "SoftLIFRate", "SpikingLeakyReLU"]
 
 
 class SoftLIFRate(LIFRate):
@@ -197,6 +197,81 @@ class LeakyReLU(RectifiedLinear):
 
     def _leak(self, current: np.ndarray) -> np.ndarray:
         return np.where(current > 0, current, self.negative_slope * current)
+
+
+class LimitedReLU(RectifiedLinear):
+    r"""Rectified line up to a highest current.
+
+    .. math:: a = \alpha \min(\max(J, 0), J_{max})
+
+    With a limit of 6 it is ReLU6, the activation of networks for phones. Spikes at
+    these rates are those of ``nengo.RegularSpiking(nengo_dl.LimitedReLU())``.
+
+    Parameters
+    ----------
+    limit : float
+        The current :math:`J_{max}` from which on the rate does not grow. Greater than
+        0.
+    amplitude : float
+        Factor of the output. Greater than 0.
+    initial_state : dict, optional
+        Accepted as in all neuron types; there are no state variables to name.
+
+    References
+    ----------
+    A. Krizhevsky, "Convolutional deep belief networks on CIFAR-10", University of
+    Toronto, 2010.
+
+    Examples
+    --------
+    >>> import nengo_dl
+    >>> nengo_dl.LimitedReLU(limit=6).rates([-10, 4, 10], gain=[1], bias=[0])
+    array([[0.],
+           [4.],
+           [6.]])
+    """
+
+    limit = NumberParam("limit", low=0, low_open=True)
+
+    def __init__(
+        self,
+        limit: float = 6.0,
+        amplitude: float = 1,
+        initial_state: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(amplitude=amplitude, initial_state=initial_state)
+        self.limit = limit
+
+    def rates(self, x: Any, gain: Any, bias: Any) -> np.ndarray:
+        """Return the rates for represented values.
+
+        Parameters
+        ----------
+        x : array_like, shape (n_samples,) or (n_samples, n_neurons)
+            Values along the neurons' encoders.
+        gain, bias : array_like, shape (n_neurons,)
+            Gains and bias currents.
+
+        Returns
+        -------
+        np.ndarray, shape (n_samples, n_neurons)
+            Rates times amplitude (Hz).
+        """
+        return self.amplitude * np.clip(self.current(x, gain, bias), 0, self.limit)
+
+    def step(self, dt: float, J: np.ndarray, output: np.ndarray) -> None:
+        """Write the rates for input currents to ``output``.
+
+        Parameters
+        ----------
+        dt : float
+            Length of a time step (s), which rates do not depend on.
+        J : np.ndarray, shape (n_neurons,)
+            Input currents.
+        output : np.ndarray, shape (n_neurons,)
+            Where the rates go (Hz).
+        """
+        output[...] = self.amplitude * np.clip(J, 0, self.limit)
 
 
 class SpikingLeakyReLU(LeakyReLU):

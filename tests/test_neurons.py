@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from nengo.exceptions import ReadonlyError, ValidationError
 
-from nengo_dl import LeakyReLU, SoftLIFRate, SpikingLeakyReLU
+from nengo_dl import LeakyReLU, LimitedReLU, SoftLIFRate, SpikingLeakyReLU
 
 TYPES = [
     SoftLIFRate(),
     SoftLIFRate(sigma=0.05, tau_rc=0.03, tau_ref=0.001, amplitude=0.5),
     LeakyReLU(),
     LeakyReLU(negative_slope=0.1, amplitude=2),
+    LimitedReLU(),
+    LimitedReLU(limit=1000, amplitude=0.5),
     SpikingLeakyReLU(),
     SpikingLeakyReLU(negative_slope=0.5, amplitude=0.5),
 ]
@@ -41,6 +43,7 @@ def test_are_values_that_do_not_change(neuron_type):
 
 def test_first_argument_is_what_the_type_adds():
     assert SoftLIFRate(0.3).sigma == 0.3
+    assert LimitedReLU(0.2).limit == 0.2
     assert LeakyReLU(0.2).negative_slope == SpikingLeakyReLU(0.2).negative_slope == 0.2
 
 
@@ -55,6 +58,12 @@ def test_slope_is_a_number():
         LeakyReLU(negative_slope="steep")
     with pytest.raises(ValidationError, match="'adaptation' not recognized"):
         SpikingLeakyReLU(initial_state={"adaptation": [0]})
+
+
+@pytest.mark.parametrize("limit", [0, -1, None, "low"])
+def test_limit_is_positive(limit):
+    with pytest.raises(ValidationError, match=r"LimitedReLU\.limit"):
+        LimitedReLU(limit)
 
 
 def test_what_nengo_asks_about_a_type():

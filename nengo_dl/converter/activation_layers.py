@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from nengo.neurons import NeuronType
 
-from nengo_dl.converter.activation_names import canonical
-from nengo_dl.converter.layer_converter import (
-    LayerConverter,
-    operation_type,
-    register_layer,
-)
+from nengo_dl.converter.activation_names import canonical, with_parameter
+from nengo_dl.converter.layer_converter import LayerConverter
+from nengo_dl.converter.layer_registry import operation_type, register_layer
 
 _SYMBOL = keras.KerasTensor((None, 2))
 
@@ -21,32 +17,41 @@ _SYMBOL = keras.KerasTensor((None, 2))
     keras.layers.Activation,
     keras.layers.ReLU,
     keras.layers.LeakyReLU,
-    operation_type(keras.ops.relu, _SYMBOL),
+    keras.layers.Softmax,
+    keras.layers.ELU,
     operation_type(keras.activations.relu, _SYMBOL),
+    operation_type(keras.ops.relu, _SYMBOL),
+    operation_type(keras.ops.relu6, _SYMBOL),
+    operation_type(keras.ops.clip, _SYMBOL, 0, 6),
     operation_type(keras.ops.leaky_relu, _SYMBOL),
     operation_type(keras.ops.sigmoid, _SYMBOL),
     operation_type(keras.ops.tanh, _SYMBOL),
+    operation_type(keras.ops.softmax, _SYMBOL),
+    operation_type(keras.ops.elu, _SYMBOL),
+    operation_type(keras.ops.gelu, _SYMBOL),
+    operation_type(keras.ops.silu, _SYMBOL),
+    operation_type(keras.ops.softplus, _SYMBOL),
 )
 class ConvertActivation(LayerConverter):
     """Neurons with the activation, or a passthrough Node if it is linear."""
 
     @classmethod
     def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
-        """Return whether neurons have such an activation."""
-        key = canonical(layer)
+        """Return whether neurons have such an activation, or one in its place."""
         swapped = converter.swap_activations.apply(layer, layer)
         if isinstance(layer, keras.layers.Activation) or swapped is not layer:
             return super().convertible(layer, converter)
-        known = any(key == canonical(old) for old in cls.activation_map)
-        if known or (isinstance(key, tuple) and key[0] == "leaky_relu"):
+        key = canonical(layer)
+        if with_parameter(key) or any(key == canonical(a) for a in cls.activation_map):
             return super().convertible(layer, converter)
-        limits = ", ".join(
-            f"{name}={getattr(layer, name)!r}"
-            for name in ("max_value", "threshold", "negative_slope")
-            if getattr(layer, name, None)
+        given = ", ".join(
+            f"{name}={value!r}"
+            for name in ("max_value", "threshold", "negative_slope", "x_min", "x_max")
+            if (value := getattr(layer, name, None))
         )
         return False, (
-            f"no neurons have the activation of {type(layer).__name__} with {limits}; "
+            f"no neurons have the activation of {type(layer).__name__}"
+            f"{given and f' with {given}'}; "
             "`swap_activations` can put another one in its place"
         )
 
@@ -57,30 +62,3 @@ class ConvertActivation(LayerConverter):
         obj = self.add_nengo_obj(node_id, activation=activation)
         self.add_connection(node_id, obj)
         return obj
-
-
-@register_layer(
-    keras.layers.Softmax,
-    keras.layers.ELU,
-    operation_type(keras.ops.softmax, _SYMBOL),
-    operation_type(keras.ops.elu, _SYMBOL),
-    operation_type(keras.ops.gelu, _SYMBOL),
-    operation_type(keras.ops.silu, _SYMBOL),
-    operation_type(keras.ops.softplus, _SYMBOL),
-    operation_type(keras.ops.relu6, _SYMBOL),
-)
-class ConvertOtherActivation(ConvertActivation):
-    """What `swap_activations` puts in the place of an activation without neurons."""
-
-    @classmethod
-    def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
-        """Return whether something takes its place that Nengo has a form of."""
-        swapped = converter.swap_activations.apply(layer, layer)
-        if swapped is None or isinstance(swapped, NeuronType):
-            return True, None
-        if swapped is not layer:
-            return super().convertible(layer, converter)
-        return False, (
-            f"no neurons have the activation of {type(layer).__name__}; "
-            "`swap_activations` can put another one in its place"
-        )

@@ -7,7 +7,10 @@ from typing import Any
 
 import keras
 import nengo
+import numpy as np
 from nengo.neurons import NeuronType
+
+from nengo_dl.neurons import LeakyReLU, LimitedReLU
 
 #: one activation under several names
 _SYNONYMS = {"swish": "silu", "re_lu": "relu"}
@@ -21,9 +24,20 @@ def default_neurons() -> dict[Hashable, NeuronType | None]:
     return {
         "linear": None,
         "relu": nengo.RectifiedLinear(),
+        "relu6": LimitedReLU(6.0),
         "sigmoid": nengo.Sigmoid(tau_ref=1),
         "tanh": nengo.Tanh(tau_ref=1),
     }
+
+
+def with_parameter(key: Hashable) -> NeuronType | None:
+    """Return the neuron type of a name with a number, None if it is no such key."""
+    if isinstance(key, tuple) and key[1] is not None:
+        if key[0] == "leaky_relu":
+            return LeakyReLU(negative_slope=key[1])
+        if key[0] == "limited_relu":
+            return LimitedReLU(limit=key[1])
+    return None
 
 
 def canonical(activation: Any) -> Hashable:
@@ -37,7 +51,8 @@ def canonical(activation: Any) -> Hashable:
     Returns
     -------
     hashable
-        A name, ``("leaky_relu", slope)``, a neuron type, or the function itself.
+        A name, ``("leaky_relu", slope)``, ``("limited_relu", limit)``, a neuron type,
+        or the function itself.
     """
     if activation is None:
         return "linear"
@@ -65,20 +80,25 @@ def _of_object(layer: Any) -> Hashable:
     name = type(layer).__name__
     values = vars(layer)
     if name in ("ReLU", "Relu"):
-        slope, limit, threshold = (
-            values.get(key) or 0 for key in ("negative_slope", "max_value", "threshold")
-        )
-        limited = values.get("max_value") is not None
-        if not limited and not threshold:
+        limit = values.get("max_value")
+        slope, threshold = (values.get(k) or 0 for k in ("negative_slope", "threshold"))
+        if limit is None and not threshold:
             return ("leaky_relu", float(slope)) if slope else "relu"
-        if limit == 6 and not slope and not threshold:
-            return "relu6"
-        return layer
+        return layer if slope or threshold else _limited(limit, layer)
+    if name == "Clip" and np.ndim(values["x_min"]) == 0 and values["x_min"] == 0:
+        return _limited(values["x_max"], layer)
     if name in ("LeakyReLU", "LeakyRelu"):
         return ("leaky_relu", float(values["negative_slope"]))
     if name == "Softmax" and values.get("axis", -1) == -1:
         return "softmax"
     return _ACTIVATION_OPERATIONS.get(name, layer)
+
+
+def _limited(limit: Any, layer: Any) -> Hashable:
+    """Return the key of a rectified line up to a limit."""
+    if np.ndim(limit) or not 0 < limit < np.inf:
+        return layer
+    return "relu6" if limit == 6 else ("limited_relu", float(limit))
 
 
 def _of_function(function: Callable) -> Hashable:

@@ -223,6 +223,13 @@ def _why(conversion: Conversion) -> str:
             ". The network has synapses, whose output comes later. Verify a conversion "
             "without `synapse`"
         )
+    names = {str(tensor.dtype) for tensor in conversion.layers}
+    coarse = sorted(name for name in names if name in ("float16", "bfloat16"))
+    if coarse:
+        return (
+            f". The model computes in {' and '.join(coarse)}, and the network in "
+            "float32; `rtol=1e-2` allows for that"
+        )
     if conversion.max_to_avg_pool:
         return ". With max_to_avg_pool=True pooling is another function"
     return ""

@@ -15,9 +15,11 @@ from nengo.ensemble import Neurons
 
 from nengo_dl.config import configure_settings
 from nengo_dl.converter.conversion_options import Options
-from nengo_dl.converter.keras_graph import Call, ModelGraph, functional
-from nengo_dl.converter.layer_converter import CONVERTERS, LayerConverter, neurons_of
+from nengo_dl.converter.keras_graph import Call, ModelGraph, check_input, functional
+from nengo_dl.converter.layer_converter import LayerConverter, neurons_of
+from nengo_dl.converter.layer_registry import responsible
 from nengo_dl.converter.normalization_layers import affine, is_foldable
+from nengo_dl.converter.shared_weights import tie
 from nengo_dl.converter.tensor_mapping import TensorMapping
 from nengo_dl.converter.whole_layers import WholeLayerConverter
 from nengo_dl.user_code import warn_user
@@ -144,17 +146,7 @@ class Conversion:
     def _add_input(self, call: Call) -> None:
         (tensor,) = call.outputs
         shape = tensor.shape[self.batch_axes :]
-        if None in shape:
-            hint = ""
-            if shape[0] is None and None not in shape[1:] and len(shape) > 1:
-                hint = (
-                    ". If this axis is time, temporal_model=True gives each of its "
-                    "elements a time step of the simulation"
-                )
-            raise ValueError(
-                f"The input {call.operation.name!r} has the shape {tensor.shape}: all "
-                f"axes but that of the batch must be known{hint}"
-            )
+        check_input(call.operation.name, tensor, self.batch_axes)
         size, label = math.prod(shape), call.operation.name
         if self._is_inner:
             node = nengo.Node(size_in=size, label=label)
@@ -165,9 +157,9 @@ class Conversion:
 
     def _convert(self, call: Call) -> None:
         converter = self.get_converter(call.operation)
+        result = converter.convert(call.node_id)
         if converter.has_weights:
             self._check_shared_weights(call)
-        result = converter.convert(call.node_id)
         objects = list(result) if isinstance(result, list | tuple) else [result]
         self._keep(call, objects)
 
@@ -178,13 +170,20 @@ class Conversion:
         self.shared.converted.append(Converted(call, tuple(objects), reason, self.net))
 
     def _check_shared_weights(self, call: Call) -> None:
-        layer = call.operation
-        known = self.shared.with_weights
-        if id(layer) in known and not self.shared.options.split_shared_weights:
+        """Refuse a second call of a layer whose weights no Connection is known for."""
+        layer, known = call.operation, self.shared.with_weights
+        options = self.shared.options
+        linked = {id(link.variable) for link in self.shared.links}
+        if (
+            id(layer) in known
+            and not (options.split_shared_weights or options.inference_only)
+            and not all(id(variable) in linked for variable in layer.variables)
+        ):
             raise ValueError(
-                f"The layer {layer.name!r} is called more than once, and two "
-                "Connections cannot share their weights. split_shared_weights=True "
-                "gives each call weights of its own, which are equal at first"
+                f"The layer {layer.name!r} is called more than once, and its converter "
+                "does not say which Connections have its weights. "
+                "split_shared_weights=True gives each call weights of its own, which "
+                "are equal at first"
             )
         known[id(layer)] = layer
 
@@ -206,6 +205,8 @@ class Conversion:
             reason = f"there is no conversion of {type(layer).__name__}"
         else:
             is_convertible, why = cls.convertible(layer, self)
+            if is_convertible and any(map(_has_mask, self.graph.calls_of(layer))):
+                is_convertible, why = False, "it is given a mask"
             if is_convertible and not (cls.stepwise or self.batch_axes == 1):
                 is_convertible, why = False, _CONSUMES_TIME
             if is_convertible:
@@ -331,18 +332,32 @@ class Conversion:
         self.shared.neurons[neurons] = (layer, scale)
 
     def linked(self, variable: Any, connection: Any, to_keras: Callable) -> None:
-        """Note which Connection has the values of a variable."""
+        """Note which Connection has the values of a variable.
+
+        Connections of one variable have one parameter, unless each call of a layer is
+        to have its own.
+
+        Raises
+        ------
+        ValueError
+            If they have the values in different shapes.
+        """
+        options = self.shared.options
+        if not (options.split_shared_weights or options.inference_only):
+            for link in self.shared.links:
+                if link.variable is variable:
+                    tie(link.connection, connection, variable.path)
+                    break
         self.shared.links.append(WeightLink(variable, connection, to_keras))
+
+
+def _has_mask(call: Call) -> bool:
+    """Return whether a layer is told which time steps count."""
+    masks = keras.tree.flatten(call.kwargs.get("mask"))
+    return any(isinstance(mask, KerasTensor) for mask in masks)
 
 
 _CONSUMES_TIME = (
     "it does not treat each time step by itself, as layers of a model with "
     "temporal_model=True have to"
 )
-
-
-def responsible(layer: Any) -> type[LayerConverter] | None:
-    """Return the class that converts a kind of layer, or None."""
-    if isinstance(layer, keras.Model):
-        return CONVERTERS.get(type(layer), CONVERTERS.get(keras.Model))
-    return CONVERTERS.get(type(layer))

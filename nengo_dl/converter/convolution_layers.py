@@ -9,20 +9,19 @@ import keras
 import nengo
 import numpy as np
 
-from nengo_dl.converter.dense_layers import TRAINING_ARGS, folded_bias, values_of
-from nengo_dl.converter.layer_converter import LayerConverter, register_layer
+from nengo_dl.converter.dense_layers import (
+    TRAINING_ARGS,
+    folded,
+    folded_bias,
+    values_of,
+)
+from nengo_dl.converter.layer_converter import LayerConverter
+from nengo_dl.converter.layer_registry import register_layer
 
 
 def channels_last(layer: Any) -> bool:
     """Return whether a layer has its channels in the last axis."""
     return bool(getattr(layer, "data_format", None) != "channels_first")
-
-
-def over_channels(values: np.ndarray, layer: Any) -> np.ndarray:
-    """Return one value per channel in a shape that broadcasts to a layer's output."""
-    if channels_last(layer):
-        return values
-    return values.reshape(-1, *[1] * layer.rank)
 
 
 def dilated(kernel: np.ndarray, rates: tuple[int, ...]) -> np.ndarray:
@@ -57,19 +56,28 @@ class ConvertSpatial(LayerConverter):
             )
         return super().convertible(layer, converter)
 
+    def add_output(self, node_id: int, scale: Any = 1.0, shift: Any = 0.0) -> Any:
+        """Add what has the output, with one bias per channel if there are biases."""
+        layer = self.layer
+        bias = folded_bias(layer, scale, shift)
+        if bias is not None and not channels_last(layer):
+            bias = bias.reshape(-1, *[1] * layer.rank)
+        return self.add_nengo_obj(node_id, bias, layer.activation)
+
     def convolve(
         self,
         pre: Any,
         post: Any,
         shape_in: tuple[int, ...],
         kernel: np.ndarray,
+        variable: Any,
         groups: int = 1,
         dilation: Any = (),
         **kwargs: Any,
-    ) -> Any:
+    ) -> None:
         """Connect two objects by a convolution with the layer's strides and padding."""
         layer = self.layer
-        last = channels_last(layer)
+        last, given = channels_last(layer), variable.shape
         if any(rate != 1 for rate in dilation):
             kernel = dilated(kernel, tuple(dilation))
         padding = kwargs.pop("padding", layer.padding)
@@ -87,7 +95,9 @@ class ConvertSpatial(LayerConverter):
             groups=groups,
             init=kernel,
         )
-        return self.connect(pre, post, transform=transform, **kwargs)
+        self.connect_weights(
+            pre, post, transform, variable, lambda w: w.reshape(given), **kwargs
+        )
 
     def _padded(
         self, pre: Any, shape: tuple[int, ...], before: int, last: bool
@@ -108,26 +118,26 @@ class ConvertSpatial(LayerConverter):
 class ConvertConvolution(ConvertSpatial):
     """One `nengo.Convolution`."""
 
+    def kernel(self) -> tuple[np.ndarray, Any, int]:
+        """Return the kernel, the variable that has it, and the number of groups."""
+        layer = self.layer
+        return values_of(layer.kernel), layer._kernel, layer.groups
+
     def convert(self, node_id: int) -> Any:
         """Add the output, and a Connection with the kernel."""
-        layer = self.layer
         scale, shift = self.converter.folded_into(self.call(node_id).outputs[0])
-        bias = values_of(layer.bias) if layer.use_bias else None
-        bias = folded_bias(bias, scale, shift)
-        if bias is not None:
-            bias = over_channels(bias, layer)
-        obj = self.add_nengo_obj(node_id, bias, layer.activation)
-        connection = self.convolve(
+        obj = self.add_output(node_id, scale, shift)
+        kernel, variable, groups = self.kernel()
+        self.convolve(
             self.get_input_obj(node_id),
             obj,
             self.input_shape(node_id),
-            values_of(layer.kernel) * scale,
-            groups=layer.groups,
-            dilation=layer.dilation_rate,
-            trainable=True,
+            folded(kernel, scale),
+            variable,
+            groups,
+            self.layer.dilation_rate,
             label=f"{self.label(node_id)}.kernel",
         )
-        self.converter.linked(layer._kernel, connection, lambda weights: weights)
         return obj
 
 
@@ -138,33 +148,13 @@ def per_channel(kernel: np.ndarray) -> np.ndarray:
 
 
 @register_layer(keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
-class ConvertDepthwise(ConvertSpatial):
+class ConvertDepthwise(ConvertConvolution):
     """A convolution with a group for each channel."""
 
-    def convert(self, node_id: int) -> Any:
-        """Add the output, and a Connection with the kernel."""
-        layer = self.layer
-        scale, shift = self.converter.folded_into(self.call(node_id).outputs[0])
-        bias = values_of(layer.bias) if layer.use_bias else None
-        bias = folded_bias(bias, scale, shift)
-        if bias is not None:
-            bias = over_channels(bias, layer)
-        obj = self.add_nengo_obj(node_id, bias, layer.activation)
-        kernel = values_of(layer.kernel)
-        connection = self.convolve(
-            self.get_input_obj(node_id),
-            obj,
-            self.input_shape(node_id),
-            per_channel(kernel) * scale,
-            groups=kernel.shape[-2],
-            dilation=layer.dilation_rate,
-            trainable=True,
-            label=f"{self.label(node_id)}.kernel",
-        )
-        self.converter.linked(
-            layer.kernel, connection, lambda weights: weights.reshape(kernel.shape)
-        )
-        return obj
+    def kernel(self) -> tuple[np.ndarray, Any, int]:
+        """Return the kernel, the variable that has it, and the number of groups."""
+        variable = self.layer.kernel
+        return per_channel(values_of(variable)), variable, variable.shape[-2]
 
 
 @register_layer(keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
@@ -173,42 +163,33 @@ class ConvertSeparable(ConvertSpatial):
 
     def convert(self, node_id: int) -> Any:
         """Add the output, a Node between the two convolutions, and both of them."""
-        layer = self.layer
-        rank = layer.rank
-        bias = values_of(layer.bias) if layer.use_bias else None
-        if bias is not None:
-            bias = over_channels(bias, layer)
-        obj = self.add_nengo_obj(node_id, bias, layer.activation)
+        layer, label = self.layer, self.label(node_id)
+        obj = self.add_output(node_id)
         depthwise = values_of(layer.depthwise_kernel)
         pointwise = values_of(layer.pointwise_kernel)
         shape = list(self.output_shape(node_id))
         shape[-1 if channels_last(layer) else 0] = pointwise.shape[-2]
-        label = self.label(node_id)
         between = nengo.Node(size_in=math.prod(shape), label=f"{label}.depthwise")
-        first = self.convolve(
+        self.convolve(
             self.get_input_obj(node_id),
             between,
             self.input_shape(node_id),
             per_channel(depthwise),
-            groups=depthwise.shape[-2],
-            dilation=layer.dilation_rate,
-            trainable=True,
+            layer.depthwise_kernel,
+            depthwise.shape[-2],
+            layer.dilation_rate,
             label=f"{label}.depthwise_kernel",
         )
-        second = self.convolve(
+        self.convolve(
             between,
             obj,
             tuple(shape),
             pointwise,
-            strides=(1,) * rank,
+            layer.pointwise_kernel,
+            strides=(1,) * layer.rank,
             padding="valid",
-            trainable=True,
             label=f"{label}.pointwise_kernel",
         )
-        self.converter.linked(
-            layer.depthwise_kernel, first, lambda w: w.reshape(depthwise.shape)
-        )
-        self.converter.linked(layer.pointwise_kernel, second, lambda w: w)
         return obj
 
 
@@ -239,10 +220,7 @@ class ConvertTransposed(ConvertSpatial):
     def convert(self, node_id: int) -> Any:
         """Add the output, and a Connection with the kernel."""
         layer = self.layer
-        bias = values_of(layer.bias) if layer.use_bias else None
-        if bias is not None:
-            bias = over_channels(bias, layer)
-        obj = self.add_nengo_obj(node_id, bias, layer.activation)
+        obj = self.add_output(node_id)
         kernel = np.swapaxes(values_of(layer.kernel), -1, -2)
         transform = nengo.ConvolutionTranspose(
             kernel.shape[-1],
@@ -254,14 +232,12 @@ class ConvertTransposed(ConvertSpatial):
             channels_last=channels_last(layer),
             init=kernel,
         )
-        connection = self.add_connection(
-            node_id,
+        self.connect_weights(
+            self.get_input_obj(node_id),
             obj,
-            trainable=True,
-            transform=transform,
+            transform,
+            layer.kernel,
+            lambda weights: np.swapaxes(weights, -1, -2),
             label=f"{self.label(node_id)}.kernel",
-        )
-        self.converter.linked(
-            layer.kernel, connection, lambda weights: np.swapaxes(weights, -1, -2)
         )
         return obj

@@ -10,7 +10,8 @@ import nengo
 import numpy as np
 import tensorflow as tf
 
-from nengo_dl.converter.layer_converter import LayerConverter, register_layer
+from nengo_dl.converter.layer_converter import LayerConverter
+from nengo_dl.converter.layer_registry import register_layer
 
 #: what changes training, but not the output
 TRAINING_ARGS = (
@@ -50,9 +51,8 @@ class ConvertDense(LayerConverter):
         """Add the output, and a Connection with the weights."""
         layer = self.layer
         scale, shift = self.converter.folded_into(self.call(node_id).outputs[0])
-        bias = values_of(layer.bias) if layer.use_bias else None
-        kernel = values_of(layer.kernel) * scale
-        bias = folded_bias(bias, scale, shift)
+        kernel = folded(values_of(layer.kernel), scale)
+        bias = folded_bias(layer, scale, shift)
         obj = self.add_nengo_obj(node_id, bias, layer.activation)
         shape = self.input_shape(node_id)
         transform: Any = kernel.T
@@ -64,25 +64,24 @@ class ConvertDense(LayerConverter):
                 strides=(1,),
                 init=kernel[None],
             )
-        connection = self.add_connection(
-            node_id,
+        self.connect_weights(
+            self.get_input_obj(node_id),
             obj,
-            trainable=True,
-            transform=transform,
+            transform,
+            layer._kernel,
+            (lambda w: w.T) if len(shape) == 1 else (lambda w: w[0]),
             label=f"{self.label(node_id)}.kernel",
         )
-        variable = layer.__dict__.get("_kernel", None)
-        if variable is not None:
-            self.converter.linked(
-                variable,
-                connection,
-                (lambda w: w.T) if len(shape) == 1 else (lambda w: w[0]),
-            )
         return obj
 
 
-def folded_bias(bias: Any, scale: Any, shift: Any) -> Any:
+def folded(kernel: np.ndarray, scale: Any) -> np.ndarray:
+    """Return a kernel together with the factors of the channels behind it."""
+    return kernel if np.ndim(scale) == 0 and scale == 1 else kernel * scale
+
+
+def folded_bias(layer: Any, scale: Any = 1.0, shift: Any = 0.0) -> Any:
     """Return the bias of a layer together with the affine map behind it."""
-    if bias is None:
+    if not layer.use_bias:
         return shift if np.any(shift) else None
-    return bias * scale + shift
+    return folded(values_of(layer.bias), scale) + shift

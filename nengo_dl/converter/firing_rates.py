@@ -10,6 +10,8 @@ import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType, RatesToSpikesNeuronType
 
+from nengo_dl.neurons import LimitedReLU
+
 _EXACT = (nengo.RectifiedLinear,)
 
 
@@ -86,6 +88,8 @@ def scaled(neuron_type: NeuronType, scale: float) -> tuple[NeuronType, float, st
             f"changes what the network computes. {remedy}",
         )
     made = _with(neuron_type, amplitude=neuron_type.amplitude / scale)
+    if isinstance(neuron_type, LimitedReLU):
+        made = _with(made, limit=neuron_type.limit * scale)
     if isinstance(neuron_type, _EXACT):
         return made, scale, ""
     return (

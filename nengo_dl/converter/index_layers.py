@@ -10,13 +10,11 @@ import nengo
 import numpy as np
 import tensorflow as tf
 
-from nengo_dl.converter.layer_converter import (
-    LayerConverter,
-    operation_type,
-    register_layer,
-)
+from nengo_dl.converter.layer_converter import LayerConverter
+from nengo_dl.converter.layer_registry import operation_type, register_layer
 
 _X = keras.KerasTensor((None, 2, 2))
+_RESHAPE = operation_type(keras.ops.reshape, _X, (-1, 4))
 
 
 def types_of_operations() -> list[type]:
@@ -34,13 +32,14 @@ def types_of_operations() -> list[type]:
         (ops.swapaxes, 1, 2),
         (ops.moveaxis, 1, 2),
         (ops.pad, ((0, 0), (1, 1), (0, 0))),
+        (ops.split, 2, 1),
     ]
     found = [type(_X[:, 0]._keras_history.operation)]
     for function, *args in calls:
         x = keras.KerasTensor((None, 1, 2)) if function is ops.squeeze else _X
         arguments = [1] if args == [None] else args
         found.append(operation_type(function, x, *arguments))
-    return found
+    return [*found, operation_type(ops.stack, [_X, _X])]
 
 
 @register_layer(
@@ -67,39 +66,61 @@ class ConvertIndexing(LayerConverter):
 
     @classmethod
     def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
-        """Return whether the layer moves elements of each item, and nothing else."""
+        """Return whether the layer moves elements of each item, and nothing else.
+
+        Raises
+        ------
+        TypeError
+            If it moves elements from one item to another.
+        """
         for call in converter.graph.calls_of(layer):
-            if len(call.inputs) != 1:
-                return False, f"{layer.name} has several inputs"
             try:
-                source = moved(call)
+                sources = moved(call)
             except Exception as error:
                 return False, f"what {layer.name} does depends on its data ({error})"
-            if source is None:
+            if sources is None and type(layer) is _RESHAPE:
+                raise TypeError(
+                    f"Layer {layer.name!r} (Reshape) cannot be converted: it makes "
+                    f"{call.outputs[0].shape} of {call.inputs[0].shape}, and so moves "
+                    "elements from one item of the batch to another. Expected the axis "
+                    "of the batch as it is"
+                )
+            if sources is None:
                 return False, f"{layer.name} adds something else than zeros"
         return super().convertible(layer, converter)
 
     def convert(self, node_id: int) -> Any:
         """Return the input, or a Node connected to some of its elements."""
-        source = moved(self.call(node_id))
-        assert source is not None
-        pre = self.get_input_obj(node_id)
-        size = math.prod(self.input_shape(node_id))
-        if np.array_equal(source, np.arange(size)):
-            return pre
-        obj = nengo.Node(size_in=len(source), label=self.label(node_id))
-        if np.all(source >= 0):
-            self.connect(pre, obj, index=source)
-        else:
-            target = np.flatnonzero(source >= 0)
-            kept = source[target]
-            whole = np.array_equal(kept, np.arange(size))
-            if len(target):
-                self.connect(pre, obj[target], index=None if whole else kept)
+        sources = moved(self.call(node_id))
+        assert sources is not None
+        label = self.label(node_id)
+        if len(sources) == 1:
+            return self._part(node_id, sources[0], label)
+        return [
+            self._part(node_id, source, f"{label}.output_{i}")
+            for i, source in enumerate(sources)
+        ]
+
+    def _part(self, node_id: int, source: np.ndarray, label: str) -> Any:
+        """Return what has some elements of the inputs, of which -1 are zeros."""
+        sizes = [math.prod(tensor.shape[1:]) for tensor in self.call(node_id).inputs]
+        if len(sizes) == 1 and np.array_equal(source, np.arange(sizes[0])):
+            return self.get_input_obj(node_id)
+        obj, start = nengo.Node(size_in=len(source), label=label), 0
+        for i, size in enumerate(sizes):
+            target = np.flatnonzero((source >= start) & (source < start + size))
+            kept, start = source[target] - start, start + size
+            if not len(target):
+                continue
+            self.connect(
+                self.get_input_obj(node_id, i),
+                obj if len(target) == len(source) else obj[target],
+                index=None if np.array_equal(kept, np.arange(size)) else kept,
+            )
         return obj
 
 
-def moved(call: Any) -> np.ndarray | None:
+def moved(call: Any) -> list[np.ndarray] | None:
     """Return which input element each output element is; -1 for zeros.
 
     The layer itself is given the numbers of the elements.
@@ -111,27 +132,37 @@ def moved(call: Any) -> np.ndarray | None:
 
     Returns
     -------
-    np.ndarray, shape (size_out,), or None
-        None if there is something else among the output.
+    list of np.ndarray, shape (size_out,), or None
+        For each output; elements are counted over all inputs. None if there is
+        something else among the output.
     """
-    (tensor,) = call.inputs
-    shape = tuple(tensor.shape[1:])
-    size = math.prod(shape)
-    # two items: an operation may look at the batch axis
-    numbers = tf.reshape(tf.range(1, 2 * size + 1), (2, *shape))
+    sizes = [math.prod(tensor.shape[1:]) for tensor in call.inputs]
+    total = sum(sizes)
+    if type(call.operation) is _RESHAPE and None not in call.outputs[0].shape[1:]:
+        # its own argument may have the symbol of an unknown length
+        same = math.prod(call.outputs[0].shape[1:]) == total
+        return [np.arange(total)] if same else None
+    numbers, start = {}, 1
+    for tensor, size in zip(call.inputs, sizes, strict=True):
+        each = tf.reshape(tf.range(start, start + size), (1, *tensor.shape[1:]))
+        # two items: an operation may look at the batch axis
+        numbers[id(tensor)] = tf.concat([each, each + total], axis=0)
+        start += size
 
     def fill(value: Any) -> Any:
-        return numbers if value is tensor else value
+        return numbers.get(id(value), value)
 
     args, kwargs = keras.tree.map_structure(fill, (call.args, call.kwargs))
-    found = np.asarray(call.operation.call(*args, **kwargs)).reshape(2, -1)
-    first, second = found - 1
-    shifted = np.where(first >= 0, first + size, -1)
-    if not np.array_equal(second, shifted):
-        return None
-    if first.size != math.prod(call.outputs[0].shape[1:]):
-        return None
-    return np.asarray(first, dtype=np.int64)
+    sources = []
+    results = keras.tree.flatten(call.operation.call(*args, **kwargs))
+    for tensor, result in zip(call.outputs, results, strict=True):
+        first, second = np.asarray(result).reshape(2, -1) - 1
+        if not np.array_equal(second, np.where(first >= 0, first + total, -1)):
+            return None
+        if first.size != math.prod(tensor.shape[1:]):
+            return None
+        sources.append(np.asarray(first, dtype=np.int64))
+    return sources
 
 
 @register_layer(

@@ -62,12 +62,15 @@ def functional(model: Any) -> Any:
         If there is no such graph; it says how to get one.
     """
     if isinstance(model, keras.Sequential):
+        if not model.layers:
+            raise TypeError(f"The Sequential model {model.name!r} has no layers")
         if not model.built or not hasattr(model, "inputs"):
             raise TypeError(
                 f"The Sequential model {model.name!r} does not know the shape of its "
                 "input. Begin it with `keras.Input(shape)`, or call "
                 "`model.build((None, ...))`"
             )
+        _check_call(model, keras.Sequential)
         return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     if not isinstance(model, keras.Model):
         raise TypeError(
@@ -82,14 +85,85 @@ def functional(model: Any) -> Any:
             "`keras.Model(x, model.call(x))`. Or use it as a whole: "
             "`nengo_dl.TensorNode(model, shape_in=...)`"
         )
+    _check_call(model, _FUNCTIONAL)
     return model
+
+
+_X = keras.Input((1,))
+#: what `keras.Model` makes of inputs and outputs; Keras does not export it
+_FUNCTIONAL: Any = type(keras.Model(_X, _X))
+
+
+def _check_call(model: Any, kind: Any) -> None:
+    """Check that a model does what its graph says.
+
+    Raises
+    ------
+    TypeError
+        If it has a method of its own instead.
+    """
+    if type(model).call is not kind.call:
+        raise TypeError(
+            f"The model {model.name!r} has a method `call` of its own "
+            f"({type(model).__name__}.call), and only Python knows what that does. "
+            "Make a functional model of it: `x = keras.Input(shape)`, "
+            "`keras.Model(x, model.call(x))`. Or use it as a whole: "
+            "`nengo_dl.TensorNode(model, shape_in=...)`"
+        )
+
+
+def check_input(name: str, tensor: KerasTensor, batch_axes: int) -> None:
+    """Check that an input has numbers, and how many.
+
+    Parameters
+    ----------
+    name : str
+        Of the input.
+    tensor : KerasTensor
+        The input.
+    batch_axes : int
+        How many leading axes may be unknown.
+
+    Raises
+    ------
+    TypeError
+        If its elements are no numbers.
+    ValueError
+        If an axis is unknown or has the length 0.
+    """
+    shape = tensor.shape[batch_axes:]
+    if tensor.dtype == "string" or "complex" in tensor.dtype:
+        raise TypeError(
+            f"The input {name!r} has the dtype {tensor.dtype!r}, and a network has "
+            "real numbers only. Convert a model of what preprocessing returns"
+        )
+    if 0 in shape:
+        raise ValueError(
+            f"The input {name!r} has the shape {tensor.shape}: no elements"
+        )
+    if None not in shape:
+        return
+    hint = (
+        "Make a model for one size: `keras.models.clone_model(model, "
+        "input_tensors=keras.Input(shape))`, and `set_weights(model.get_weights())`"
+    )
+    if shape[0] is None and None not in shape[1:] and len(shape) > 1:
+        hint = (
+            "If this axis is time, temporal_model=True gives each of its elements a "
+            f"time step of the simulation. {hint}"
+        )
+    raise ValueError(
+        f"The input {name!r} has the shape {tensor.shape}: all axes but that of the "
+        f"batch must be known. {hint}"
+    )
 
 
 def is_nested_model(operation: Any) -> bool:
     """Return whether a layer is a model whose graph is known."""
-    return hasattr(operation, "_nodes_by_depth") or (
-        isinstance(operation, keras.Sequential) and operation.built
-    )
+    if isinstance(operation, keras.Sequential):
+        return operation.built and type(operation).call is keras.Sequential.call
+    is_known = hasattr(operation, "_nodes_by_depth")
+    return is_known and type(operation).call is _FUNCTIONAL.call
 
 
 class ModelGraph:

@@ -13,10 +13,14 @@ from nengo.base import ObjView
 from nengo.ensemble import Neurons
 from nengo.neurons import NeuronType
 
-from nengo_dl.converter.activation_names import canonical, default_neurons, describe
+from nengo_dl.converter.activation_names import (
+    canonical,
+    default_neurons,
+    describe,
+    with_parameter,
+)
 from nengo_dl.converter.firing_rates import scaled
 from nengo_dl.graph.inputs import ConstantNode
-from nengo_dl.neurons import LeakyReLU
 from nengo_dl.tensor_node import TensorNode
 from nengo_dl.user_code import warn_user
 
@@ -25,6 +29,39 @@ if TYPE_CHECKING:
     from nengo_dl.converter.keras_graph import Call
 
 Shape = tuple[int, ...]
+
+
+def _shape_of(end: str) -> Callable[..., Any]:
+    """Return the method that gives the shape of a layer's input, or output."""
+
+    def shape(self: LayerConverter, node_id: int, full_shape: bool = False) -> Any:
+        leading = 0 if full_shape else self.converter.batch_axes
+        tensors = getattr(self.call(node_id), f"{end}s")
+        shapes = [tuple(tensor.shape[leading:]) for tensor in tensors]
+        return shapes[0] if len(shapes) == 1 else shapes
+
+    shape.__name__ = f"{end}_shape"
+    shape.__qualname__ = f"LayerConverter.{end}_shape"
+    shape.__doc__ = f"""Return the shape of the {end}, or a list if there are several.
+
+        Parameters
+        ----------
+        node_id : int
+            Which call of the layer it is.
+        full_shape : bool
+            Whether the axes for the batch, and for time, are part of it.
+
+        Returns
+        -------
+        tuple of int
+            The shape.
+
+        Examples
+        --------
+        >>> converter.{end}_shape(0)  # doctest: +SKIP
+        (28, 28, 1)
+        """
+    return shape
 
 
 class LayerConverter:
@@ -167,54 +204,8 @@ class LayerConverter:
         """Return the label of objects: the layer's name and the number of the call."""
         return f"{self.layer.name}.{node_id}"
 
-    def input_shape(self, node_id: int, full_shape: bool = False) -> Any:
-        """Return the shape of the input, or a list of shapes if there are several.
-
-        Parameters
-        ----------
-        node_id : int
-            Which call of the layer it is.
-        full_shape : bool
-            Whether the axes for the batch, and for time, are part of it.
-
-        Returns
-        -------
-        tuple of int
-            The shape.
-
-        Examples
-        --------
-        >>> converter.input_shape(0)  # doctest: +SKIP
-        (28, 28, 1)
-        """
-        return self._shapes(self.call(node_id).inputs, full_shape)
-
-    def output_shape(self, node_id: int, full_shape: bool = False) -> Any:
-        """Return the shape of the output, or a list of shapes if there are several.
-
-        Parameters
-        ----------
-        node_id : int
-            Which call of the layer it is.
-        full_shape : bool
-            Whether the axes for the batch, and for time, are part of it.
-
-        Returns
-        -------
-        tuple of int
-            The shape.
-
-        Examples
-        --------
-        >>> converter.output_shape(0)  # doctest: +SKIP
-        (10,)
-        """
-        return self._shapes(self.call(node_id).outputs, full_shape)
-
-    def _shapes(self, tensors: Any, full: bool) -> Any:
-        leading = 0 if full else self.converter.batch_axes
-        shapes = [tuple(tensor.shape[leading:]) for tensor in tensors]
-        return shapes[0] if len(shapes) == 1 else shapes
+    input_shape = _shape_of("input")
+    output_shape = _shape_of("output")
 
     def get_input_obj(self, node_id: int, tensor_idx: int = 0) -> Any:
         """Return the object whose output is an input of the layer.
@@ -335,23 +326,25 @@ class LayerConverter:
         target = obj
         if shared:
             target = nengo.Node(size_in=biases.size, label=f"{label}.bias_relay")
-        connection = nengo.Connection(
-            one,
-            target,
-            transform=biases.reshape(-1, 1),
-            synapse=None,
-            label=f"{label}.bias",
-        )
-        if not self.trains:
-            self.set_trainable(connection, False)
+        bias = self.bias_variable
+        kwargs: dict[str, Any] = {
+            "transform": biases.reshape(-1, 1),
+            "synapse": None,
+            "label": f"{label}.bias",
+        }
+        if isinstance(bias, keras.Variable):
+            self.connect_weights(
+                one,
+                target,
+                to_keras=lambda w: w.reshape(bias.shape),
+                variable=bias,
+                **kwargs,
+            )
+        else:
+            self.connect(one, target, trainable=True, **kwargs)
         if shared:
             shares = nengo.Connection(target[index], obj, synapse=None)
             self.set_trainable(shares, False)
-        variable = getattr(self.layer, "bias", None)
-        if isinstance(variable, keras.Variable):
-            self.converter.linked(
-                variable, connection, lambda weights: weights.reshape(variable.shape)
-            )
 
     def add_constant(self, node_id: int, obj: Any, values: np.ndarray) -> None:
         """Add values that are never trained to the input of an object."""
@@ -359,6 +352,11 @@ class LayerConverter:
             return
         constant = ConstantNode(np.ravel(values), label=f"{self.label(node_id)}.bias")
         self.set_trainable(nengo.Connection(constant, obj, synapse=None), False)
+
+    @property
+    def bias_variable(self) -> Any:
+        """The variable that has the layer's biases, if it has any."""
+        return getattr(self.layer, "bias", None)
 
     @property
     def trains(self) -> bool:
@@ -401,6 +399,44 @@ class LayerConverter:
         """
         pre = self.get_input_obj(node_id, input_idx)
         return self.connect(pre, obj, trainable=trainable, **kwargs)
+
+    def connect_weights(
+        self,
+        pre: Any,
+        obj: Any,
+        transform: Any,
+        variable: Any,
+        to_keras: Callable[[np.ndarray], np.ndarray],
+        label: str,
+        **kwargs: Any,
+    ) -> nengo.Connection:
+        """Connect two objects by a variable of the layer, which is trained with it.
+
+        Parameters
+        ----------
+        pre, obj : nengo object
+            What is connected.
+        transform : array_like or nengo.transforms.Transform
+            Has the variable's values.
+        variable : keras.Variable
+            The variable.
+        to_keras : callable
+            Brings the Connection's weights into the shape of the variable.
+        label : str
+            Of the Connection.
+        **kwargs
+            Further arguments of `nengo.Connection`.
+
+        Returns
+        -------
+        nengo.Connection
+            The Connection; all those of one variable share their weights.
+        """
+        connection = self.connect(
+            pre, obj, trainable=True, transform=transform, label=label, **kwargs
+        )
+        self.converter.linked(variable, connection, to_keras)
+        return connection
 
     def connect(
         self,
@@ -468,59 +504,4 @@ def _default_neurons(table: dict[Any, Any], activation: Any) -> Any:
     by_key: dict[Hashable, Any] = {canonical(k): v for k, v in table.items()}
     if key in by_key:
         return by_key[key]
-    if isinstance(key, tuple) and key[0] == "leaky_relu" and key[1] is not None:
-        return LeakyReLU(negative_slope=key[1])
-    return activation
-
-
-#: the converter of each kind of layer or operation
-CONVERTERS: dict[type, type[LayerConverter] | None] = {}
-
-
-def register_layer(
-    *layer_types: type,
-) -> Callable[[type[LayerConverter]], type[LayerConverter]]:
-    """Return a decorator that makes a `LayerConverter` responsible for layers.
-
-    Parameters
-    ----------
-    *layer_types : type
-        Classes of layers or operations; subclasses of them need an entry of their own.
-
-    Returns
-    -------
-    callable
-        Takes a subclass of `LayerConverter` and returns it.
-    """
-
-    def add(converter: type[LayerConverter]) -> type[LayerConverter]:
-        for layer_type in layer_types:
-            if CONVERTERS.get(layer_type) not in (None, converter):
-                warn_user(
-                    f"{converter.__name__} replaces "
-                    f"{getattr(CONVERTERS[layer_type], '__name__', None)} as the "
-                    f"converter of {layer_type.__name__}",
-                    UserWarning,
-                )
-            CONVERTERS[layer_type] = converter
-        return converter
-
-    return add
-
-
-def operation_type(function: Callable, *args: Any, **kwargs: Any) -> type:
-    """Return the class of the operation that a function of ``keras.ops`` stands for.
-
-    Parameters
-    ----------
-    function : callable
-        The function.
-    *args, **kwargs
-        Arguments of a call; some are tensors without data.
-
-    Returns
-    -------
-    type
-        A subclass of `keras.Operation`; Keras does not export these classes.
-    """
-    return type(function(*args, **kwargs)._keras_history.operation)
+    return with_parameter(key) or activation

@@ -8,14 +8,11 @@ from typing import Any
 import keras
 import nengo
 import numpy as np
+import tensorflow as tf
 from keras import KerasTensor
 
-from nengo_dl.converter.layer_converter import (
-    LayerConverter,
-    operation_type,
-    register_layer,
-    spread,
-)
+from nengo_dl.converter.layer_converter import LayerConverter, spread
+from nengo_dl.converter.layer_registry import operation_type, register_layer
 
 _X = keras.KerasTensor((None, 2))
 
@@ -29,7 +26,7 @@ class ConvertSum(LayerConverter):
         obj = self.add_nengo_obj(node_id)
         count = len(call.inputs)
         for i in range(count):
-            pre_shape = self.converter_shape(call.inputs[i])
+            pre_shape = tuple(call.inputs[i].shape[self.converter.batch_axes :])
             index = spread(pre_shape, shape)
             same = math.prod(pre_shape) == len(index)
             factor = self.factor(i, count)
@@ -41,10 +38,6 @@ class ConvertSum(LayerConverter):
                 **kwargs,
             )
         return obj
-
-    def converter_shape(self, tensor: KerasTensor) -> tuple[int, ...]:
-        """Return the shape of a tensor for one item and step."""
-        return tuple(tensor.shape[self.converter.batch_axes :])
 
     def factor(self, input_idx: int, count: int) -> float:
         """Return the factor of a summand."""
@@ -79,6 +72,8 @@ _SUBTRACT = type((_X - 1)._keras_history.operation)
 _MULTIPLY = type((_X * 2)._keras_history.operation)
 _DIVIDE = type((_X / 2)._keras_history.operation)
 _DIVIDE_FUNCTION = operation_type(keras.ops.divide, _X, 2)
+_SUM = operation_type(keras.ops.sum, _X, axis=1)
+_MEAN = operation_type(keras.ops.mean, _X, axis=1)
 _NEGATIVE = type((-_X)._keras_history.operation)
 
 
@@ -131,7 +126,7 @@ class ConvertArithmetic(ConvertSum):
     def _scale(self, node_id: int, constant: np.ndarray, divide: bool) -> Any:
         factor = np.asarray(1 / constant if divide else constant, dtype=np.float64)
         shape = self.output_shape(node_id)
-        (pre_shape,) = [self.converter_shape(t) for t in self.call(node_id).inputs]
+        pre_shape = self.input_shape(node_id)
         index = spread(pre_shape, shape)
         obj = self.add_nengo_obj(node_id)
         if factor.ndim:
@@ -146,11 +141,47 @@ class ConvertArithmetic(ConvertSum):
         return obj
 
 
+@register_layer(_SUM, _MEAN)
+class ConvertReduction(LayerConverter):
+    """A passthrough Node with the sum or mean along axes: a sparse matrix."""
+
+    @classmethod
+    def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
+        """Return whether the items of the batch, and time steps, are kept apart."""
+        for call in converter.graph.calls_of(layer):
+            if min(axes_of(layer, call), default=0) < converter.batch_axes:
+                return False, f"{layer.name}.axis is {layer.axis}"
+        return super().convertible(layer, converter)
+
+    def convert(self, node_id: int) -> Any:
+        """Add the Node, and the Connection to it."""
+        shape, leading = self.input_shape(node_id), self.converter.batch_axes
+        axes = [axis - leading for axis in axes_of(self.layer, self.call(node_id))]
+        kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
+        rows = spread(kept, shape)
+        is_mean = type(self.layer) is _MEAN
+        matrix = nengo.Sparse(
+            (math.prod(kept), len(rows)),
+            indices=np.stack([rows, np.arange(len(rows))], axis=1),
+            init=math.prod(kept) / len(rows) if is_mean else 1.0,
+        )
+        obj = self.add_nengo_obj(node_id)
+        self.add_connection(node_id, obj, transform=matrix)
+        return obj
+
+
+def axes_of(layer: Any, call: Any) -> list[int]:
+    """Return the axes, the batch's among them, that an operation reduces."""
+    rank = len(call.inputs[0].shape)
+    axes = range(rank) if layer.axis is None else np.ravel(layer.axis)
+    return [int(axis) % rank for axis in axes]
+
+
 def constants_of(call: Any) -> list[np.ndarray]:
     """Return the arguments of a call that are numbers or arrays."""
     values = (*call.args, *call.kwargs.values())
     return [
-        np.asarray(keras.ops.convert_to_numpy(value), dtype=np.float64)
+        np.asarray(tf.convert_to_tensor(value)).astype(np.float64)
         for value in values
         if not isinstance(value, KerasTensor)
     ]

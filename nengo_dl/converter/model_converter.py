@@ -17,11 +17,8 @@ from nengo_dl.converter.conversion import Conversion, Shared
 from nengo_dl.converter.conversion_options import Options, scales, synapses
 from nengo_dl.converter.conversion_report import ConversionReport, report
 from nengo_dl.converter.keras_graph import ModelGraph, operations_within
-from nengo_dl.converter.layer_converter import (
-    CONVERTERS,
-    LayerConverter,
-    register_layer,
-)
+from nengo_dl.converter.layer_converter import LayerConverter
+from nengo_dl.converter.layer_registry import CONVERTERS, register_layer
 from nengo_dl.converter.rate_targets import rates_from_data
 from nengo_dl.converter.round_trip import to_keras
 from nengo_dl.converter.tensor_mapping import TensorMapping
@@ -161,12 +158,7 @@ class Converter:
                 stacklevel=2,
             )
         if isinstance(scale_firing_rates, str) and scale_firing_rates == "auto":
-            if sample_data is None:
-                raise ValidationError(
-                    '"auto" needs `sample_data`, some hundred inputs of the model',
-                    attr="scale_firing_rates",
-                )
-            scale_firing_rates = rates_from_data(model, sample_data, target_rate)
+            scale_firing_rates = _from_data(model, sample_data, target_rate)
         options = Options(
             bool(allow_fallback),
             bool(inference_only),
@@ -187,6 +179,11 @@ class Converter:
         self.synapse = synapse
         self.temporal_model = options.temporal_model
         self._shared = Shared(options)
+        self._convert(model)
+        self._warn_about_keys(options)
+
+    def _convert(self, model: Any) -> None:
+        """Make the network, and a Probe for each output."""
         name = getattr(model, "name", None)
         conversion = Conversion(model, nengo.Network(label=name), self._shared)
         self._conversion = conversion
@@ -194,12 +191,11 @@ class Converter:
         self.net = conversion.net
         self.layers: TensorMapping = conversion.layers
         self.inputs: TensorMapping = conversion.inputs
-        if options.inference_only:
+        if self.inference_only:
             with self.net:
                 configure_settings(inference_only=True)
         conversion.build()
         self.outputs = self._add_probes()
-        self._warn_about_keys(options)
 
     @staticmethod
     def register(*layer_types: type) -> Callable[[Any], Any]:
@@ -419,6 +415,16 @@ class Converter:
                 f"{argument}: {_name(key)} is no layer of {self.model.name!r}",
                 UserWarning,
             )
+
+
+def _from_data(model: Any, data: Any, target_rate: float) -> Any:
+    """Return the factors of firing rates that data give."""
+    if data is None:
+        raise ValidationError(
+            '"auto" needs `sample_data`, some hundred inputs of the model',
+            attr="scale_firing_rates",
+        )
+    return rates_from_data(model, data, target_rate)
 
 
 def _name(key: Any) -> str:

@@ -9,7 +9,8 @@ import nengo
 
 from nengo_dl.converter.conversion import Conversion
 from nengo_dl.converter.keras_graph import is_nested_model
-from nengo_dl.converter.layer_converter import LayerConverter, register_layer
+from nengo_dl.converter.layer_converter import LayerConverter
+from nengo_dl.converter.layer_registry import register_layer
 
 
 @register_layer(keras.Model)
@@ -21,8 +22,8 @@ class ConvertModel(LayerConverter):
         """Return whether the graph of the model is known."""
         if not is_nested_model(layer):
             return False, (
-                f"{layer.name} is a subclass of keras.Model, and only Python knows "
-                "what its `call` does; build it functionally"
+                f"{layer.name} is a subclass of keras.Model with a `call` of its own, "
+                "and only Python knows what that does; build it functionally"
             )
         return super().convertible(layer, converter)
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from nengo_dl.converter.activation_names import canonical
 from nengo_dl.converter.dense_layers import values_of
-from nengo_dl.converter.layer_converter import LayerConverter, register_layer
+from nengo_dl.converter.layer_converter import LayerConverter
+from nengo_dl.converter.layer_registry import register_layer
 
 #: layers whose weights a normalisation behind them can be a part of
 _FOLDING = (

@@ -11,7 +11,22 @@ import nengo
 import numpy as np
 
 from nengo_dl.converter.convolution_layers import channels_last
-from nengo_dl.converter.layer_converter import LayerConverter, register_layer
+from nengo_dl.converter.layer_converter import LayerConverter
+from nengo_dl.converter.layer_registry import register_layer
+
+
+class InsteadOfMaximum(LayerConverter):
+    """What averages take the place of, if that was asked for."""
+
+    @classmethod
+    def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
+        """Return whether averages may take the place of maxima."""
+        if not converter.max_to_avg_pool:
+            return False, (
+                "a maximum is no Connection; with max_to_avg_pool=True averages take "
+                "its place, which is another function and needs training"
+            )
+        return super().convertible(layer, converter)
 
 
 @register_layer(
@@ -28,19 +43,12 @@ class ConvertAveragePooling(LayerConverter):
         """Add the Node, and the Connection to it."""
         layer = self.layer
         shape_in, shape_out = self.input_shape(node_id), self.output_shape(node_id)
+        window = (layer.pool_size, layer.strides, channels_last(layer))
         transform: Any
         if layer.padding == "valid":
-            transform = mean_of_windows(
-                shape_in, layer.pool_size, layer.strides, channels_last(layer)
-            )
+            transform = mean_of_windows(shape_in, *window)
         else:
-            transform = mean_of_real_places(
-                shape_in,
-                shape_out,
-                layer.pool_size,
-                layer.strides,
-                channels_last(layer),
-            )
+            transform = mean_of_real_places(shape_in, shape_out, *window)
         obj = self.add_nengo_obj(node_id)
         self.add_connection(node_id, obj, transform=transform)
         return obj
@@ -49,15 +57,8 @@ class ConvertAveragePooling(LayerConverter):
 @register_layer(
     keras.layers.MaxPooling1D, keras.layers.MaxPooling2D, keras.layers.MaxPooling3D
 )
-class ConvertMaxPooling(ConvertAveragePooling):
+class ConvertMaxPooling(InsteadOfMaximum, ConvertAveragePooling):
     """Average pooling in the place of maxima, if that was asked for."""
-
-    @classmethod
-    def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
-        """Return whether averages may take the place of maxima."""
-        if not converter.max_to_avg_pool:
-            return False, _MAXIMUM
-        return super().convertible(layer, converter)
 
 
 @register_layer(
@@ -85,21 +86,8 @@ class ConvertGlobalAverage(LayerConverter):
     keras.layers.GlobalMaxPooling2D,
     keras.layers.GlobalMaxPooling3D,
 )
-class ConvertGlobalMaximum(ConvertGlobalAverage):
+class ConvertGlobalMaximum(InsteadOfMaximum, ConvertGlobalAverage):
     """The mean of each channel in the place of its maximum, if that was asked for."""
-
-    @classmethod
-    def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
-        """Return whether averages may take the place of maxima."""
-        if not converter.max_to_avg_pool:
-            return False, _MAXIMUM
-        return super().convertible(layer, converter)
-
-
-_MAXIMUM = (
-    "a maximum is no Connection; with max_to_avg_pool=True averages take its place, "
-    "which is another function and needs training"
-)
 
 
 def mean_of_windows(

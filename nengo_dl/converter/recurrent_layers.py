@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import nengo
 
 from nengo_dl.converter.dense_layers import TRAINING_ARGS, values_of
 from nengo_dl.converter.keras_graph import Call
-from nengo_dl.converter.layer_converter import LayerConverter, register_layer
+from nengo_dl.converter.layer_converter import LayerConverter
+from nengo_dl.converter.layer_registry import register_layer
 
 
 @register_layer(keras.layers.TimeDistributed)
@@ -75,26 +75,27 @@ class ConvertSimpleRNN(LayerConverter):
                 return False, f"{layer.name} is given an initial state"
         return super().convertible(layer, converter)
 
+    @property
+    def bias_variable(self) -> Any:
+        """The variable that has the biases."""
+        return self.layer.cell.bias
+
     def convert(self, node_id: int) -> Any:
         """Add the neurons, and the Connections to them."""
         cell, label = self.layer.cell, self.label(node_id)
         bias = values_of(cell.bias) if cell.use_bias else None
         obj = self.add_nengo_obj(node_id, bias, cell.activation)
-        forward = self.add_connection(
-            node_id,
-            obj,
-            trainable=True,
-            transform=values_of(cell.kernel).T,
-            label=f"{label}.kernel",
-        )
-        back = self.connect(
-            obj,
-            obj,
-            trainable=True,
-            transform=values_of(cell.recurrent_kernel).T,
-            synapse=nengo.synapses.Lowpass(0),
-            label=f"{label}.recurrent_kernel",
-        )
-        self.converter.linked(cell.kernel, forward, lambda weights: weights.T)
-        self.converter.linked(cell.recurrent_kernel, back, lambda weights: weights.T)
+        for pre, variable, name, synapse in (
+            (self.get_input_obj(node_id), cell.kernel, "kernel", {}),
+            (obj, cell.recurrent_kernel, "recurrent_kernel", {"synapse": 0}),
+        ):
+            self.connect_weights(
+                pre,
+                obj,
+                values_of(variable).T,
+                variable,
+                lambda weights: weights.T,
+                label=f"{label}.{name}",
+                **synapse,
+            )
         return obj

@@ -66,11 +66,37 @@ class WholeCall:
             return tensors[value.number] if isinstance(value, _Slot) else value
 
         args, kwargs = keras.tree.map_structure(fill, (self.args, self.kwargs))
-        if isinstance(self.operation, keras.Layer) and "training" not in kwargs:
+        if isinstance(self.operation, keras.Layer):
+            # what a model is called with is stronger than what is in its graph
             kwargs = {**kwargs, "training": training}
         result = keras.tree.flatten(self.operation(*args, **kwargs))
         flat = [tf.reshape(tf.cast(r, x.dtype), (x.shape[0], -1)) for r in result]
         return flat[0] if len(flat) == 1 else tf.concat(flat, axis=1)
+
+
+def check_shapes(call: Any) -> None:
+    """Check that a layer treats each item by itself, and has outputs of known size.
+
+    Raises
+    ------
+    TypeError
+        If not.
+    """
+    name = f"Layer {call.operation.name!r} ({type(call.operation).__name__})"
+    for tensor in call.outputs:
+        shape = tuple(tensor.shape)
+        if call.inputs and (not shape or shape[0] != call.inputs[0].shape[0]):
+            raise TypeError(
+                f"{name} cannot be converted: its output has the shape {shape}, "
+                "without the axis of the batch. Expected a layer that treats each item "
+                "by itself"
+            )
+        if None in shape[1:] and None not in call.inputs[0].shape[1:]:
+            raise TypeError(
+                f"{name} cannot be converted: its output has the shape {shape}, and "
+                "all axes but that of the batch must be known. Give the layer the "
+                "lengths of these axes, or put `keras.layers.Reshape` behind it"
+            )
 
 
 class WholeLayerConverter(LayerConverter):
@@ -104,6 +130,7 @@ class WholeLayerConverter(LayerConverter):
     def convert(self, node_id: int) -> Any:
         """Add a TensorNode, with all inputs and outputs of the layer as one vector."""
         call = self.call(node_id)
+        check_shapes(call)
         leading = self.converter.batch_axes
         shapes_in = [tuple(tensor.shape[leading:]) for tensor in call.inputs]
         shapes_out = [tuple(tensor.shape[leading:]) for tensor in call.outputs]

@@ -4,8 +4,10 @@ import warnings
 
 import keras
 import numpy as np
+import pytest
 
 from nengo_dl import Converter
+from nengo_dl.converter.comparison import Comparison
 
 
 def random_weights(model, seed=0):
@@ -45,3 +47,16 @@ def quietly(model, **kwargs):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return converted(model, native=False, **kwargs)
+
+
+def layer_differences(converter):
+    """Return (tensor, largest difference from Keras, largest value) for all layers."""
+    return Comparison(converter._conversion, converter.outputs).layer_differences()
+
+
+def some(items, *always):
+    """Return test cases: all of them with ``--everything``, some of them always."""
+    return [
+        item if item in always else pytest.param(item, marks=pytest.mark.everything)
+        for item in items
+    ]

@@ -1,4 +1,4 @@
-"""RectifiedLinear and its spiking version."""
+"""RectifiedLinear, with and without a limit, and its spiking version."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from nengo.neurons import RectifiedLinear, SpikingRectifiedLinear
 from nengo_dl.lowering.neurons.base import LowerNeurons, neurons
 from nengo_dl.lowering.neurons.rate_equivalents import register_rates
 from nengo_dl.lowering.neurons.surrogate import Counting, register_surrogate
+from nengo_dl.neurons import LimitedReLU
 
 
 @neurons(RectifiedLinear)
@@ -29,6 +30,24 @@ class LowerRectifiedLinear(LowerNeurons):
     def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
         """Return the rates."""
         return (self.amplitude * tf.nn.relu(j),)
+
+
+@neurons(LimitedReLU)
+@dataclass(frozen=True)
+class LowerLimitedReLU(LowerNeurons):
+    r"""Rectify up to a limit: :math:`a = \alpha \min(\max(0, J), J_{max})`.
+
+    References
+    ----------
+    A. Krizhevsky, "Convolutional deep belief networks on CIFAR-10", University of
+    Toronto, 2010.
+    """
+
+    parameters = ("limit", "amplitude")
+
+    def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
+        """Return the rates."""
+        return (self.amplitude * tf.minimum(tf.nn.relu(j), self.limit),)
 
 
 @neurons(SpikingRectifiedLinear)
