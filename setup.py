@@ -10,6 +10,8 @@ plots = ["matplotlib"]
 nengo_spa = ["nengo-spa>=2"]
 # TensorFlow 2.21 no longer brings it
 tensorboard = ["tensorboard"]
+# data for `python -m nengo_dl.benchmarks digits conversions`, and its pictures
+benchmarks = [*plots, "mnist1d", "scikit-learn"]
 docs = [
     # what the notebooks of examples/ use
     *nengo_spa,
@@ -62,7 +64,8 @@ setup(
         "tensorflow>=2.18",
     ],
     extras_require={
-        "all": sorted({*docs, *nengo_spa, *plots, *tests}),
+        "all": sorted({*benchmarks, *docs, *nengo_spa, *plots, *tests}),
+        "benchmarks": benchmarks,
         "docs": docs,
         "nengo-spa": nengo_spa,
         "plots": plots,

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from nengo_dl.benchmarks import build_and_profile, picture, tables
 from nengo_dl.benchmarks.apart import measure_apart, measure_named
+from nengo_dl.benchmarks.conversions import CONVERSIONS, SEEDS, measure_conversion
+from nengo_dl.benchmarks.converted_accuracy import ConvertedAccuracy
 from nengo_dl.benchmarks.measure import Measurement
 from nengo_dl.benchmarks.networks import BY_DEFAULT, NETWORKS
 from nengo_dl.benchmarks.records import Record, changes, different_machines
@@ -16,6 +18,7 @@ from nengo_dl.benchmarks.training import TASKS, TrainingTime, measure_training
 
 #: all networks that take seconds, all that are trained, and what else is measured
 RUNNING, TRAINING, DIGITS = "networks", "training", "digits"
+CONVERSION = "conversions"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -45,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m nengo_dl.benchmarks",
         description="How fast networks run and are trained, and how well.",
     )
-    known = (*NETWORKS, RUNNING, *TASKS, TRAINING, DIGITS)
+    known = (*NETWORKS, RUNNING, *TASKS, TRAINING, *CONVERSIONS, CONVERSION, DIGITS)
     parser.add_argument(
         "what",
         nargs="*",
@@ -54,10 +57,19 @@ def _parser() -> argparse.ArgumentParser:
         help=f"networks that run: {', '.join(NETWORKS)}; {RUNNING}: all of them but "
         f"{', '.join(sorted(set(NETWORKS) - set(BY_DEFAULT)))}, as by default; "
         f"classifiers that are trained: {', '.join(TASKS)}; {TRAINING}: all of them; "
+        f"Keras models that are converted to spikes: {', '.join(CONVERSIONS)}; "
+        f"{CONVERSION}: all of them, which takes scikit-learn and mnist1d; "
         f"{DIGITS}: accuracy on handwritten digits, which takes scikit-learn",
     )
     parser.add_argument("--n-steps", type=int, default=1000)
     parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=len(SEEDS),
+        metavar="N",
+        help="how many models are trained and converted, %(default)s by default",
+    )
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument("--device", default=None)
     parser.add_argument("--unroll", type=int, default=1)
@@ -100,7 +112,12 @@ def _measured(options: argparse.Namespace) -> Record:
     what.update(BY_DEFAULT if RUNNING in what else ())
     networks = _running([name for name in NETWORKS if name in what], options)
     tasks = [name for name in TASKS if name in what or TRAINING in what]
-    record = Record(networks, _training(tasks, options))
+    conversions = [n for n in CONVERSIONS if n in what or CONVERSION in what]
+    record = Record(
+        networks,
+        _training(tasks, options),
+        conversions=_conversions(conversions, options),
+    )
     if DIGITS in what:
         _digits()
     return record
@@ -143,6 +160,32 @@ def _training(
     return found
 
 
+def _conversions(
+    names: Sequence[str], options: argparse.Namespace
+) -> dict[str, list[ConvertedAccuracy]]:
+    try:
+        for name in names:  # before minutes are spent on the first of them
+            CONVERSIONS[name].load(0)
+    except ImportError as error:
+        raise SystemExit(str(error)) from error
+    found: dict[str, list[ConvertedAccuracy]] = {}
+    for name in names:
+        if not found:
+            print(tables.head("conversion", tables.CONVERTED), flush=True)
+        found[name] = [
+            run
+            for seed in range(options.seeds)
+            for run in measure_conversion(CONVERSIONS[name], seed)
+        ]
+        _print_conversion(name, found[name])
+    return found
+
+
+def _print_conversion(name: str, runs: Iterable[ConvertedAccuracy]) -> None:
+    for label, found in tables.conversion_rows(name, runs):
+        print(tables.row(label, found, tables.CONVERTED), flush=True)
+
+
 def _print(record: Record) -> None:
     for title, found, columns in (
         ("network", record.networks, tables.RUNNING),
@@ -152,6 +195,10 @@ def _print(record: Record) -> None:
             print(tables.head(title, columns))
         for name, value in found.items():
             print(tables.row(name, value, columns))
+    if record.conversions:
+        print(tables.head("conversion", tables.CONVERTED))
+    for name, runs in record.conversions.items():
+        _print_conversion(name, runs)
 
 
 def _compare(old: Record, new: Record) -> None:
@@ -165,19 +212,12 @@ def _compare(old: Record, new: Record) -> None:
 
 def _digits() -> None:
     """Print shares of test images that are recognised."""
-    from nengo_dl.benchmarks.conversions import converted_digits
     from nengo_dl.benchmarks.digits import recurrent_classifier, spiking_classifier
 
     found = spiking_classifier()
     print(f"LIF neurons, rates            {found.rates:.1%}")
     print(f"the same, 100 steps of spikes {found.spikes:.1%}")
     print(f"recurrent, row by row         {recurrent_classifier():.1%}")
-    converted = converted_digits()
-    print(f"convolutions in Keras         {converted.keras:.1%}")
-    print(
-        f"the same, 50 steps of spikes  {converted.spikes:.1%} at "
-        f"{converted.mean_rate:.0f} Hz"
-    )
 
 
 if __name__ == "__main__":

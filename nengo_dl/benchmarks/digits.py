@@ -50,9 +50,16 @@ class Digits:
         Raises
         ------
         ImportError
-            If scikit-learn is not installed.
+            If scikit-learn is not installed; it says how to install it.
         """
-        from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+        try:
+            from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+        except ImportError as error:
+            raise ImportError(
+                "The handwritten digits come with scikit-learn, which cannot be "
+                'imported. Install it with `pip install "nengo-dl[benchmarks]"`, or '
+                "with `pip install scikit-learn`"
+            ) from error
 
         images, labels = load_digits(return_X_y=True)
         order = np.random.RandomState(seed).permutation(len(images))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nengo_dl.benchmarks.converted_accuracy import OfSeeds
 from nengo_dl.benchmarks.measure import Measurement
 from nengo_dl.benchmarks.records import Record
 from nengo_dl.plots.axes import require_matplotlib
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
 
 #: parts of the time until the end of the first run, as the simulator names them
 STAGES = ("nengo build", "plan", "trace", "compile")
+#: room for curves of accuracy, in rows of the other parts
+_CONVERSION_ROWS = 7
 OURS, NENGO, GREY = "#d95f02", "#7570b3", "#999999"
 
 
 def draw(record: Record, path: str | Path) -> None:
-    """Draw networks that ran, and those that were trained, into a file.
+    """Draw networks that ran, were trained, or were converted, into a file.
 
     Parameters
     ----------
@@ -39,6 +42,7 @@ def draw(record: Record, path: str | Path) -> None:
     from matplotlib.figure import Figure
 
     rows = [len(found) + 1 for found in (record.networks, record.training) if found]
+    rows += [_CONVERSION_ROWS] if record.conversions else []
     figure = Figure(figsize=(11, 1.5 + 0.42 * sum(rows)), layout="constrained")
     parts = iter(
         figure.subfigures(len(rows), 1, squeeze=False, height_ratios=rows).flat
@@ -50,6 +54,10 @@ def draw(record: Record, path: str | Path) -> None:
         _starts(start, found)
     if record.training:
         _training(next(parts).subplots(), record)
+    if record.conversions:
+        axes = next(parts).subplots(1, len(record.conversions), squeeze=False)[0]
+        for ax, (name, runs) in zip(axes, record.conversions.items(), strict=True):
+            _conversion(ax, name, OfSeeds.by_rate(runs))
     figure.savefig(path, dpi=110)
 
 
@@ -117,6 +125,26 @@ def _training(ax: Axes, record: Record) -> None:
     ax.set_xlim(right=1.2 * max(*ours, *by_hand))
     ax.set_xlabel("step of optimization (ms)")
     _finish(ax)
+
+
+def _conversion(ax: Axes, name: str, by_rate: dict[float, OfSeeds]) -> None:
+    """Draw accuracy over time steps, a line for each firing rate; and Keras' own."""
+    shades = np.linspace(0.35, 1, len(by_rate))
+    for shade, (rate, found) in zip(shades, by_rate.items(), strict=True):
+        means, spreads = np.array([found.spikes(n) for n in found.steps]).T
+        ax.fill_between(
+            found.steps, means - spreads, means + spreads, color=OURS, alpha=0.12, lw=0
+        )
+        label = f"{rate:g} Hz"
+        ax.plot(found.steps, means, ".-", color=OURS, alpha=shade, label=label)
+    mean, _ = found.keras
+    ax.axhline(mean, color=NENGO, ls=":", label="Keras")
+    ax.set(xscale="log", xlabel="time steps of 1 ms", ylim=(0, 1))
+    ax.set(title=name, ylabel="accuracy")
+    ax.set_xticks(found.steps, [str(n) for n in found.steps])
+    ax.minorticks_off()
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(title="highest rate", loc="lower right", fontsize=8, frameon=False)
 
 
 def _finish(ax: Axes) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nengo_dl.benchmarks.converted_accuracy import ConvertedAccuracy
 from nengo_dl.benchmarks.machine import machine
 from nengo_dl.benchmarks.measure import Measurement
 from nengo_dl.benchmarks.training import TrainingTime
@@ -36,11 +37,14 @@ class Record:
         Networks that were trained.
     machine : mapping of str to str or int
         Processor and versions of libraries.
+    conversions : mapping of str to sequence of ConvertedAccuracy
+        Keras models that were converted, with several seeds and firing rates.
     """
 
     networks: Mapping[str, Measurement] = field(default_factory=dict)
     training: Mapping[str, TrainingTime] = field(default_factory=dict)
     machine: Mapping[str, str | int] = field(default_factory=machine)
+    conversions: Mapping[str, Sequence[ConvertedAccuracy]] = field(default_factory=dict)
 
     def write(self, path: str | Path) -> None:
         """Write it as JSON, with ratios for readers."""
@@ -50,6 +54,9 @@ class Record:
                 "machine": dict(self.machine),
                 "networks": {k: _content(v, FIGURES) for k, v in networks.items()},
                 "training": {k: _content(v, TRAINED) for k, v in training.items()},
+                "conversions": {
+                    k: [asdict(one) for one in v] for k, v in self.conversions.items()
+                },
             },
             indent=1,
             allow_nan=False,
@@ -64,6 +71,10 @@ class Record:
             {k: _made(Measurement, v) for k, v in content["networks"].items()},
             {k: _made(TrainingTime, v) for k, v in content["training"].items()},
             content["machine"],
+            {
+                k: [ConvertedAccuracy.of(**one) for one in v]
+                for k, v in content.get("conversions", {}).items()
+            },
         )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from nengo_dl.benchmarks.converted_accuracy import ConvertedAccuracy, OfSeeds
 from nengo_dl.benchmarks.measure import Measurement
 from nengo_dl.benchmarks.records import Record
-from nengo_dl.benchmarks.training import TrainingTime
 
 #: head, width, and what goes into a cell
 Column = tuple[str, int, Callable[[Any], str]]
@@ -55,6 +55,31 @@ TRAINED: tuple[Column, ...] = (
     ("ratio", 8, _number("{:.2f}", lambda t: t.ratio)),
 )
 
+#: after how many time steps of 1 ms tables show what spikes recognise
+CONVERTED_STEPS = (10, 20, 50, 100)
+
+
+def _converted(n_steps: int) -> Column:
+    return (
+        f"{n_steps} steps",
+        13,
+        lambda found: (
+            _percent(*found.spikes(n_steps)) if n_steps in found.steps else "-"
+        ),
+    )
+
+
+def _percent(mean: float, spread: float) -> str:
+    return f"{mean:.1%} ± {100 * spread:.1f}"
+
+
+#: means over seeds and standard deviations of them
+CONVERTED: tuple[Column, ...] = (
+    ("mean, Hz", 10, _number("{:.0f}", lambda f: f.mean_rate)),
+    ("Keras", 13, lambda f: _percent(*f.keras)),
+    *map(_converted, CONVERTED_STEPS),
+)
+
 #: what pages show of networks that run, under which heads
 ON_PAGES = {
     "nengo ms": "Nengo (ms)",
@@ -90,14 +115,29 @@ def list_tables(record: Record) -> str:
         lines += _list_table("Networks that run", columns, record.networks)
     if record.training:
         lines += _list_table("A step of optimization", TRAINED, record.training)
+    if record.conversions:
+        rows = {
+            name: found
+            for task, runs in record.conversions.items()
+            for name, found in conversion_rows(task, runs)
+        }
+        n_seeds = max(len(found.runs) for found in rows.values())
+        title = f"Accuracy of converted models, {n_seeds} seeds"
+        lines += _list_table(title, CONVERTED, rows)
     about = ", ".join(f"{name} {value}" for name, value in record.machine.items())
     return "\n".join([*lines, f"Measured with: {about}.", ""])
 
 
+def conversion_rows(
+    task: str, runs: Iterable[ConvertedAccuracy]
+) -> Iterator[tuple[str, OfSeeds]]:
+    """Yield the name and the content of each row: one for each firing rate."""
+    for rate, found in OfSeeds.by_rate(runs).items():
+        yield f"{task}, {rate:g} Hz", found
+
+
 def _list_table(
-    title: str,
-    columns: Sequence[Column],
-    found: Mapping[str, Measurement] | Mapping[str, TrainingTime],
+    title: str, columns: Sequence[Column], found: Mapping[str, Any]
 ) -> Iterator[str]:
     yield f".. list-table:: {title}"
     yield "   :header-rows: 1"

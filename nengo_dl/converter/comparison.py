@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras import KerasTensor
 
 from nengo_dl.converter.conversion import Conversion
+from nengo_dl.converter.model_data import arrays_of
 from nengo_dl.converter.tensor_mapping import TensorMapping
 from nengo_dl.graph.trainable import resolve
 from nengo_dl.simulator import Simulator
@@ -21,6 +22,9 @@ from nengo_dl.simulator import Simulator
 #: of models whose input may have any number of steps
 _STEPS = 10
 _EPOCHS, _RATE = 3, 0.1
+#: how many values of Probes are kept at once, unless one item has more
+_MOST_VALUES = 2**25
+ALL = slice(None)
 
 
 class Comparison:
@@ -48,39 +52,12 @@ class Comparison:
         self.model = conversion.model
         self.outputs = outputs
         self.temporal = bool(conversion.temporal_model)
-        self.inputs = self._arrays(inputs)
-        self.n_items = len(self.inputs[0])
-
-    def _arrays(self, given: Any) -> list[np.ndarray]:
-        """Return an array for each input of the model."""
-        tensors = self.model.inputs
-        if given is None:
+        if inputs is None:
             rng = np.random.RandomState(0)
-            return [_random(tensor, rng) for tensor in tensors]
-        if isinstance(given, Mapping):
-            by_node = {self.conversion.inputs[key]: v for key, v in given.items()}
-            given = [by_node.get(self.conversion.inputs[t]) for t in tensors]
-        elif not isinstance(given, list | tuple):
-            given = [given]
-        if len(given) != len(tensors) or any(array is None for array in given):
-            names = ", ".join(t._keras_history.operation.name for t in tensors)
-            raise ValueError(
-                f"Expected an array for each of the {len(tensors)} inputs ({names}) of "
-                f"{self.model.name!r}, got {len(given)}"
-            )
-        arrays = []
-        for tensor, values in zip(tensors, given, strict=True):
-            array = np.asarray(values, dtype=tensor.dtype)
-            fits = array.ndim == len(tensor.shape) and all(
-                n in (None, m) for n, m in zip(tensor.shape, array.shape, strict=True)
-            )
-            if not fits:
-                raise ValueError(
-                    f"Data for {tensor._keras_history.operation.name!r} have the shape "
-                    f"{array.shape}, expected {tensor.shape}"
-                )
-            arrays.append(array)
-        return arrays
+            self.inputs = [_random(tensor, rng) for tensor in self.model.inputs]
+        else:
+            self.inputs = arrays_of(self.model, inputs)
+        self.n_items = len(self.inputs[0])
 
     @property
     def dtype(self) -> str:
@@ -88,53 +65,111 @@ class Comparison:
         single = any(tensor.dtype != "float64" for tensor in self.model.outputs)
         return "float32" if single else "float64"
 
-    def of_keras(self, model: Any = None) -> list[np.ndarray]:
+    def of_keras(
+        self, model: Any = None, items: slice | np.ndarray = ALL
+    ) -> list[np.ndarray]:
         """Return all outputs of the model, or of one with the same inputs."""
         model = self.model if model is None else model
         structure = keras.tree.pack_sequence_as(
-            model._inputs_struct, [tf.convert_to_tensor(x) for x in self.inputs]
+            model._inputs_struct, [tf.convert_to_tensor(x[items]) for x in self.inputs]
         )
         found = keras.tree.flatten(model(structure, training=False))
         return [np.asarray(keras.ops.convert_to_numpy(y)) for y in found]
 
-    def data(self, n_steps: int | None = None) -> dict[nengo.Node, np.ndarray]:
+    def data(
+        self, n_steps: int | None = None, items: slice | np.ndarray = ALL
+    ) -> dict[nengo.Node, np.ndarray]:
         """Return the inputs as a simulator gets them.
 
         Parameters
         ----------
         n_steps : int, optional
             How many steps an item is presented for; not if axis 1 is time.
+        items : slice or array of int
+            Which items.
         """
         shaped = {}
         for tensor, array in zip(self.model.inputs, self.inputs, strict=True):
+            array = array[items]
             if self.temporal:
                 values = array.reshape(*array.shape[:2], -1)
             else:
-                values = array.reshape(self.n_items, 1, -1)
-                values = np.repeat(values, n_steps or 1, axis=1)
+                values = array.reshape(len(array), 1, -1)
+                shape = len(array), n_steps or 1, values.shape[-1]
+                values = np.broadcast_to(values, shape)
             shaped[self.conversion.inputs[tensor]] = values
         return shaped
 
     @contextmanager
-    def simulator(self) -> Iterator[Simulator]:
-        """Yield a simulator of the network."""
+    def simulator(self, n_items: int | None = None) -> Iterator[Simulator]:
+        """Yield a simulator of the network, for all items or some at once."""
         with Simulator(
             self.conversion.net,
-            minibatch_size=self.n_items,
+            minibatch_size=self.n_items if n_items is None else n_items,
             dtype=self.dtype,
             progress_bar=False,
         ) as sim:
             yield sim
 
     def of_probes(
-        self, sim: Simulator, probes: Sequence[nengo.Probe], n_steps: int | None = None
+        self,
+        sim: Simulator,
+        probes: Sequence[nengo.Probe],
+        n_steps: int | None = None,
+        items: slice | np.ndarray = ALL,
     ) -> list[np.ndarray]:
         """Return what probes record for the inputs, shape (items, steps, size)."""
-        data = self.data(n_steps)
+        data = self.data(n_steps, items)
         steps = next(iter(data.values())).shape[1]
         sim.reset(include_probes=True, include_trainable=False)
         sim.run_steps(steps, data=data)
         return [np.array(sim.data[probe]) for probe in probes]
+
+    def in_parts(
+        self, probed: Sequence[Any], n_steps: int | None = None
+    ) -> Iterator[tuple[Simulator, np.ndarray, list[np.ndarray]]]:
+        """Run the network for so many items at once that memory suffices.
+
+        Parameters
+        ----------
+        probed : sequence of nengo objects or nengo.Probe
+            What is recorded; objects get Probes as long as this lasts.
+        n_steps : int, optional
+            How many steps an item is presented for; not if axis 1 is time.
+
+        Yields
+        ------
+        sim : Simulator
+            The simulator.
+        items : np.ndarray of int
+            Which items these are.
+        recorded : list of np.ndarray, shape (len(items), steps, size)
+            What was recorded.
+        """
+        net = self.conversion.net
+        with net:
+            probes = [
+                obj if isinstance(obj, nengo.Probe) else nengo.Probe(obj)
+                for obj in probed
+            ]
+        steps = self.inputs[0].shape[1] if self.temporal else n_steps or 1
+        values = steps * sum(probe.size_in for probe in probes)
+        n_parts = -(-self.n_items // max(1, _MOST_VALUES // max(1, values)))
+        n_at_once = -(-self.n_items // n_parts)
+        try:
+            with self.simulator(n_at_once) as sim:
+                for start in range(0, self.n_items, n_at_once):
+                    items = np.arange(start, start + n_at_once)
+                    # the last part is as long as the others, so that nothing is
+                    # compiled anew
+                    filled = np.minimum(items, self.n_items - 1)
+                    recorded = self.of_probes(sim, probes, n_steps, filled)
+                    items = items[items < self.n_items]
+                    yield sim, items, [values[: len(items)] for values in recorded]
+        finally:
+            for probe, obj in zip(probes, probed, strict=True):
+                if probe is not obj:
+                    net.probes.remove(probe)
 
     def shaped(self, recorded: np.ndarray, like: np.ndarray) -> np.ndarray:
         """Return the last step, or all, in the shape of an output of Keras."""
@@ -160,19 +195,21 @@ class Comparison:
             )
             and None not in tensor.shape[conversion.batch_axes :]
         ]
-        expected = self.of_keras(keras.Model(self.model.inputs, tensors))
-        net = conversion.net
-        with net:
-            probes = [nengo.Probe(conversion.layers[tensor]) for tensor in tensors]
-        try:
-            with self.simulator() as sim:
-                found = self.of_probes(sim, probes)
-        finally:
-            for probe in probes:
-                net.probes.remove(probe)
+        layers = keras.Model(self.model.inputs, tensors)
+        differences, largest = np.zeros((2, len(tensors)))
+        objects = [conversion.layers[tensor] for tensor in tensors]
+        for _, items, recorded in self.in_parts(objects):
+            expected = self.of_keras(layers, items)
+            for i, (x, y) in enumerate(zip(expected, recorded, strict=True)):
+                found = _difference(self.shaped(y, x), x)
+                # not `max`, which loses NaN
+                differences[i] = np.maximum(differences[i], found[0])
+                largest[i] = np.maximum(largest[i], found[1])
         return [
-            (tensor, *_difference(self.shaped(y, x), x))
-            for tensor, x, y in zip(tensors, expected, found, strict=True)
+            (tensor, float(difference), float(most))
+            for tensor, difference, most in zip(
+                tensors, differences, largest, strict=True
+            )
         ]
 
 

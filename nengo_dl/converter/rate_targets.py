@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -11,7 +12,12 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.converter.activation_names import canonical
 from nengo_dl.converter.keras_graph import ModelGraph, functional, is_nested_model
+from nengo_dl.converter.model_data import arrays_of
 from nengo_dl.user_code import warn_user
+
+#: how many items go through the model at once
+_MINIBATCH = 500
+_RARELY = ", but for {:.2g} % of the values"
 
 
 def rates_from_data(
@@ -47,6 +53,8 @@ def rates_from_data(
     ------
     ValidationError
         If the rate or the percentile is out of range.
+    ValueError
+        If data do not fit the model, or they or activations are not finite.
 
     Warns
     -----
@@ -80,55 +88,118 @@ def rates_from_data(
             f"Expected a number above 0 and up to 100, got {percentile!r}",
             attr="percentile",
         )
-    highest: dict[int, float] = {}
-    layers: dict[int, Any] = {}
-    _collect(functional(model), data, percentile, highest, layers)
-    factors = {}
-    for key, layer in layers.items():
-        factors[layer] = target_rate / highest[key] if highest[key] else 1.0
-        if not highest[key]:
+    model = functional(model)
+    arrays = arrays_of(model, data)
+    n_items = len(arrays[0])
+    found: dict[_Path, _Largest] = {}
+    for start in range(0, n_items, _MINIBATCH):
+        part = [array[start : start + _MINIBATCH] for array in arrays]
+        for path, values in _activations(model, part):
+            size = n_items * (values.size // len(part[0]))
+            found.setdefault(path, _Largest(size, percentile)).add(values)
+    highest: dict[Any, float] = {}
+    for path, largest in found.items():
+        layer, value = path[-1][0], largest.percentile()
+        if not np.isfinite(value):
+            raise ValueError(
+                f"Layer {layer.name!r} has activations that are not finite for these "
+                "data. Check the model's weights, and whether the data are scaled as "
+                "for its training"
+            )
+        highest[layer] = max(highest.get(layer, 0.0), value)
+    for layer, value in highest.items():
+        if not value:
             warn_user(
-                f"No neuron of layer {layer.name!r} is active for these data: its "
+                f"No neuron of layer {layer.name!r} is active for these data"
+                f"{'' if percentile == 100 else _RARELY.format(100 - percentile)}: its "
                 "firing rates are not scaled",
                 UserWarning,
             )
-    return factors
+    return {
+        layer: target_rate / value if value else 1.0 for layer, value in highest.items()
+    }
 
 
-def _collect(
-    model: Any, data: Any, percentile: float, highest: dict, layers: dict
-) -> None:
-    """Note the percentile of each layer with an activation, those within models too."""
-    graph = ModelGraph(model)
+#: a call within calls of models: layers, and which of their calls
+_Path = tuple[tuple[Any, int], ...]
+
+
+class _Largest:
+    """The largest values of many that come in parts, as many as a percentile needs.
+
+    Parameters
+    ----------
+    size : int
+        How many values there will be.
+    percentile : float
+        Which percentile is wanted.
+    """
+
+    def __init__(self, size: int, percentile: float) -> None:
+        self._position = (size - 1) * percentile / 100
+        self._n_kept = size - int(self._position)
+        self._kept = np.zeros(0)
+
+    def add(self, values: np.ndarray) -> None:
+        """Add values; NaN count as the largest."""
+        kept = np.concatenate([self._kept, np.abs(values).ravel()])
+        if len(kept) > self._n_kept:
+            kept = np.partition(kept, len(kept) - self._n_kept)[-self._n_kept :]
+        self._kept = kept
+
+    def percentile(self) -> float:
+        """Return the percentile of all of them, between the nearest two values."""
+        low, *others = np.partition(self._kept, range(min(2, len(self._kept))))[:2]
+        high = others[0] if others else low
+        part = self._position - int(self._position)
+        if np.isnan(self._kept).any():
+            return np.nan
+        return float(low if low == high else low + part * (high - low))
+
+
+def _activations(
+    model: Any, arrays: Sequence[Any], path: _Path = ()
+) -> Iterator[tuple[_Path, np.ndarray]]:
+    """Yield all activations that become neurons, those within models too."""
     wanted: list[Any] = []
     calls = []
-    for call in graph.calls:
+    for call in ModelGraph(model).calls:
         if is_nested_model(call.operation):
             wanted += call.inputs
             calls.append(call)
-        elif _has_neurons(call.operation):
+        elif _with_neurons(call.operation) is not None:
             wanted += call.outputs
             calls.append(call)
     if not wanted:
         return
-    arrays = keras.tree.map_structure(tf.convert_to_tensor, data)
-    values = keras.Model(model.inputs, wanted)(keras.tree.flatten(arrays))
-    values = iter(keras.tree.flatten(values))
+    tensors = [tf.convert_to_tensor(array) for array in arrays]
+    values = iter(keras.tree.flatten(keras.Model(model.inputs, wanted)(tensors)))
     for call in calls:
         if is_nested_model(call.operation):
             inner = [next(values) for _ in call.inputs]
-            _collect(functional(call.operation), inner, percentile, highest, layers)
+            here = (*path, (call.operation, call.node_id))
+            yield from _activations(functional(call.operation), inner, here)
             continue
         for _ in call.outputs:
-            found = float(np.percentile(np.abs(np.asarray(next(values))), percentile))
-            key = id(call.operation)
-            highest[key] = max(highest.get(key, 0.0), found)
-            layers[key] = call.operation
+            layer = _with_neurons(call.operation)
+            yield (*path, (layer, call.node_id)), np.asarray(next(values))
 
 
-def _has_neurons(layer: Any) -> bool:
-    """Return whether a layer is, or has, an activation that is not linear."""
-    if hasattr(layer, "activation") and not isinstance(layer, keras.layers.RNN):
-        return canonical(layer.activation) not in ("linear", "softmax")
-    found = canonical(layer)
-    return found is not layer and found not in ("linear", "softmax")
+def _with_neurons(layer: Any) -> Any:
+    """Return what has an activation that is not linear: a layer, one in it, or None.
+
+    Recurrent layers become neurons if they have an output for each time step.
+    """
+    if isinstance(layer, keras.layers.TimeDistributed):
+        return _with_neurons(layer.layer)
+    if isinstance(layer, keras.layers.RNN) and not (
+        isinstance(layer, keras.layers.SimpleRNN) and layer.return_sequences
+    ):
+        return None
+    if hasattr(layer, "activation"):
+        known = canonical(layer.activation)
+    else:
+        known = canonical(layer)
+        if known is layer:
+            return None
+    return None if known in ("linear", "softmax") else layer

@@ -1,0 +1,103 @@
+"""Inputs of a Keras model as users give them, checked: one array for each input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nengo_dl.converter.keras_graph import ModelGraph
+from nengo_dl.converter.tensor_mapping import TensorMapping
+
+
+def arrays_of(model: Any, given: Any) -> list[np.ndarray]:
+    """Return an array for each input of a model, with the batch axis first.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A functional model.
+    given : array, sequence of arrays or dict
+        What a user gave: one array for a model with one input, otherwise a list in the
+        order of ``model.inputs``, or a dict with layers, tensors or names as keys.
+
+    Returns
+    -------
+    list of np.ndarray
+        In the precision of the inputs.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit the model, are not finite, or have no items.
+    """
+    tensors = model.inputs
+    names = [tensor._keras_history.operation.name for tensor in tensors]
+    if isinstance(given, Mapping):
+        given = _by_input(model, given)
+    elif not isinstance(given, list | tuple):
+        given = [given]
+    elif len(tensors) == 1 and not (len(given) == 1 and np.ndim(given[0]) > 1):
+        given = [given]  # items in a list
+    if len(given) != len(tensors):
+        raise ValueError(
+            f"Expected an array for each of the {len(tensors)} inputs "
+            f"({', '.join(names)}) of {model.name!r}, got {len(given)}"
+        )
+    arrays = [
+        _array(tensor, name, values)
+        for tensor, name, values in zip(tensors, names, given, strict=True)
+    ]
+    lengths = {name: len(array) for name, array in zip(names, arrays, strict=True)}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{n} for {name!r}" for name, n in lengths.items())
+        raise ValueError(
+            f"Expected equally many items for each input of {model.name!r}, got "
+            f"{listed}"
+        )
+    return arrays
+
+
+def _by_input(model: Any, given: Mapping) -> list[Any]:
+    """Return the values of a dict in the order of the inputs."""
+    known = TensorMapping("input", ModelGraph(model))
+    for tensor in model.inputs:
+        known.add(tensor, tensor)
+    by_tensor = {}
+    for key, values in given.items():
+        try:
+            by_tensor[known[key]] = values
+        except KeyError as error:
+            raise ValueError(
+                f"The data have the key {key!r}: {error.args[0]}"
+            ) from error
+    missing = [tensor for tensor in model.inputs if tensor not in by_tensor]
+    if missing:
+        names = ", ".join(tensor._keras_history.operation.name for tensor in missing)
+        raise ValueError(f"The data have no array for the input {names}")
+    return [by_tensor[tensor] for tensor in model.inputs]
+
+
+def _array(tensor: Any, name: str, values: Any) -> np.ndarray:
+    try:
+        array = np.asarray(values, dtype=tensor.dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Data for {name!r} are a {type(values).__name__} that is no array of "
+            f"{tensor.dtype}: {error}. Expected an array of the shape {tensor.shape}"
+        ) from error
+    fits = array.ndim == len(tensor.shape) and all(
+        n in (None, m) for n, m in zip(tensor.shape, array.shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"Data for {name!r} have the shape {array.shape}, expected {tensor.shape}"
+        )
+    if not array.size:
+        raise ValueError(f"Data for {name!r} have no items: the shape is {array.shape}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(
+            f"Data for {name!r} are not finite: there are NaN or infinite values"
+        )
+    return array
