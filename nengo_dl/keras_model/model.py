@@ -30,7 +30,7 @@ from nengo_dl.program.xla_support import Xla
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training.epoch import Epoch
 from nengo_dl.training.model_function import ModelFunctions
-from nengo_dl.training.optimizers import optimizer_key, optimizer_variables
+from nengo_dl.training.optimizer_step import OptimizerStep
 
 
 @contextmanager
@@ -243,18 +243,24 @@ class SimulatorModel(keras.Model):
                     for part in (targets, weights)
                 ),
             )
-        optimizer = self.optimizer if own is self.fitting else None
+        step = partial(own.run, tuple(targets), tuple(weights or ()))
+        update = None
+        if own is self.fitting and self.optimizer is not None:
+            trained = [variable.value for variable in self.trainable_variables]
+            update = OptimizerStep(self.optimizer, trained)
+            if not self.run_eagerly:
+                step = update.in_place()(step)
         truncation = own.truncation
         return Epoch(
             own.function,
-            partial(own.run, tuple(targets), tuple(weights or ())),
+            step,
             0,
             nodes,
             others,
             n_items,
             n_steps,
             own.start,
-            self._variables(),
+            self._variables(update),
             self._program.device,
             self._traces,
             lambda: (
@@ -262,21 +268,21 @@ class SimulatorModel(keras.Model):
                 self.key(),
                 tuple(own.output_names),
                 self._trained(),
-                None if optimizer is None else optimizer_key(optimizer),
+                None if update is None else update.key,
                 truncation,
                 tuple(targets),
                 tuple(weights or ()),
             ),
-            owner=optimizer,
+            owner=None if update is None else self.optimizer,
             xla=self._xla,
             run_eagerly=self.run_eagerly,
         )
 
-    def _variables(self) -> list[tf.Variable]:
+    def _variables(self, update: OptimizerStep | None) -> list[tf.Variable]:
         """Return all variables that Keras changes with a minibatch."""
         found = list(self._runner.store.variables)
-        if self.optimizer is not None:
-            found += optimizer_variables(self.optimizer)
+        if update is not None:
+            found += update.variables
         found += [variable.value for variable in self.metrics_variables]
         return list({id(variable): variable for variable in found}.values())
 

@@ -26,11 +26,8 @@ from nengo_dl.training.epoch import Epoch, Start
 from nengo_dl.training.gradient_check import compare
 from nengo_dl.training.minibatch import Minibatch
 from nengo_dl.training.model_function import ModelFunction, ModelFunctions
-from nengo_dl.training.optimizers import (
-    Optimizers,
-    optimizer_key,
-    optimizer_variables,
-)
+from nengo_dl.training.optimizer_step import OptimizerStep
+from nengo_dl.training.optimizers import Optimizers
 from nengo_dl.training.summaries import Summaries
 from nengo_dl.training.terms import Term
 from nengo_dl.user_code import warn_user
@@ -120,10 +117,7 @@ class Trainer:
         self._store.follow_learned()
         trained = self._trained()
         found = self.optimizers.of(optimizer, trained)
-
-        def update(gradients: Sequence[tf.Tensor]) -> None:
-            found.apply(gradients, trained)
-
+        update = OptimizerStep(found, trained)
         function = self._function(terms, training=True)
         self.check_reach(function)
         epochs = self._epoch(
@@ -131,8 +125,8 @@ class Trainer:
             terms,
             data,
             Start(self._store.fresh_state),
-            ("train", optimizer_key(found), truncation),
-            optimizer_variables(found),
+            ("train", update.key, truncation),
+            update.variables,
             owner=found,
             update=update,
             truncation=truncation,

@@ -95,6 +95,29 @@ def test_a_sweep_over_seeds_gives_what_simulators_of_their_own_give():
     np.testing.assert_array_equal(together, losses(forget=True))
 
 
+@pytest.mark.parametrize("call", ["train", "fit"])
+def test_a_sweep_over_numbers_of_an_optimizer_compiles_once(call):
+    def end(value, forget):
+        if forget:
+            traces.shared.forget()
+        net = network()
+        adam = keras.optimizers.Adam(0.1, beta_1=value, clipnorm=1 - value)
+        with simulator(net, seed=0) as sim:
+            if call == "train":
+                sim.train({net.a: X, net.p: X**2}, adam)
+            else:
+                sim.compile(adam, loss={net.p: "mse"})
+                sim.fit({net.a: X}, {net.p: X**2}, verbose=0)
+            return np.hstack([v.numpy() for v in sim._runner.store.variables])
+
+    values = (0.9, 0.5)
+    together = [end(value, forget=False) for value in values]
+    assert len(traces.shared) == 1
+    alone = [end(value, forget=True) for value in values]
+    np.testing.assert_array_equal(together, alone)
+    assert not np.array_equal(*together)
+
+
 @pytest.mark.parametrize(
     "other",
     [
