@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import tensorflow as tf
 from nengo.neurons import LIF, LIFRate, NeuronType
 
+from nengo_dl.lowering.context import Context
 from nengo_dl.lowering.neurons.base import LowerNeurons, neurons
 from nengo_dl.lowering.neurons.rate_equivalents import attributes, register_rates
+from nengo_dl.lowering.neurons.series import expm1, log1p
 from nengo_dl.lowering.neurons.surrogate import Firing, register_surrogate
+from nengo_dl.lowering.registry import Lowering
 from nengo_dl.neurons import SoftLIFRate
+from nengo_dl.plan.groups import OpGroup
 
 
 @neurons(LIFRate)
@@ -65,22 +70,36 @@ class LowerLIF(LowerNeurons):
     )
     state_names: ClassVar[tuple[str, ...]] = ("voltage", "refractory_time")
 
+    #: whether voltages start no higher than the threshold, where steps leave them
+    from_below: bool
+
+    @classmethod
+    def build_pre(cls, group: OpGroup, context: Context, **fields: Any) -> Lowering:
+        """Return the lowering of a group."""
+        from_below = all(
+            op.neurons.min_voltage <= 1
+            and np.max(op.state["voltage"].initial_value, initial=0) <= 1
+            for op in group.ops
+        )
+        return super().build_pre(group, context, from_below=from_below, **fields)
+
     def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
         """Return spikes, voltages and remaining refractory times (s)."""
         voltage, refractory = state
         refractory = refractory - self.dt
         delta = tf.clip_by_value(self.dt - refractory, 0, self.dt)
-        # Not as a power series, although the argument is small: XLA would compute such
-        # cheap chains anew in everything that reads the spikes, for each row of a
-        # matrix even (PES 64-D: 36 -> 87 us per step; circular convolution: 30 -> 59)
-        voltage = voltage - (j - voltage) * tf.math.expm1(-delta / self.tau_rc)
+        # the largest part of a step, in time constants
+        decay = float(np.max(self.dt / self.tau_rc))
+        voltage = voltage - (j - voltage) * expm1(-delta / self.tau_rc, decay)
         spikes, spiked = self.spikes(voltage), voltage > 1
-        # time from crossing the threshold to the end of the step, as a negative number;
-        # a current of at most 1 cannot lift a voltage over 1
-        past = self.tau_rc * tf.math.log1p(
-            -(voltage - 1) / tf.where(spiked, j - 1, tf.ones_like(j))
-        )
-        past = tf.where(spiked, past, tf.zeros_like(past))
+        # How far the voltage went beyond the threshold, beside how far it could have
+        # gone: no further than `decay` lets it from below, and only with a current
+        # above 1. The branch that is not taken must be finite too.
+        beyond = (1 - voltage) / tf.where(spiked, j - 1, tf.ones_like(j))
+        beyond = tf.where(spiked, beyond, tf.zeros_like(beyond))
+        farthest = 1 - np.exp(-decay) if self.from_below else np.inf
+        # time from crossing the threshold to the end of the step, negative
+        past = self.tau_rc * log1p(beyond, farthest)
         zero = tf.zeros_like(voltage)
         return (
             spikes * (self.amplitude / self.dt),

@@ -1,0 +1,70 @@
+"""Series of small arguments against NumPy's functions."""
+
+import nengo
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nengo_dl.lowering.neurons import series
+from tests.helpers import assert_matches_nengo
+from tests.lowering.neurons.test_rates import add_ensemble
+from tests.lowering.neurons.test_spiking import drive, probe_state
+
+# populations with neurons that never fire are wanted here
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Non-finite values detected"),
+    pytest.mark.filterwarnings("ignore:.* encountered in log1p"),
+]
+
+BOUNDS = [1e-6, 1e-3, 0.02, 0.05, 0.2, 0.4, 0.9, 3.0]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("bound", BOUNDS)
+@pytest.mark.parametrize("name", ["log1p", "expm1"])
+def test_series_are_exact_to_the_last_digits(name, bound, dtype):
+    lowest = -bound if name == "expm1" else -min(bound, 0.999)
+    x = np.linspace(lowest, 0, 1001).astype(dtype)
+    value = getattr(series, name)(tf.constant(x), bound).numpy()
+    assert value.dtype == dtype
+    truth = getattr(np, name)(x.astype("float64"))
+    digits = 4 * np.finfo(dtype).eps
+    tiny = np.finfo(dtype).smallest_subnormal
+    assert np.all(abs(value - truth) <= digits * abs(truth) + tiny)
+
+
+def operators(name, bound, dtype):
+    """Return the types of TensorFlow's operators that a function consists of."""
+    function = tf.function(lambda x: getattr(series, name)(x, bound), autograph=False)
+    graph = function.get_concrete_function(tf.TensorSpec([5], dtype)).graph
+    return {op.type for op in graph.get_operations()}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_only_large_arguments_need_the_functions(dtype):
+    default = 0.001 / nengo.LIF().tau_rc
+    for name, function in (("log1p", "Log1p"), ("expm1", "Expm1")):
+        assert function not in operators(name, default, dtype)
+        assert function in operators(name, 3.0, dtype)
+    assert "Log1p" in operators("log1p", np.inf, dtype)
+    assert "RealDiv" in operators("expm1", default, dtype)
+
+
+@pytest.mark.parametrize("tau_rc", [0.0002, 0.001, 0.003, 0.01, 0.5])
+@pytest.mark.parametrize("kind", [nengo.LIF, nengo.AdaptiveLIF])
+def test_time_constants(kind, tau_rc):
+    with nengo.Network(seed=0) as net:
+        for i, other in enumerate((tau_rc, 0.02)):
+            ensemble = add_ensemble(drive(), kind(tau_rc=other), 20 + i)
+            probe_state(ensemble, f"population {i}")
+            nengo.Probe(ensemble.neurons)
+    assert_matches_nengo(net, steps=100)
+
+
+def test_voltages_that_start_above_the_threshold():
+    above = nengo.LIF(initial_state={"voltage": nengo.dists.Uniform(0.5, 1.5)})
+    with nengo.Network(seed=0) as net:
+        ensemble = add_ensemble(drive(), above, 50)
+        probe_state(ensemble, "the ensemble")
+        nengo.Probe(ensemble.neurons)
+    assert_matches_nengo(net, steps=50)
