@@ -14,7 +14,7 @@ from nengo_dl.converter.layer_converter import LayerConverter
 from nengo_dl.converter.layer_registry import operation_type, register_layer
 
 _X = keras.KerasTensor((None, 2, 2))
-_RESHAPE = operation_type(keras.ops.reshape, _X, (-1, 4))
+_RESHAPE: Any = operation_type(keras.ops.reshape, _X, (-1, 4))
 
 
 def types_of_operations() -> list[type]:
