@@ -20,9 +20,14 @@ from nengo_dl.training.loss_functions import (
     target_size,
 )
 from nengo_dl.training.of_probes import by_probe
+from nengo_dl.validation import finite_number
 
 #: Keras chooses one of its losses by the shapes of outputs and targets
 _CHOSEN_BY_SHAPE = ("ce", "crossentropy")
+
+
+def _is_chosen_by_shape(loss: Any) -> bool:
+    return isinstance(loss, str) and loss in _CHOSEN_BY_SHAPE
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ class Compilation:
         return {
             "loss": {
                 names[p]: loss
-                if loss in _CHOSEN_BY_SHAPE
+                if _is_chosen_by_shape(loss)
                 else OutputLoss(loss, str(p), dtype)
                 for p, loss in self.losses.items()
                 if p in probes
@@ -144,10 +149,10 @@ def resolve(
         if value is not None
     }
     for probe, value in losses.items():
-        if value not in _CHOSEN_BY_SHAPE:
+        if not _is_chosen_by_shape(value):
             loss_function(value, str(probe), targets_first=True, attr="loss")
     weights = {
-        probe: float(weight)
+        probe: finite_number(weight, "loss_weights")
         for probe, weight in by_probe(loss_weights, side, "loss_weights").items()
         if weight is not None
     }
@@ -224,7 +229,7 @@ def _metric_size(metric: Any) -> TargetSize:
 
 
 def _function(loss: Any) -> LossFunction:
-    if loss in _CHOSEN_BY_SHAPE:
+    if _is_chosen_by_shape(loss):
         function = keras.losses.categorical_crossentropy
         return LossFunction(
             function, targets_first=True, target_size="class", needs_all=True

@@ -14,6 +14,7 @@ import nengo
 import numpy as np
 import tensorflow as tf
 from nengo.builder.signal import Signal
+from nengo.exceptions import NengoException
 
 from nengo_dl.display.tables import text_table
 from nengo_dl.inputs.endpoints import STEPS
@@ -31,6 +32,10 @@ from nengo_dl.simulation.runner import Runner
 from nengo_dl.training.epoch import Epoch
 from nengo_dl.training.model_function import ModelFunctions
 from nengo_dl.training.optimizers import optimizer_key, optimizer_variables
+
+
+class NotPossibleError(NengoException, NotImplementedError):
+    """Raised for what Keras' models can, and that of a simulator cannot."""
 
 
 @contextmanager
@@ -506,7 +511,7 @@ class SimulatorModel(keras.Model):
 
     def quantize(self, *args: Any, **kwargs: Any) -> None:
         """Refuse: what Keras quantizes are layers, and there are none."""
-        raise NotImplementedError(
+        raise NotPossibleError(
             "The Keras model of a simulator cannot be quantized: it has no layers of "
             "Keras. `sim.freeze_params(net)` gives a network of Nengo, whose "
             "parameters can be rounded"
@@ -514,7 +519,7 @@ class SimulatorModel(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Refuse: a simulator is more than a model of Keras."""
-        raise NotImplementedError(
+        raise NotPossibleError(
             "A simulator cannot be saved or copied as a model of Keras. Save its "
             "parameters with `sim.save_params(path)` or `sim.keras_model.save_weights("
             "path)`, or pickle the simulator"
@@ -522,7 +527,7 @@ class SimulatorModel(keras.Model):
 
     def export(self, *args: Any, **kwargs: Any) -> None:
         """Refuse: what comes out of it depends on the state of the simulation."""
-        raise NotImplementedError(
+        raise NotPossibleError(
             "The Keras model of a simulator cannot be exported: its state is not among "
             "its variables. `sim.function(probes)` is the network as a function of "
             "parameters, state and inputs, which `tf.saved_model.save` can save within "
