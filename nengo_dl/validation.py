@@ -14,7 +14,7 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from nengo.exceptions import ValidationError
+from nengo.exceptions import NengoException, ValidationError
 from nengo.params import NumberParam
 from nengo.synapses import Lowpass, Synapse
 
@@ -31,6 +31,10 @@ class WrongTypeError(ValidationError, TypeError):
 
 class UnknownKeyError(ValidationError, KeyError):
     """Raised for a key that a mapping does not have; ``in`` and ``get`` know it."""
+
+
+class NotPossibleError(NengoException, NotImplementedError):
+    """Raised for what others can and this cannot; it says what can be done instead."""
 
 
 def refused(value: Any, name: str, expected: str, obj: Any = None) -> ValidationError:

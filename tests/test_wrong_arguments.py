@@ -16,7 +16,17 @@ from tests.wrong_arguments import (
 )
 
 #: what takes seconds with all values, since some are right and so run: fewer of them
-SLOW = ("Simulator", "check_gradients", "fit", "model.fit", "train", "loss", "compile")
+SLOW = (
+    "Simulator",
+    "check_gradients",
+    "compile",
+    "fit",
+    "loss",
+    "train",
+    "model.evaluate",
+    "model.fit",
+    "model.predict",
+)
 FEW = (float("nan"), 2**70, "junk", *NEVER_RIGHT)
 
 
@@ -66,7 +76,7 @@ def sweep(calls, everything):
 @pytest.mark.parametrize(
     "everything", [False, pytest.param(True, marks=pytest.mark.everything)]
 )
-@pytest.mark.parametrize("group", ["package", "simulator"])
+@pytest.mark.parametrize("group", ["package", "simulator", "keras_model"])
 def test_no_raw_errors(sim, group, everything, tmp_path):
     if group == "package":
         calls = calls_without_simulators(sim.model.toplevel, sim, tmp_path)

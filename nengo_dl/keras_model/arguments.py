@@ -23,11 +23,11 @@ from nengo_dl.training.of_probes import by_probe
 from nengo_dl.validation import finite_number
 
 #: Keras chooses one of its losses by the shapes of outputs and targets
-_CHOSEN_BY_SHAPE = ("ce", "crossentropy")
+CHOSEN_BY_SHAPE = ("ce", "crossentropy")
 
 
 def _is_chosen_by_shape(loss: Any) -> bool:
-    return isinstance(loss, str) and loss in _CHOSEN_BY_SHAPE
+    return isinstance(loss, str) and loss in CHOSEN_BY_SHAPE
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def _metric(metric: Any, probe: nengo.Probe, attr: str, taken: set[int]) -> Any:
         try:
             keras.metrics.get(metric)
         except ValueError:
-            if metric.lower() not in ("acc", *_CHOSEN_BY_SHAPE):
+            if metric.lower() not in ("acc", *CHOSEN_BY_SHAPE):
                 raise ValidationError(
                     f"Got {metric!r} for {probe}: Keras has no metric of this name",
                     attr=attr,
@@ -220,7 +220,7 @@ def _metric_size(metric: Any) -> TargetSize:
     Some of Keras' losses are metrics of the same name, and compare element by element.
     """
     if isinstance(metric, str):
-        if metric.lower() in ("acc", "accuracy", *_CHOSEN_BY_SHAPE):
+        if metric.lower() in ("acc", "accuracy", *CHOSEN_BY_SHAPE):
             return "any"
         metric = keras.metrics.get(metric)
     function = getattr(metric, "_fn", metric)

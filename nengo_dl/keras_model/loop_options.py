@@ -90,10 +90,10 @@ def compile_options(options: Mapping[str, Any]) -> dict[str, Any]:
         If a value is of the wrong kind, or out of range.
     """
     for name in options:
-        if name not in _COMPILATION:
+        if name not in COMPILATION:
             raise TypeError(
                 f"compile() got an unexpected keyword argument {name!r}; the options "
-                f"of Keras that it takes are {', '.join(_COMPILATION)}"
+                f"of Keras that it takes are {', '.join(COMPILATION)}"
             )
     found = dict(options)
     if found.get("steps_per_execution") is not None:
@@ -109,7 +109,7 @@ def compile_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 #: what `compile` takes, beside what the simulator's own signature has
-_COMPILATION = ("auto_scale_loss", "jit_compile", "run_eagerly", "steps_per_execution")
+COMPILATION = ("auto_scale_loss", "jit_compile", "run_eagerly", "steps_per_execution")
 
 
 def _steps(value: Any, name: str) -> None:
@@ -182,6 +182,8 @@ def _return_dict(value: Any, name: str) -> None:
 
 
 _CHECKS: dict[str, Callable[[Any, str], Any]] = {
+    "batch_size": _steps,
+    "validation_batch_size": _steps,
     "epochs": whole_number,
     "initial_epoch": whole_number,
     "steps": _steps,

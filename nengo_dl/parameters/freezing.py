@@ -19,7 +19,7 @@ from nengo.transforms import SparseMatrix
 from nengo_dl.graph.signals import coordinates, initial_elements
 from nengo_dl.parameters.signal_names import parameters
 from nengo_dl.simulation.store import StateStore
-from nengo_dl.validation import WrongTypeError, flag
+from nengo_dl.validation import NotPossibleError, WrongTypeError, flag
 
 #: transforms whose weights can be replaced: with `init`, all else being equal
 _KNOWN = (nengo.Dense, nengo.Sparse, nengo.Convolution, nengo.ConvolutionTranspose)
@@ -284,7 +284,7 @@ class Frozen:
                 "solver": NoSolver(weights.T, weights=False),
             }
         if not isinstance(transform, _KNOWN):
-            raise NotImplementedError(
+            raise NotPossibleError(
                 f"{connection} has weights in a {type(transform).__name__}, which "
                 "cannot be made with other weights. Take them from `sim.data`"
             )
