@@ -73,14 +73,38 @@ _LAZY = {
 _OLDER = ("graph_optimizer", "neuron_builders", "utils")
 
 
-class _OlderModules:
-    """How Python comes to modules that earlier releases had."""
+#: modules that do not import Keras
+_WITHOUT_KERAS = (
+    "backend",
+    "config",
+    "dists",
+    "graph",
+    "neurons",
+    "plan",
+    "surrogates",
+    "user_code",
+    "validation",
+    "version",
+)
+
+
+class _Imports:
+    """What Python does before it imports modules of this package.
+
+    It comes to modules that earlier releases had, and finds out if Keras can be used.
+    """
 
     @classmethod
     def find_spec(cls, name: str, *others: Any) -> _ModuleSpec | None:
-        """Return how to load a module, if it is one of these."""
-        known = name in [f"{__name__}.{module}" for module in _OLDER]
-        return _ModuleSpec(name, cls) if known else None  # type: ignore[arg-type]
+        """Return how to load a module of earlier releases; None for all others."""
+        package, _, rest = name.partition(".")
+        if package != __name__:
+            return None
+        if rest in _OLDER:
+            return _ModuleSpec(name, cls)  # type: ignore[arg-type]
+        if rest.partition(".")[0] not in _WITHOUT_KERAS:
+            _check_keras_backend()
+        return None
 
     @staticmethod
     def create_module(spec: _ModuleSpec) -> _ModuleType:
@@ -92,7 +116,7 @@ class _OlderModules:
         """Do nothing: it is complete."""
 
 
-_sys.meta_path.append(_OlderModules)
+_sys.meta_path.insert(0, _Imports)
 
 
 def __getattr__(name: str) -> Any:
@@ -103,7 +127,6 @@ def __getattr__(name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(f"module 'nengo_dl' has no attribute {name!r}")
         return _import_module("nengo_dl.compat.older_names").find(name)
-    _check_keras_backend()
     module, attribute = _LAZY[name]
     found: Any = _import_module(module)
     if attribute is not None:

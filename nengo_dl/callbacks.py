@@ -11,6 +11,7 @@ from nengo.builder import Model
 from nengo.exceptions import ValidationError
 
 from nengo_dl.training.summaries import require_tensorboard, signals_of
+from nengo_dl.validation import path_name, refused, whole_number
 
 __all__ = ["IsolateState", "NengoSummaries", "TensorBoard"]
 
@@ -47,7 +48,7 @@ class NengoSummaries(keras.callbacks.Callback):
         super().__init__()
         _check_simulator(sim)
         require_tensorboard("log_dir")
-        self.log_dir = str(log_dir)
+        self.log_dir = path_name(log_dir, "log_dir")
         self.sim = sim
         if not isinstance(getattr(sim, "model", None), Model):
             raise ValidationError(
@@ -91,7 +92,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
     Raises
     ------
     ValidationError
-        If TensorBoard is not installed.
+        If an argument is wrong, or TensorBoard is not installed.
 
     Examples
     --------
@@ -103,11 +104,10 @@ class TensorBoard(keras.callbacks.TensorBoard):
     def __init__(
         self, log_dir: str = "logs", profile_batch: Any = 0, **options: Any
     ) -> None:
+        log_dir = path_name(log_dir, "log_dir")
+        self._profiled = _batches(profile_batch)
         require_tensorboard("log_dir")
-        super().__init__(log_dir=log_dir, profile_batch=profile_batch, **options)
-        pair = isinstance(profile_batch, list | tuple)
-        first, last = profile_batch if pair else (profile_batch, profile_batch)
-        self._profiled = (int(first), int(last))
+        super().__init__(log_dir=log_dir, profile_batch=self._profiled, **options)
         self._predicted = 0
         self._profiling = False
 
@@ -209,6 +209,24 @@ class IsolateState(keras.callbacks.Callback):
     def on_predict_end(self, logs: Any = None) -> None:
         """Return to the state of the simulation."""
         self.sim.keras_model.predicting.restore()
+
+
+def _batches(given: Any) -> tuple[int, int]:
+    """Return the first and the last of the minibatches to profile, or twice 0."""
+    name = "profile_batch"
+    expected = "the number of a minibatch, 0 for none, or two numbers, first and last"
+    several: Any = given
+    if isinstance(given, str):  # "2,5" is an older form of Keras'
+        several = [int(part) if part.isdecimal() else part for part in given.split(",")]
+    if not isinstance(several, list | tuple):
+        several = [several]
+    if len(several) not in (1, 2):
+        raise refused(given, name, expected)
+    first, *rest = (whole_number(number, name, expected=expected) for number in several)
+    last = rest[0] if rest else first
+    if last < first:
+        raise refused(given, name, expected)
+    return first, last
 
 
 def _check_simulator(sim: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import nengo
@@ -18,6 +17,7 @@ from nengo_dl.plan.greedy import greedy_planner
 from nengo_dl.plan.groups import Planner
 from nengo_dl.surrogates import Surrogate
 from nengo_dl.surrogates import resolve as resolve_surrogate
+from nengo_dl.validation import function_of, positive_number, refused
 
 _DTYPES = ("float16", "float32", "float64")
 
@@ -244,15 +244,17 @@ def dtype_name(dtype: Any) -> str:
         If it has no such type.
     """
     name = getattr(dtype, "name", dtype)
+    is_number = isinstance(dtype, np.ndarray | np.generic)
     if not isinstance(name, str):
         try:
-            name = np.dtype(dtype).name
+            # an array has a type too, but is none
+            name = None if is_number else np.dtype(dtype).name
         except (TypeError, ValueError):
             name = None
     if name not in _DTYPES:
         raise ValidationError(
             f"Expected {', '.join(map(repr, _DTYPES))} or a tf.DType of such a name; "
-            f"got {dtype!r}",
+            f"got {dtype!r:.100}",
             attr="dtype",
         )
     return str(name)
@@ -311,38 +313,28 @@ def _ensure(config: Any, cls: type, name: str) -> None:
 def _check_bool(name: str) -> Callable[[Any], bool | None]:
     def check(value: Any) -> bool | None:
         if value is not None and not isinstance(value, bool):
-            raise ValidationError(f"Expected a bool or None, got {value!r}", attr=name)
+            raise refused(value, name, "a bool or None")
         return value
 
     return check
 
 
 def _check_planner(value: Any) -> Any:
-    if not callable(value):
-        raise ValidationError(
-            "Expected a callable `planner(graph, merge_key, runs_python)`, "
-            f"got {value!r}",
-            attr="planner",
-        )
-    return value
+    return function_of(
+        value, "planner", "a callable `planner(graph, merge_key, runs_python)`"
+    )
 
 
 def _check_rewrites(value: Any) -> tuple:
     if not isinstance(value, list | tuple) or not all(map(callable, value)):
-        raise ValidationError(
-            f"Expected a list of callables, got {value!r}", attr="simplifications"
-        )
+        raise refused(value, "simplifications", "a list of callables")
     return tuple(value)
 
 
 def _check_smoothing(value: Any) -> float | None:
     if value is None:
         return None
-    if not isinstance(value, Real) or not 0 < float(value) < float("inf"):
-        raise ValidationError(
-            f"Expected a positive number or None, got {value!r}", attr="lif_smoothing"
-        )
-    return float(value)
+    return positive_number(value, "lif_smoothing", "a positive number or None")
 
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from nengo.dists import Distribution
 from nengo.exceptions import ValidationError
-from nengo.params import EnumParam, NumberParam
+from nengo.params import EnumParam
+
+from nengo_dl.validation import FiniteParam
 
 __all__ = ["Glorot", "He", "TruncatedNormal", "VarianceScaling"]
 
@@ -19,13 +21,10 @@ _STDDEV_WITHIN_2 = math.sqrt(
 )
 
 
-class _Number(NumberParam):
-    """A parameter that is a number; of NaN, Nengo's own check raises a TypeError."""
+class _Limit(FiniteParam):
+    """Where a distribution ends; infinity: nowhere."""
 
-    def coerce(self, instance: Any, num: Any) -> Any:
-        if isinstance(num, float) and math.isnan(num):
-            raise ValidationError("Expected a number; got nan", self.name, instance)
-        return super().coerce(instance, num)
+    infinite = True
 
 
 def _shape(n: Any, d: Any, rng: Any) -> tuple[int, ...]:
@@ -74,9 +73,9 @@ class TruncatedNormal(Distribution):
     True
     """
 
-    mean: Any = _Number("mean")
-    stddev: Any = _Number("stddev", low=0, low_open=True)
-    limit: Any = _Number("limit", low=0, low_open=True)
+    mean: Any = FiniteParam("mean")
+    stddev: Any = FiniteParam("stddev", low=0, low_open=True)
+    limit: Any = _Limit("limit", low=0, low_open=True)
 
     def __init__(
         self, mean: float = 0, stddev: float = 1, limit: float | None = None
@@ -172,7 +171,7 @@ class VarianceScaling(Distribution):
     0.02
     """
 
-    scale: Any = _Number("scale", low=0, low_open=True)
+    scale: Any = FiniteParam("scale", low=0, low_open=True)
     mode = EnumParam("mode", values=("fan_avg", "fan_in", "fan_out"))
     distribution = EnumParam("distribution", values=("uniform", "normal"))
 

@@ -16,6 +16,7 @@ from nengo.params import BoolParam
 
 from nengo_dl.lowering.tensor_nodes.item_shapes import check_axes, item_shape
 from nengo_dl.tensor_node import TensorNode
+from nengo_dl.validation import flag, synapse_of
 
 #: what a function that is called layer by layer leaves to the TensorNode
 _OF_NODE = ("shape_out", "label")
@@ -57,7 +58,7 @@ class Layer:
         if not (isinstance(layer_func, NeuronType) or callable(layer_func)):
             raise ValidationError(
                 "Expected a function of a tensor, a Keras layer or a Nengo neuron "
-                f"type; got {layer_func!r}",
+                f"type, got {layer_func!r:.100}",
                 attr="layer_func",
             )
         self.layer_func = layer_func
@@ -108,6 +109,10 @@ class Layer:
             missing where a layer of Keras needs more axes than one.
         """
         shape_in = item_shape("shape_in", shape_in)
+        synapse = synapse_of(synapse)
+        return_conn = flag(return_conn, "return_conn")
+        if hasattr(transform, "numpy"):  # a tensor
+            transform = np.asarray(transform)
         size_in = _size_in(input, transform, shape_in)
         if isinstance(self.layer_func, NeuronType):
             layer: Any = self._neurons(size_in, layer_args)
@@ -261,13 +266,15 @@ def _size_in(input: Any, transform: Any, shape_in: tuple[int, ...] | None) -> in
 def _check_numbers(transform: Any) -> None:
     """Raise an error if a transform is not a number or an array of numbers."""
     try:
-        real = np.isrealobj(transform) and np.asarray(transform, float).ndim < 3
+        array = np.asarray(transform)
+        good = array.ndim < 3 and array.dtype.kind in "biuf"
+        good = good and bool(np.isfinite(array).all())
     except (TypeError, ValueError):
-        real = False
-    if not real:
+        good = False
+    if not good:
         raise ValidationError(
-            "Expected a nengo Transform, a Distribution, a number or an array of "
-            f"numbers; got {transform!r:.100}",
+            "Expected a nengo Transform, a Distribution, a finite number or an array "
+            f"of such numbers, got {transform!r:.100}",
             attr="transform",
         )
 

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
+
+from nengo_dl.validation import LARGEST, positive_number, whole_number
 
 __all__ = ["Regularize", "nan_mse"]
 
@@ -227,12 +229,9 @@ def check_norm(order: Any, axis: Any) -> float:
     """Return the order of a norm as a number, if there are such orders and axes."""
     names = {"euclidean": 2.0, "inf": np.inf}
     number = names.get(order, order) if isinstance(order, str) else order
-    valid = isinstance(number, Real) and not isinstance(number, bool)
-    if not valid or not float(number) > 0:
-        raise ValidationError(
-            f"Expected a number greater than 0, np.inf or 'euclidean'; got {order!r}",
-            attr="order",
-        )
-    if axis is not None and (isinstance(axis, bool) or not isinstance(axis, Integral)):
-        raise ValidationError(f"Expected an int or None, got {axis!r}", attr="axis")
-    return float(number)
+    if axis is not None:
+        whole_number(axis, "axis", -LARGEST, "a whole number or None")
+    if isinstance(number, Real) and number == np.inf:
+        return np.inf
+    expected = "a number greater than 0, np.inf or 'euclidean'"
+    return positive_number(number, "order", expected)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from nengo.dists import Uniform
 from nengo.neurons import LIFRate, RectifiedLinear
-from nengo.params import NumberParam
+
+from nengo_dl.validation import FiniteParam
 
 __all__ = ["LeakyReLU", "LimitedReLU", "SoftLIFRate", "SpikingLeakyReLU"]
 
@@ -55,7 +56,11 @@ class SoftLIFRate(LIFRate):
            [63. ]])
     """
 
-    sigma = NumberParam("sigma", low=0, low_open=True)
+    sigma: Any = FiniteParam("sigma", low=0, low_open=True)
+    # as Nengo's, but for NaN and infinity
+    tau_rc: Any = FiniteParam("tau_rc", low=0, low_open=True)
+    tau_ref: Any = FiniteParam("tau_ref", low=0)
+    amplitude: Any = FiniteParam("amplitude", low=0, low_open=True)
 
     def __init__(
         self,
@@ -153,7 +158,8 @@ class LeakyReLU(RectifiedLinear):
 
     negative = True
 
-    negative_slope = NumberParam("negative_slope")
+    negative_slope: Any = FiniteParam("negative_slope")
+    amplitude: Any = FiniteParam("amplitude", low=0, low_open=True)
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from nengo_dl.losses import check_norm, norms, squared_errors
+from nengo_dl.validation import finite_number
 
 __all__ = ["Regularize", "mse"]
 
@@ -85,6 +86,8 @@ class Regularize:
 
     def __post_init__(self) -> None:
         check_norm(self.order, self.axis)
+        if self.weight is not None:
+            finite_number(self.weight, "weight", expected="a finite number or None")
 
     def __call__(self, outputs: Any) -> tf.Tensor:
         """Return the mean norm.

@@ -17,10 +17,10 @@ from nengo.exceptions import ReadonlyError, SimulationError, SimulatorClosed
 
 from nengo_dl import compat
 from nengo_dl.display.overview import overview
-from nengo_dl.display.progress import keras_verbosity
+from nengo_dl.display.progress import keras_verbosity, shown_by
 from nengo_dl.display.report import Report, report
 from nengo_dl.graph.python_calls import step_in_progress
-from nengo_dl.inputs.checks import check_eager, seed_number
+from nengo_dl.inputs.checks import check_eager
 from nengo_dl.inputs.random_streams import MAX_SEED
 from nengo_dl.keras_model.calls import KerasCalls, keras_calls
 from nengo_dl.keras_model.model import SimulatorModel
@@ -37,6 +37,7 @@ from nengo_dl.training.simulator_function import SimulatorFunction
 from nengo_dl.training.summaries import open_board
 from nengo_dl.training.terms import NOT_GIVEN
 from nengo_dl.training.trainer import Trainer
+from nengo_dl.validation import flags, seed_number
 
 T = TypeVar("T", bound="Simulator")
 
@@ -249,7 +250,7 @@ class Simulator:
 
     def _shown(self, progress_bar: Any) -> Any:
         """Return whether a call shows progress: as it says, else as the simulator."""
-        return self.progress_bar if progress_bar is None else progress_bar
+        return self.progress_bar if progress_bar is None else shown_by(progress_bar)
 
     def _own_optimizer(self, optimizer: Any) -> Any:
         """Return an optimizer of Keras for one that the user gave, with its memory."""
@@ -1528,13 +1529,16 @@ class Simulator:
         0 0
         """
         self._check_ready("reset")
+        parameters, probes, processes = flags(
+            include_trainable=include_trainable,
+            include_probes=include_probes,
+            include_processes=include_processes,
+        )
         if seed is not None:
             self.seed = seed_number(seed)
-        self._runner.reset(
-            self.seed, include_trainable, include_probes, include_processes
-        )
+        self._runner.reset(self.seed, parameters, probes, processes)
         if "_trainer" in vars(self):  # the first to need it makes it with this seed
-            self._trainer.reset(self.seed, include_trainable)
+            self._trainer.reset(self.seed, parameters)
 
     def soft_reset(
         self, include_trainable: bool = False, include_probes: bool = False

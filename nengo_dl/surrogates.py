@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from numbers import Real
 from typing import Any, ClassVar, Literal
 
 from nengo.exceptions import ValidationError
+
+from nengo_dl.validation import positive_number
 
 __all__ = ["Arctan", "FastSigmoid", "Surrogate", "Triangular", "resolve"]
 
@@ -60,13 +61,7 @@ class Surrogate:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            if not isinstance(value, Real) or not 0 < float(value) < math.inf:
-                raise ValidationError(
-                    f"Expected a positive, finite number, got {value!r}",
-                    attr=field.name,
-                    obj=self,
-                )
+            positive_number(getattr(self, field.name), field.name, obj=self)
 
     def derivative(self, distance: Any) -> Any:
         """Return the derivative of a spike with respect to the voltage.
@@ -233,13 +228,15 @@ def resolve(value: Any) -> Surrogate | Literal["rate"] | None:
     >>> resolve("arctan")
     Arctan(slope=1.0, scale=1.0)
     """
-    if value is None or value == "rate" or isinstance(value, Surrogate):
+    if value is None or isinstance(value, Surrogate):
         return value
+    if isinstance(value, str) and value == "rate":
+        return "rate"
     if isinstance(value, str) and value in _BY_NAME:
         return _BY_NAME[value]()
     names = ", ".join(map(repr, (*_BY_NAME, "rate")))
     raise ValidationError(
         f"Expected one of {names}, or one with parameters of your own, such as "
-        f"`nengo_dl.surrogates.FastSigmoid(slope=25)`; got {value!r}",
+        f"`nengo_dl.surrogates.FastSigmoid(slope=25)`; got {value!r:.100}",
         attr="surrogate",
     )

@@ -17,6 +17,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 FLOORS = (
     "version",
     "backend",
+    "validation",
     "dists",
     "neurons",
     "surrogates",

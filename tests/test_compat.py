@@ -214,7 +214,7 @@ def test_profile_of_a_run(net, tmp_path, monkeypatch):
         sim.run_steps(2, profile=True)
         data = {net.stimulus: np.ones((1, 2, 1))}
         sim.run_batch(data, {net.probe: None}, profile="batch")
-        with pytest.raises(ValidationError, match="name of a directory; got 3"):
+        with pytest.raises(ValidationError, match="name of a directory, got 3"):
             sim.run_steps(2, profile=3)
         assert sim.n_steps == 6
     for name in ("steps", "time[1]", "nengo_dl_profile", "batch"):

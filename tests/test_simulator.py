@@ -77,7 +77,7 @@ def test_less_than_half_a_step_is_a_warning(net, seconds):
         assert sim.n_steps == 0
 
 
-@pytest.mark.parametrize("seconds", [-0.001, -1, np.nan])
+@pytest.mark.parametrize("seconds", [-0.001, -1])
 def test_time_does_not_run_backwards(net, seconds):
     with open_simulator(net) as sim:
         with pytest.raises(ValidationError, match=r"Must be positive.*reset\(\)"):

@@ -6,7 +6,8 @@ import tensorflow as tf
 
 import nengo_dl
 
-ZEROS = np.zeros((2, 1, 1))
+#: one item of one time step
+ZEROS = np.zeros((1, 1, 1))
 
 
 class Anything:
@@ -16,21 +17,36 @@ class Anything:
         return "<anything>"
 
 
-#: twelve of them; where one is right, it is taken
+#: what hardly any argument can be; where one is right, it is taken
 WRONG = (
+    None,
+    True,
+    0,
     -1,
     1.5,
     float("nan"),
+    float("inf"),
     2**70,
+    10**400,
     1j,
     "junk",
+    "",
     b"junk",
+    [],
     ["junk"],
+    [None],
+    {},
     {"junk": "junk"},
     (Anything(), None),
     np.array(["2020-01-01"], "M8[D]"),
+    np.zeros(3),
+    np.float64("nan"),
+    tf.constant(1.0),
+    tf.constant([1, 2]),
     Anything(),
 )
+#: what no argument can be
+NEVER_RIGHT = (1j, b"junk", WRONG[-1])
 
 
 def network():
@@ -237,6 +253,60 @@ def calls_of_simulators(sim, folder):
                 "include_probes": True,
                 "include_processes": True,
             },
+        ),
+        "soft_reset": (
+            sim.soft_reset,
+            {"include_trainable": False, "include_probes": False},
+        ),
+        "data[]": (lambda key: sim.data[key], {"key": sim.model.probes[0]}),
+        "data.get_params": (
+            lambda pair: sim.data.get_params(pair),
+            {"pair": (ensemble, "bias")},
+        ),
+        "signals[]": (
+            lambda key: sim.signals[key],
+            {"key": sim.model.sig[ensemble]["encoders"]},
+        ),
+        "dt": (lambda value: setattr(sim, "dt", value), {"value": 0.001}),
+    }
+
+
+def calls_of_keras_models(sim, folder):
+    """Return methods of a simulator's Keras model, with arguments that are right."""
+    model = sim.keras_model
+    x, y = {"node": ZEROS, "n_steps": np.ones((1, 1), int)}, {"seen": ZEROS}
+    path = str(folder / "keras.weights.h5")
+    model.save_weights(path)
+    return {
+        "model()": (model, {"inputs": ZEROS, "training": False}),
+        "model.train_on_batch": (model.train_on_batch, {"x": x, "y": y}),
+        "model.test_on_batch": (model.test_on_batch, {"x": x, "y": y}),
+        "model.predict_on_batch": (model.predict_on_batch, {"x": x}),
+        "model.set_weights": (model.set_weights, {"weights": model.get_weights()}),
+        "model.save_weights": (model.save_weights, {"filepath": path}),
+        "model.load_weights": (model.load_weights, {"filepath": path}),
+        "model.summary": (
+            model.summary,
+            {"line_length": None, "print_fn": lambda line: None},
+        ),
+        "model.compile": (
+            model.compile,
+            {"optimizer": "sgd", "loss": {"seen": "mse"}, "jit_compile": "auto"},
+        ),
+        "model.export": (model.export, {"filepath": path}),
+        "model.save": (model.save, {"filepath": str(folder / "model.keras")}),
+        "model.quantize": (model.quantize, {"mode": "int8"}),
+        "model.fit": (
+            model.fit,
+            {"x": x, "y": y, "batch_size": 1, "epochs": 1, "verbose": 0},
+        ),
+        "model.evaluate": (
+            model.evaluate,
+            {"x": x, "y": y, "batch_size": 1, "steps": None, "verbose": 0},
+        ),
+        "model.predict": (
+            model.predict,
+            {"x": x, "batch_size": 1, "steps": None, "verbose": 0},
         ),
     }
 

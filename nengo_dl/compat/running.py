@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from nengo.utils.progress import ProgressBar
 
 from nengo_dl.compat.deprecation import deprecated
 from nengo_dl.user_code import warn_user
+from nengo_dl.validation import is_flag, path_name
 
 #: where traces go if no directory is named
 PROFILE_DIRECTORY = "nengo_dl_profile"
@@ -135,7 +135,7 @@ def profile_directory(profile: Any) -> str | None:
     ValidationError
         If it is nothing of this kind.
     """
-    if profile is None or profile is False:
+    if profile is None or (is_flag(profile) and not profile):
         return None
     if isinstance(profile, Mapping):
         warn_user(
@@ -144,11 +144,6 @@ def profile_directory(profile: Any) -> str | None:
             DeprecationWarning,
         )
         return PROFILE_DIRECTORY
-    if profile is True:
+    if is_flag(profile):
         return PROFILE_DIRECTORY
-    if isinstance(profile, str | os.PathLike):
-        return os.fspath(profile)
-    raise ValidationError(
-        f"Expected True, False or the name of a directory; got {profile!r}",
-        attr="profile",
-    )
+    return path_name(profile, "profile", "True, False or the name of a directory")

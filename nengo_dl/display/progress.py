@@ -10,6 +10,7 @@ from typing import Any
 import nengo.utils.progress as nengo_progress
 
 from nengo_dl.display.progress_screens import Log, Screen, find_screen
+from nengo_dl.validation import flag
 
 
 class Tracker:
@@ -138,6 +139,27 @@ def keras_verbosity(progress_bar: Any) -> int | str:
     if not progress_bar:
         return 0
     return 2 if isinstance(find_screen(), Log) else "auto"
+
+
+def shown_by(progress_bar: Any, name: str = "progress_bar") -> Any:
+    """Return whether to show progress, or a bar of Nengo's to show it with.
+
+    Parameters
+    ----------
+    progress_bar : bool, nengo.utils.progress.ProgressBar or None
+        As users give it; None: no progress.
+    name : str
+        The argument.
+
+    Raises
+    ------
+    ValidationError
+        If it is anything else.
+    """
+    if progress_bar is None or isinstance(progress_bar, nengo_progress.ProgressBar):
+        return progress_bar
+    expected = "True, False, None or an instance of nengo.utils.progress.ProgressBar"
+    return flag(progress_bar, name, expected)
 
 
 @contextmanager

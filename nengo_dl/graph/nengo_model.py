@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import nengo
@@ -11,6 +10,7 @@ from nengo.cache import get_default_decoder_cache
 from nengo.exceptions import ValidationError
 
 from nengo_dl.user_code import warn_user
+from nengo_dl.validation import real_number
 
 
 def build(
@@ -57,24 +57,26 @@ def build(
         raise ValidationError(
             f"Expected a nengo.builder.Model or None, got {model!r:.100}", attr="model"
         )
+    seconds = None if isinstance(dt, bool) else real_number(dt)
+    if seconds is None or seconds <= 0:
+        raise ValidationError(
+            f"Must be positive: expected a number of seconds, got {dt!r:.100}",
+            attr="dt",
+        )
     if model is None:
         if network is None:
             raise ValidationError(
                 "Expected a network, or a built model through `model=`; got neither",
                 attr="network",
             )
-        if not isinstance(dt, Real) or not 0 < dt < float("inf"):
-            raise ValidationError(
-                f"Must be positive: expected a number of seconds, got {dt!r}", attr="dt"
-            )
         model = Model(
-            dt=float(dt),
-            label=f"{network}, dt={dt:f}",
+            dt=seconds,
+            label=f"{network}, dt={seconds:f}",
             decoder_cache=get_default_decoder_cache(),
         )
-    elif dt != model.dt:
+    elif seconds != model.dt:
         warn_user(
-            f"The model was built with dt={model.dt:g} s, so dt={dt:g} s is "
+            f"The model was built with dt={model.dt:g} s, so dt={seconds:g} s is "
             "ignored. Build a new model to change the time step."
         )
     if network is not None:

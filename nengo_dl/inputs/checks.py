@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from nengo.exceptions import SimulationError, ValidationError
 
+from nengo_dl.graph.number_range import beyond, is_beyond
 from nengo_dl.inputs.arrays import numbers
 from nengo_dl.user_code import warn_user
+from nengo_dl.validation import real_number
 
 #: types of devices that TensorFlow has, or once had, on some machines
 _DEVICES = ("CPU", "GPU", "TPU", "XLA_CPU", "XLA_GPU")
 _CPU = "/cpu:0"
-
-
-def positive_int(value: Any, name: str) -> int:
-    """Return a whole number of at least 1.
-
-    Raises
-    ------
-    ValidationError
-        If it is anything else.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValidationError(
-            f"Expected a whole number of at least 1, got {value!r}", attr=name
-        )
-    return int(value)
 
 
 class _NotEager(SimulationError):
@@ -70,49 +56,39 @@ def check_eager(problem: str) -> None:
     )
 
 
-#: of the seeds that NumPy's generators take
-_SEEDS = 2**32
-
-
-def seed_number(value: Any, name: str = "seed") -> int:
-    """Return a seed that Nengo takes, too.
-
-    Raises
-    ------
-    ValidationError
-        If it is no whole number from 0 to 2**32 - 1.
-    """
-    try:
-        seed = operator.index(value)
-    except TypeError:
-        seed = -1
-    if not 0 <= seed < _SEEDS:
-        raise ValidationError(
-            f"Expected a whole number from 0 to {_SEEDS - 1}, got {value!r:.100}",
-            attr=name,
-        )
-    return seed
-
-
-def real_tensor(values: Any, what: str, expected: str, attr: str) -> Any:
-    """Return data for TensorFlow code: a tensor as it is, anything else as an array.
+def real_tensor(
+    values: Any, dtype: tf.DType, what: str, expected: str, attr: str
+) -> tf.Tensor:
+    """Return data for TensorFlow code as a tensor.
 
     Parameters
     ----------
-    values : tf.Tensor, tf.Variable, tf.TensorSpec or array_like
+    values : tf.Tensor, tf.Variable or array_like
         What was given.
+    dtype : tf.DType
+        The type that it shall have.
     what, expected, attr : str
         As for `nengo_dl.inputs.arrays.numbers`.
 
     Raises
     ------
     ValidationError
-        If these are no real numbers.
+        If these are no real numbers, or numbers beyond the type. The latter cannot be
+        seen while a graph is traced.
     """
-    if isinstance(getattr(values, "dtype", None), tf.DType):
+    if not isinstance(getattr(values, "dtype", None), tf.DType):
+        values = numbers(values, np.float64, what, expected, attr, convert=False)
+    else:
         real_type(values, what, expected, attr)
-        return values
-    return numbers(values, np.float64, what, expected, attr, convert=False)
+        values = tf.convert_to_tensor(values)
+    own = tf.as_dtype(values.dtype)
+    if own != dtype and dtype.is_floating and own.max > dtype.max:
+        known = tf.get_static_value(values)
+        if known is not None and is_beyond(known, dtype.as_numpy_dtype):
+            raise ValidationError(
+                f"{what} contain {beyond(dtype.as_numpy_dtype)}", attr=attr
+            )
+    return tf.cast(values, dtype)
 
 
 def real_type(values: Any, what: str, expected: str, attr: str) -> None:
@@ -152,14 +128,17 @@ def duration(value: Any, name: str) -> float:
     ValidationError
         If it is negative, infinite, or no number.
     """
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        seconds = float("nan")
-    if not 0 <= seconds < float("inf"):
+    seconds = real_number(value)
+    if seconds is None or isinstance(value, bool) or seconds < 0:
+        hint = ""
+        if seconds is not None and seconds < 0:
+            hint = (
+                ". A simulation cannot run backwards, but `reset()` returns to its "
+                "beginning"
+            )
         raise ValidationError(
-            f"Must be positive: expected a number of seconds, got {value!r}. A "
-            "simulation cannot run backwards, but `reset()` returns to its beginning",
+            "Must be positive: expected a finite number of seconds, got "
+            f"{value!r:.100}{hint}",
             attr=name,
         )
     return seconds

@@ -12,10 +12,10 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.arrays import Side, held, numbers
-from nengo_dl.inputs.checks import positive_int
 from nengo_dl.inputs.names import find, io_names, listing
 from nengo_dl.inputs.shapes import Shape, TargetSize
 from nengo_dl.user_code import warn_user
+from nengo_dl.validation import positive_int
 
 #: an array of shape (batch, n_steps, 0) among the inputs by name, which says how many
 #: steps to run where no Node is given data; no Node has such a name

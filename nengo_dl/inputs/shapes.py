@@ -38,7 +38,7 @@ class Shape:
     def words(self, size: int, steps: Any = None) -> str:
         """Return the shape that is expected, with what the axes are."""
         shape = f"({self.items or 'n_items'}, {steps or self.steps or 'n_steps'}, "
-        return f"{shape}{size}) (n_items, n_steps, size)"
+        return f"{shape}{size}): items, time steps, size"
 
     def decide(self, n_steps: int, attr: str) -> None:
         """Set the number of steps, which must not be known as another one."""

@@ -20,9 +20,14 @@ from nengo_dl.training.loss_functions import (
     target_size,
 )
 from nengo_dl.training.of_probes import by_probe
+from nengo_dl.validation import finite_number
 
 #: Keras chooses one of its losses by the shapes of outputs and targets
-_CHOSEN_BY_SHAPE = ("ce", "crossentropy")
+CHOSEN_BY_SHAPE = ("ce", "crossentropy")
+
+
+def _is_chosen_by_shape(loss: Any) -> bool:
+    return isinstance(loss, str) and loss in CHOSEN_BY_SHAPE
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ class Compilation:
         return {
             "loss": {
                 names[p]: loss
-                if loss in _CHOSEN_BY_SHAPE
+                if _is_chosen_by_shape(loss)
                 else OutputLoss(loss, str(p), dtype)
                 for p, loss in self.losses.items()
                 if p in probes
@@ -144,10 +149,10 @@ def resolve(
         if value is not None
     }
     for probe, value in losses.items():
-        if value not in _CHOSEN_BY_SHAPE:
+        if not _is_chosen_by_shape(value):
             loss_function(value, str(probe), targets_first=True, attr="loss")
     weights = {
-        probe: float(weight)
+        probe: finite_number(weight, "loss_weights")
         for probe, weight in by_probe(loss_weights, side, "loss_weights").items()
         if weight is not None
     }
@@ -193,7 +198,7 @@ def _metric(metric: Any, probe: nengo.Probe, attr: str, taken: set[int]) -> Any:
         try:
             keras.metrics.get(metric)
         except ValueError:
-            if metric.lower() not in ("acc", *_CHOSEN_BY_SHAPE):
+            if metric.lower() not in ("acc", *CHOSEN_BY_SHAPE):
                 raise ValidationError(
                     f"Got {metric!r} for {probe}: Keras has no metric of this name",
                     attr=attr,
@@ -215,7 +220,7 @@ def _metric_size(metric: Any) -> TargetSize:
     Some of Keras' losses are metrics of the same name, and compare element by element.
     """
     if isinstance(metric, str):
-        if metric.lower() in ("acc", "accuracy", *_CHOSEN_BY_SHAPE):
+        if metric.lower() in ("acc", "accuracy", *CHOSEN_BY_SHAPE):
             return "any"
         metric = keras.metrics.get(metric)
     function = getattr(metric, "_fn", metric)
@@ -224,7 +229,7 @@ def _metric_size(metric: Any) -> TargetSize:
 
 
 def _function(loss: Any) -> LossFunction:
-    if loss in _CHOSEN_BY_SHAPE:
+    if _is_chosen_by_shape(loss):
         function = keras.losses.categorical_crossentropy
         return LossFunction(
             function, targets_first=True, target_size="class", needs_all=True

@@ -11,8 +11,8 @@ import tensorflow as tf
 from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.arrays import Side
-from nengo_dl.inputs.checks import positive_int
 from nengo_dl.inputs.endpoints import STEPS
+from nengo_dl.validation import positive_int, refused
 
 
 def by_name(inputs: Any, nodes: Mapping[str, nengo.Node]) -> dict[str, Any]:
@@ -76,10 +76,16 @@ def _number(values: Any) -> int | None:
         values = tf.get_static_value(values)
     if values is None:
         return None
-    numbers = np.unique(np.asarray(values))
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise refused(values, "inputs", "tensors, in a list or by name of the Node")
+    numbers = np.unique(array)
     if numbers.size != 1:
         raise ValidationError(
             f"Expected the same number of steps for each item; got {numbers.tolist()}",
             attr="n_steps",
         )
-    return positive_int(numbers[0], "n_steps")
+    number = numbers[0].item()
+    # Keras makes floating point numbers of all that it is given
+    is_whole = isinstance(number, float) and number.is_integer()
+    return positive_int(int(number) if is_whole else number, "n_steps")

@@ -13,7 +13,7 @@ from nengo.builder.signal import Signal
 from nengo.exceptions import SimulationError, ValidationError
 
 from nengo_dl.config import Settings
-from nengo_dl.inputs.checks import check_split, positive_int
+from nengo_dl.inputs.checks import check_split
 from nengo_dl.inputs.endpoints import (
     STEPS,
     Endpoints,
@@ -33,7 +33,7 @@ from nengo_dl.keras_model.datasets import (
     stream,
 )
 from nengo_dl.keras_model.keras_step import KerasStep
-from nengo_dl.keras_model.loop_options import check_options
+from nengo_dl.keras_model.loop_options import check_options, compile_options
 from nengo_dl.keras_model.model import SimulatorModel
 from nengo_dl.keras_model.predictions import Predictions
 from nengo_dl.keras_model.training_loop import Loop, Minibatches
@@ -46,6 +46,7 @@ from nengo_dl.training import optimizers
 from nengo_dl.training.model_function import ModelFunction
 from nengo_dl.training.trainer import NOTHING_TO_TRAIN, Trainer
 from nengo_dl.user_code import warn_user
+from nengo_dl.validation import flag, positive_int
 
 
 class KerasCalls:
@@ -95,6 +96,7 @@ class KerasCalls:
         options: dict[str, Any],
     ) -> None:
         """Choose optimizer, losses and metrics; see `Simulator.compile`."""
+        options = compile_options(options)
         compilation = arguments.resolve(
             self._endpoints.outputs, loss, loss_weights, metrics, weighted_metrics
         )
@@ -143,6 +145,7 @@ class KerasCalls:
     ) -> Any:
         """Train; see `Simulator.fit`."""
         check_options(options, "fit")
+        stateful = flag(stateful, "stateful")
         if truncation is not None:
             truncation = positive_int(truncation, "truncation")
         self.model.fitting.truncation = truncation
@@ -209,6 +212,7 @@ class KerasCalls:
     ) -> dict[str, float]:
         """Measure losses and metrics; see `Simulator.evaluate`."""
         check_options(options, "evaluate")
+        stateful = flag(stateful, "stateful")
         y = self._for_output(y)
         needs = self._requirements(x, y)
         weights = _weights_of(options)
@@ -227,6 +231,7 @@ class KerasCalls:
     ) -> dict[nengo.Probe, np.ndarray]:
         """Return the outputs of all Probes; see `Simulator.predict`."""
         check_options(options, "predict")
+        stateful = flag(stateful, "stateful")
         needs = Requirements(self._endpoints)
         data: Minibatches
         if is_stream(x):
@@ -241,6 +246,7 @@ class KerasCalls:
         self, x: Any, n_steps: Any, stateful: bool
     ) -> dict[nengo.Probe, np.ndarray]:
         """Return the outputs of all Probes for one minibatch."""
+        stateful = flag(stateful, "stateful")
         needs = Requirements(self._endpoints)
         parts = needs.parts(needs.check(x, None, n_steps, one_minibatch=True))
         with self._going_on(self.model.predicting, stateful):

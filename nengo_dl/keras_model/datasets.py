@@ -198,6 +198,12 @@ def class_weights(
             attr="class_weight",
         )
     ((name, array),) = targets.items()
+    if not array.shape[-1]:
+        raise ValidationError(
+            f"Targets for {name!r} have size 0, and so no classes. Expected numbers of "
+            "classes, size 1; one-hot targets; or sample_weight instead",
+            attr="class_weight",
+        )
     if array.shape[-1] == 1:
         classes = array[..., 0].astype(int)
         n_classes = max(n_classes, 2)

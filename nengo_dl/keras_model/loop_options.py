@@ -6,15 +6,21 @@ Keras takes whatever it is given, and fails later, or does something else.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from numbers import Real
 from typing import Any
 
 import keras
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from nengo_dl.inputs.checks import positive_int
 from nengo_dl.user_code import warn_user
+from nengo_dl.validation import (
+    finite_number,
+    flag,
+    positive_int,
+    real_number,
+    refused,
+    whole_number,
+)
 
 _EVERYWHERE = frozenset({"batch_size", "callbacks", "verbose"})
 
@@ -68,11 +74,42 @@ def check_options(options: Mapping[str, Any], method: str) -> None:
             check(value, name)
 
 
-def _whole(value: Any, name: str) -> None:
-    """Refuse anything but a whole number of at least 0."""
-    is_number = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not is_number or value < 0:
-        raise _refused(value, name, "a whole number of at least 0")
+def compile_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options for ``compile`` of a Keras model, with values that they can have.
+
+    Parameters
+    ----------
+    options : mapping of str to object
+        As users give them.
+
+    Raises
+    ------
+    TypeError
+        If an option is not known.
+    ValidationError
+        If a value is of the wrong kind, or out of range.
+    """
+    for name in options:
+        if name not in COMPILATION:
+            raise TypeError(
+                f"compile() got an unexpected keyword argument {name!r}; the options "
+                f"of Keras that it takes are {', '.join(COMPILATION)}"
+            )
+    found = dict(options)
+    if found.get("steps_per_execution") is not None:
+        positive_int(found["steps_per_execution"], "steps_per_execution")
+    for name in ("run_eagerly", "auto_scale_loss"):
+        if found.get(name) is not None:
+            found[name] = flag(found[name], name)
+    compiled = found.get("jit_compile")
+    if compiled is not None and not (isinstance(compiled, str) and compiled == "auto"):
+        expected = "True, False, None or 'auto'"
+        found["jit_compile"] = flag(compiled, "jit_compile", expected)
+    return found
+
+
+#: what `compile` takes, beside what the simulator's own signature has
+COMPILATION = ("auto_scale_loss", "jit_compile", "run_eagerly", "steps_per_execution")
 
 
 def _steps(value: Any, name: str) -> None:
@@ -91,9 +128,8 @@ def _frequency(value: Any, name: str) -> None:
 def _split(value: Any, name: str) -> None:
     if value is None:
         return
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    if not is_number or not 0 <= float(value) < 1:
-        raise _refused(value, name, "a number from 0 on, less than 1")
+    expected = "a number from 0 on, less than 1"
+    finite_number(value, name, least=0, below=1, expected=expected)
 
 
 def _callbacks(value: Any, name: str) -> None:
@@ -107,30 +143,29 @@ def _callbacks(value: Any, name: str) -> None:
         hint = ""
         if isinstance(member, type) and issubclass(member, keras.callbacks.Callback):
             hint = f": write `{member.__name__}(...)`"
-        raise _refused(
+        raise refused(
             member, name, f"instances of keras.callbacks.Callback, in a list{hint}"
         )
 
 
 def _verbose(value: Any, name: str) -> None:
     if not isinstance(value, str | int | np.integer) or value not in ("auto", 0, 1, 2):
-        raise _refused(value, name, "'auto', 0, 1 or 2")
+        raise refused(value, name, "'auto', 0, 1 or 2")
 
 
 def _shuffle(value: Any, name: str) -> None:
-    if not isinstance(value, bool | np.bool_) and value != "batch":
-        raise _refused(value, name, "True, False or 'batch'")
+    if not isinstance(value, str) or value != "batch":
+        flag(value, name, "True, False or 'batch'")
 
 
 def _class_weight(value: Any, name: str) -> None:
     if value is None:
         return
     good = isinstance(value, Mapping) and all(
-        isinstance(weight, Real) and np.isfinite(float(weight))
-        for weight in value.values()
+        real_number(weight) is not None for weight in value.values()
     )
     if not good:
-        raise _refused(value, name, "a dict {number of a class: its weight}")
+        raise refused(value, name, "a dict {number of a class: its weight}, or None")
 
 
 def _held_out(value: Any, name: str) -> None:
@@ -146,13 +181,11 @@ def _return_dict(value: Any, name: str) -> None:
         warn_user(f"{name}={value!r} is ignored: losses and metrics come as a dict")
 
 
-def _refused(value: Any, name: str, expected: str) -> ValidationError:
-    return ValidationError(f"Expected {expected}; got {value!r:.200}", attr=name)
-
-
-_CHECKS: dict[str, Callable[[Any, str], None]] = {
-    "epochs": _whole,
-    "initial_epoch": _whole,
+_CHECKS: dict[str, Callable[[Any, str], Any]] = {
+    "batch_size": _steps,
+    "validation_batch_size": _steps,
+    "epochs": whole_number,
+    "initial_epoch": whole_number,
     "steps": _steps,
     "steps_per_epoch": _steps,
     "validation_steps": _steps,

@@ -19,7 +19,19 @@ from nengo_dl.display.tables import text_table
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.inputs.requirements import Parts
 from nengo_dl.keras_model.call_forms import by_name
+from nengo_dl.keras_model.inherited_methods import (
+    Refusals,
+    check_call,
+    check_file,
+    check_losses,
+    check_weights,
+    count_items,
+    loop_arguments,
+    refused_by_keras,
+    targets_by_name,
+)
 from nengo_dl.keras_model.keras_step import KerasStep
+from nengo_dl.keras_model.loop_options import COMPILATION, compile_options
 from nengo_dl.keras_model.predictions import Predictions
 from nengo_dl.lowering.tensor_nodes.precision import floatx
 from nengo_dl.program.program import Program
@@ -31,6 +43,7 @@ from nengo_dl.simulation.runner import Runner
 from nengo_dl.training.epoch import Epoch
 from nengo_dl.training.model_function import ModelFunctions
 from nengo_dl.training.optimizer_step import OptimizerStep
+from nengo_dl.validation import function_of, positive_int
 
 
 @contextmanager
@@ -68,7 +81,7 @@ def no_retracing_warnings() -> Iterator[None]:
         logger.removeFilter(wanted)
 
 
-class SimulatorModel(keras.Model):
+class SimulatorModel(Refusals, keras.Model):
     """The network of a simulator as a model of Keras.
 
     Its weights are the parameters of the simulation themselves. Inputs are dicts
@@ -119,6 +132,8 @@ class SimulatorModel(keras.Model):
         traces: Traces,
     ) -> None:
         super().__init__(name="simulator", dtype=program.dtype.name)
+        # Keras wraps it, and finds wrong arguments before it is refused
+        self.__dict__.pop("quantize", None)
         self.fitting = KerasStep(functions, runner, names, True, self.train_step)
         self.testing = KerasStep(functions, runner, names, False, self.test_step)
         self.predicting = predicting
@@ -141,6 +156,7 @@ class SimulatorModel(keras.Model):
         """Run one minibatch, given in any form; see `call` and `by_name`."""
         with in_own_words():
             inputs = by_name(inputs, self.testing.nodes)
+            check_call(inputs, kwargs.get("training"))
             return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: Any = None) -> dict:
@@ -173,15 +189,22 @@ class SimulatorModel(keras.Model):
         Losses and metrics are dicts ``{name of Probe: ...}``. XLA compiles by default
         what it compiles in the simulation.
         """
+        given = {"jit_compile": jit_compile, **kwargs}
+        own = compile_options({n: v for n, v in given.items() if n in COMPILATION})
+        kwargs, jit_compile = {**kwargs, **own}, own["jit_compile"]
+        del kwargs["jit_compile"]
         eager = bool(kwargs.get("run_eagerly"))
         if jit_compile in ("auto", None):
             jit_compile = self._program.jit_compile and not eager
         self._xla = Xla(bool(jit_compile))
-        weights = kwargs.get("loss_weights") or {}
-        self._loss_weights = {
-            name: weights.get(name, 1.0) for name in kwargs.get("loss") or {}
-        }
-        with precision(self.dtype):
+        loss, weights = kwargs.get("loss"), kwargs.get("loss_weights")
+        check_losses(args[1] if len(args) > 1 else loss)
+        if isinstance(loss, Mapping):
+            factors = weights if isinstance(weights, Mapping) else {}
+            self._loss_weights = {name: factors.get(name, 1.0) for name in loss}
+        else:
+            self._loss_weights = {}
+        with precision(self.dtype), refused_by_keras("keras_model.compile"):
             super().compile(*args, jit_compile=self._xla.used, **kwargs)
         # of losses that nobody has told us about
         unknown = Same(object())
@@ -325,7 +348,8 @@ class SimulatorModel(keras.Model):
 
     def _predict(self, minibatches: Sequence[Any]) -> dict[str, tf.Tensor]:
         """Return the outputs of all Probes for some minibatches."""
-        found = [self.predict_one(self._parts(each)[0]) for each in minibatches]
+        given = [keras.utils.unpack_x_y_sample_weight(each)[0] for each in minibatches]
+        found = [self.predict_one(self._inputs(x)) for x in given]
         return {
             name: tf.concat([own[name] for own in found], axis=0) for name in found[0]
         }
@@ -336,28 +360,23 @@ class SimulatorModel(keras.Model):
         found = self.predicting.run(nodes, inputs[STEPS].shape[1])
         return {self._names[probe]: values for probe, values in found.items()}
 
+    def _inputs(self, x: Any) -> dict[str, np.ndarray]:
+        """Return the inputs that Keras hands over as arrays by name."""
+        count_items(x, "x")
+        named = by_name(x, self.testing.nodes)
+        inputs = {name: np.asarray(values) for name, values in named.items()}
+        size = self.testing.function.minibatch_size
+        return {**inputs, STEPS: np.zeros((size, self.testing.n_steps(inputs), 0))}
+
     def _parts(self, minibatch: Any) -> Parts:
         """Return what Keras hands over as arrays by name."""
-        x, *others = keras.utils.unpack_x_y_sample_weight(minibatch)
-        inputs = {
-            name: np.asarray(values)
-            for name, values in by_name(x, self.testing.nodes).items()
-        }
-        targets, weights = (
-            tf.nest.map_structure(np.asarray, part) if part is not None else {}
-            for part in others
-        )
-        n_steps = self.testing.n_steps(inputs)
-        size = self.testing.function.minibatch_size
-        inputs = {**inputs, STEPS: np.zeros((size, n_steps, 0))}
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(minibatch)
+        count_items(weights, "sample_weight")
+        weights = {} if weights is None else tf.nest.map_structure(np.asarray, weights)
         names = self.testing.output_names
-        return (
-            inputs,
-            dict(targets) if isinstance(targets, Mapping) else {names[0]: targets},
-            dict(weights)
-            if isinstance(weights, Mapping)
-            else dict.fromkeys(names, weights),
-        )
+        if not isinstance(weights, Mapping):
+            weights = dict.fromkeys(names, weights)
+        return self._inputs(x), targets_by_name(y, names), dict(weights)
 
     def build_losses(self, outputs: Any, targets: Any, weights: Any) -> None:
         """Have Keras make the variables of losses and metrics.
@@ -389,18 +408,21 @@ class SimulatorModel(keras.Model):
 
     def fit(self, *args: Any, **kwargs: Any) -> Any:
         """Train; see `keras.Model.fit`."""
+        given = loop_arguments("fit", args, kwargs)
         with self.at_work():
-            return super().fit(*args, **kwargs)
+            return super().fit(**given)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Measure losses and metrics; see `keras.Model.evaluate`."""
+        given = loop_arguments("evaluate", args, kwargs)
         with self.at_work():
-            return super().evaluate(*args, **kwargs)
+            return super().evaluate(**given)
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         """Return the outputs of all Probes; see `keras.Model.predict`."""
+        given = loop_arguments("predict", args, kwargs)
         with self.at_work():
-            return super().predict(*args, **kwargs)
+            return super().predict(**given)
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """Train with one minibatch; see `keras.Model.train_on_batch`."""
@@ -459,8 +481,21 @@ class SimulatorModel(keras.Model):
 
     def set_weights(self, weights: Any) -> None:
         """Change the parameters of the simulation."""
+        check_weights(weights, [tuple(own.shape) for own in self.weights])
         super().set_weights(weights)
         self._runner.store.changed()
+
+    def save_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Write the parameters of the simulation into a file."""
+        check_file(filepath)
+        with refused_by_keras("keras_model.save_weights"):
+            super().save_weights(filepath, *args, **kwargs)
+
+    def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Read the parameters of the simulation from a file."""
+        check_file(filepath)
+        with refused_by_keras("keras_model.load_weights"):
+            super().load_weights(filepath, *args, **kwargs)
 
     def load_own_variables(self, store: Any) -> None:
         """Read the parameters of the simulation from a file."""
@@ -479,6 +514,9 @@ class SimulatorModel(keras.Model):
         print_fn : callable
             Is called with each line.
         """
+        if line_length is not None:
+            positive_int(line_length, "line_length")
+        function_of(print_fn, "print_fn", "a function of a line")
         rows = [
             ("input" if isinstance(obj, nengo.Node) else "output", name, "")
             for obj, name in self._names.items()
@@ -490,31 +528,6 @@ class SimulatorModel(keras.Model):
         text = text_table(f"Model {self.name!r}: {self.count_params():,} weights", rows)
         for line in text.splitlines():
             print_fn(line[:line_length])
-
-    def quantize(self, *args: Any, **kwargs: Any) -> None:
-        """Refuse: what Keras quantizes are layers, and there are none."""
-        raise NotImplementedError(
-            "The Keras model of a simulator cannot be quantized: it has no layers of "
-            "Keras. `sim.freeze_params(net)` gives a network of Nengo, whose "
-            "parameters can be rounded"
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """Refuse: a simulator is more than a model of Keras."""
-        raise NotImplementedError(
-            "A simulator cannot be saved or copied as a model of Keras. Save its "
-            "parameters with `sim.save_params(path)` or `sim.keras_model.save_weights("
-            "path)`, or pickle the simulator"
-        )
-
-    def export(self, *args: Any, **kwargs: Any) -> None:
-        """Refuse: what comes out of it depends on the state of the simulation."""
-        raise NotImplementedError(
-            "The Keras model of a simulator cannot be exported: its state is not among "
-            "its variables. `sim.function(probes)` is the network as a function of "
-            "parameters, state and inputs, which `tf.saved_model.save` can save within "
-            "a `tf.Module`; `sim.freeze_params(net)` gives a network of Nengo back"
-        )
 
 
 def _connected(output: tf.Tensor, variables: Sequence[tf.Variable]) -> tf.Tensor:

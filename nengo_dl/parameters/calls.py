@@ -15,6 +15,7 @@ from nengo_dl.parameters import file_format, freezing
 from nengo_dl.parameters.saving import Parts, Saving
 from nengo_dl.program.program import Program
 from nengo_dl.simulation.runner import Runner
+from nengo_dl.validation import flags
 
 
 class ParameterCalls:
@@ -100,6 +101,7 @@ class ParameterCalls:
         self, params: bool, state: bool, optimizer: Any, built: Callable[[Any], Any]
     ) -> Parts:
         """Check which parts are to be saved or loaded, and return them."""
+        params, state = flags(include_params=params, include_state=state)
         if not params and not state and optimizer is None:
             raise ValidationError(
                 "Neither parameters nor state nor an optimizer: there is nothing to "

@@ -19,6 +19,7 @@ from nengo.transforms import SparseMatrix
 from nengo_dl.graph.signals import coordinates, initial_elements
 from nengo_dl.parameters.signal_names import parameters
 from nengo_dl.simulation.store import StateStore
+from nengo_dl.validation import NotPossibleError, WrongTypeError, flag
 
 #: transforms whose weights can be replaced: with `init`, all else being equal
 _KNOWN = (nengo.Dense, nengo.Sparse, nengo.Convolution, nengo.ConvolutionTranspose)
@@ -40,10 +41,13 @@ def freeze(model: Model, store: StateStore, objs: Any) -> None:
     ------
     ValidationError
         If one cannot be frozen, or is not part of the network.
-    TypeError
+    WrongTypeError
         If one is something else.
     """
     single = isinstance(objs, nengo.Network | nengo.base.NengoObject | Neurons)
+    several = isinstance(objs, Iterable) and not hasattr(objs, "__array__")
+    if not single and (not several or isinstance(objs, str | bytes)):
+        raise _not_frozen(objs)
     frozen = Frozen(model, store)
     changes: dict[Any, Mapping[str, Any]] = {}
     for obj in _members(model, [objs] if single else objs):
@@ -72,6 +76,7 @@ def params(
     ValidationError
         If there are no such arguments, or two objects have one label.
     """
+    as_dict = flag(as_dict, "as_dict")
     single = not isinstance(objs, list | tuple)
     frozen = Frozen(model, store)
     objs = [objs] if single else objs
@@ -121,11 +126,16 @@ def _members(model: Model, objs: Iterable[Any]) -> Iterable[Any]:
         elif isinstance(obj, nengo.Ensemble | Neurons | nengo.Connection):
             seen[obj.ensemble if isinstance(obj, Neurons) else obj] = None
         else:
-            raise TypeError(
-                f"Cannot freeze {obj!r}. Expected an Ensemble, Neurons, a Connection "
-                "or a Network, or a list of them"
-            )
+            raise _not_frozen(obj)
     return seen
+
+
+def _not_frozen(given: Any) -> Exception:
+    return WrongTypeError(
+        f"Cannot freeze {given!r:.100}. Expected an Ensemble, Neurons, a Connection or "
+        "a Network, or a list of them",
+        "objs",
+    )
 
 
 def _check_nodes(model: Model, network: nengo.Network) -> None:
@@ -274,7 +284,7 @@ class Frozen:
                 "solver": NoSolver(weights.T, weights=False),
             }
         if not isinstance(transform, _KNOWN):
-            raise NotImplementedError(
+            raise NotPossibleError(
                 f"{connection} has weights in a {type(transform).__name__}, which "
                 "cannot be made with other weights. Take them from `sim.data`"
             )

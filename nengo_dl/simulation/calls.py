@@ -13,6 +13,13 @@ from nengo_dl.inputs.endpoints import Endpoints
 from nengo_dl.program.loop import check_steps
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.user_code import warn_user
+from nengo_dl.validation import (
+    LARGEST,
+    flag,
+    positive_int,
+    positive_number,
+    refused,
+)
 
 
 class RunCalls:
@@ -60,7 +67,13 @@ class RunCalls:
             If it is negative, infinite, or no number.
         """
         seconds = checks.duration(time_in_seconds, "time_in_seconds")
-        n_steps = int(np.round(seconds / self._dt))
+        n_steps = round(seconds / self._dt)
+        if n_steps > LARGEST:
+            raise refused(
+                time_in_seconds,
+                "time_in_seconds",
+                f"at most {LARGEST} time steps of {self._dt:g} s",
+            )
         if n_steps == 0:
             warn_user(
                 f"{seconds:g} s results in running for 0 timesteps of {self._dt:g} s. "
@@ -78,7 +91,8 @@ class RunCalls:
         profile: str | None,
     ) -> None:
         """Run some steps; see `Simulator.run_steps`."""
-        n_steps = checks.positive_int(n_steps, "n_steps")
+        n_steps = positive_int(n_steps, "n_steps")
+        stateful = flag(stateful, "stateful")
         check_steps(n_steps, self._unroll)
         presented = self._endpoints.presented(data, n_steps)
         with profiling(profile):
@@ -88,6 +102,9 @@ class RunCalls:
 
     def trange(self, sample_every: float | None) -> np.ndarray:
         """Return the times of a probe's samples; see `Simulator.trange`."""
-        period = 1 if sample_every is None else sample_every / self._dt
+        period: float = 1
+        if sample_every is not None:
+            expected = "a length of time above 0 (s), or None"
+            period = positive_number(sample_every, "sample_every", expected) / self._dt
         steps = np.arange(self._runner.first_step + 1, self._runner.n_steps + 1)
         return self._dt * steps[steps % period < 1]

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nengo_dl import config
+from nengo_dl.display.progress import shown_by
 from nengo_dl.inputs import checks
+from nengo_dl.validation import flag, path_name, positive_int
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Options:
         Steps in one iteration of the loop.
     minibatch_size : int or None
         Items that are simulated side by side; None: one, without a batch axis.
-    tensorboard : str, os.PathLike or None
+    tensorboard : str or None
         Directory for what TensorBoard shows.
     progress_bar : bool or nengo.utils.progress.ProgressBar
         Whether to show progress.
@@ -36,7 +38,7 @@ class Options:
     device: str | None
     unroll_simulation: int
     minibatch_size: int | None
-    tensorboard: Any
+    tensorboard: str | None
     progress_bar: Any
     optimize: bool
 
@@ -59,6 +61,10 @@ def checked(given: Mapping[str, Any]) -> Options:
         options["dtype"] = config.dtype_name(options["dtype"])
     for name in ("unroll_simulation", "minibatch_size"):
         if name == "unroll_simulation" or options[name] is not None:
-            options[name] = checks.positive_int(options[name], name)
+            options[name] = positive_int(options[name], name)
     options["device"] = checks.device_name(options["device"])
+    options["progress_bar"] = shown_by(options["progress_bar"])
+    options["optimize"] = flag(options["optimize"], "optimize")
+    if options["tensorboard"] is not None:
+        options["tensorboard"] = path_name(options["tensorboard"], "tensorboard")
     return Options(**options)

@@ -19,6 +19,7 @@ from nengo_dl.graph.signals import coordinates, size
 from nengo_dl.simulation.built_records import About, recorded
 from nengo_dl.simulation.raw_samples import RawData
 from nengo_dl.user_code import warn_user
+from nengo_dl.validation import UnknownKeyError, refused
 
 if TYPE_CHECKING:
     from nengo.builder import Model
@@ -132,16 +133,16 @@ class SimulationData(Mapping):
         return self._probes.snapshot()
 
     def __getitem__(self, obj: Any) -> Any:
-        if obj in self._probes:
-            return self._probes.data(obj)
         try:
+            if obj in self._probes:
+                return self._probes.data(obj)
             built = self._model.params[obj]
-        except (KeyError, TypeError):
-            raise ValidationError(
-                f"No data for {obj!r}: it is not part of the simulated network. "
+        except (KeyError, TypeError):  # TypeError: it has no hash
+            raise UnknownKeyError(
+                f"No data for {obj!r:.100}: it is not part of the simulated network. "
                 "Expected one of its Probes, Ensembles, Connections or Nodes",
-                attr="data",
-                obj=self,
+                "data",
+                self,
             ) from None
         if obj in self._outdated:
             warn_user(
@@ -195,7 +196,10 @@ class SimulationData(Mapping):
         ((20,), (20,))
         """
         found = []
-        for obj, attr in obj_attrs:
+        for pair in obj_attrs:
+            if not isinstance(pair, list | tuple) or len(pair) != 2:
+                raise refused(pair, "get_params", 'pairs such as (ensemble, "bias")')
+            obj, attr = pair
             built = self[obj]
             if attr not in getattr(built, "_fields", ()):
                 names = ", ".join(getattr(built, "_fields", ())) or "none"
@@ -385,6 +389,12 @@ class SignalMapping(Mapping):
         self._signals = dict.fromkeys(signals)
 
     def __getitem__(self, signal: Signal) -> np.ndarray:
+        if not isinstance(signal, Signal):
+            raise UnknownKeyError(
+                f"Expected a Signal of the model, got {signal!r:.100}. They are in "
+                '`sim.model.sig`: `sim.signals[sim.model.sig[ensemble]["encoders"]]`',
+                "signals",
+            )
         value = self._store.value(signal)
         rank = 1 if signal.sparse else signal.ndim
         if value.ndim > rank and not self._minibatched:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import nengo
@@ -12,7 +13,7 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.config import Settings
 from nengo_dl.display.profiling import profiling
-from nengo_dl.inputs import checks, endpoints
+from nengo_dl.inputs import endpoints
 from nengo_dl.inputs.endpoints import Endpoints, TrainingData
 from nengo_dl.inputs.shapes import TargetSize
 from nengo_dl.program.program import Program
@@ -25,6 +26,13 @@ from nengo_dl.training.summaries import Board, Summaries
 from nengo_dl.training.terms import Term
 from nengo_dl.training.trainer import Trainer
 from nengo_dl.user_code import warn_user
+from nengo_dl.validation import (
+    finite_number,
+    flag,
+    flags,
+    function_of,
+    positive_int,
+)
 
 
 class TrainingCalls:
@@ -68,18 +76,8 @@ class TrainingCalls:
 
     def function(self, probes: Any, training: bool) -> SimulatorFunction:
         """Return the network as a pure function; see `Simulator.function`."""
-        if isinstance(probes, nengo.Probe | str):
-            probes = [probes]
-        outputs = self._endpoints.outputs
-        wanted = outputs.objects if probes is None else probes
-        if not isinstance(wanted, Collection) or not wanted:
-            raise ValidationError(
-                f"Expected a Probe, or a list of some, got {probes!r}; the Probes are "
-                f"{outputs.listing}",
-                attr="probes",
-            )
-        found = [outputs.find(probe, "probes") for probe in wanted]
-        function = self._trainer.functions.of(found, training)
+        found = self._wanted(probes, "probes")
+        function = self._trainer.functions.of(found, flag(training, "training"))
         function.rewind(self._trainer.new_seed())
         return SimulatorFunction(function, self._store, self._endpoints)
 
@@ -97,6 +95,7 @@ class TrainingCalls:
     ) -> np.ndarray:
         """Optimise the trainable parameters; see `Simulator.train`."""
         self._refuse_without_training()
+        n_epochs, shuffle = positive_int(n_epochs, "n_epochs"), flag(shuffle, "shuffle")
         arrays, wanted = self._work(data, objective, "sum")
         endpoints.warn_about_synapses(
             self._model.toplevel, arrays.targets, arrays.n_steps
@@ -106,7 +105,7 @@ class TrainingCalls:
                 arrays,
                 wanted,
                 optimizer,
-                checks.positive_int(n_epochs, "n_epochs"),
+                n_epochs,
                 shuffle,
                 endpoints.check_truncation(truncation, arrays.n_steps),
                 progress_bar,
@@ -122,6 +121,8 @@ class TrainingCalls:
         training: bool,
     ) -> Any:
         """Measure how well the network does; see `Simulator.loss`."""
+        function_of(combine, "combine", "a function of a list")
+        training = flag(training, "training")
         arrays, wanted = self._work(data, objective, "mean")
         values = self._trainer.loss(arrays, wanted, training, progress_bar)
         return sum(combine(list(column)) for column in values.T)
@@ -146,24 +147,26 @@ class TrainingCalls:
                 "to compare them with. Expected surrogate=None",
                 attr="surrogate",
             )
-        if isinstance(outputs, nengo.Probe):
-            outputs = [outputs]
-        probes = self._endpoints.probes if outputs is None else outputs
+        probes = self._wanted(outputs, "outputs")
+        expected = "a finite number of at least 0"
+        atol = finite_number(atol, "atol", least=0, expected=expected)
+        rtol = finite_number(rtol, "rtol", least=0, expected=expected)
         if inputs is None:
-            n_steps = 2 * unroll if n_steps is None else n_steps
+            n_steps = (
+                2 * unroll if n_steps is None else positive_int(n_steps, "n_steps")
+            )
             shape = (self._endpoints.minibatch_size or 1, n_steps)
             rng = np.random.RandomState(0)
             inputs = {
                 node: rng.uniform(-1, 1, (*shape, node.size_out))
                 for node in self._endpoints.nodes
             }
-        arrays = self._endpoints.check(inputs, None, n_steps, one_minibatch=True)
+        attrs = ("inputs", "targets")
+        arrays = self._endpoints.check(
+            inputs, None, n_steps, attrs=attrs, one_minibatch=True
+        )
         return self._trainer.check_gradients(
-            [self._endpoints.outputs.find(probe, "outputs") for probe in probes],
-            arrays.inputs,
-            arrays.n_steps,
-            atol,
-            rtol,
+            probes, arrays.inputs, arrays.n_steps, atol, rtol
         )
 
     def run_batch(
@@ -187,6 +190,13 @@ class TrainingCalls:
         seed : int
             Of everything random.
         """
+        n_epochs = positive_int(n_epochs, "n_epochs")
+        training = flag(training, "training")
+        shuffle, isolate_state = flags(shuffle=shuffle, isolate_state=isolate_state)
+        function_of(combine, "combine", "a function of a list")
+        if callback is not None:
+            expected = "a function callback(values, None), or None"
+            function_of(callback, "callback", expected)
         inputs, targets, n_steps = self._endpoints.split(data)
         wanted = run_batch.resolve(outputs, self._endpoints, tuple(targets or ()))
         functions = [(own.probes, own.target_size) for own in wanted.values()]
@@ -194,10 +204,10 @@ class TrainingCalls:
             inputs, targets, n_steps, sizes=_sizes(functions)
         )
         truncation = endpoints.check_truncation(truncation, arrays.n_steps)
-        orders = [np.arange(arrays.n_items)] * checks.positive_int(n_epochs, "n_epochs")
+        orders: Iterable[np.ndarray] = repeat(np.arange(arrays.n_items), n_epochs)
         if shuffle:
             rng = np.random.RandomState(self._trainer.new_seed())
-            orders = [rng.permutation(order) for order in orders]
+            orders = (rng.permutation(order) for order in orders)
         found = []
         with profiling(profile):
             for values in self._batches.run(
@@ -213,6 +223,21 @@ class TrainingCalls:
                     callback(values, None)
                 found.append(values)
         return run_batch.combined(found, combine)
+
+    def _wanted(self, probes: Any, attr: str) -> list[nengo.Probe]:
+        """Return the Probes that a user means; by default all of them."""
+        if isinstance(probes, nengo.Probe | str):
+            probes = [probes]
+        outputs = self._endpoints.outputs
+        wanted = outputs.objects if probes is None else probes
+        several = isinstance(wanted, list | tuple | set | frozenset | Mapping)
+        if not several or not wanted:
+            raise ValidationError(
+                f"Expected a Probe, or a list of some, got {probes!r:.100}; the Probes "
+                f"are {outputs.listing}",
+                attr=attr,
+            )
+        return [outputs.find(probe, attr) for probe in wanted]
 
     def _refuse_without_training(self) -> None:
         if self._settings.inference_only:
@@ -243,13 +268,16 @@ class TrainingCalls:
 
     def _summaries(self, objects: Sequence[Any] | None) -> Summaries:
         """Return a writer of summaries about some objects, for TensorBoard."""
-        if objects and self._board is None:
+        objects = () if objects is None else objects
+        found = Summaries(None, objects, self._model, self._store)
+        if len(objects) and self._board is None:
             warn_user(
                 "`summaries` are ignored: the simulator has no directory for them. "
                 "Expected `Simulator(..., tensorboard=directory)`"
             )
-        board = self._board if objects else None
-        return Summaries(board, objects or (), self._model, self._store)
+        if len(objects) and self._board is not None:
+            return Summaries(self._board, objects, self._model, self._store)
+        return found
 
 
 def _sizes(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import nengo
@@ -88,7 +88,7 @@ class Batches:
         self,
         data: TrainingData,
         outputs: Mapping[Any, OfProbes],
-        orders: Sequence[np.ndarray],
+        orders: Iterable[np.ndarray],
         truncation: int | None,
         training: bool,
         isolate_state: bool,
@@ -102,7 +102,7 @@ class Batches:
             Inputs and targets.
         outputs : mapping of object to OfProbes
             What is wanted.
-        orders : sequence of np.ndarray, shape (n_items,)
+        orders : iterable of np.ndarray, shape (n_items,)
             The items of the minibatches of each epoch.
         truncation : int or None
             Steps in one part; None: minibatches are not divided.

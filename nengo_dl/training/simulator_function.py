@@ -11,12 +11,18 @@ import tensorflow as tf
 from nengo.builder.signal import Signal
 from nengo.exceptions import ValidationError
 
-from nengo_dl.inputs.checks import positive_int, real_tensor, seed_number
+from nengo_dl.inputs.checks import real_tensor
 from nengo_dl.inputs.endpoints import Endpoints
 from nengo_dl.inputs.names import listing
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.simulation.store import StateStore
 from nengo_dl.training.model_function import ModelFunction, differs
+from nengo_dl.validation import (
+    positive_int,
+    refused,
+    seed_number,
+    whole_number,
+)
 
 
 class SimulatorFunction:
@@ -159,6 +165,7 @@ class SimulatorFunction:
         """
         given, n_steps = self._inputs(inputs, n_steps)
         params = self._checked(params)
+        first_step = _step_number(first_step)
         nodes = [key for key in given if isinstance(key, nengo.Node)]
         generated = self._function.generated(nodes)
         missing = [item for item in generated if item.signal not in given]
@@ -174,6 +181,8 @@ class SimulatorFunction:
         n_blocks = len(self._store.params)
         if state is None:
             state = self._store.begin(self._store.fresh_state, params[n_blocks:])
+        else:
+            state = self._tensors(state, self._store.fresh_state, "state", "f.state")
         outputs, end = self._function(
             params[:n_blocks], state, given, n_steps, first_step
         )
@@ -222,6 +231,7 @@ class SimulatorFunction:
         >>> [tuple(values.shape) for values in fed.values()]
         [(2, 3, 1)]
         """
+        first_step = _step_number(first_step)
         if tf.is_tensor(first_step):
             value = tf.get_static_value(first_step)
             if value is None:
@@ -232,6 +242,8 @@ class SimulatorFunction:
                     attr="first_step",
                 )
             first_step = int(value)
+        if isinstance(presented, str | bytes) or not isinstance(presented, Collection):
+            raise refused(presented, "presented", "a list of Nodes")
         nodes = [self._endpoints.inputs.find(node, "presented") for node in presented]
         n_steps = positive_int(n_steps, "n_steps")
         values = self._function.generate(nodes, n_steps, first_step=first_step)
@@ -311,8 +323,8 @@ class SimulatorFunction:
                 continue
             node = self._endpoints.inputs.find(key, "inputs")
             expected = f"({self.minibatch_size}, n_steps, {node.size_out})"
-            real = real_tensor(values, f"Data for {node}", expected, "inputs")
-            tensor = tf.cast(real, self.dtype)
+            what = f"Data for {node}"
+            tensor = real_tensor(values, self.dtype, what, expected, "inputs")
             shape = tuple(tensor.shape)
             steps = shape[1] if len(shape) == 3 and n_steps is None else n_steps
             if shape != (self.minibatch_size, steps, node.size_out):
@@ -331,24 +343,49 @@ class SimulatorFunction:
             )
         return given, n_steps
 
-    def _checked(self, params: Sequence[Any]) -> list[tf.Tensor]:
+    def _checked(self, params: Any) -> list[tf.Tensor]:
         """Return parameters as tensors, if they have the right shapes."""
-        expected = [tuple(variable.shape) for variable in self._store.variables]
-        if not isinstance(params, Iterable):
-            raise ValidationError(
-                f"Expected a list of tensors, as `f.params` returns them; got "
-                f"{params!r:.100}",
-                attr="params",
-            )
-        found = [
-            tf.cast(real_tensor(p, "Parameters", "(size,)", "params"), self.dtype)
-            for p in params
-        ]
-        shapes = [tuple(np.shape(tensor)) for tensor in found]
+        return self._tensors(params, self._store.variables, "params", "f.params")
+
+    def _tensors(
+        self, given: Any, like: Sequence[Any], attr: str, origin: str
+    ) -> list[tf.Tensor]:
+        """Return tensors of the types and shapes of others.
+
+        Parameters
+        ----------
+        given : sequence of tf.Tensor or np.ndarray
+            What the user gives.
+        like : sequence of tf.Tensor or tf.Variable
+            The others.
+        attr, origin : str
+            The argument, and what returns what it can be.
+        """
+        several = isinstance(given, Iterable) and not isinstance(given, str | bytes)
+        if not several or (tf.is_tensor(given) and not given.shape.rank):
+            raise refused(given, attr, f"a list of tensors, as `{origin}` returns them")
+        found = list(given)
+        shapes = [np.shape(values) for values in found]
+        expected = [tuple(values.shape) for values in like]
         if shapes != expected:
             raise ValidationError(
-                f"Got parameters of shapes {shapes}; expected {expected}, as "
-                "`f.params` returns them",
-                attr="params",
+                f"Got {_WORDS[attr]} of shapes {shapes}; expected {expected}, as "
+                f"`{origin}` returns them",
+                attr=attr,
             )
-        return found
+        return [
+            real_tensor(values, own.dtype, f"Values in `{attr}`", str(shape), attr)
+            for values, own, shape in zip(found, like, expected, strict=True)
+        ]
+
+
+_WORDS = {"params": "parameters", "state": "states"}
+
+
+def _step_number(value: Any) -> Any:
+    """Return the number of a time step, or a tensor that will be one."""
+    if not tf.is_tensor(value):
+        return whole_number(value, "first_step")
+    if value.shape.rank or not value.dtype.is_integer:
+        raise refused(value, "first_step", "a whole number, or a tensor that is one")
+    return value

@@ -29,7 +29,7 @@ class Board:
 
     Parameters
     ----------
-    directory : str or os.PathLike
+    directory : str
         Each simulator has a folder in it: ``run_0``, ``run_1``, ...
 
     Attributes
@@ -43,11 +43,11 @@ class Board:
         If the folder cannot be made, or TensorBoard is not installed.
     """
 
-    def __init__(self, directory: Any) -> None:
+    def __init__(self, directory: str) -> None:
         require_tensorboard("tensorboard")
         try:
-            self.path = _make_run(os.fspath(directory))
-        except (OSError, TypeError) as error:
+            self.path = _make_run(directory)
+        except OSError as error:
             raise ValidationError(
                 f"Expected a directory to write to, got {directory!r}: {error}",
                 attr="tensorboard",
@@ -68,12 +68,12 @@ class Board:
         return label
 
 
-def open_board(directory: Any, program: Program) -> Board | None:
+def open_board(directory: str | None, program: Program) -> Board | None:
     """Begin to write for TensorBoard, with the graph of a time step.
 
     Parameters
     ----------
-    directory : str, os.PathLike or None
+    directory : str or None
         Where to; None: nothing is written.
     program : Program
         The simulation.
@@ -127,12 +127,13 @@ class Summaries:
         self._loss = ""
         self._signals: dict[str, Signal] = {}
         self._step = 0
+        others = objects
+        if isinstance(objects, list | tuple):
+            others = [obj for obj in objects if not isinstance(obj, str)]
+            others += [obj for obj in objects if isinstance(obj, str) and obj != "loss"]
+        found = signals_of(others, model, "summaries")
         if board is None:
             return
-        others = [
-            obj for obj in objects if not (isinstance(obj, str) and obj == "loss")
-        ]
-        found = signals_of(others, model, "summaries")
         self._signals = {board.label(name): signal for name, signal in found.items()}
         if len(others) < len(objects):
             self._loss = board.label("loss")

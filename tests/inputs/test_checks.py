@@ -4,7 +4,7 @@ import pytest
 from nengo.exceptions import NengoWarning, ValidationError
 
 from nengo_dl.inputs.arrays import _finite
-from nengo_dl.inputs.checks import device_name, positive_int
+from nengo_dl.inputs.checks import device_name
 from nengo_dl.inputs.endpoints import Endpoints
 
 with nengo.Network() as NET:
@@ -19,19 +19,6 @@ NODES = (A, B, C)
 
 def present(data, n_steps=5, minibatch_size=None, nodes=NODES):
     return Endpoints(nodes, (), minibatch_size).presented(data, n_steps)
-
-
-@pytest.mark.parametrize("value", [1, 7, np.int64(3)])
-def test_whole_numbers(value):
-    result = positive_int(value, "n_steps")
-    assert result == value
-    assert type(result) is int
-
-
-@pytest.mark.parametrize("value", [0, -1, 1.0, "1", True, None, np.nan])
-def test_what_is_no_positive_whole_number(value):
-    with pytest.raises(ValidationError, match="n_steps.*at least 1, got"):
-        positive_int(value, "n_steps")
 
 
 @pytest.mark.parametrize("name", [None, "/cpu:0", "/CPU:0", "/device:CPU:0"])

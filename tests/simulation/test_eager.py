@@ -147,3 +147,22 @@ def test_in_a_process_of_its_own(environment, before, words):
     assert found.returncode
     last = found.stderr.strip().splitlines()[-1]
     assert words in last and last.startswith("nengo"), found.stderr
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "simulator",
+        pytest.param("losses", marks=pytest.mark.everything),
+        pytest.param("neuron_builders", marks=pytest.mark.everything),
+    ],
+)
+def test_modules_refuse_other_backends_too(module):
+    found = subprocess.run(
+        [sys.executable, "-c", f"import nengo_dl.{module}"],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode
+    assert "KERAS_BACKEND=tensorflow" in found.stderr.strip().splitlines()[-1]

@@ -1,0 +1,257 @@
+"""Single values that users give as arguments: numbers, flags, functions, paths.
+
+One function for each kind. It returns the value in one form, or raises an error that
+names the argument, what was given and what is expected.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+from collections.abc import Callable
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from nengo.exceptions import NengoException, ValidationError
+from nengo.params import NumberParam
+from nengo.synapses import Lowpass, Synapse
+
+#: the largest whole number: time steps and items are counted with 32 bits
+LARGEST = 2**31 - 1
+
+#: of the seeds that NumPy's generators take
+_SEEDS = 2**32
+
+
+class WrongTypeError(ValidationError, TypeError):
+    """Raised for a value of a wrong type where earlier releases raised a TypeError."""
+
+
+class UnknownKeyError(ValidationError, KeyError):
+    """Raised for a key that a mapping does not have; ``in`` and ``get`` know it."""
+
+
+class NotPossibleError(NengoException, NotImplementedError):
+    """Raised for what others can and this cannot; it says what can be done instead."""
+
+
+def refused(value: Any, name: str, expected: str, obj: Any = None) -> ValidationError:
+    """Return the error for a value that an argument cannot have.
+
+    Parameters
+    ----------
+    value : object
+        What was given.
+    name : str
+        The argument.
+    expected : str
+        What it can be, in words.
+    obj : object, optional
+        Whose argument it is.
+
+    Examples
+    --------
+    >>> from nengo_dl.validation import refused
+    >>> print(refused("fast", "n_steps", "a whole number"))
+    n_steps: Expected a whole number, got 'fast'
+    """
+    return ValidationError(f"Expected {expected}, got {value!r:.100}", name, obj)
+
+
+def is_flag(value: Any) -> bool:
+    """Return whether a value can only mean True or False."""
+    return isinstance(value, bool | np.bool_) or (
+        isinstance(value, int | np.integer) and value in (0, 1)
+    )
+
+
+def flag(value: Any, name: str, expected: str = "True or False") -> bool:
+    """Return True or False; 1 and 0 are taken for them.
+
+    Raises
+    ------
+    ValidationError
+        If it is anything else.
+    """
+    if not is_flag(value):
+        raise refused(value, name, expected)
+    return bool(value)
+
+
+def flags(**given: Any) -> list[bool]:
+    """Return True or False for each of some arguments; see `flag`."""
+    return [flag(value, name) for name, value in given.items()]
+
+
+def positive_int(value: Any, name: str) -> int:
+    """Return a whole number of at least 1."""
+    return whole_number(value, name, least=1)
+
+
+def whole_number(
+    value: Any, name: str, least: int = 0, expected: str | None = None
+) -> int:
+    """Return a whole number, not less than ``least`` nor beyond `LARGEST`.
+
+    Raises
+    ------
+    ValidationError
+        If it is anything else.
+    """
+    is_int = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not is_int or value < least:
+        raise refused(value, name, expected or f"a whole number of at least {least}")
+    if value > LARGEST:
+        raise refused(value, name, f"a whole number of at most {LARGEST}")
+    return int(value)
+
+
+def seed_number(value: Any, name: str = "seed") -> int:
+    """Return a seed that Nengo takes, too.
+
+    Raises
+    ------
+    ValidationError
+        If it is no whole number from 0 to 2**32 - 1.
+    """
+    try:
+        seed = operator.index(value)
+    except (TypeError, AttributeError):  # AttributeError is TensorFlow's
+        seed = -1
+    if not 0 <= seed < _SEEDS:
+        raise refused(value, name, f"a whole number from 0 to {_SEEDS - 1}")
+    return seed
+
+
+def real_number(value: Any) -> float | None:
+    """Return a real number, or None if it is none, not finite, or beyond all floats.
+
+    Examples
+    --------
+    >>> from nengo_dl.validation import real_number
+    >>> real_number(3), real_number("3"), real_number(10**400)
+    (3.0, None, None)
+    """
+    try:
+        if not isinstance(value, Real):  # arrays and tensors without an axis
+            value = np.asarray(value) if hasattr(value, "__array__") else None
+            if value is None or value.ndim or value.dtype.kind not in "iuf":
+                return None
+        number = float(value)
+    except (OverflowError, TypeError, ValueError, NotImplementedError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def finite_number(
+    value: Any,
+    name: str,
+    *,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+    expected: str = "a finite number",
+    obj: Any = None,
+) -> float:
+    """Return a finite number within a range.
+
+    Parameters
+    ----------
+    value : object
+        What was given.
+    name : str
+        The argument.
+    least, above, below : float
+        The range: not less than, more than, less than.
+    expected : str
+        The range in words.
+    obj : object, optional
+        Whose argument it is.
+
+    Raises
+    ------
+    ValidationError
+        If it is anything else.
+    """
+    number = None if isinstance(value, bool | np.bool_) else real_number(value)
+    if number is None or number < least or not above < number < below:
+        raise refused(value, name, expected, obj)
+    return number
+
+
+def positive_number(
+    value: Any, name: str, expected: str = "a finite number above 0", obj: Any = None
+) -> float:
+    """Return a finite number above 0."""
+    return finite_number(value, name, above=0, expected=expected, obj=obj)
+
+
+def function_of(value: Any, name: str, expected: str) -> Callable:
+    """Return what can be called.
+
+    Raises
+    ------
+    ValidationError
+        If it cannot be.
+    """
+    if not callable(value):
+        raise refused(value, name, expected)
+    return value
+
+
+def path_name(value: Any, name: str, expected: str = "the name of a directory") -> str:
+    """Return the path of a file or directory as text.
+
+    Raises
+    ------
+    ValidationError
+        If it is nothing of this kind, or empty.
+    """
+    path = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(path, str) or not path:
+        raise refused(value, name, expected)
+    return path
+
+
+def synapse_of(value: Any, name: str = "synapse", or_else: str = "") -> Synapse | None:
+    """Return a synapse; a number is the time constant of a lowpass (s).
+
+    Parameters
+    ----------
+    value : float, nengo.synapses.Synapse or None
+        What was given.
+    name : str
+        The argument.
+    or_else : str
+        What else it can be, in words.
+
+    Raises
+    ------
+    ValidationError
+        If it is anything else.
+    """
+    if value is None or isinstance(value, Synapse):
+        return value
+    expected = (
+        "a time constant of at least 0 (s), a nengo.synapses.Synapse or None" + or_else
+    )
+    return Lowpass(finite_number(value, name, least=0, expected=expected))
+
+
+class FiniteParam(NumberParam):
+    """A parameter of Nengo's that is a finite number.
+
+    Of NaN, Nengo's own check raises a TypeError; infinity it takes.
+    """
+
+    #: whether it can be infinite, too
+    infinite: ClassVar[bool] = False
+
+    def coerce(self, instance: Any, num: Any) -> Any:
+        """Return the number, if it is one that the parameter can have."""
+        is_good = num is None or real_number(num) is not None
+        if not is_good and not (self.infinite and np.array_equal(num, np.inf)):
+            raise refused(num, self.name, "a finite number", instance)
+        return super().coerce(instance, num)
