@@ -237,7 +237,7 @@ class LimitedReLU(RectifiedLinear):
            [6.]])
     """
 
-    limit = NumberParam("limit", low=0, low_open=True)
+    limit: Any = FiniteParam("limit", low=0, low_open=True)
 
     def __init__(
         self,

@@ -33,9 +33,13 @@ def lacking(error: Exception) -> str | None:
     """
     text = str(error)
     found = re.search(r"Detected unsupported operations.* on XLA_\w+: (\w+)", text)
-    if found is None:
+    if found is not None:
+        operation = _KNOWN_AS.get(found.group(1), f"the operation {found.group(1)}")
+    elif "XLA compilation requires a fixed tensor list size" in text:
+        # what the way back through a loop needs is kept in a list
+        operation = "gradients of a `tf.while_loop` without `maximum_iterations`"
+    else:
         return None
-    operation = _KNOWN_AS.get(found.group(1), f"the operation {found.group(1)}")
     lines = re.findall(
         r'^File "(.+)", line (\d+), in (\S+)$', text.split("tf2xla")[0], re.MULTILINE
     )
@@ -43,7 +47,7 @@ def lacking(error: Exception) -> str | None:
         path = file if os.path.isabs(file) else os.sep + file
         if is_users(path):
             return f"`{name}` ({os.path.basename(path)}, line {line}) uses {operation}"
-    return f"A loss, metric or function of outputs uses {operation}"
+    return f"A loss, metric, TensorNode or function of outputs uses {operation}"
 
 
 class Xla:

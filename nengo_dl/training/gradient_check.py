@@ -14,6 +14,7 @@ from nengo.exceptions import SimulationError
 
 from nengo_dl.graph.signals import size
 from nengo_dl.plan.layout import SignalLayout
+from nengo_dl.program.xla_support import Xla
 from nengo_dl.training.model_function import ModelFunction
 
 #: how far to either side, for values of the size of 1 in double precision: less loses
@@ -83,7 +84,7 @@ def compare(
         for probe, spec in function.through_time.specs(n_steps).items()
     }
     generated = function.generate(nodes, n_steps)
-    jit = function.jit_compile
+    xla = Xla(function.jit_compile)
 
     def projected(which: ModelFunction) -> Callable[..., list[tf.Tensor]]:
         dtype = which.through_time.dtype
@@ -96,13 +97,21 @@ def compare(
         return _projected(which, projections, nodes, state, own, n_steps)
 
     def compiled(run: Callable[..., Any], dtype: tf.DType) -> Callable[..., Any]:
-        traced = tf.function(run, jit_compile=jit, autograph=False)
+        traced = tf.function(run, jit_compile=xla.used, autograph=False)
         specs = [tf.TensorSpec(v.shape, dtype) for v in values]
         return traced.get_concrete_function(*specs)
 
-    analytic = compiled(_gradients(projected(function)), function.through_time.dtype)
+    def slopes_at(*given: tf.Tensor) -> list[tf.Tensor]:
+        run = compiled(_gradients(projected(function)), function.through_time.dtype)
+        return run(*given)
+
+    here = [tf.cast(v, function.through_time.dtype) for v in values]
+    try:
+        slopes = slopes_at(*here)
+    except tf.errors.OpError as error:
+        xla.give_up(error)
+        slopes = slopes_at(*here)
     numeric = compiled(projected(exact), exact.through_time.dtype)
-    slopes = analytic(*(tf.cast(v, function.through_time.dtype) for v in values))
     places = [
         *_parameters(function.layout, trained),
         *_inputs(nodes, values, len(params)),

@@ -2,9 +2,9 @@
 
     python tests/packages/run.py keras-lmu [pytest arguments ...]
 
-for ``keras-lmu``, ``nengo-extras``, ``nengo-gui`` or ``nengo-loihi``. They are not
-among what the tests of this project need; ``tox run -e keras-lmu`` makes an environment
-with one of them and runs this.
+for ``keras-lmu``, ``nengo-extras``, ``nengo-gui`` or ``nengo-loihi``: not among
+what the tests of this project need. ``tox run -e keras-lmu`` makes an environment with
+one of them and runs this.
 """
 
 import importlib.util

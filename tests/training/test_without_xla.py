@@ -127,3 +127,45 @@ def test_errors_of_another_kind_stay_what_they_are(sim):
         pytest.raises(tf.errors.OpError, match="ZeroDivisionError"),
     ):
         sim.fit(X, X**2, verbose=0)
+
+
+def squared_twice(x):
+    """Return the value to the power of 4, by a loop whose length nobody knows."""
+    steps = 2 + tf.cast(0 * tf.reduce_sum(x), tf.int32)
+    return tf.while_loop(
+        lambda i, value: i < steps,
+        lambda i, value: (i + 1, value * value),
+        (tf.constant(0), x),
+    )[1]
+
+
+def of_loop(outputs):
+    return tf.reduce_mean(squared_twice(outputs))
+
+
+@pytest.mark.parametrize("call", ["fit", "train", "train objective", "check_gradients"])
+def test_gradients_of_loops_of_unknown_length(call, recwarn):
+    """XLA runs such a loop, and does not know how much to keep for the way back."""
+    weights = []
+    for jit_compile in (True, False):
+        with nengo.Network(seed=0) as net:
+            nengo_dl.configure_settings(jit_compile=jit_compile)
+            node, out = nengo.Node([0.5]), nengo.Node(size_in=1)
+            into = nengo.Connection(node, out, transform=[[0.9]], synapse=None)
+            within = tf.identity if "objective" in call else squared_twice
+            probe = nengo.Probe(nengo_dl.Layer(within)(out))
+        with nengo_dl.Simulator(net, minibatch_size=4, progress_bar=False) as sim:
+            if call == "fit":
+                sim.compile("sgd", loss="mse")
+                sim.fit(X, X**2, shuffle=False, verbose=0)
+            elif call == "train":
+                sim.train({node: X, probe: X**2}, "sgd", shuffle=False)
+            elif call == "train objective":
+                sim.train({node: X}, "sgd", objective={probe: of_loop}, shuffle=False)
+            else:
+                sim.check_gradients()
+            weights.append(sim.data[into].weights.copy())
+        assert len(warned(recwarn)) == 1
+        assert "`tf.while_loop` without `maximum_iterations`" in warned(recwarn)[0]
+    np.testing.assert_array_equal(*weights)
+    assert (weights[0] != 0.9) == (call != "check_gradients")
