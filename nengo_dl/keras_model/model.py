@@ -27,6 +27,7 @@ from nengo_dl.program.python_errors import as_raised, in_own_words
 from nengo_dl.program.traces import Traces
 from nengo_dl.program.value_keys import Same
 from nengo_dl.program.xla_support import Xla
+from nengo_dl.simulation.keras_variables import without_names
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training.epoch import Epoch
 from nengo_dl.training.model_function import ModelFunctions
@@ -181,7 +182,7 @@ class SimulatorModel(keras.Model):
         self._loss_weights = {
             name: weights.get(name, 1.0) for name in kwargs.get("loss") or {}
         }
-        with precision(self.dtype):
+        with precision(self.dtype), without_names():
             super().compile(*args, jit_compile=self._xla.used, **kwargs)
         # of losses that nobody has told us about
         unknown = Same(object())
@@ -382,7 +383,7 @@ class SimulatorModel(keras.Model):
                 )
                 return loss, self.compute_metrics(None, targets, outputs, weights)
 
-        with in_own_words():
+        with in_own_words(), without_names():
             tf.function(measure).get_concrete_function(outputs, targets, weights)
 
     # -- in the precision of the simulation
