@@ -238,6 +238,7 @@ class LimitedReLU(RectifiedLinear):
     """
 
     limit: Any = FiniteParam("limit", low=0, low_open=True)
+    amplitude: Any = FiniteParam("amplitude", low=0, low_open=True)
 
     def __init__(
         self,

@@ -39,6 +39,7 @@ from nengo_dl.program.python_errors import as_raised, in_own_words
 from nengo_dl.program.traces import Traces
 from nengo_dl.program.value_keys import Same
 from nengo_dl.program.xla_support import Xla
+from nengo_dl.simulation.keras_variables import without_names
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training.epoch import Epoch
 from nengo_dl.training.model_function import ModelFunctions
@@ -204,7 +205,8 @@ class SimulatorModel(Refusals, keras.Model):
             self._loss_weights = {name: factors.get(name, 1.0) for name in loss}
         else:
             self._loss_weights = {}
-        with precision(self.dtype), refused_by_keras("keras_model.compile"):
+        refused = refused_by_keras("keras_model.compile")
+        with precision(self.dtype), without_names(), refused:
             super().compile(*args, jit_compile=self._xla.used, **kwargs)
         # of losses that nobody has told us about
         unknown = Same(object())
@@ -401,7 +403,7 @@ class SimulatorModel(Refusals, keras.Model):
                 )
                 return loss, self.compute_metrics(None, targets, outputs, weights)
 
-        with in_own_words():
+        with in_own_words(), without_names():
             tf.function(measure).get_concrete_function(outputs, targets, weights)
 
     # -- in the precision of the simulation

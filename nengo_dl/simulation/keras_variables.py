@@ -1,7 +1,9 @@
-"""Variables of Keras around variables of TensorFlow: one storage for both."""
+"""Variables of Keras: with the storage of others, and without names for TensorFlow."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -35,3 +37,19 @@ def shared(variable: tf.Variable, name: str) -> keras.Variable:
         name=name.replace("/", ".").replace("#", "_"),
         autocast=False,
     )
+
+
+@contextmanager
+def without_names() -> Iterator[None]:
+    """Let Keras make variables that all have one name for TensorFlow.
+
+    Keras numbers optimizers and metrics, and TensorFlow keeps 35 kB for each name of a
+    variable (the ``debug_name`` of its handle, a key of the cache of kernels) until the
+    process ends. Names in Keras stay as they are.
+    """
+
+    def named_alike(create: Callable[..., tf.Variable], **options: Any) -> tf.Variable:
+        return create(**{**options, "name": "variable/"})  # outside of all scopes
+
+    with tf.variable_creator_scope(named_alike):
+        yield

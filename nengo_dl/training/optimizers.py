@@ -14,6 +14,7 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.compat.tf1_optimizers import TYPES, TF1Optimizer, translate
 from nengo_dl.program.value_keys import Same, value_key
+from nengo_dl.simulation.keras_variables import without_names
 
 _ACCEPTED = (
     "an optimizer of Keras, such as `keras.optimizers.Adam(0.001)`; the name of one, "
@@ -43,7 +44,8 @@ def resolve(optimizer: Any) -> keras.optimizers.Optimizer:
         return translate(optimizer)
     if isinstance(optimizer, str):
         try:
-            return keras.optimizers.get(optimizer)
+            with without_names():
+                return keras.optimizers.get(optimizer)
         except (ValueError, TypeError) as error:
             raise _refused(f"Keras has no optimizer {optimizer!r}.") from error
     if isinstance(optimizer, Mapping):
@@ -136,7 +138,8 @@ class Optimizers:
 
     def _build(self, optimizer: keras.optimizers.Optimizer, variables: list) -> None:
         if not optimizer.built:
-            with tf.device(_storage(variables[0]).device if variables else None):
+            device = _storage(variables[0]).device if variables else None
+            with tf.device(device), without_names():
                 optimizer.build(variables)
         if optimizer not in self._start:
             self._start[optimizer] = [
@@ -184,7 +187,8 @@ def _copied(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer
         if callable(rate):
             # schedules have no memory, and Keras does not copy functions
             config["learning_rate"] = rate
-        return type(optimizer).from_config(config)
+        with without_names():
+            return type(optimizer).from_config(config)
     except Exception as error:
         raise ValidationError(
             f"The optimizer {optimizer.name!r} is in use for another simulator or "

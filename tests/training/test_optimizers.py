@@ -246,6 +246,18 @@ def test_nothing_keeps_an_optimizer_alive(make):
 # -- options of Keras
 
 
+def test_slots_have_one_name_for_tensorflow_which_keeps_each_name():
+    names = set()
+    for _ in range(2):
+        optimizer = keras.optimizers.Adam(0.1)
+        own = {id(v) for v in optimizer.variables}
+        Optimizers().of(optimizer, variables())
+        slots = [v for v in optimizer.variables if id(v) not in own]
+        names |= {v.value.name for v in slots}
+        assert len({v.path for v in optimizer.variables}) == 6
+    assert len(names) == 1
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     "given",
