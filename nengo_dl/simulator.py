@@ -361,6 +361,11 @@ class Simulator:
         >>> sim.data[probe].ravel()
         array([0.5, 2. ], dtype=float32)
         """
+        quiet = progress_bar is False and not legacy and not older
+        if quiet and data is None and stateful:
+            self._check_ready("run")
+            self._running.step()
+            return
         self.run_steps(
             1, data, *legacy, progress_bar=progress_bar, stateful=stateful, **older
         )

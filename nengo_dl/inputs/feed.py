@@ -18,8 +18,8 @@ from nengo_dl.graph.roles import Role
 from nengo_dl.inputs.arrays import is_held
 from nengo_dl.inputs.memory import aligned_zeros
 from nengo_dl.inputs.sources import Presented, Sources
-from nengo_dl.program.ahead import Ahead
 from nengo_dl.program.calling import to_tensor
+from nengo_dl.program.form import LONG, Form
 from nengo_dl.program.program import Program
 
 
@@ -149,22 +149,28 @@ class BlockFeed(Feed):
         for item in program.inputs:
             if item.lifted and item.signal in program.layout.places:
                 self._inputs[program.layout.places[item.signal][0]].append(item)
-        #: by mode and number of the block
-        self._constants: dict[tuple[Ahead, int], tf.Tensor] = {}
-        self._buffers: dict[tuple[Ahead, int], np.ndarray] = {}
+        #: the blocks that hold constants alone
+        self._constant = {
+            number
+            for number, inputs in self._inputs.items()
+            if all(item.source is Source.CONSTANT for item in inputs)
+        }
+        #: by form and number of the block
+        self._constants: dict[tuple[Form, int], tf.Tensor] = {}
+        self._buffers: dict[tuple[Form, int], np.ndarray] = {}
 
-    def nothing(self, mode: Ahead) -> list[tf.Tensor]:
+    def nothing(self, form: Form) -> list[tf.Tensor]:
         """Return input blocks for a run of no steps at all."""
         return [
-            tf.zeros(self._shape(number, mode), self._program.dtype)
+            tf.zeros(self._shape(number, form), self._program.dtype)
             for number in self._program.layout.of_role(Role.INPUT)
         ]
 
-    def _shape(self, number: int, mode: Ahead) -> tuple[int, int, int]:
+    def _shape(self, number: int, form: Form) -> tuple[int, int, int]:
         """Return the shape of an input block."""
         program = self._program
         size = program.layout.blocks[number].size
-        return program.rows(mode), program.minibatch_size, size
+        return program.rows(form), program.minibatch_size, size
 
     def held(self, presented: Presented) -> bool:
         """Return whether the inputs are the same in all steps.
@@ -187,7 +193,7 @@ class BlockFeed(Feed):
         first_step: int,
         n_steps: int,
         presented: Presented,
-        mode: Ahead = Ahead.NEVER,
+        form: Form = LONG,
     ) -> Chunk:
         """Return the input of ``n_steps`` steps after ``first_step``.
 
@@ -199,19 +205,19 @@ class BlockFeed(Feed):
             Number of steps, at most the program's capacity.
         presented : mapping of Node to np.ndarray, shape (batch, n_steps, size_out)
             What the user feeds instead of a Node's own output.
-        mode : Ahead
+        form : Form
             How the program will run.
         """
         self._program.presented.first_step = first_step
-        self._program.presented.values = {
+        self._program.presented.values = presented and {
             item.op: presented[item.node]
             for item in self._program.inputs
             if item.source is Source.IN_STEP and item.node in presented
         }
         arrays = {
-            number: self._buffer(number, mode, self._is_constant(number, presented))
+            number: self._buffer(number, form, self._is_constant(number, presented))
             for number in self._inputs
-            if (mode, number) not in self._constants or presented
+            if (form, number) not in self._constants or presented
         }
         good, error = self.fill(
             [
@@ -226,7 +232,7 @@ class BlockFeed(Feed):
         tensors = []
         for number in self._inputs:
             if number not in arrays:
-                tensors.append(self._constants[mode, number])
+                tensors.append(self._constants[form, number])
                 continue
             array = arrays[number]
             constant = self._is_constant(number, presented)
@@ -235,29 +241,28 @@ class BlockFeed(Feed):
             tensors.append(to_tensor(array, self._program.dtype))
             if constant:
                 # the same in every chunk
-                self._constants[mode, number] = tensors[-1]
+                self._constants[form, number] = tensors[-1]
         return Chunk(tensors, good, error)
 
     def _is_constant(self, number: int, presented: Presented) -> bool:
         """Return whether an input block holds constants alone."""
-        constant = all(i.source is Source.CONSTANT for i in self._inputs[number])
-        return constant and not presented
+        return number in self._constant and not presented
 
     def _place(self, item: Input, array: np.ndarray) -> np.ndarray:
         """Return the part of an input block's array that an input has."""
         _, offset = self._program.layout.places[item.signal]
         return array[..., offset : offset + item.signal.size]
 
-    def _buffer(self, number: int, mode: Ahead, kept: bool) -> np.ndarray:
+    def _buffer(self, number: int, form: Form, kept: bool) -> np.ndarray:
         """Return memory for an input block: that of the last chunk, which is over.
 
         Rows that this chunk does not fill are not run. What the system gives new takes
         it longer than filling it takes us. Blocks that are kept have their own.
         """
-        key = mode, number
+        key = form, number
         if kept or key not in self._buffers:
             dtype = self._program.dtype.as_numpy_dtype
-            array = aligned_zeros(self._shape(number, mode), dtype)
+            array = aligned_zeros(self._shape(number, form), dtype)
             if kept:
                 return array
             self._buffers[key] = array

@@ -22,6 +22,9 @@ class Ahead(enum.Enum):
     EACH = "ahead of the loop, for each step of a call"
     ONCE = "once, because the inputs stay the same"
 
+    # that of enumerations is written in Python, and looked at ten times in each call
+    __hash__ = object.__hash__
+
 
 def computed_ahead(
     lowerings: Iterable[Lowering], layout: SignalLayout

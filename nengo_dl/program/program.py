@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
@@ -22,6 +23,7 @@ from nengo_dl.program.callback import Callbacks, available
 from nengo_dl.program.calling import array_of, flat_call
 from nengo_dl.program.driven import DrivenLoop
 from nengo_dl.program.fingerprint import fingerprint
+from nengo_dl.program.form import LONG, Form
 from nengo_dl.program.loop import CompiledLoop, LoopResult
 from nengo_dl.program.recording import Recording
 from nengo_dl.program.step import TimeStep
@@ -29,6 +31,10 @@ from nengo_dl.program.step import TimeStep
 #: no more steps than this in one call: chunks give progress bars and Ctrl-C a chance,
 #: and a call costs about as much as 100 steps of a small model
 MAX_CAPACITY = 1000
+
+#: steps of a program for single steps. Two, not one: XLA takes what reads the only row
+#: out of the loop, and rounds it otherwise than a loop over many steps does
+BRIEF_CAPACITY = 2
 
 #: from how many steps on work is done ahead of them, and for how many in one call: all
 #: that there is room for are computed, even if a shorter run needs only some of them
@@ -82,7 +88,9 @@ class Program:
     use_loop: bool = True
     traces: int = field(default=0, init=False)
     trace_seconds: float = field(default=0.0, init=False)
-    _calls: dict[Ahead, Callable] = field(default_factory=dict, init=False)
+    _calls: dict[Form, Callable] = field(default_factory=dict, init=False)
+    _capacities: dict[Form, int] = field(default_factory=dict, init=False)
+    _brief_counts: dict[int, tf.Tensor] = field(default_factory=dict, init=False)
     _callbacks: Callbacks = field(default_factory=Callbacks, init=False)
     _driven: DrivenLoop | None = field(default=None, init=False)
 
@@ -113,6 +121,11 @@ class Program:
     def in_one(self) -> bool:
         """Whether the loop is one computation; otherwise Python drives it."""
         return not self.calls_python or (self.jit_compile and available(self.device))
+
+    @property
+    def has_brief(self) -> bool:
+        """Whether it has another form for single steps: not where it has no buffers."""
+        return self.use_loop and self.in_one
 
     @property
     def unrolled(self) -> int:
@@ -151,27 +164,34 @@ class Program:
             return Ahead.NEVER
         if held:
             return Ahead.ONCE
-        room = self.capacity(Ahead.EACH)
+        room = self.capacity(Form(Ahead.EACH))
         return (
             Ahead.EACH if room >= MIN_AT_ONCE and 2 * n_steps >= room else Ahead.NEVER
         )
 
-    def capacity(self, mode: Ahead = Ahead.NEVER) -> int:
+    def capacity(self, form: Form = LONG) -> int:
         """Return the most steps of one call; also the length of its buffers."""
+        if form not in self._capacities:
+            self._capacities[form] = self._capacity(form)
+        return self._capacities[form]
+
+    def _capacity(self, form: Form) -> int:
         if not self.use_loop:
             return self.unroll
         layout = self.layout
-        blocks = [] if mode is Ahead.ONCE else [*layout.of_role(Role.INPUT)]
-        blocks += layout.of_role(Role.AHEAD) if mode is Ahead.EACH else ()
+        blocks = [] if form.ahead is Ahead.ONCE else [*layout.of_role(Role.INPUT)]
+        blocks += layout.of_role(Role.AHEAD) if form.ahead is Ahead.EACH else ()
         sizes = [recording.view.size for recording in self.recordings]
         sizes += [layout.blocks[i].size for i in blocks]
         row = sum(sizes) * self.minibatch_size * self.dtype.size
-        most = MAX_AT_ONCE if mode is Ahead.EACH else MAX_CAPACITY
+        most = MAX_AT_ONCE if form.ahead is Ahead.EACH else MAX_CAPACITY
+        if form.brief:
+            most = min(most, BRIEF_CAPACITY)
         return max(1, min(most, MAX_BUFFER_BYTES // max(row, 1)))
 
-    def rows(self, mode: Ahead) -> int:
+    def rows(self, form: Form) -> int:
         """Return how many rows input blocks have."""
-        return 1 if mode is Ahead.ONCE else self.capacity(mode)
+        return 1 if form.ahead is Ahead.ONCE else self.capacity(form)
 
     def __call__(
         self,
@@ -180,7 +200,7 @@ class Program:
         inputs: Sequence[tf.Tensor],
         first_step: int,
         n_steps: int,
-        mode: Ahead = Ahead.NEVER,
+        form: Form = LONG,
     ) -> LoopResult:
         """Run some steps.
 
@@ -196,27 +216,36 @@ class Program:
             Number of the step before the first.
         n_steps : int
             How many steps, at most `capacity`.
-        mode : Ahead
-            How to compute what depends on inputs and parameters alone.
+        form : Form
+            In which form.
         """
-        with tf.device(self.device):
+        with nullcontext() if self.device is None else tf.device(self.device):
             if not self.in_one:
                 return self._drive(params, state, inputs, first_step, n_steps)
             rows = [
-                tf.constant(recording.rows(first_step, n_steps, self.capacity(mode)))
+                tf.constant(recording.rows(first_step, n_steps, self.capacity(form)))
                 for recording in self.recordings
                 if not recording.every_step
             ]
-            arguments = [tf.constant(n_steps), *params, *state, *inputs, *rows]
-            if mode not in self._calls:
-                make = partial(self._trace, arguments, mode)
-                self._calls[mode] = traces.shared.get(self._key(mode), make)
+            arguments = [self._count(n_steps), *params, *state, *inputs, *rows]
+            if form not in self._calls:
+                make = partial(self._trace, arguments, form)
+                self._calls[form] = traces.shared.get(self._key(form), make)
             self._callbacks.begin(first_step)
-            completed, *outputs = self._calls[mode](*arguments)
+            completed, *outputs = self._calls[form](*arguments)
         final, buffers = outputs[: len(state)], outputs[len(state) :]
         samples = [array_of(buffer) for buffer in buffers]
-        error = self._callbacks.error
-        return LoopResult(list(final), samples, int(completed), error)
+        # only Python code can end the loop sooner
+        done = int(completed) if self.calls_python else n_steps
+        return LoopResult(list(final), samples, done, self._callbacks.error)
+
+    def _count(self, n_steps: int) -> tf.Tensor:
+        """Return a number of steps as a tensor; making one takes 7 us."""
+        if n_steps > BRIEF_CAPACITY:
+            return tf.constant(n_steps)
+        if n_steps not in self._brief_counts:
+            self._brief_counts[n_steps] = tf.constant(n_steps)
+        return self._brief_counts[n_steps]
 
     def _drive(
         self,
@@ -231,7 +260,7 @@ class Program:
             self.traces += 1
         return self._driven.run(params, state, inputs, first_step, n_steps)
 
-    def _key(self, mode: Ahead) -> Hashable | None:
+    def _key(self, form: Form) -> Hashable | None:
         """Return all that the traced loop depends on; None where Python is called."""
         if self.calls_python:
             return None
@@ -239,8 +268,8 @@ class Program:
             [(b.size, b.kind, b.role.name) for b in self.layout.blocks],
             self.lowerings,
             [(r.view, r.period, r.keep_history) for r in self.recordings],
-            mode.name,
-            self.capacity(mode),
+            form.ahead.name,
+            self.capacity(form),
             self.minibatch_size,
             self.dtype.name,
             self.unrolled,
@@ -249,16 +278,18 @@ class Program:
             self.device,
         )
 
-    def _trace(self, arguments: Sequence[tf.Tensor], mode: Ahead) -> Callable[..., Any]:
+    def _trace(self, arguments: Sequence[tf.Tensor], form: Form) -> Callable[..., Any]:
         """Trace the compiled loop, once for any number of steps."""
         layout = self.layout
         step = self.step
-        ahead, looped = self.parts if mode is not Ahead.NEVER else ((), self.lowerings)
+        ahead, looped = (
+            ((), self.lowerings) if form.ahead is Ahead.NEVER else self.parts
+        )
         params, inputs = layout.of_role(Role.PARAM), layout.of_role(Role.INPUT)
         loop = CompiledLoop(
             replace(step, lowerings=looped),
             self._callbacks,
-            self.capacity(mode),
+            self.capacity(form),
             self.unrolled,
             self.use_loop,
         )

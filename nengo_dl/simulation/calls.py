@@ -100,6 +100,13 @@ class RunCalls:
                 n_steps, presented, progress_bar, stateful and self._stateful
             )
 
+    def step(self) -> None:
+        """Run one step with nothing presented or shown; see `Simulator.step`."""
+        if not self._stateful or self._unroll is not None:
+            self.run_steps(1, None, False, True, None)
+            return
+        self._runner.single_step()
+
     def trange(self, sample_every: float | None) -> np.ndarray:
         """Return the times of a probe's samples; see `Simulator.trange`."""
         period: float = 1

@@ -16,15 +16,19 @@ from nengo_dl.display.progress import stage
 from nengo_dl.graph.tensor_operator import tensor_nodes
 from nengo_dl.inputs.feed import BlockFeed
 from nengo_dl.lowering.tensor_nodes.binding import post_build
-from nengo_dl.program.ahead import Ahead
+from nengo_dl.program.form import Form
 from nengo_dl.program.loop import LoopResult
-from nengo_dl.program.program import Program
+from nengo_dl.program.program import BRIEF_CAPACITY, Program
 from nengo_dl.simulation.probes import ProbeStore
 from nengo_dl.simulation.store import StateStore
 
 #: runs that are over sooner (s) show no progress: a bar takes 1.5 ms, and would be the
 #: larger part of a short run
 SHORT = 0.1
+
+#: that many calls of ``step()`` are worth a program for single steps where there is one
+#: for many: each takes 40 us less, or much less with large inputs and Probes
+MANY_CALLS = 100
 
 
 class Runner:
@@ -66,7 +70,8 @@ class Runner:
         self._program = program
         self._model = model
         self._feed = BlockFeed(program, order, model.dt)
-        self._compiled: set[Ahead] = set()
+        self._compiled: set[Form] = set()
+        self._brief_calls = 0
         self._times = times
         #: of the last run; the first run is taken for a long one
         self._seconds_per_step = float("inf")
@@ -96,10 +101,9 @@ class Runner:
             changed is a parameter, and stays in any case.
         """
         before = (self.n_steps, self.store.state)
-        held = bool(self._program.parts[0]) and self._feed.held(presented)
-        mode = self._program.mode(n_steps, held)
-        capacity = self._program.capacity(mode)
-        self._compile(mode, progress_bar)
+        form = self._form(n_steps, presented)
+        capacity = self._program.capacity(form)
+        self._compile(form, progress_bar)
         if progress_bar is True and n_steps * self._seconds_per_step < SHORT:
             progress_bar = False
         start = time.perf_counter()
@@ -109,7 +113,7 @@ class Runner:
                 while done < n_steps:
                     size = min(capacity, n_steps - done)
                     part = {n: v[:, done : done + size] for n, v in presented.items()}
-                    self._run_chunk(size, part, mode)
+                    self._run_chunk(size, part, form)
                     done += size
                     tracker.update(done)
             self._seconds_per_step = (time.perf_counter() - start) / n_steps
@@ -117,6 +121,15 @@ class Runner:
             if not stateful:
                 self.n_steps, state = before
                 self.store.state = self.store.with_learned(state, self.store.state)
+
+    def single_step(self) -> None:
+        """Run one step, as `run` does without data and without anything to show.
+
+        What `run` asks and prepares for any number of steps takes as long as the step.
+        """
+        form = self._form(1, {})
+        self._compile(form, progress_bar=False)
+        self._run_chunk(1, {}, form)
 
     def reset(
         self, seed: int, parameters: bool, samples: bool, processes: bool
@@ -188,28 +201,42 @@ class Runner:
         self._feed.sources.rewind(seed)
         self._feed.sources.advance(positions, n_steps)
 
-    def _compile(self, mode: Ahead, progress_bar: Any) -> None:
+    def _form(self, n_steps: int, presented: Mapping[nengo.Node, np.ndarray]) -> Form:
+        """Return the form in which the program runs some steps."""
+        program = self._program
+        held = bool(program.parts[0]) and self._feed.held(presented)
+        ahead = program.mode(n_steps, held)
+        brief, long = Form(ahead, brief=True), Form(ahead)
+        if n_steps > BRIEF_CAPACITY or not program.has_brief:
+            return long
+        self._brief_calls += 1
+        compiled = self._compiled
+        if long in compiled and brief not in compiled:
+            return brief if self._brief_calls > MANY_CALLS else long
+        return brief
+
+    def _compile(self, form: Form, progress_bar: Any) -> None:
         """Trace and compile the program before its first step, by running none."""
-        if mode in self._compiled:
+        if form in self._compiled:
             return
         # a bar of Nengo's closes after its first stage, which is the simulation
         with stage("Compiling", None, progress_bar is True):
             start, traced = time.perf_counter(), self._program.trace_seconds
-            self._call(self._feed.nothing(mode), 0, mode)
+            self._call(self._feed.nothing(form), 0, form)
             seconds = time.perf_counter() - start
         trace = self._program.trace_seconds - traced
         self._times["trace"] = self._times.get("trace", 0.0) + trace
         self._times["compile"] = self._times.get("compile", 0.0) + seconds - trace
-        self._compiled.add(mode)
+        self._compiled.add(form)
 
     def _run_chunk(
-        self, n_steps: int, presented: Mapping[nengo.Node, np.ndarray], mode: Ahead
+        self, n_steps: int, presented: Mapping[nengo.Node, np.ndarray], form: Form
     ) -> None:
         """Run some steps; if Python code fails, those before, then raise its error."""
-        chunk = self._feed.chunk(self.n_steps, n_steps, presented, mode)
+        chunk = self._feed.chunk(self.n_steps, n_steps, presented, form)
         error: BaseException | None = chunk.error
         if chunk.n_steps:
-            result = self._call(chunk.inputs, chunk.n_steps, mode)
+            result = self._call(chunk.inputs, chunk.n_steps, form)
             self.store.state = result.state
             self.probes.append(self.n_steps, result.n_steps, result.rows)
             self.n_steps += result.n_steps
@@ -219,6 +246,6 @@ class Runner:
         if error is not None:
             raise error
 
-    def _call(self, inputs: list[tf.Tensor], n_steps: int, mode: Ahead) -> LoopResult:
+    def _call(self, inputs: list[tf.Tensor], n_steps: int, form: Form) -> LoopResult:
         params, state = self.store.param_values(), self.store.state
-        return self._program(params, state, inputs, self.n_steps, n_steps, mode)
+        return self._program(params, state, inputs, self.n_steps, n_steps, form)

@@ -8,6 +8,7 @@ import nengo_dl
 from nengo_dl.graph.roles import Role
 from nengo_dl.program import program
 from nengo_dl.program.ahead import Ahead
+from nengo_dl.program.form import Form
 from tests.helpers import assert_close, assert_matches_nengo, configured
 
 SIZE = 20
@@ -47,7 +48,7 @@ def changing(t):
 
 
 def modes(sim):
-    return set(sim._program._calls)
+    return {form.ahead for form in sim._program._calls}
 
 
 @pytest.mark.parametrize("recurrent", [True, False])
@@ -77,7 +78,7 @@ def test_constant_inputs_are_looked_at_once():
         sim.run_steps(30)
         sim.step()
         assert modes(sim) == {Ahead.ONCE}
-        assert sim._program.rows(Ahead.ONCE) == 1
+        assert sim._program.rows(Form(Ahead.ONCE)) == 1
         assert sim._program.traces == 1
 
 

@@ -67,14 +67,40 @@ def test_one_trace_serves_every_number_of_steps(python, jit, sample_every):
     with configured(net, jit_compile=jit):
         sim = nengo_dl.Simulator(net, dtype="float64", progress_bar=False)
     with sim:
-        sim.step()
         sim.run(0.1)
         sim.step()
         sim.run(1.0)
+        sim.step()
         assert sim._program.traces == 1
         assert sim.n_steps == 1102
     for probe, expected in zip(net.probes, reference(net, 1102).values(), strict=True):
         assert_close(sim.data[probe], expected)
+
+
+@pytest.mark.parametrize("first", ["steps", "run"])
+def test_single_steps_round_as_long_runs_do(first, monkeypatch):
+    """To the last bit, whichever trace they run in: a spike would move otherwise."""
+    monkeypatch.setattr("nengo_dl.simulation.runner.MANY_CALLS", 2)
+    with nengo.Network(seed=0) as net:
+        stimulus = nengo.Node(lambda t: np.sin(50 * t))
+        a = nengo.Ensemble(30, 2)
+        nengo.Connection(stimulus, a[0])
+        nengo.Connection(a, a, synapse=0.1)
+        probes = [nengo.Probe(a), nengo.Probe(a.neurons)]
+    recorded = []
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        for several in (first == "steps", first == "run"):
+            sim.reset()
+            if several:
+                for _ in range(60):
+                    sim.step()
+            else:
+                sim.run_steps(60)
+            recorded.append([sim.data[probe] for probe in probes])
+        assert sim._program.traces == 2
+    for one, other in zip(*recorded, strict=True):
+        assert np.any(one)
+        assert np.array_equal(one, other)
 
 
 def test_runs_that_are_longer_than_the_buffers(monkeypatch):
