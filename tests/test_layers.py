@@ -332,3 +332,29 @@ def test_layers_in_a_row_have_right_gradients(net):
     # two kernels, two biases of layers, those of the neurons, and the input
     assert len(found["names"]) == 6
     assert np.all(found["analytic"] != 0)
+
+
+@pytest.mark.parametrize("func", [tf.exp, keras.layers.ReLU(), nengo.RectifiedLinear()])
+def test_arguments_that_are_left_to_defaults(func):
+    """As packages hand them on, which have no values of their own."""
+    default = nengo.params.Default
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        source = nengo.Node([0.5, 2.0])
+        whole = nengo_dl.Layer(func)(source, transform=default, shape_in=None)
+        plain = nengo_dl.Layer(func)(source)
+        node = nengo_dl.TensorNode(
+            lambda t, x: x + t,
+            shape_in=(whole.size_out,),
+            shape_out=default,
+            pass_time=default,
+        )
+        nengo.Connection(whole, node, synapse=None)
+        probes = [nengo.Probe(end) for end in (whole, plain, node)]
+    with nengo_dl.Simulator(net, seed=0, progress_bar=False) as sim:
+        sim.run_steps(2)
+        outputs, expected, shifted = (sim.data[probe] for probe in probes)
+    if not isinstance(func, nengo.RectifiedLinear):
+        np.testing.assert_array_equal(outputs, expected)
+    times = np.array([[0.001], [0.002]])
+    np.testing.assert_allclose(shifted, outputs + times, rtol=1e-6)

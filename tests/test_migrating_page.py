@@ -1,5 +1,6 @@
 """The tables of ``docs/migrating.rst``: each row is run, as it was and as it is."""
 
+import copy
 import re
 import textwrap
 import warnings
@@ -154,3 +155,55 @@ def test_decoders_are_solved_in_nengos_precision():
         connection = nengo.Connection(found["b"], nengo.Node(size_in=1))
     with nengo_dl.Simulator(net, dtype="float32") as sim:
         assert sim.model.params[connection].weights.dtype == nengo.rc.float_dtype
+
+
+def test_exactly_the_steps_that_were_asked_for():
+    net = namespace()["net"]
+    with nengo_dl.Simulator(net, unroll_simulation=5, progress_bar=False) as sim:
+        sim.run_steps(3)
+        assert sim.n_steps == 3
+
+
+def test_decoders_are_nengos():
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        ensemble, out = nengo.Ensemble(10, 1), nengo.Node(size_in=1)
+        decoded = nengo.Connection(ensemble, out)
+    with nengo.Simulator(net, progress_bar=False) as reference:
+        expected = reference.data[decoded].weights
+    with nengo_dl.Simulator(net, dtype="float32", progress_bar=False) as sim:
+        found = sim.data[decoded].weights
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("items", [None, 2])
+def test_what_runs_in_tensorflow_and_what_has_a_batch_axis(items):
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        ensemble = nengo.Ensemble(5, 1, neuron_type=nengo.AdaptiveLIF())
+        out = nengo.Node(size_in=1)
+        learned = nengo.Connection(ensemble, out, learning_rule_type=nengo.RLS())
+    with nengo_dl.Simulator(net, minibatch_size=items, progress_bar=False) as sim:
+        assert not any("Python" in group.where for group in sim.report().groups)
+        shape = (1, 5) if items is None else (items, 1, 5)
+        assert sim.data[learned].weights.shape == shape
+        copied = copy.deepcopy(sim)
+    with copied:
+        copied.run_steps(2)
+        assert copied.n_steps == 2
+
+
+def test_normal_weights_have_the_standard_deviation_that_was_asked_for():
+    rng = np.random.RandomState(0)
+    he = nengo_dl.dists.He(distribution="normal").sample(2000, 8, rng=rng)
+    assert np.std(he) == pytest.approx(np.sqrt(1 / 8), rel=0.02)
+
+
+def test_nothing_to_train_is_no_error_in_fit():
+    found = namespace()
+    with found["net"]:
+        nengo_dl.configure_settings(trainable=False)
+    with nengo_dl.Simulator(found["net"], progress_bar=False) as sim:
+        sim.compile("sgd", loss="mse")
+        with pytest.warns(UserWarning, match="nothing to train"):
+            sim.fit(found["x"], found["y"], verbose=0)

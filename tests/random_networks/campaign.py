@@ -60,6 +60,10 @@ def main() -> int:
             print(f"{seed}: {result.verdict.name} {result.message}", flush=True)
         if result.verdict is Verdict.DIFFERENT:
             failed.append(seed)
+        n = sum(found.values())
+        if not n % 10:
+            seconds = (time.perf_counter() - start) / n
+            print(f"to {seed}: {seconds:.1f} s each", flush=True)
 
     seconds = (time.perf_counter() - start) / arguments.count
     print(f"\n{arguments.count} networks, {seconds:.2f} s each")
