@@ -177,7 +177,7 @@ class Conversion:
         if (
             id(layer) in known
             and not (options.split_shared_weights or options.inference_only)
-            and not all(id(variable) in linked for variable in layer.variables)
+            and not all(id(variable) in linked for variable in layer.weights)
         ):
             raise ValueError(
                 f"The layer {layer.name!r} is called more than once, and its converter "

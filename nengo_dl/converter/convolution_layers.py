@@ -13,6 +13,8 @@ from nengo_dl.converter.dense_layers import (
     TRAINING_ARGS,
     folded,
     folded_bias,
+    kernel_variable,
+    unusual_kernel,
     values_of,
 )
 from nengo_dl.converter.layer_converter import LayerConverter
@@ -48,6 +50,9 @@ class ConvertSpatial(LayerConverter):
     @classmethod
     def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
         """Return whether Nengo has such a convolution."""
+        problem = unusual_kernel(layer, converter)
+        if problem:
+            return False, problem
         if np.any(np.array(layer.dilation_rate) != 1) and not converter.inference_only:
             return False, (
                 f"{layer.name}.dilation_rate is {layer.dilation_rate}, which a Nengo "
@@ -77,7 +82,7 @@ class ConvertSpatial(LayerConverter):
     ) -> None:
         """Connect two objects by a convolution with the layer's strides and padding."""
         layer = self.layer
-        last, given = channels_last(layer), variable.shape
+        last = channels_last(layer)
         if any(rate != 1 for rate in dilation):
             kernel = dilated(kernel, tuple(dilation))
         padding = kwargs.pop("padding", layer.padding)
@@ -96,7 +101,12 @@ class ConvertSpatial(LayerConverter):
             init=kernel,
         )
         self.connect_weights(
-            pre, post, transform, variable, lambda w: w.reshape(given), **kwargs
+            pre,
+            post,
+            transform,
+            variable,
+            lambda w: w.reshape(variable.shape),
+            **kwargs,
         )
 
     def _padded(
@@ -121,7 +131,7 @@ class ConvertConvolution(ConvertSpatial):
     def kernel(self) -> tuple[np.ndarray, Any, int]:
         """Return the kernel, the variable that has it, and the number of groups."""
         layer = self.layer
-        return values_of(layer.kernel), layer._kernel, layer.groups
+        return values_of(layer.kernel), kernel_variable(layer), layer.groups
 
     def convert(self, node_id: int) -> Any:
         """Add the output, and a Connection with the kernel."""

@@ -28,6 +28,25 @@ def values_of(variable: Any) -> np.ndarray:
     return np.asarray(tf.convert_to_tensor(variable))
 
 
+def unusual_kernel(layer: Any, converter: Any) -> str:
+    """Return why the kernel of a layer cannot be a Connection's, empty if it can."""
+    if has_lora(layer) and not converter.inference_only:
+        return f"{layer.name} has LoRA weights, which are trained on their own"
+    if getattr(layer, "quantization_mode", None) is not None:
+        return f"{layer.name} is quantized ({layer.quantization_mode})"
+    return ""
+
+
+def has_lora(layer: Any) -> bool:
+    """Return whether low-rank weights are added to the kernel."""
+    return bool(getattr(layer, "lora_enabled", False))
+
+
+def kernel_variable(layer: Any) -> Any:
+    """Return the variable that is the kernel, None if the kernel is a sum of some."""
+    return None if has_lora(layer) else layer._kernel
+
+
 @register_layer(keras.layers.Dense)
 class ConvertDense(LayerConverter):
     """A Connection with the kernel's transpose; a convolution over further axes."""
@@ -38,14 +57,8 @@ class ConvertDense(LayerConverter):
     @classmethod
     def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
         """Return whether the kernel is an ordinary one."""
-        if getattr(layer, "lora_enabled", False) and not converter.inference_only:
-            return (
-                False,
-                f"{layer.name} has LoRA weights, which are trained on their own",
-            )
-        if getattr(layer, "quantization_mode", None) is not None:
-            return False, f"{layer.name} is quantized ({layer.quantization_mode})"
-        return super().convertible(layer, converter)
+        problem = unusual_kernel(layer, converter)
+        return (False, problem) if problem else super().convertible(layer, converter)
 
     def convert(self, node_id: int) -> Any:
         """Add the output, and a Connection with the weights."""
@@ -68,7 +81,7 @@ class ConvertDense(LayerConverter):
             self.get_input_obj(node_id),
             obj,
             transform,
-            layer._kernel,
+            kernel_variable(layer),
             (lambda w: w.T) if len(shape) == 1 else (lambda w: w[0]),
             label=f"{self.label(node_id)}.kernel",
         )

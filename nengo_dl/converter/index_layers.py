@@ -78,7 +78,7 @@ class ConvertIndexing(LayerConverter):
                 sources = moved(call)
             except Exception as error:
                 return False, f"what {layer.name} does depends on its data ({error})"
-            if sources is None and type(layer) is _RESHAPE:
+            if sources is None and type(call.operation) is _RESHAPE:
                 raise TypeError(
                     f"Layer {layer.name!r} (Reshape) cannot be converted: it makes "
                     f"{call.outputs[0].shape} of {call.inputs[0].shape}, and so moves "

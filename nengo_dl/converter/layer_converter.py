@@ -418,8 +418,8 @@ class LayerConverter:
             What is connected.
         transform : array_like or nengo.transforms.Transform
             Has the variable's values.
-        variable : keras.Variable
-            The variable.
+        variable : keras.Variable or None
+            The variable, if it is one.
         to_keras : callable
             Brings the Connection's weights into the shape of the variable.
         label : str
@@ -435,7 +435,8 @@ class LayerConverter:
         connection = self.connect(
             pre, obj, trainable=True, transform=transform, label=label, **kwargs
         )
-        self.converter.linked(variable, connection, to_keras)
+        if variable is not None:
+            self.converter.linked(variable, connection, to_keras)
         return connection
 
     def connect(

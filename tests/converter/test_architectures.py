@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import time
+import tracemalloc
 
 import keras
 import numpy as np
@@ -96,6 +98,29 @@ def test_random_models_in_double_precision(seed):
     model = random_weights(random_model(seed))
     converter = Converter(model, allow_fallback=False)
     assert converter.verify(atol=0, rtol=1e-10)
+
+
+@pytest.mark.everything
+@pytest.mark.parametrize("inference_only", [False, True])
+def test_50_layers_and_5_million_parameters(inference_only):
+    """Weights are copied once at most, and no longer than some seconds."""
+    filters = [96 + 32 * (i % 2) for i in range(47)]
+    convolutions = [L.Conv2D(n, 3, padding="same", activation="relu") for n in filters]
+    model = keras.Sequential(
+        [keras.Input((16, 16, 32)), *convolutions, L.GlobalAveragePooling2D()]
+    )
+    model.add(L.Dense(10))
+    assert model.count_params() > 4.9e6
+    tracemalloc.start()
+    start = time.process_time()
+    converter = Converter(model, inference_only=inference_only)
+    duration = time.process_time() - start
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # half a second as measured, and 13 MB for 20 MB of weights
+    assert duration < 5
+    assert peak < 1.1 * 4 * model.count_params()
+    assert converter.report().native
 
 
 def test_copies_of_the_network():

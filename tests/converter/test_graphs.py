@@ -272,6 +272,36 @@ def test_dilation():
     converted(model, inference_only=True)
 
 
+def test_low_rank_adapters():
+    x = keras.Input((4, 4, 2))
+    layers = [L.Conv2D(3, 2), L.Dense(3)]
+    model = keras.Model(x, layers[1](L.Flatten()(layers[0](x))))
+    for layer in layers:
+        layer.enable_lora(2)
+    random_weights(model)
+    with pytest.warns(UserWarning, match="has LoRA weights"):
+        assert Converter(model).verify()
+    converter = converted(model, inference_only=True)
+    with nengo_dl.Simulator(converter.net, progress_bar=False) as sim:
+        converter.to_keras(sim)
+    # which has not added the adapters twice
+    assert converter.verify()
+
+
+def test_training_in_keras_does_not_reach_the_network():
+    x = keras.Input((3,))
+    model = random_weights(keras.Model(x, L.Dense(2)(x)))
+    converter, ones = Converter(model), np.ones((1, 3), "float32")
+    before = model(ones)
+    model.compile("sgd", "mse")
+    model.fit(ones, np.zeros((1, 2)), verbose=0)
+    with nengo_dl.Simulator(converter.net, progress_bar=False) as sim:
+        sim.run_steps(1, data=ones[None])
+        found = sim.data[converter.outputs[model.output]]
+    np.testing.assert_allclose(found, before, rtol=1e-6)
+    assert not np.allclose(model(ones), before)
+
+
 def test_regularizers():
     x = keras.Input((3,))
     model = keras.Model(x, L.Dense(2, kernel_regularizer="l2")(x))

@@ -96,6 +96,16 @@ def test_one_parameter(tmp_path):
         np.testing.assert_allclose(sim.data[net.all_probes[0]], expected[0], rtol=1e-5)
 
 
+def test_over_time():
+    x = keras.Input((4, 3))
+    recurrent = L.SimpleRNN(3, return_sequences=True)
+    dense = L.TimeDistributed(L.Dense(3, "tanh"))
+    y = recurrent(dense(recurrent(dense(x))))
+    model = random_weights(keras.Model(x, y))
+    converter = converted(model, temporal_model=True)
+    assert converter.verify(training=True, rtol=1e-4)
+
+
 def test_inputs_of_different_ranks():
     x = keras.Input((2, 2))
     dense = L.Dense(2)
