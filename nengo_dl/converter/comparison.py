@@ -213,6 +213,20 @@ class Comparison:
         ]
 
 
+def passes_values_on(net: nengo.Network) -> bool:
+    """Return whether a network has neither spikes nor synapses.
+
+    Its outputs are those of the Keras model in the same step then.
+    """
+    filtered = any(
+        connection.synapse is not None and connection.pre_obj is not connection.post_obj
+        for connection in net.all_connections
+    ) or any(probe.synapse is not None for probe in net.all_probes)
+    return not filtered and not any(
+        ensemble.neuron_type.spiking for ensemble in net.all_ensembles
+    )
+
+
 def verify(comparison: Comparison, training: bool, atol: float, rtol: float) -> bool:
     """Return True, or raise an error; see `nengo_dl.Converter.verify`."""
     probes = [comparison.outputs[t] for t in comparison.model.outputs]

@@ -15,10 +15,11 @@ from nengo_dl.converter.activation_names import Swaps, describe
 from nengo_dl.converter.comparison import Comparison, verify
 from nengo_dl.converter.conversion import Conversion, Shared
 from nengo_dl.converter.conversion_options import Options, scales, synapses
-from nengo_dl.converter.conversion_report import ConversionReport, report
+from nengo_dl.converter.conversion_report import ConversionReport
 from nengo_dl.converter.keras_graph import ModelGraph, operations_within
 from nengo_dl.converter.layer_converter import LayerConverter
 from nengo_dl.converter.layer_registry import CONVERTERS, register_layer
+from nengo_dl.converter.network_report import report
 from nengo_dl.converter.rate_targets import rates_from_data
 from nengo_dl.converter.round_trip import to_keras
 from nengo_dl.converter.tensor_mapping import TensorMapping
@@ -159,6 +160,12 @@ class Converter:
             )
         if isinstance(scale_firing_rates, str) and scale_firing_rates == "auto":
             scale_firing_rates = _from_data(model, sample_data, target_rate)
+        elif sample_data is not None:
+            raise ValidationError(
+                'they are for scale_firing_rates="auto"; got '
+                f"scale_firing_rates={scale_firing_rates!r}",
+                attr="sample_data",
+            )
         options = Options(
             bool(allow_fallback),
             bool(inference_only),
@@ -302,21 +309,23 @@ class Converter:
         n_steps : int, optional
             Present the data for so many steps, and describe firing rates and outputs.
         targets : array, shape (items,), optional
-            The right class of each item.
+            The right class of each item, for which the first output of the model has
+            the largest element.
 
         Returns
         -------
         ConversionReport
             It prints as a table. ``report.layers`` has a row for each layer,
             ``report.native`` tells whether there are no TensorNodes,
-            ``report.suggested_scales`` has factors for ``scale_firing_rates``, and
-            ``report.agreement`` and ``report.accuracy`` have parts of the items by
-            number of steps.
+            ``report.suggested_scales`` has factors for ``scale_firing_rates``,
+            ``report.suggestions`` says what could be done, and ``report.error``,
+            ``report.agreement`` and ``report.accuracy`` say how good the outputs are,
+            by number of steps.
 
         Raises
         ------
         ValueError
-            If data do not fit the model.
+            If data, the number of steps or targets do not fit the model.
 
         Examples
         --------
@@ -328,6 +337,11 @@ class Converter:
         """
         if data is None and (n_steps is not None or targets is not None):
             raise ValueError("A run of the network needs `data`, inputs of the model")
+        if targets is not None and n_steps is None:
+            raise ValueError(
+                "An accuracy needs a run of the network: `n_steps` says for how many "
+                "time steps; 1 is enough for rate neurons without synapses"
+            )
         compared = None
         if data is not None:
             compared = Comparison(self._conversion, self.outputs, data)

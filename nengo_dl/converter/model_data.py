@@ -82,6 +82,8 @@ def _by_input(model: Any, given: Mapping) -> list[Any]:
 def _array(tensor: Any, name: str, values: Any) -> np.ndarray:
     try:
         array = np.asarray(values, dtype=tensor.dtype)
+        if array.dtype.kind in "iu" and not np.array_equal(array, np.asarray(values)):
+            raise ValueError("there are numbers that are not whole, or too large")
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"Data for {name!r} are a {type(values).__name__} that is no array of "

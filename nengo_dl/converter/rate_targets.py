@@ -79,11 +79,9 @@ def rates_from_data(
     >>> [layer.name for layer in factors]
     ['hidden']
     """
-    if not (np.isfinite(target_rate) and target_rate > 0):
-        raise ValidationError(
-            f"Expected a rate above 0 Hz, got {target_rate!r}", attr="target_rate"
-        )
-    if not 0 < percentile <= 100:
+    target_rate = _number("target_rate", target_rate, "a rate above 0 Hz")
+    percentile = _number("percentile", percentile, "a number above 0 and up to 100")
+    if percentile > 100:
         raise ValidationError(
             f"Expected a number above 0 and up to 100, got {percentile!r}",
             attr="percentile",
@@ -118,6 +116,16 @@ def rates_from_data(
     return {
         layer: target_rate / value if value else 1.0 for layer, value in highest.items()
     }
+
+
+def _number(name: str, value: Any, expected: str) -> float:
+    """Return a finite number above 0, or raise an error."""
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(
+        value, bool
+    )
+    if not (is_number and np.isfinite(value) and value > 0):
+        raise ValidationError(f"Expected {expected}, got {value!r}", attr=name)
+    return float(value)
 
 
 #: a call within calls of models: layers, and which of their calls

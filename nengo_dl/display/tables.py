@@ -15,6 +15,10 @@ T = TypeVar("T")
 # be read in light and in dark notebooks
 _LINE = "border-bottom: 1px solid rgba(128, 128, 128, 0.4)"
 _CELL = f"text-align: left; padding: 0.15em 1em 0.15em 0.2em; {_LINE}"
+# a table that is wider than the page is moved by itself, on a phone for example
+_SCROLLS = "overflow-x: auto; max-width: 100%"
+# a text of more characters than this may break
+_SENTENCE = 40
 _TABLE = "border-collapse: collapse; margin: 0.5em 0"
 _CAPTION = (
     "caption-side: top; text-align: left; font-weight: bold; color: inherit; "
@@ -54,17 +58,25 @@ def html_table(title: str, header: Sequence[str], rows: Rows) -> str:
     rows : sequence of sequence of str
         Cells. All text is escaped: labels may have any characters.
     """
-    parts = [f'<table style="{_TABLE}">']
+    parts = [f'<div style="{_SCROLLS}"><table style="{_TABLE}">']
     parts.append(f'<caption style="{_CAPTION}">{escape(title)}</caption>')
     if header:
         parts += ["<thead>", _row("th", header), "</thead>"]
-    parts += ["<tbody>", *(_row("td", row) for row in rows), "</tbody>", "</table>"]
+    parts += [
+        "<tbody>",
+        *(_row("td", row) for row in rows),
+        "</tbody>",
+        "</table></div>",
+    ]
     return "\n".join(parts)
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:
-    # the first column has names, which may be long; the others do not break
-    styles = [_CELL, *[f"{_CELL}; white-space: nowrap"] * (len(cells) - 1)]
+    # the first column has names, which may be long; figures do not break
+    styles = [
+        _CELL if i == 0 or len(cell) > _SENTENCE else f"{_CELL}; white-space: nowrap"
+        for i, cell in enumerate(cells)
+    ]
     inner = "".join(
         f'<{tag} style="{style}">{escape(cell)}</{tag}>'
         for style, cell in zip(styles, cells, strict=True)

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 import nengo_dl
 from nengo_dl.benchmarks.classifiers import ByHand, classifier
-from nengo_dl.benchmarks.conversions import converted_digits
 from nengo_dl.benchmarks.digits import recurrent_classifier, spiking_classifier
 from nengo_dl.benchmarks.training import TASKS, measure_training
 
@@ -67,12 +66,3 @@ def test_digits_as_rates_and_as_spikes():
 
 def test_digits_row_by_row():
     assert recurrent_classifier() >= 0.93
-
-
-@pytest.mark.everything
-@pytest.mark.parametrize("seed", [0, 1])
-def test_digits_that_were_trained_in_keras(seed):
-    found = converted_digits(seed)
-    assert found.keras > 0.94
-    assert found.spikes > found.keras - 0.01
-    assert found.mean_rate < 60

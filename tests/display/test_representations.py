@@ -42,7 +42,8 @@ def sim(net):
 def rows_of(html):
     """Return the cells of a table, row by row; the table has to be well-formed."""
     table = ET.fromstring(html)
-    assert table.tag == "table"
+    assert table.tag == "div" and "overflow-x: auto" in table.get("style")
+    (table,) = table
     return [["".join(cell.itertext()) for cell in row] for row in table.iter("tr")]
 
 
