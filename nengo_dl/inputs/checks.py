@@ -74,7 +74,7 @@ def check_eager(problem: str) -> None:
 _SEEDS = 2**32
 
 
-def seed_number(value: Any, name: str = "seed") -> int:
+def seed_number(value: Any) -> int:
     """Return a seed that Nengo takes, too.
 
     Raises
@@ -89,7 +89,7 @@ def seed_number(value: Any, name: str = "seed") -> int:
     if not 0 <= seed < _SEEDS:
         raise ValidationError(
             f"Expected a whole number from 0 to {_SEEDS - 1}, got {value!r:.100}",
-            attr=name,
+            attr="seed",
         )
     return seed
 

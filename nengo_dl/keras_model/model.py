@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import partial, wraps
 from itertools import islice
 from typing import Any
 
@@ -67,6 +67,18 @@ def no_retracing_warnings() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(wanted)
+
+
+def _at_work(name: str) -> Callable[..., Any]:
+    """Return a method of Keras' that runs within `SimulatorModel.at_work`."""
+    method = getattr(keras.Model, name)
+
+    @wraps(method)
+    def run(self: SimulatorModel, *args: Any, **kwargs: Any) -> Any:
+        with self.at_work():
+            return method(self, *args, **kwargs)
+
+    return run
 
 
 class SimulatorModel(keras.Model):
@@ -388,35 +400,10 @@ class SimulatorModel(keras.Model):
 
     # -- in the precision of the simulation
 
-    def fit(self, *args: Any, **kwargs: Any) -> Any:
-        """Train; see `keras.Model.fit`."""
-        with self.at_work():
-            return super().fit(*args, **kwargs)
-
-    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        """Measure losses and metrics; see `keras.Model.evaluate`."""
-        with self.at_work():
-            return super().evaluate(*args, **kwargs)
-
-    def predict(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the outputs of all Probes; see `keras.Model.predict`."""
-        with self.at_work():
-            return super().predict(*args, **kwargs)
-
-    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
-        """Train with one minibatch; see `keras.Model.train_on_batch`."""
-        with self.at_work():
-            return super().train_on_batch(*args, **kwargs)
-
-    def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
-        """Measure with one minibatch; see `keras.Model.test_on_batch`."""
-        with self.at_work():
-            return super().test_on_batch(*args, **kwargs)
-
-    def predict_on_batch(self, *args: Any, **kwargs: Any) -> Any:
-        """Return outputs for one minibatch; see `keras.Model.predict_on_batch`."""
-        with self.at_work():
-            return super().predict_on_batch(*args, **kwargs)
+    fit, evaluate, predict = map(_at_work, ("fit", "evaluate", "predict"))
+    train_on_batch, test_on_batch, predict_on_batch = map(
+        _at_work, ("train_on_batch", "test_on_batch", "predict_on_batch")
+    )
 
     @contextmanager
     def at_work(self) -> Iterator[None]:

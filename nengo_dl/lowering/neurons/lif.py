@@ -75,18 +75,21 @@ class LowerLIF(LowerNeurons):
         # matrix even (PES 64-D: 36 -> 87 us per step; circular convolution: 30 -> 59)
         voltage = voltage - (j - voltage) * tf.math.expm1(-delta / self.tau_rc)
         spikes, spiked = self.spikes(voltage), voltage > 1
-        # time from crossing the threshold to the end of the step, as a negative number;
-        # a current of at most 1 cannot lift a voltage over 1
-        past = self.tau_rc * tf.math.log1p(
-            -(voltage - 1) / tf.where(spiked, j - 1, tf.ones_like(j))
-        )
-        past = tf.where(spiked, past, tf.zeros_like(past))
+        past = self.past(j, voltage, spiked)
         zero = tf.zeros_like(voltage)
         return (
             spikes * (self.amplitude / self.dt),
             tf.where(spiked, zero, tf.maximum(voltage, self.min_voltage)),
             tf.where(spiked, self.tau_ref + self.dt + past, refractory),
         )
+
+    def past(self, j: tf.Tensor, voltage: tf.Tensor, spiked: tf.Tensor) -> tf.Tensor:
+        """Return the time (s) from a spike to the end of the step, negative; else 0."""
+        # a current of at most 1 cannot lift a voltage over 1
+        past = self.tau_rc * tf.math.log1p(
+            -(voltage - 1) / tf.where(spiked, j - 1, tf.ones_like(j))
+        )
+        return tf.where(spiked, past, tf.zeros_like(past))
 
     def spikes(self, voltage: tf.Tensor) -> tf.Tensor:
         """Return 1 for voltages above the threshold, else 0."""
