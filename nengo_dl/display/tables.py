@@ -99,9 +99,9 @@ def first(items: Sequence[T], n_shown: int) -> tuple[list[T], str]:
     return list(islice(items, n_shown)), words
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
+def counted(number: int, one: str) -> str:
     """Return a number with its noun: ``1 group``, ``2,000 groups``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{number:,} {one if number == 1 else one + 's'}"
 
 
 def in_short(value: Any) -> str:

@@ -234,17 +234,10 @@ class Endpoints:
             If anything does not fit; it names the object, the given and the expected
             shape.
         """
-        shape, names = Shape(self.minibatch_size), self.names
+        shape = Shape(self.minibatch_size)
         if n_steps is not None:
             shape.decide(positive_int(n_steps, "n_steps"), "n_steps")
-        given = dict(inputs) if isinstance(inputs, Mapping) else inputs
-        if (
-            isinstance(given, dict)
-            and "n_steps" in given
-            and "n_steps" not in names.values()
-        ):
-            # as datasets for Keras carry it
-            shape.decide(_constant_steps(given.pop("n_steps"), attrs[0]), attrs[0])
+        given = self._without_steps(inputs, shape, attrs[0])
         arrays: list[dict[Any, np.ndarray]] = []
         for side, values, attr in (
             (self.inputs, given, attrs[0]),
@@ -278,7 +271,7 @@ class Endpoints:
         if shape.steps is None:
             raise ValidationError(
                 "The number of time steps is not known: give data for an input Node, "
-                f"or n_steps; the input Nodes are {listing(self.nodes, names)}",
+                f"or n_steps; the input Nodes are {listing(self.nodes, self.names)}",
                 attr=attrs[0],
             )
         n_items = self._whole_minibatches(shape, attrs[0], one_minibatch)
@@ -286,6 +279,15 @@ class Endpoints:
         return TrainingData(
             cut[0], cut[1], n_items, shape.steps, shape.items or n_items
         )
+
+    def _without_steps(self, inputs: Any, shape: Shape, attr: str) -> Any:
+        """Return inputs without a number of steps, as datasets for Keras carry it."""
+        if not isinstance(inputs, Mapping):
+            return inputs
+        given = dict(inputs)
+        if "n_steps" in given and "n_steps" not in self.names.values():
+            shape.decide(_constant_steps(given.pop("n_steps"), attr), attr)
+        return given
 
     def _whole_minibatches(self, shape: Shape, attr: str, one: bool) -> int:
         """Return how many items fill whole minibatches."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import partial, wraps
 from itertools import islice
 from typing import Any
 
@@ -46,6 +46,9 @@ from nengo_dl.training.model_function import ModelFunctions
 from nengo_dl.training.optimizer_step import OptimizerStep
 from nengo_dl.validation import function_of, positive_int
 
+#: methods of Keras' that go through datasets
+LOOPS = ("fit", "evaluate", "predict")
+
 
 @contextmanager
 def precision(dtype: str) -> Iterator[None]:
@@ -80,6 +83,20 @@ def no_retracing_warnings() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(wanted)
+
+
+def _at_work(name: str) -> Callable[..., Any]:
+    """Return a method of Keras' that runs within `SimulatorModel.at_work`."""
+    method = getattr(keras.Model, name)
+
+    @wraps(method)
+    def run(self: SimulatorModel, *args: Any, **kwargs: Any) -> Any:
+        if name in LOOPS:
+            args, kwargs = (), loop_arguments(name, args, kwargs)
+        with self.at_work():
+            return method(self, *args, **kwargs)
+
+    return run
 
 
 class SimulatorModel(Refusals, keras.Model):
@@ -408,38 +425,10 @@ class SimulatorModel(Refusals, keras.Model):
 
     # -- in the precision of the simulation
 
-    def fit(self, *args: Any, **kwargs: Any) -> Any:
-        """Train; see `keras.Model.fit`."""
-        given = loop_arguments("fit", args, kwargs)
-        with self.at_work():
-            return super().fit(**given)
-
-    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        """Measure losses and metrics; see `keras.Model.evaluate`."""
-        given = loop_arguments("evaluate", args, kwargs)
-        with self.at_work():
-            return super().evaluate(**given)
-
-    def predict(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the outputs of all Probes; see `keras.Model.predict`."""
-        given = loop_arguments("predict", args, kwargs)
-        with self.at_work():
-            return super().predict(**given)
-
-    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
-        """Train with one minibatch; see `keras.Model.train_on_batch`."""
-        with self.at_work():
-            return super().train_on_batch(*args, **kwargs)
-
-    def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
-        """Measure with one minibatch; see `keras.Model.test_on_batch`."""
-        with self.at_work():
-            return super().test_on_batch(*args, **kwargs)
-
-    def predict_on_batch(self, *args: Any, **kwargs: Any) -> Any:
-        """Return outputs for one minibatch; see `keras.Model.predict_on_batch`."""
-        with self.at_work():
-            return super().predict_on_batch(*args, **kwargs)
+    fit, evaluate, predict = map(_at_work, LOOPS)
+    train_on_batch, test_on_batch, predict_on_batch = map(
+        _at_work, ("train_on_batch", "test_on_batch", "predict_on_batch")
+    )
 
     @contextmanager
     def at_work(self) -> Iterator[None]:

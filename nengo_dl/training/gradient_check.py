@@ -121,19 +121,13 @@ def compare(
     }
     for place in places:
         direction = rng.randn(place.stop - place.start)
-        sides = []
-        for sign in (1, -1):
-            moved = [np.array(v, np.float64) for v in values]
-            flat = moved[place.argument].reshape(-1)
-            flat[place.start : place.stop] += sign * _STEP * direction
-            sides.append([float(y) for y in numeric(*map(tf.constant, moved))])
+        differences = _differences(numeric, values, place, direction)
         for i, (probe, lists) in enumerate(found.items()):
             own = np.ravel(slopes[i][place.argument])[place.start : place.stop]
             products = own.astype(np.float64) * direction
-            difference = (sides[0][i] - sides[1][i]) / (2 * _STEP)
-            _check(place.name, probe, products, difference, atol, rtol)
+            _check(place.name, probe, products, differences[i], atol, rtol)
             lists["analytic"].append(products.sum())
-            lists["numeric"].append(difference)
+            lists["numeric"].append(differences[i])
             lists["names"].append(place.name)
     return {
         probe: {name: np.array(values) for name, values in lists.items()}
@@ -187,6 +181,22 @@ def _gradients(
         ]
 
     return run
+
+
+def _differences(
+    numbers: Callable[..., Sequence[tf.Tensor]],
+    values: Sequence[np.ndarray],
+    place: _Place,
+    direction: np.ndarray,
+) -> list[float]:
+    """Return the slopes of some numbers where one argument moves in a direction."""
+    sides = []
+    for sign in (1, -1):
+        moved = [np.array(v, np.float64) for v in values]
+        flat = moved[place.argument].reshape(-1)
+        flat[place.start : place.stop] += sign * _STEP * direction
+        sides.append([float(y) for y in numbers(*map(tf.constant, moved))])
+    return [(above - below) / (2 * _STEP) for above, below in zip(*sides, strict=True)]
 
 
 def _check(

@@ -45,8 +45,8 @@ class _Graph:
         The numbers of these variables among those of the optimizer.
     names : tuple of (str, tf.DType)
         Names and types of the constants that are inputs.
-    numbers : tuple of float
-        Their values.
+    numbers : tf.Variable, shape (n_numbers,)
+        Their values, which nobody changes.
     key : str
         Equal for graphs that differ in these numbers alone.
     """
@@ -55,7 +55,7 @@ class _Graph:
     inputs: tuple[str, ...]
     captured: tuple[int, ...]
     names: tuple[tuple[str, tf.DType], ...]
-    numbers: tuple[float, ...]
+    numbers: tf.Variable
     key: str
 
 
@@ -90,15 +90,15 @@ class OptimizerStep:
         self._held = [*self.variables, *self._trained]
         self._graph: _Graph | None = None
         if trained and optimizer.built and known_by_value(self.key):
-            types = tuple((v.shape, v.dtype.name, v.name) for v in self._trained)
+            types = tuple(
+                (v.shape, v.dtype.name, v.name, v.device) for v in self._trained
+            )
             (self._graph,) = _graphs.get(
                 (self.key, types), lambda: (_traced(optimizer, trained, self._held),)
             )
         if self._graph is not None:
             self.key = self._graph.key
-            with tf.device(self._trained[0].device):
-                self._numbers = tf.Variable(self._graph.numbers, False, dtype="float64")
-            self.variables.append(self._numbers)
+            self.variables.append(self._graph.numbers)
 
     def __call__(self, gradients: Sequence[tf.Tensor], *_: Any) -> None:
         """Change the variables.
@@ -116,7 +116,7 @@ class OptimizerStep:
         handles = [capture(self._held[i].handle) for i in graph.captured]
         inputs = dict(zip(graph.inputs, (*gradients, *handles), strict=True))
         for i, (name, dtype) in enumerate(graph.names):
-            inputs[name] = tf.cast(self._numbers[i], dtype)
+            inputs[name] = tf.cast(graph.numbers[i], dtype)
         tf.graph_util.import_graph_def(graph.definition, inputs, name="update")
 
     @contextmanager
@@ -156,12 +156,14 @@ def _traced(
     full = concrete.graph.as_graph_def()
     definition = tf.compat.v1.GraphDef(versions=full.versions)
     definition.node.extend(node for node in full.node if node.name not in given)
+    with tf.device(trained[0].device):
+        values = tf.Variable(list(map(_value, numbers)), False, dtype="float64")
     return _Graph(
         definition,
         tuple(tensor.name for tensor in inputs),
         captured,
         tuple((op.outputs[0].name, op.outputs[0].dtype) for op in numbers),
-        tuple(map(_value, numbers)),
+        values,
         _digest(operations, numbers, captured),
     )
 

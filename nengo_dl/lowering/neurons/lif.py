@@ -83,29 +83,35 @@ class LowerLIF(LowerNeurons):
         )
         return super().build_pre(group, context, from_below=from_below, **fields)
 
+    @property
+    def decay(self) -> float:
+        """How long a step is, in the shortest time constant of the membranes."""
+        return float(np.max(self.dt / self.tau_rc))
+
     def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
         """Return spikes, voltages and remaining refractory times (s)."""
         voltage, refractory = state
         refractory = refractory - self.dt
         delta = tf.clip_by_value(self.dt - refractory, 0, self.dt)
-        # the largest part of a step, in time constants
-        decay = float(np.max(self.dt / self.tau_rc))
-        voltage = voltage - (j - voltage) * expm1(-delta / self.tau_rc, decay)
+        voltage = voltage - (j - voltage) * expm1(-delta / self.tau_rc, self.decay)
         spikes, spiked = self.spikes(voltage), voltage > 1
-        # How far the voltage went beyond the threshold, beside how far it could have
-        # gone: no further than `decay` lets it from below, and only with a current
-        # above 1. The branch that is not taken must be finite too.
-        beyond = (1 - voltage) / tf.where(spiked, j - 1, tf.ones_like(j))
-        beyond = tf.where(spiked, beyond, tf.zeros_like(beyond))
-        farthest = 1 - np.exp(-decay) if self.from_below else np.inf
-        # time from crossing the threshold to the end of the step, negative
-        past = self.tau_rc * log1p(beyond, farthest)
+        past = self.past(j, voltage, spiked)
         zero = tf.zeros_like(voltage)
         return (
             spikes * (self.amplitude / self.dt),
             tf.where(spiked, zero, tf.maximum(voltage, self.min_voltage)),
             tf.where(spiked, self.tau_ref + self.dt + past, refractory),
         )
+
+    def past(self, j: tf.Tensor, voltage: tf.Tensor, spiked: tf.Tensor) -> tf.Tensor:
+        """Return the time (s) from a spike to the end of the step, negative; else 0."""
+        # How far the voltage went beyond the threshold, beside how far it could have
+        # gone: no further than a step lets it from below, and only with a current
+        # above 1. The branch that is not taken must be finite too.
+        beyond = (1 - voltage) / tf.where(spiked, j - 1, tf.ones_like(j))
+        beyond = tf.where(spiked, beyond, tf.zeros_like(beyond))
+        farthest = 1 - np.exp(-self.decay) if self.from_below else np.inf
+        return self.tau_rc * log1p(beyond, farthest)
 
     def spikes(self, voltage: tf.Tensor) -> tf.Tensor:
         """Return 1 for voltages above the threshold, else 0."""

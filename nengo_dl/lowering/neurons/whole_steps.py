@@ -22,6 +22,7 @@ from nengo.neurons import NeuronType, RectifiedLinear
 from nengo_dl.lowering.constants import merged
 from nengo_dl.lowering.context import Context
 from nengo_dl.lowering.neurons.base import LowerNeurons, neurons
+from nengo_dl.lowering.neurons.lif import LowerLIF
 from nengo_dl.lowering.neurons.rate_equivalents import attributes
 from nengo_dl.lowering.neurons.soft_lif import soft_lif_rates
 from nengo_dl.lowering.registry import Lowering
@@ -65,13 +66,10 @@ class _Rounded:
 
 
 @dataclass(frozen=True)
-class LowerWholeStepLIF(_Rounded, LowerNeurons):
-    r"""Spikes of LIF neurons that start again at the end of a step.
+class LowerWholeStepLIF(_Rounded, LowerLIF):
+    """Spikes of LIF neurons that start again at the end of a step.
 
-    .. math:: v' = v + (J - v)(1 - e^{-\delta/\tau_{rc}}), \quad
-              a = \frac{\alpha}{\Delta t} [v' > 1]
-
-    The refractory time begins with the next step, whenever :math:`v` crossed 1, and
+    The refractory time begins with the next step, whenever the voltage crossed 1, and
     both time constants are rounded.
 
     References
@@ -79,30 +77,9 @@ class LowerWholeStepLIF(_Rounded, LowerNeurons):
     The definition is that of ``nengo_loihi.LoihiLIF``.
     """
 
-    parameters: ClassVar[tuple[str, ...]] = (
-        "tau_rc",
-        "tau_ref",
-        "min_voltage",
-        "amplitude",
-    )
-    state_names: ClassVar[tuple[str, ...]] = ("voltage", "refractory_time")
-
-    def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
-        """Return spikes, voltages and remaining refractory times (s)."""
-        voltage, refractory = state
-        refractory = refractory - self.dt
-        delta = tf.clip_by_value(self.dt - refractory, 0, self.dt)
-        voltage = voltage - (j - voltage) * tf.math.expm1(-delta / self.tau_rc)
-        spiked = voltage > 1
-        return (
-            tf.cast(spiked, voltage.dtype) * (self.amplitude / self.dt),
-            tf.where(
-                spiked,
-                tf.zeros_like(voltage),
-                tf.maximum(voltage, self.min_voltage),
-            ),
-            tf.where(spiked, self.tau_ref + self.dt, refractory),
-        )
+    def past(self, j: tf.Tensor, voltage: tf.Tensor, spiked: tf.Tensor) -> tf.Tensor:
+        """Return 0: spikes are at the end of the step."""
+        return tf.zeros_like(voltage)
 
 
 @dataclass(frozen=True)

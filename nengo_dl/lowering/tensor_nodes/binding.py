@@ -203,17 +203,7 @@ def _bind(
         seed,
         plain.compiles,
     )
-    kept = (*bound.weights, *bound.memory)
-    owner = function.function.name if function.is_layer else ""
-    signals: dict[str, Signal] = {}
-    for name, variable in zip(unique_names(kept, owner), kept, strict=True):
-        identity = id(storage(variable))
-        if identity not in known:
-            # a model that is simulated again has some
-            former = op.state.get(name)
-            made = _signal(variable, f"{function.label}.{name}")
-            known[identity] = made if former is None else former
-        signals[name] = known[identity]
+    signals = _signals(op, (*bound.weights, *bound.memory), known)
     free = dict(list(signals.items())[: len(weights)])
     op.bind(
         bound,
@@ -228,6 +218,24 @@ def _bind(
         any(look.uses_time for look in looks),
     )
     return looks
+
+
+def _signals(
+    op: SimTensorNode, variables: Sequence[Variable], known: dict[int, Signal]
+) -> dict[str, Signal]:
+    """Return the Signals of a function's variables by name; see `_bind`."""
+    function: TensorFunction = op.function
+    owner = function.function.name if function.is_layer else ""
+    signals: dict[str, Signal] = {}
+    for name, variable in zip(unique_names(variables, owner), variables, strict=True):
+        identity = id(storage(variable))
+        if identity not in known:
+            # a model that is simulated again has some
+            former = op.state.get(name)
+            made = _signal(variable, f"{function.label}.{name}")
+            known[identity] = made if former is None else former
+        signals[name] = known[identity]
+    return signals
 
 
 def _signal(variable: Variable, name: str) -> Signal:
