@@ -12,11 +12,13 @@ import nengo
 import numpy as np
 import tensorflow as tf
 from keras import KerasTensor
+from nengo.exceptions import ValidationError
 
 from nengo_dl.converter.conversion import Conversion
 from nengo_dl.converter.tensor_mapping import TensorMapping
 from nengo_dl.graph.trainable import resolve
 from nengo_dl.simulator import Simulator
+from nengo_dl.validation import finite_number, flag, refused
 
 #: of models whose input may have any number of steps
 _STEPS = 10
@@ -64,20 +66,22 @@ class Comparison:
             given = [given]
         if len(given) != len(tensors) or any(array is None for array in given):
             names = ", ".join(t._keras_history.operation.name for t in tensors)
-            raise ValueError(
+            raise ValidationError(
                 f"Expected an array for each of the {len(tensors)} inputs ({names}) of "
-                f"{self.model.name!r}, got {len(given)}"
+                f"{self.model.name!r}, got {len(given)}",
+                "inputs",
             )
         arrays = []
         for tensor, values in zip(tensors, given, strict=True):
-            array = np.asarray(values, dtype=tensor.dtype)
+            array = _array(values, tensor)
             fits = array.ndim == len(tensor.shape) and all(
                 n in (None, m) for n, m in zip(tensor.shape, array.shape, strict=True)
             )
             if not fits:
-                raise ValueError(
+                raise ValidationError(
                     f"Data for {tensor._keras_history.operation.name!r} have the shape "
-                    f"{array.shape}, expected {tensor.shape}"
+                    f"{array.shape}, expected {tensor.shape}",
+                    "inputs",
                 )
             arrays.append(array)
         return arrays
@@ -178,6 +182,10 @@ class Comparison:
 
 def verify(comparison: Comparison, training: bool, atol: float, rtol: float) -> bool:
     """Return True, or raise an error; see `nengo_dl.Converter.verify`."""
+    training = flag(training, "training")
+    expected_number = "a finite number of at least 0"
+    atol = finite_number(atol, "atol", least=0, expected=expected_number)
+    rtol = finite_number(rtol, "rtol", least=0, expected=expected_number)
     probes = [comparison.outputs[t] for t in comparison.model.outputs]
     with comparison.simulator() as sim:
         if training:
@@ -234,6 +242,22 @@ def _difference(found: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
         return 0.0, 0.0
     difference = np.abs(found.astype(np.float64) - expected)
     return float(np.max(difference)), float(np.max(np.abs(expected)))
+
+
+def _array(values: Any, tensor: KerasTensor) -> np.ndarray:
+    """Return an array of the type of an input, if these are numbers."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "biuf":
+            return array.astype(tensor.dtype)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise refused(
+        values,
+        "inputs",
+        f"an array of real numbers, shape {tensor.shape}, for the input "
+        f"{tensor._keras_history.operation.name!r}",
+    )
 
 
 def _random(tensor: KerasTensor, rng: np.random.RandomState) -> np.ndarray:

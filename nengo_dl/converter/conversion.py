@@ -12,6 +12,7 @@ import nengo
 import numpy as np
 from keras import KerasTensor
 from nengo.ensemble import Neurons
+from nengo.exceptions import ValidationError
 
 from nengo_dl.config import configure_settings
 from nengo_dl.converter.conversion_options import Options
@@ -21,6 +22,7 @@ from nengo_dl.converter.normalization_layers import affine, is_foldable
 from nengo_dl.converter.tensor_mapping import TensorMapping
 from nengo_dl.converter.whole_layers import WholeLayerConverter
 from nengo_dl.user_code import warn_user
+from nengo_dl.validation import WrongTypeError
 
 
 @dataclass(frozen=True)
@@ -151,9 +153,10 @@ class Conversion:
                     ". If this axis is time, temporal_model=True gives each of its "
                     "elements a time step of the simulation"
                 )
-            raise ValueError(
+            raise ValidationError(
                 f"The input {call.operation.name!r} has the shape {tensor.shape}: all "
-                f"axes but that of the batch must be known{hint}"
+                f"axes but that of the batch must be known{hint}",
+                "model",
             )
         size, label = math.prod(shape), call.operation.name
         if self._is_inner:
@@ -181,10 +184,11 @@ class Conversion:
         layer = call.operation
         known = self.shared.with_weights
         if id(layer) in known and not self.shared.options.split_shared_weights:
-            raise ValueError(
+            raise ValidationError(
                 f"The layer {layer.name!r} is called more than once, and two "
                 "Connections cannot share their weights. split_shared_weights=True "
-                "gives each call weights of its own, which are equal at first"
+                "gives each call weights of its own, which are equal at first",
+                "model",
             )
         known[id(layer)] = layer
 
@@ -247,7 +251,9 @@ class Conversion:
             ways = "register a LayerConverter with `nengo_dl.Converter.register`"
             if allowed:
                 ways = f"allow a TensorNode with allow_fallback=True, or {ways}"
-            raise TypeError(f"{name} cannot be converted: {reason}. You can {ways}")
+            raise WrongTypeError(
+                f"{name} cannot be converted: {reason}. You can {ways}", "model"
+            )
         self._reasons[id(layer)] = reason
         warn_user(
             f"{name}: {reason}. Falling back to a TensorNode for the {what}",
@@ -266,9 +272,10 @@ class Conversion:
         ok, why = (False, "") if cls is None else cls.convertible(layer, self)
         if cls is None or not ok:
             why = why or f"there is no conversion of {type(layer).__name__}"
-            raise TypeError(
+            raise WrongTypeError(
                 f"Layer {layer.name!r} ({type(layer).__name__}), which is applied to "
-                f"each time step, cannot be converted: {why}"
+                f"each time step, cannot be converted: {why}",
+                "model",
             )
         if id(layer) not in self._converters:
             self._converters[id(layer)] = cls(layer, self)
@@ -282,7 +289,9 @@ class Conversion:
         for call in self.graph.calls_of(layer):
             if call.node_id == node_id:
                 return call
-        raise ValueError(f"{layer.name!r} has no call {node_id} in {self.model.name!r}")
+        raise ValidationError(
+            f"{layer.name!r} has no call {node_id} in {self.model.name!r}", "model"
+        )
 
     def stand_in(self, call: Call) -> None:
         """Treat a layer as if it had been called in this model."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import nengo
 import numpy as np
+from nengo.exceptions import ValidationError
 
 from nengo_dl.converter.comparison import Comparison
 from nengo_dl.converter.conversion import Converted, Shared
@@ -15,6 +16,7 @@ from nengo_dl.converter.keras_graph import is_nested_model
 from nengo_dl.converter.layer_converter import neurons_of
 from nengo_dl.display.tables import html_table, text_table
 from nengo_dl.simulator import Simulator
+from nengo_dl.validation import refused
 
 #: the rate that factors are suggested for (Hz), and of how many neurons it is the most
 TARGET_RATE, PERCENTILE = 100.0, 99.9
@@ -306,10 +308,13 @@ def _run(
     if targets is None:
         return rates, agreement, {}
     wanted = np.asarray(targets).reshape(-1)
+    if wanted.dtype.kind not in "biuf":
+        raise refused(targets, "targets", "the number of a class for each item")
     if len(wanted) != compared.n_items:
-        raise ValueError(
+        raise ValidationError(
             f"Expected a class for each of the {compared.n_items} items as targets, "
-            f"got {len(wanted)}"
+            f"got {len(wanted)}",
+            "targets",
         )
     return (
         rates,

@@ -10,6 +10,8 @@ from typing import Any
 import keras
 from keras import KerasTensor
 
+from nengo_dl.validation import WrongTypeError
+
 
 @dataclass(frozen=True, eq=False)
 class Call:
@@ -63,24 +65,28 @@ def functional(model: Any) -> Any:
     """
     if isinstance(model, keras.Sequential):
         if not model.built or not hasattr(model, "inputs"):
-            raise TypeError(
+            raise WrongTypeError(
                 f"The Sequential model {model.name!r} does not know the shape of its "
                 "input. Begin it with `keras.Input(shape)`, or call "
-                "`model.build((None, ...))`"
+                "`model.build((None, ...))`",
+                "model",
             )
         return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     if not isinstance(model, keras.Model):
-        raise TypeError(
-            f"Expected a functional or Sequential Keras model, got {model!r}. A single "
-            "layer becomes a model with `keras.Sequential([keras.Input(shape), layer])`"
+        raise WrongTypeError(
+            f"Expected a functional or Sequential Keras model, got {model!r:.100}. A "
+            "single layer becomes a model with `keras.Sequential([keras.Input(shape), "
+            "layer])`",
+            "model",
         )
     if not hasattr(model, "_nodes_by_depth"):
-        raise TypeError(
+        raise WrongTypeError(
             f"The model {model.name!r} is a subclass of keras.Model "
             f"({type(model).__name__}), and only Python knows what its `call` does. "
             "Build it functionally: `x = keras.Input(shape)`, "
             "`keras.Model(x, model.call(x))`. Or use it as a whole: "
-            "`nengo_dl.TensorNode(model, shape_in=...)`"
+            "`nengo_dl.TensorNode(model, shape_in=...)`",
+            "model",
         )
     return model
 

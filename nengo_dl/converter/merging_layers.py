@@ -16,6 +16,7 @@ from nengo_dl.converter.layer_converter import (
     register_layer,
     spread,
 )
+from nengo_dl.validation import WrongTypeError
 
 _X = keras.KerasTensor((None, 2))
 
@@ -175,10 +176,11 @@ class ConvertConcatenate(LayerConverter):
             axis = layer.axis % len(call.outputs[0].shape)
             if axis < converter.batch_axes:
                 name = "time" if axis else "batch"
-                raise TypeError(
+                raise WrongTypeError(
                     f"Layer {layer.name!r} (Concatenate) cannot be converted: it joins "
                     f"its inputs along the {name} axis (axis={layer.axis}). Expected "
-                    "one of the axes behind"
+                    "one of the axes behind",
+                    "model",
                 )
         return super().convertible(layer, converter)
 

@@ -12,6 +12,7 @@ from nengo.exceptions import ValidationError
 from nengo_dl.converter.activation_names import canonical
 from nengo_dl.converter.keras_graph import ModelGraph, functional, is_nested_model
 from nengo_dl.user_code import warn_user
+from nengo_dl.validation import positive_number, refused
 
 
 def rates_from_data(
@@ -71,18 +72,25 @@ def rates_from_data(
     >>> [layer.name for layer in factors]
     ['hidden']
     """
-    if not (np.isfinite(target_rate) and target_rate > 0):
-        raise ValidationError(
-            f"Expected a rate above 0 Hz, got {target_rate!r}", attr="target_rate"
-        )
-    if not 0 < percentile <= 100:
-        raise ValidationError(
-            f"Expected a number above 0 and up to 100, got {percentile!r}",
-            attr="percentile",
-        )
+    target_rate = positive_number(target_rate, "target_rate", "a rate above 0 Hz")
+    expected = "a number above 0 and up to 100"
+    percentile = positive_number(percentile, "percentile", expected)
+    if percentile > 100:
+        raise refused(percentile, "percentile", expected)
     highest: dict[int, float] = {}
     layers: dict[int, Any] = {}
-    _collect(functional(model), data, percentile, highest, layers)
+    model = functional(model)
+    try:
+        for leaf in keras.tree.flatten(data):
+            if np.asarray(leaf).dtype.kind not in "biuf":
+                raise TypeError("no real numbers")
+        _collect(model, data, percentile, highest, layers)
+    except (TypeError, ValueError, OverflowError, tf.errors.OpError) as error:
+        raise ValidationError(
+            f"The model {model.name!r} does not take these data: {data!r:.100}. "
+            "Expected arrays of the shapes of its inputs, with the batch axis first",
+            "sample_data",
+        ) from error
     factors = {}
     for key, layer in layers.items():
         factors[layer] = target_rate / highest[key] if highest[key] else 1.0
