@@ -120,4 +120,4 @@ def _words(key: Any) -> str:
         return f"The tensor {key.name!r} of {key._keras_history.operation.name!r}"
     if isinstance(key, keras.Layer | keras.Operation):
         return f"The layer {key.name!r}"
-    return repr(key)
+    return f"{key!r:.100}"
