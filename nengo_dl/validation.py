@@ -32,6 +32,10 @@ class WrongTypeError(ValidationError, TypeError):
 class UnknownKeyError(ValidationError, KeyError):
     """Raised for a key that a mapping does not have; ``in`` and ``get`` know it."""
 
+    def __str__(self) -> str:
+        # KeyError would put the message in quotation marks
+        return f"{self.attr}: {self.args[0]}"
+
 
 class NotPossibleError(NengoException, NotImplementedError):
     """Raised for what others can and this cannot; it says what can be done instead."""

@@ -87,6 +87,12 @@ def test_long_values_are_cut_short():
     assert len(str(error.value)) < 200
 
 
+def test_unknown_keys_are_no_riddles():
+    error = validation.UnknownKeyError("Expected a Signal, got 3", "signals")
+    assert isinstance(error, KeyError)
+    assert str(error) == "signals: Expected a Signal, got 3"
+
+
 def test_types_are_errors_of_nengo_and_of_python():
     error = validation.WrongTypeError("of a wrong type", "objs")
     assert isinstance(error, TypeError)

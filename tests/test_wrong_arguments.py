@@ -9,6 +9,7 @@ import nengo_dl
 from tests.wrong_arguments import (
     NEVER_RIGHT,
     WRONG,
+    calls_of_converters,
     calls_of_keras_models,
     calls_of_simulators,
     calls_without_simulators,
@@ -23,6 +24,8 @@ SLOW = (
     "fit",
     "loss",
     "train",
+    "report",
+    "verify",
     "model.evaluate",
     "model.fit",
     "model.predict",
@@ -76,15 +79,17 @@ def sweep(calls, everything):
 @pytest.mark.parametrize(
     "everything", [False, pytest.param(True, marks=pytest.mark.everything)]
 )
-@pytest.mark.parametrize("group", ["package", "simulator", "keras_model"])
+@pytest.mark.parametrize("group", ["package", "simulator", "keras_model", "converter"])
 def test_no_raw_errors(sim, group, everything, tmp_path):
     if group == "package":
         calls = calls_without_simulators(sim.model.toplevel, sim, tmp_path)
     elif group == "simulator":
         calls = calls_of_simulators(sim, tmp_path)
+    elif group == "converter":
+        calls = calls_of_converters()
     else:
         calls = calls_of_keras_models(sim, tmp_path)
-    assert sweep(calls, everything) > 300
+    assert sweep(calls, everything) > 200
 
 
 @pytest.mark.parametrize("value", WRONG[1:])

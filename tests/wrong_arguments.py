@@ -1,5 +1,6 @@
 """Every argument of the public interface, and values that are wrong for most."""
 
+import keras
 import nengo
 import numpy as np
 import tensorflow as tf
@@ -307,6 +308,61 @@ def calls_of_keras_models(sim, folder):
         "model.predict": (
             model.predict,
             {"x": x, "batch_size": 1, "steps": None, "verbose": 0},
+        ),
+    }
+
+
+def calls_of_converters():
+    """Return the converter and its methods, with arguments that are right."""
+    x = keras.Input((2,))
+    model = keras.Model(x, keras.layers.Dense(3, "relu", name="dense")(x))
+    data = np.ones((1, 2))
+    converter = nengo_dl.Converter(model)
+    sim = nengo_dl.Simulator(converter.net, progress_bar=False)
+
+    def swapped(**new):
+        nengo_dl.Converter(model, swap_activations={"relu": new["new"]})
+
+    def of_layer(**values):
+        nengo_dl.Converter(model, **{name: {"dense": v} for name, v in values.items()})
+
+    return {
+        "Converter": (
+            nengo_dl.Converter,
+            {
+                "model": model,
+                "allow_fallback": True,
+                "inference_only": False,
+                "max_to_avg_pool": False,
+                "split_shared_weights": False,
+                "swap_activations": None,
+                "scale_firing_rates": "auto",
+                "synapse": None,
+                "temporal_model": False,
+                "freeze_batchnorm": None,
+                "sample_data": data,
+                "target_rate": 100.0,
+            },
+        ),
+        "Converter(swap_activations={})": (swapped, {"new": nengo.LIF()}),
+        "Converter({layer: value})": (
+            of_layer,
+            {"scale_firing_rates": 2.0, "synapse": 0.1},
+        ),
+        "verify": (
+            converter.verify,
+            {"training": False, "inputs": data, "atol": 1e-8, "rtol": 1e-5},
+        ),
+        "report": (
+            converter.report,
+            {"data": data, "n_steps": 1, "targets": np.zeros(1, int)},
+        ),
+        "to_keras": (converter.to_keras, {"sim": sim}),
+        "get_converter": (converter.get_converter, {"layer": model.layers[1]}),
+        "inputs[]": (lambda key: converter.inputs[key], {"key": x}),
+        "rates_from_data": (
+            nengo_dl.converter.rates_from_data,
+            {"model": model, "data": data, "target_rate": 100.0, "percentile": 99.0},
         ),
     }
 

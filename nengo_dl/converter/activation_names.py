@@ -8,9 +8,11 @@ from typing import Any
 import keras
 import nengo
 import numpy as np
+from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType
 
 from nengo_dl.neurons import LeakyReLU, LimitedReLU
+from nengo_dl.validation import WrongTypeError
 
 #: one activation under several names
 _SYNONYMS = {"swish": "silu", "re_lu": "relu"}
@@ -57,7 +59,7 @@ def canonical(activation: Any) -> Hashable:
     if activation is None:
         return "linear"
     if isinstance(activation, str):
-        return canonical(keras.activations.get(activation))
+        return canonical(_by_name(activation))
     if isinstance(activation, type):
         if issubclass(activation, NeuronType):
             return activation()
@@ -148,9 +150,10 @@ class Swaps(Mapping):
 
     def __init__(self, swaps: Mapping | None) -> None:
         if swaps is not None and not isinstance(swaps, Mapping):
-            raise TypeError(
+            raise WrongTypeError(
                 "Expected swap_activations={old: new}, such as "
-                f"{{tf.nn.relu: nengo.SpikingRectifiedLinear()}}; got {swaps!r}"
+                f"{{tf.nn.relu: nengo.SpikingRectifiedLinear()}}; got {swaps!r:.100}",
+                "swap_activations",
             )
         self._swaps = dict(swaps or {})
         self._used: set[int] = set()
@@ -221,6 +224,18 @@ class Swaps(Mapping):
         return self._rules[best][3]
 
 
+def _by_name(name: str) -> Any:
+    """Return the activation that Keras has under a name."""
+    try:
+        return keras.activations.get(name)
+    except ValueError:
+        raise ValidationError(
+            f"Keras has no activation {name!r}. Expected the name of one, such as "
+            "'relu', a function, a layer or a Nengo neuron type",
+            "swap_activations",
+        ) from None
+
+
 def _equal(one: Any, other: Any) -> bool:
     return one is other or (type(one) is type(other) and bool(one == other))
 
@@ -237,8 +252,9 @@ def _new(value: Any) -> Any:
     elif value is None or isinstance(value, NeuronType) or callable(value):
         return value
     elif isinstance(value, str):
-        return keras.activations.get(value)
-    raise TypeError(
-        "swap_activations: expected a Nengo neuron type, a function of a tensor or "
-        f"None as the new activation; got {value!r}"
+        return _by_name(value)
+    raise WrongTypeError(
+        "Expected a Nengo neuron type, a function of a tensor or "
+        f"None as the new activation; got {value!r:.100}",
+        "swap_activations",
     )

@@ -18,6 +18,7 @@ from nengo_dl.converter.model_data import arrays_of
 from nengo_dl.converter.tensor_mapping import TensorMapping
 from nengo_dl.graph.trainable import resolve
 from nengo_dl.simulator import Simulator
+from nengo_dl.validation import finite_number, flag, refused
 
 #: of models whose input may have any number of steps
 _STEPS = 10
@@ -229,6 +230,10 @@ def passes_values_on(net: nengo.Network) -> bool:
 
 def verify(comparison: Comparison, training: bool, atol: float, rtol: float) -> bool:
     """Return True, or raise an error; see `nengo_dl.Converter.verify`."""
+    training = flag(training, "training")
+    expected_number = "a finite number of at least 0"
+    atol = finite_number(atol, "atol", least=0, expected=expected_number)
+    rtol = finite_number(rtol, "rtol", least=0, expected=expected_number)
     probes = [comparison.outputs[t] for t in comparison.model.outputs]
     with comparison.simulator() as sim:
         if training:
@@ -292,6 +297,22 @@ def _difference(found: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
         return 0.0, 0.0
     difference = np.abs(found.astype(np.float64) - expected)
     return float(np.max(difference)), float(np.max(np.abs(expected)))
+
+
+def _array(values: Any, tensor: KerasTensor) -> np.ndarray:
+    """Return an array of the type of an input, if these are numbers."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "biuf":
+            return array.astype(tensor.dtype)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise refused(
+        values,
+        "inputs",
+        f"an array of real numbers, shape {tensor.shape}, for the input "
+        f"{tensor._keras_history.operation.name!r}",
+    )
 
 
 def _random(tensor: KerasTensor, rng: np.random.RandomState) -> np.ndarray:

@@ -12,6 +12,7 @@ import nengo
 import numpy as np
 from keras import KerasTensor
 from nengo.ensemble import Neurons
+from nengo.exceptions import ValidationError
 
 from nengo_dl.config import configure_settings
 from nengo_dl.converter.conversion_options import Options
@@ -23,6 +24,7 @@ from nengo_dl.converter.shared_weights import tie
 from nengo_dl.converter.tensor_mapping import TensorMapping
 from nengo_dl.converter.whole_layers import WholeLayerConverter
 from nengo_dl.user_code import warn_user
+from nengo_dl.validation import WrongTypeError
 
 
 @dataclass(frozen=True)
@@ -179,11 +181,12 @@ class Conversion:
             and not (options.split_shared_weights or options.inference_only)
             and not all(id(variable) in linked for variable in layer.weights)
         ):
-            raise ValueError(
+            raise ValidationError(
                 f"The layer {layer.name!r} is called more than once, and its converter "
                 "does not say which Connections have its weights. "
                 "split_shared_weights=True gives each call weights of its own, which "
-                "are equal at first"
+                "are equal at first",
+                "model",
             )
         known[id(layer)] = layer
 
@@ -248,7 +251,9 @@ class Conversion:
             ways = "register a LayerConverter with `nengo_dl.Converter.register`"
             if allowed:
                 ways = f"allow a TensorNode with allow_fallback=True, or {ways}"
-            raise TypeError(f"{name} cannot be converted: {reason}. You can {ways}")
+            raise WrongTypeError(
+                f"{name} cannot be converted: {reason}. You can {ways}", "model"
+            )
         self._reasons[id(layer)] = reason
         warn_user(
             f"{name}: {reason}. Falling back to a TensorNode for the {what}",
@@ -267,9 +272,10 @@ class Conversion:
         ok, why = (False, "") if cls is None else cls.convertible(layer, self)
         if cls is None or not ok:
             why = why or f"there is no conversion of {type(layer).__name__}"
-            raise TypeError(
+            raise WrongTypeError(
                 f"Layer {layer.name!r} ({type(layer).__name__}), which is applied to "
-                f"each time step, cannot be converted: {why}"
+                f"each time step, cannot be converted: {why}",
+                "model",
             )
         if id(layer) not in self._converters:
             self._converters[id(layer)] = cls(layer, self)
@@ -283,7 +289,9 @@ class Conversion:
         for call in self.graph.calls_of(layer):
             if call.node_id == node_id:
                 return call
-        raise ValueError(f"{layer.name!r} has no call {node_id} in {self.model.name!r}")
+        raise ValidationError(
+            f"{layer.name!r} has no call {node_id} in {self.model.name!r}", "model"
+        )
 
     def stand_in(self, call: Call) -> None:
         """Treat a layer as if it had been called in this model."""

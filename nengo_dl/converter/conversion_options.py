@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import keras
-from nengo.exceptions import ValidationError
-from nengo.synapses import Synapse, SynapseParam
+from nengo.synapses import Synapse
 
 from nengo_dl.converter.activation_names import Swaps
 from nengo_dl.converter.firing_rates import check_scale
+from nengo_dl.validation import synapse_of
 
 
 @dataclass
@@ -106,11 +106,4 @@ def synapses(value: Any) -> PerLayer:
 
 
 def _synapse(value: Any) -> Synapse | None:
-    try:
-        return SynapseParam("synapse", optional=True).coerce(None, value)
-    except ValidationError as error:
-        raise ValidationError(
-            "Expected a time constant (s), a nengo.synapses.Synapse, None, or a dict "
-            f"{{layer: one of these}}; got {value!r}",
-            attr="synapse",
-        ) from error
+    return synapse_of(value, or_else=", or a dict {layer: one of these}")

@@ -6,11 +6,10 @@ import inspect
 from typing import Any
 
 import nengo
-import numpy as np
-from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType, RatesToSpikesNeuronType
 
 from nengo_dl.neurons import LimitedReLU
+from nengo_dl.validation import positive_number
 
 _EXACT = (nengo.RectifiedLinear,)
 
@@ -23,17 +22,11 @@ def check_scale(value: Any) -> float:
     ValidationError
         If it is not a finite number above 0.
     """
-    try:
-        number = float(np.asarray(value)) if np.ndim(value) == 0 else np.nan
-    except (TypeError, ValueError):
-        number = np.nan
-    if isinstance(value, bool) or not np.isfinite(number) or number <= 0:
-        raise ValidationError(
-            f"Expected a finite number above 0, or a dict {{layer: number}}; got "
-            f"{value!r}",
-            attr="scale_firing_rates",
-        )
-    return number
+    return positive_number(
+        value,
+        "scale_firing_rates",
+        "a finite number above 0, a dict {layer: number} or 'auto'",
+    )
 
 
 def scaled(neuron_type: NeuronType, scale: float) -> tuple[NeuronType, float, str]:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from nengo_dl.converter.layer_converter import LayerConverter
 from nengo_dl.converter.layer_registry import operation_type, register_layer
+from nengo_dl.validation import WrongTypeError
 
 _X = keras.KerasTensor((None, 2, 2))
 _RESHAPE: Any = operation_type(keras.ops.reshape, _X, (-1, 4))
@@ -79,11 +80,12 @@ class ConvertIndexing(LayerConverter):
             except Exception as error:
                 return False, f"what {layer.name} does depends on its data ({error})"
             if sources is None and type(call.operation) is _RESHAPE:
-                raise TypeError(
+                raise WrongTypeError(
                     f"Layer {layer.name!r} (Reshape) cannot be converted: it makes "
                     f"{call.outputs[0].shape} of {call.inputs[0].shape}, and so moves "
                     "elements from one item of the batch to another. Expected the axis "
-                    "of the batch as it is"
+                    "of the batch as it is",
+                    "model",
                 )
             if sources is None:
                 return False, f"{layer.name} adds something else than zeros"

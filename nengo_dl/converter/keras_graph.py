@@ -9,6 +9,9 @@ from typing import Any
 
 import keras
 from keras import KerasTensor
+from nengo.exceptions import ValidationError
+
+from nengo_dl.validation import WrongTypeError
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,27 +66,33 @@ def functional(model: Any) -> Any:
     """
     if isinstance(model, keras.Sequential):
         if not model.layers:
-            raise TypeError(f"The Sequential model {model.name!r} has no layers")
+            raise WrongTypeError(
+                f"The Sequential model {model.name!r} has no layers", "model"
+            )
         if not model.built or not hasattr(model, "inputs"):
-            raise TypeError(
+            raise WrongTypeError(
                 f"The Sequential model {model.name!r} does not know the shape of its "
                 "input. Begin it with `keras.Input(shape)`, or call "
-                "`model.build((None, ...))`"
+                "`model.build((None, ...))`",
+                "model",
             )
         _check_call(model, keras.Sequential)
         return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     if not isinstance(model, keras.Model):
-        raise TypeError(
-            f"Expected a functional or Sequential Keras model, got {model!r}. A single "
-            "layer becomes a model with `keras.Sequential([keras.Input(shape), layer])`"
+        raise WrongTypeError(
+            f"Expected a functional or Sequential Keras model, got {model!r:.100}. A "
+            "single layer becomes a model with `keras.Sequential([keras.Input(shape), "
+            "layer])`",
+            "model",
         )
     if not hasattr(model, "_nodes_by_depth"):
-        raise TypeError(
+        raise WrongTypeError(
             f"The model {model.name!r} is a subclass of keras.Model "
             f"({type(model).__name__}), and only Python knows what its `call` does. "
             "Build it functionally: `x = keras.Input(shape)`, "
             "`keras.Model(x, model.call(x))`. Or use it as a whole: "
-            "`nengo_dl.TensorNode(model, shape_in=...)`"
+            "`nengo_dl.TensorNode(model, shape_in=...)`",
+            "model",
         )
     _check_call(model, _FUNCTIONAL)
     return model
@@ -103,12 +112,13 @@ def _check_call(model: Any, kind: Any) -> None:
         If it has a method of its own instead.
     """
     if type(model).call is not kind.call:
-        raise TypeError(
+        raise WrongTypeError(
             f"The model {model.name!r} has a method `call` of its own "
             f"({type(model).__name__}.call), and only Python knows what that does. "
             "Make a functional model of it: `x = keras.Input(shape)`, "
             "`keras.Model(x, model.call(x))`. Or use it as a whole: "
-            "`nengo_dl.TensorNode(model, shape_in=...)`"
+            "`nengo_dl.TensorNode(model, shape_in=...)`",
+            "model",
         )
 
 
@@ -133,13 +143,14 @@ def check_input(name: str, tensor: KerasTensor, batch_axes: int) -> None:
     """
     shape = tensor.shape[batch_axes:]
     if tensor.dtype == "string" or "complex" in tensor.dtype:
-        raise TypeError(
+        raise WrongTypeError(
             f"The input {name!r} has the dtype {tensor.dtype!r}, and a network has "
-            "real numbers only. Convert a model of what preprocessing returns"
+            "real numbers only. Convert a model of what preprocessing returns",
+            "model",
         )
     if 0 in shape:
-        raise ValueError(
-            f"The input {name!r} has the shape {tensor.shape}: no elements"
+        raise ValidationError(
+            f"The input {name!r} has the shape {tensor.shape}: no elements", "model"
         )
     if None not in shape:
         return
@@ -152,9 +163,10 @@ def check_input(name: str, tensor: KerasTensor, batch_axes: int) -> None:
             "If this axis is time, temporal_model=True gives each of its elements a "
             f"time step of the simulation. {hint}"
         )
-    raise ValueError(
+    raise ValidationError(
         f"The input {name!r} has the shape {tensor.shape}: all axes but that of the "
-        f"batch must be known. {hint}"
+        f"batch must be known. {hint}",
+        "model",
     )
 
 

@@ -13,6 +13,7 @@ from keras import KerasTensor
 
 from nengo_dl.converter.layer_converter import LayerConverter, spread
 from nengo_dl.converter.layer_registry import operation_type, register_layer
+from nengo_dl.validation import WrongTypeError
 
 _X = keras.KerasTensor((None, 2))
 
@@ -206,10 +207,11 @@ class ConvertConcatenate(LayerConverter):
             axis = layer.axis % len(call.outputs[0].shape)
             if axis < converter.batch_axes:
                 name = "time" if axis else "batch"
-                raise TypeError(
+                raise WrongTypeError(
                     f"Layer {layer.name!r} (Concatenate) cannot be converted: it joins "
                     f"its inputs along the {name} axis (axis={layer.axis}). Expected "
-                    "one of the axes behind"
+                    "one of the axes behind",
+                    "model",
                 )
         return super().convertible(layer, converter)
 

@@ -23,7 +23,15 @@ from nengo_dl.converter.network_report import report
 from nengo_dl.converter.rate_targets import rates_from_data
 from nengo_dl.converter.round_trip import to_keras
 from nengo_dl.converter.tensor_mapping import TensorMapping
+from nengo_dl.simulator import Simulator
 from nengo_dl.user_code import warn_user
+from nengo_dl.validation import (
+    WrongTypeError,
+    flags,
+    positive_int,
+    positive_number,
+    refused,
+)
 
 
 class Converter:
@@ -151,6 +159,15 @@ class Converter:
         sample_data: Any = None,
         target_rate: float = 100.0,
     ) -> None:
+        positive_number(target_rate, "target_rate", "a rate above 0 Hz")
+        fallback, inference, average, split, temporal, freeze = flags(
+            allow_fallback=allow_fallback,
+            inference_only=inference_only,
+            max_to_avg_pool=max_to_avg_pool,
+            split_shared_weights=split_shared_weights,
+            temporal_model=temporal_model,
+            freeze_batchnorm=False if freeze_batchnorm is None else freeze_batchnorm,
+        )
         if freeze_batchnorm is not None:
             warnings.warn(
                 "`freeze_batchnorm` is an older argument; the current form is "
@@ -167,15 +184,15 @@ class Converter:
                 attr="sample_data",
             )
         options = Options(
-            bool(allow_fallback),
-            bool(inference_only),
-            bool(max_to_avg_pool),
-            bool(split_shared_weights),
+            fallback,
+            inference,
+            average,
+            split,
             Swaps(swap_activations),
             scales(scale_firing_rates),
             synapses(synapse),
-            bool(temporal_model),
-            bool(freeze_batchnorm),
+            temporal,
+            freeze,
         )
         self.allow_fallback = options.allow_fallback
         self.inference_only = options.inference_only
@@ -195,6 +212,8 @@ class Converter:
         conversion = Conversion(model, nengo.Network(label=name), self._shared)
         self._conversion = conversion
         self.model = conversion.model
+        if conversion.temporal_model:
+            _check_time_axis(self.model.inputs)
         self.net = conversion.net
         self.layers: TensorMapping = conversion.layers
         self.inputs: TensorMapping = conversion.inputs
@@ -247,9 +266,10 @@ class Converter:
                 isinstance(layer_type, type)
                 and issubclass(layer_type, keras.Layer | keras.Operation)
             ):
-                raise TypeError(
+                raise WrongTypeError(
                     "Expected a class of Keras layers or operations, such as "
-                    f"`Converter.register(MyLayer)`; got {layer_type!r}"
+                    f"`Converter.register(MyLayer)`; got {layer_type!r}",
+                    "layer_types",
                 )
         return register_layer(*layer_types)
 
@@ -335,12 +355,17 @@ class Converter:
         >>> report.layers[1].became, report.layers[1].n_parameters, report.native
         ('RectifiedLinear', 9, True)
         """
+        if n_steps is not None:
+            n_steps = positive_int(n_steps, "n_steps")
         if data is None and (n_steps is not None or targets is not None):
-            raise ValueError("A run of the network needs `data`, inputs of the model")
+            raise ValidationError(
+                "A run of the network needs `data`, inputs of the model", "data"
+            )
         if targets is not None and n_steps is None:
-            raise ValueError(
+            raise ValidationError(
                 "An accuracy needs a run of the network: `n_steps` says for how many "
-                "time steps; 1 is enough for rate neurons without synapses"
+                "time steps; 1 is enough for rate neurons without synapses",
+                "n_steps",
             )
         compared = None
         if data is not None:
@@ -374,6 +399,8 @@ class Converter:
         >>> nengo_dl.Converter(model).verify()  # of what was learned
         True
         """
+        if not isinstance(sim, Simulator):
+            raise refused(sim, "sim", "a nengo_dl.Simulator of `converter.net`")
         to_keras(self._shared, sim)
 
     def get_converter(self, layer: Any) -> LayerConverter:
@@ -397,6 +424,8 @@ class Converter:
         >>> converter.get_converter(model.layers[0]).layer.units
         3
         """
+        if not isinstance(layer, keras.Layer | keras.Operation):
+            raise refused(layer, "layer", "a layer of the model")
         return self._conversion.get_converter(layer)
 
     def __repr__(self) -> str:
@@ -439,6 +468,18 @@ def _from_data(model: Any, data: Any, target_rate: float) -> Any:
             attr="scale_firing_rates",
         )
     return rates_from_data(model, data, target_rate)
+
+
+def _check_time_axis(inputs: list[keras.KerasTensor]) -> None:
+    """Refuse inputs without an axis beside those of batch and time."""
+    for tensor in inputs:
+        if len(tensor.shape) < 3:
+            raise ValidationError(
+                f"The input {tensor._keras_history.operation.name!r} has the shape "
+                f"{tensor.shape}, in which no axis is left beside batch and time. "
+                "Expected (None, steps, size), or temporal_model=False",
+                attr="temporal_model",
+            )
 
 
 def _name(key: Any) -> str:

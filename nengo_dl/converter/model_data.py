@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from nengo.exceptions import ValidationError
 
 from nengo_dl.converter.keras_graph import ModelGraph
 from nengo_dl.converter.tensor_mapping import TensorMapping
@@ -41,9 +42,10 @@ def arrays_of(model: Any, given: Any) -> list[np.ndarray]:
     elif len(tensors) == 1 and not (len(given) == 1 and np.ndim(given[0]) > 1):
         given = [given]  # items in a list
     if len(given) != len(tensors):
-        raise ValueError(
+        raise ValidationError(
             f"Expected an array for each of the {len(tensors)} inputs "
-            f"({', '.join(names)}) of {model.name!r}, got {len(given)}"
+            f"({', '.join(names)}) of {model.name!r}, got {len(given)}",
+            "inputs",
         )
     arrays = [
         _array(tensor, name, values)
@@ -52,9 +54,10 @@ def arrays_of(model: Any, given: Any) -> list[np.ndarray]:
     lengths = {name: len(array) for name, array in zip(names, arrays, strict=True)}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{n} for {name!r}" for name, n in lengths.items())
-        raise ValueError(
+        raise ValidationError(
             f"Expected equally many items for each input of {model.name!r}, got "
-            f"{listed}"
+            f"{listed}",
+            "inputs",
         )
     return arrays
 
@@ -69,13 +72,13 @@ def _by_input(model: Any, given: Mapping) -> list[Any]:
         try:
             by_tensor[known[key]] = values
         except KeyError as error:
-            raise ValueError(
-                f"The data have the key {key!r}: {error.args[0]}"
+            raise ValidationError(
+                f"The data have the key {key!r}: {error.args[0]}", "inputs"
             ) from error
     missing = [tensor for tensor in model.inputs if tensor not in by_tensor]
     if missing:
         names = ", ".join(tensor._keras_history.operation.name for tensor in missing)
-        raise ValueError(f"The data have no array for the input {names}")
+        raise ValidationError(f"The data have no array for the input {names}", "inputs")
     return [by_tensor[tensor] for tensor in model.inputs]
 
 
@@ -85,21 +88,26 @@ def _array(tensor: Any, name: str, values: Any) -> np.ndarray:
         if array.dtype.kind in "iu" and not np.array_equal(array, np.asarray(values)):
             raise ValueError("there are numbers that are not whole, or too large")
     except (TypeError, ValueError) as error:
-        raise ValueError(
+        raise ValidationError(
             f"Data for {name!r} are a {type(values).__name__} that is no array of "
-            f"{tensor.dtype}: {error}. Expected an array of the shape {tensor.shape}"
+            f"{tensor.dtype}: {error}. Expected an array of the shape {tensor.shape}",
+            "inputs",
         ) from error
     fits = array.ndim == len(tensor.shape) and all(
         n in (None, m) for n, m in zip(tensor.shape, array.shape, strict=True)
     )
     if not fits:
-        raise ValueError(
-            f"Data for {name!r} have the shape {array.shape}, expected {tensor.shape}"
+        raise ValidationError(
+            f"Data for {name!r} have the shape {array.shape}, expected {tensor.shape}",
+            "inputs",
         )
     if not array.size:
-        raise ValueError(f"Data for {name!r} have no items: the shape is {array.shape}")
+        raise ValidationError(
+            f"Data for {name!r} have no items: the shape is {array.shape}", "inputs"
+        )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError(
-            f"Data for {name!r} are not finite: there are NaN or infinite values"
+        raise ValidationError(
+            f"Data for {name!r} are not finite: there are NaN or infinite values",
+            "inputs",
         )
     return array

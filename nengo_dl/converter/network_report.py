@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from nengo.exceptions import ValidationError
 
 from nengo_dl.converter.comparison import Comparison, passes_values_on
 from nengo_dl.converter.conversion import Converted, Shared
@@ -79,14 +80,16 @@ def _checked_steps(n_steps: Any, compared: Comparison) -> int:
     except TypeError:
         steps = 0
     if isinstance(n_steps, bool) or steps < 1:
-        raise ValueError(
-            f"Expected a number of time steps, at least 1, as n_steps; got {n_steps!r}"
+        raise ValidationError(
+            f"Expected a number of time steps, at least 1, as n_steps; got {n_steps!r}",
+            "n_steps",
         )
     length = compared.inputs[0].shape[1] if compared.temporal else steps
     if length != steps:
-        raise ValueError(
+        raise ValidationError(
             f"The data have {length} time steps, since axis 1 is time "
-            f"(temporal_model=True); got n_steps={steps}"
+            f"(temporal_model=True); got n_steps={steps}",
+            "n_steps",
         )
     return steps
 
@@ -97,25 +100,28 @@ def _checked_targets(targets: Any, compared: Comparison) -> np.ndarray | None:
         return None
     n_classes = 0 if compared.temporal else _n_classes(compared)
     if n_classes < 2:
-        raise ValueError(
+        raise ValidationError(
             "Targets are classes, for models whose first output has an element for "
             f"each class; that of {compared.model.name!r} has the shape "
-            f"{compared.model.outputs[0].shape}"
+            f"{compared.model.outputs[0].shape}",
+            "targets",
         )
     found = np.asarray(targets)
     if found.size != compared.n_items:
         hint = ""
         if found.size == compared.n_items * n_classes:
             hint = ". For one-hot vectors: `targets.argmax(axis=-1)`"
-        raise ValueError(
+        raise ValidationError(
             f"Expected a class for each of the {compared.n_items} items as targets, "
-            f"got an array of the shape {found.shape}{hint}"
+            f"got an array of the shape {found.shape}{hint}",
+            "targets",
         )
     whole = found.dtype.kind in "iuf" and np.all(found == np.floor(found))
     if not whole or found.min() < 0 or found.max() >= n_classes:
-        raise ValueError(
+        raise ValidationError(
             f"Expected numbers of classes from 0 to {n_classes - 1} as targets, got "
-            f"{found.ravel()[:5]} ..."
+            f"{found.ravel()[:5]} ...",
+            "targets",
         )
     return found.reshape(-1).astype(int)
 

@@ -14,6 +14,7 @@ from nengo_dl.converter.activation_names import canonical
 from nengo_dl.converter.keras_graph import ModelGraph, functional, is_nested_model
 from nengo_dl.converter.model_data import arrays_of
 from nengo_dl.user_code import warn_user
+from nengo_dl.validation import positive_number, refused
 
 #: how many items go through the model at once
 _MINIBATCH = 500
@@ -79,13 +80,11 @@ def rates_from_data(
     >>> [layer.name for layer in factors]
     ['hidden']
     """
-    target_rate = _number("target_rate", target_rate, "a rate above 0 Hz")
-    percentile = _number("percentile", percentile, "a number above 0 and up to 100")
+    target_rate = positive_number(target_rate, "target_rate", "a rate above 0 Hz")
+    expected = "a number above 0 and up to 100"
+    percentile = positive_number(percentile, "percentile", expected)
     if percentile > 100:
-        raise ValidationError(
-            f"Expected a number above 0 and up to 100, got {percentile!r}",
-            attr="percentile",
-        )
+        raise refused(percentile, "percentile", expected)
     model = functional(model)
     arrays = arrays_of(model, data)
     n_items = len(arrays[0])
@@ -99,10 +98,11 @@ def rates_from_data(
     for path, largest in found.items():
         layer, value = path[-1][0], largest.percentile()
         if not np.isfinite(value):
-            raise ValueError(
+            raise ValidationError(
                 f"Layer {layer.name!r} has activations that are not finite for these "
                 "data. Check the model's weights, and whether the data are scaled as "
-                "for its training"
+                "for its training",
+                "data",
             )
         highest[layer] = max(highest.get(layer, 0.0), value)
     for layer, value in highest.items():
@@ -116,16 +116,6 @@ def rates_from_data(
     return {
         layer: target_rate / value if value else 1.0 for layer, value in highest.items()
     }
-
-
-def _number(name: str, value: Any, expected: str) -> float:
-    """Return a finite number above 0, or raise an error."""
-    is_number = isinstance(value, (int, float, np.number)) and not isinstance(
-        value, bool
-    )
-    if not (is_number and np.isfinite(value) and value > 0):
-        raise ValidationError(f"Expected {expected}, got {value!r}", attr=name)
-    return float(value)
 
 
 #: a call within calls of models: layers, and which of their calls

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from nengo.exceptions import ValidationError
 
 from nengo_dl.converter.conversion import Shared
 from nengo_dl.graph.tensor_operator import tensor_nodes
@@ -27,25 +28,28 @@ def to_keras(shared: Shared, sim: Any) -> None:
     """
     if shared.folded:
         names = ", ".join(sorted(set(shared.folded.values())))
-        raise ValueError(
+        raise ValidationError(
             f"{names} is a part of other layers' weights in the network, and cannot be "
-            "told from them. Expected a conversion without inference_only=True"
+            "told from them. Expected a conversion without inference_only=True",
+            "sim",
         )
     values: dict[int, tuple[Any, np.ndarray]] = {}
     for link in shared.links:
         try:
             weights = np.asarray(sim.data[link.connection].weights)
         except KeyError as error:
-            raise ValueError(
+            raise ValidationError(
                 f"{link.connection} is not in the network of the simulator. Expected a "
-                "simulator of `converter.net`"
+                "simulator of `converter.net`",
+                "sim",
             ) from error
         found = link.to_keras(weights)
         known = values.get(id(link.variable))
         if known is not None and not np.array_equal(known[1], found):
-            raise ValueError(
+            raise ValidationError(
                 f"The calls of a layer that shares {link.variable.path!r} have learned "
-                "different weights (split_shared_weights=True)"
+                "different weights (split_shared_weights=True)",
+                "sim",
             )
         values[id(link.variable)] = (link.variable, found)
     for op in tensor_nodes(sim.model.operators):

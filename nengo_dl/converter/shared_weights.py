@@ -6,6 +6,7 @@ from typing import Any
 
 import nengo
 from nengo.builder import Builder
+from nengo.exceptions import ValidationError
 
 
 class Sharing:
@@ -60,11 +61,12 @@ def tie(first: nengo.Connection, other: nengo.Connection, name: str) -> None:
     """
     shapes = [connection.transform.init.shape for connection in (first, other)]
     if shapes[0] != shapes[1]:
-        raise ValueError(
+        raise ValidationError(
             f"{name!r} is called more than once, for inputs of different ranks: its "
             f"Connections have weights of the shapes {shapes[0]} and {shapes[1]}, and "
             "cannot share them. split_shared_weights=True gives each call weights of "
-            "its own, which are equal at first"
+            "its own, which are equal at first",
+            "model",
         )
     sharing = getattr(first.transform, "sharing", None) or Sharing()
     for connection in (first, other):

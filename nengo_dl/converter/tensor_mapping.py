@@ -9,6 +9,7 @@ import keras
 from keras import KerasTensor
 
 from nengo_dl.converter.keras_graph import ModelGraph
+from nengo_dl.validation import UnknownKeyError
 
 
 class TensorMapping(Mapping):
@@ -45,13 +46,15 @@ class TensorMapping(Mapping):
         if len(found) == 1:
             return found[0]
         if found:
-            raise KeyError(
+            raise UnknownKeyError(
                 f"{_words(key)} has {len(found)} outputs here. Expected one tensor, "
-                f"such as `converter.model.get_layer(name).output`; {self._listing()}"
+                f"such as `converter.model.get_layer(name).output`; {self._listing()}",
+                self._kind,
             )
-        raise KeyError(
+        raise UnknownKeyError(
             f"{_words(key)} is no {self._kind} of the converted model; "
-            f"{self._listing()}"
+            f"{self._listing()}",
+            self._kind,
         )
 
     def __iter__(self) -> Iterator[KerasTensor]:
@@ -117,4 +120,4 @@ def _words(key: Any) -> str:
         return f"The tensor {key.name!r} of {key._keras_history.operation.name!r}"
     if isinstance(key, keras.Layer | keras.Operation):
         return f"The layer {key.name!r}"
-    return repr(key)
+    return f"{key!r:.100}"

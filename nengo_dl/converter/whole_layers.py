@@ -13,6 +13,7 @@ from keras import KerasTensor
 
 from nengo_dl.converter.layer_converter import LayerConverter
 from nengo_dl.tensor_node import TensorNode
+from nengo_dl.validation import WrongTypeError
 
 
 @dataclass(frozen=True)
@@ -86,16 +87,18 @@ def check_shapes(call: Any) -> None:
     for tensor in call.outputs:
         shape = tuple(tensor.shape)
         if call.inputs and (not shape or shape[0] != call.inputs[0].shape[0]):
-            raise TypeError(
+            raise WrongTypeError(
                 f"{name} cannot be converted: its output has the shape {shape}, "
                 "without the axis of the batch. Expected a layer that treats each item "
-                "by itself"
+                "by itself",
+                "model",
             )
         if None in shape[1:] and None not in call.inputs[0].shape[1:]:
-            raise TypeError(
+            raise WrongTypeError(
                 f"{name} cannot be converted: its output has the shape {shape}, and "
                 "all axes but that of the batch must be known. Give the layer the "
-                "lengths of these axes, or put `keras.layers.Reshape` behind it"
+                "lengths of these axes, or put `keras.layers.Reshape` behind it",
+                "model",
             )
 
 

@@ -200,7 +200,10 @@ def _metric(metric: Any, probe: nengo.Probe, attr: str, taken: set[int]) -> Any:
         except ValueError:
             if metric.lower() not in ("acc", *CHOSEN_BY_SHAPE):
                 raise ValidationError(
-                    f"Got {metric!r} for {probe}: Keras has no metric of this name",
+                    f"Got {metric!r} for {probe}: Keras has no metric of this name. "
+                    "Expected one that it has, such as 'mae'; an instance such as "
+                    "`keras.metrics.MeanSquaredError()`; or a function f(y_true, "
+                    "y_pred)",
                     attr=attr,
                 ) from None
         return metric

@@ -55,7 +55,8 @@ def resolve(optimizer: Any) -> keras.optimizers.Optimizer:
             "`train(data, optimizer)`, with inputs and targets in one dict; the older "
             "one is `train(inputs, targets, optimizer)`."
         )
-    if isinstance(optimizer, type):
+    optimizers = keras.optimizers.Optimizer | tf.compat.v1.train.Optimizer
+    if isinstance(optimizer, type) and issubclass(optimizer, optimizers):
         raise _refused(
             f"Got the class {optimizer.__name__} instead of an optimizer: write "
             f"`{optimizer.__name__}(...)`."
