@@ -32,11 +32,23 @@ def default_neurons() -> dict[Hashable, NeuronType | None]:
     }
 
 
-def with_parameter(key: Hashable) -> NeuronType | None:
-    """Return the neuron type of a name with a number, None if it is no such key."""
+def with_parameter(key: Hashable, dtype: str = "float32") -> NeuronType | None:
+    """Return the neuron type of a name with a number, None if it is no such key.
+
+    Parameters
+    ----------
+    key : hashable
+        What `canonical` returns.
+    dtype : str
+        The precision of the layer.
+    """
     if isinstance(key, tuple) and key[1] is not None:
         if key[0] == "leaky_relu":
-            return LeakyReLU(negative_slope=key[1])
+            slope = key[1]
+            if dtype == "float64":
+                # TensorFlow's own has single precision there, too
+                slope = float(np.float32(slope))
+            return LeakyReLU(negative_slope=slope)
         if key[0] == "limited_relu":
             return LimitedReLU(limit=key[1])
     return None

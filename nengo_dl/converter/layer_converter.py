@@ -279,10 +279,8 @@ class LayerConverter:
     def neurons_for(self, activation: Any) -> Any:
         """Return the neuron type of an activation, None if linear, or a function."""
         swaps = self.converter.swap_activations
-        found = _default_neurons(
-            self.activation_map, swaps.apply(self.layer, activation)
-        )
-        found = _default_neurons(self.activation_map, swaps.apply(self.layer, found))
+        found = self._default_neurons(swaps.apply(self.layer, activation))
+        found = self._default_neurons(swaps.apply(self.layer, found))
         if found is None or isinstance(found, NeuronType):
             return found
         self.converter.fall_back(
@@ -292,6 +290,20 @@ class LayerConverter:
             what="activation",
         )
         return found
+
+    def _default_neurons(self, activation: Any) -> Any:
+        """Return the neurons that have an activation, or else the activation itself."""
+        if activation is None or isinstance(activation, NeuronType):
+            return activation
+        key = canonical(activation)
+        by_key: dict[Hashable, Any] = {
+            canonical(known): neurons for known, neurons in self.activation_map.items()
+        }
+        if key in by_key:
+            return by_key[key]
+        calls = self.converter.graph.calls_of(self.layer)
+        dtype = calls[0].outputs[0].dtype if calls else self.layer.compute_dtype
+        return with_parameter(key, dtype) or activation
 
     def _add_neurons(
         self, size: int, label: str, neuron_type: NeuronType, biases: Any
@@ -495,14 +507,3 @@ def _is(value: Any, default: Any) -> bool:
         return bool(np.all(value == default)) and value is not None
     except (TypeError, ValueError):
         return False
-
-
-def _default_neurons(table: dict[Any, Any], activation: Any) -> Any:
-    """Return the neurons that have an activation, or else the activation itself."""
-    if activation is None or isinstance(activation, NeuronType):
-        return activation
-    key = canonical(activation)
-    by_key: dict[Hashable, Any] = {canonical(k): v for k, v in table.items()}
-    if key in by_key:
-        return by_key[key]
-    return with_parameter(key) or activation

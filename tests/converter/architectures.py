@@ -370,7 +370,8 @@ def volumes():
         (4, 4, 4, 1),
         L.Conv3D(2, 2, activation="relu"),
         L.ZeroPadding3D(1),
-        L.AveragePooling3D(2),
+        # averages in three dimensions TensorFlow has in single precision only
+        L.Conv3D(2, 2, 2),
         L.Flatten(),
         L.Dense(2),
     )

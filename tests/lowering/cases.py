@@ -90,7 +90,7 @@ NEURONS = {
         "adaptation",
     ),
     SoftLIFRate: rate(lambda i: SoftLIFRate(0.3 + i, tau_rc=0.02 + 0.01 * i)),
-    LimitedReLU: rate(lambda i: LimitedReLU(0.5 + i, amplitude=1 + i)),
+    LimitedReLU: rate(lambda i: LimitedReLU(2.0 + 9 * i, amplitude=1 + i)),
     LeakyReLU: rate(lambda i: LeakyReLU(0.1 + 0.2 * i, amplitude=1 + i)),
     nengo.LIF: spiking(lif, FIRING, "voltage", "refractory_time"),
     nengo.AdaptiveLIF: spiking(
