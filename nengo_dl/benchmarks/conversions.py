@@ -117,9 +117,9 @@ CONVERSIONS: Mapping[str, ConversionTask] = {
         kernels=(3, 3),
         strides=(1, 2),
         padding="valid",
-        n_epochs=30,
+        n_epochs=60,
         minibatch_size=50,
-        learning_rate=2e-3,
+        learning_rate=3e-3,
     ),
     "mnist1d_cnn": ConversionTask(
         lambda seed: mnist1d(),

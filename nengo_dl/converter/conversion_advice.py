@@ -37,9 +37,10 @@ def suggestions(
         return ()
     found = [text for row in rows for text in _about_layer(row, duration)]
     *_, before, last = [0.0, 0.0, *agreement.values()]
-    if found or (agreement and last < 1 - _STILL_RISING):
+    is_far = bool(agreement) and last < 1 - _STILL_RISING
+    if found or is_far:
         found += _about_synapses(net)
-    if len(agreement) > 1 and last - before > _STILL_RISING:
+    if is_far and len(agreement) > 1 and last - before > _STILL_RISING:
         found.append(
             f"Outputs agree with Keras more often from step to step, {last:.0%} in the "
             f"end: present items for longer than {1000 * duration:.0f} ms, or raise "
