@@ -18,7 +18,7 @@ from nengo.neurons import LIF, LIFRate, NeuronType
 from nengo_dl.lowering.context import Context
 from nengo_dl.lowering.neurons.base import LowerNeurons, neurons
 from nengo_dl.lowering.neurons.rate_equivalents import attributes, register_rates
-from nengo_dl.lowering.neurons.series import expm1, log1p
+from nengo_dl.lowering.neurons.small_arguments import expm1, log1p
 from nengo_dl.lowering.neurons.surrogate import Firing, register_surrogate
 from nengo_dl.lowering.registry import Lowering
 from nengo_dl.neurons import SoftLIFRate
