@@ -5,11 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-<<<<<<<< HEAD:tests/lowering/neurons/test_power_series.py
 from nengo_dl.lowering.neurons import power_series
-========
-from nengo_dl.lowering.neurons import small_arguments
->>>>>>>> speed:tests/lowering/neurons/test_small_arguments.py
 from tests.helpers import assert_matches_nengo
 from tests.lowering.neurons.test_rates import add_ensemble
 from tests.lowering.neurons.test_spiking import drive, probe_state
@@ -29,11 +25,7 @@ BOUNDS = [1e-6, 1e-3, 0.02, 0.05, 0.2, 0.4, 0.9, 3.0]
 def test_series_are_exact_to_the_last_digits(name, bound, dtype):
     lowest = -bound if name == "expm1" else -min(bound, 0.999)
     x = np.linspace(lowest, 0, 1001).astype(dtype)
-<<<<<<<< HEAD:tests/lowering/neurons/test_power_series.py
     value = getattr(power_series, name)(tf.constant(x), bound).numpy()
-========
-    value = getattr(small_arguments, name)(tf.constant(x), bound).numpy()
->>>>>>>> speed:tests/lowering/neurons/test_small_arguments.py
     assert value.dtype == dtype
     truth = getattr(np, name)(x.astype("float64"))
     digits = 4 * np.finfo(dtype).eps
@@ -44,11 +36,7 @@ def test_series_are_exact_to_the_last_digits(name, bound, dtype):
 def operators(name, bound, dtype):
     """Return the types of TensorFlow's operators that a function consists of."""
     function = tf.function(
-<<<<<<<< HEAD:tests/lowering/neurons/test_power_series.py
         lambda x: getattr(power_series, name)(x, bound), autograph=False
-========
-        lambda x: getattr(small_arguments, name)(x, bound), autograph=False
->>>>>>>> speed:tests/lowering/neurons/test_small_arguments.py
     )
     graph = function.get_concrete_function(tf.TensorSpec([5], dtype)).graph
     return {op.type for op in graph.get_operations()}
