@@ -362,7 +362,7 @@ class Simulator:
         array([0.5, 2. ], dtype=float32)
         """
         quiet = progress_bar is False and not legacy and not older
-        if quiet and data is None and stateful:
+        if quiet and data is None and stateful is True:
             self._check_ready("run")
             self._running.step()
             return

@@ -192,6 +192,14 @@ def named(section):
     return {name.strip(" *") for head in heads for name in head.split(",")}
 
 
+#: errors as users know them, by what raises them
+KNOWN_AS = {
+    "refused": "ValidationError",
+    "WrongTypeError": "TypeError",
+    "UnknownKeyError": "KeyError",
+}
+
+
 def raised(function):
     """Return the errors that a function raises in its own body."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
@@ -206,7 +214,8 @@ def raised(function):
         if node in inner:
             continue
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            found.add(ast.unparse(node.exc.func))
+            error = ast.unparse(node.exc.func)
+            found.add(KNOWN_AS.get(error, error))
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
             "._check_open"
         ):

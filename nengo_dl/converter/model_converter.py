@@ -28,7 +28,6 @@ from nengo_dl.user_code import warn_user
 from nengo_dl.validation import (
     WrongTypeError,
     flags,
-    positive_int,
     positive_number,
     refused,
 )
@@ -103,10 +102,9 @@ class Converter:
     TypeError
         If it is no such model, or a layer cannot be converted and fallbacks are not
         allowed.
-    ValueError
-        If shapes are not known, or a layer with weights is called several times.
     ValidationError
-        If another argument is wrong.
+        If an argument is wrong, shapes are not known, or a layer with weights is called
+        several times by way of a converter that does not know them.
 
     Warns
     -----
@@ -344,7 +342,7 @@ class Converter:
 
         Raises
         ------
-        ValueError
+        ValidationError
             If data, the number of steps or targets do not fit the model.
 
         Examples
@@ -355,8 +353,6 @@ class Converter:
         >>> report.layers[1].became, report.layers[1].n_parameters, report.native
         ('RectifiedLinear', 9, True)
         """
-        if n_steps is not None:
-            n_steps = positive_int(n_steps, "n_steps")
         if data is None and (n_steps is not None or targets is not None):
             raise ValidationError(
                 "A run of the network needs `data`, inputs of the model", "data"
@@ -382,7 +378,7 @@ class Converter:
 
         Raises
         ------
-        ValueError
+        ValidationError
             If it is a simulator of another network; if normalisations are a part of
             other weights (``inference_only``); or if copies of shared weights have
             become different.
@@ -415,6 +411,11 @@ class Converter:
         -------
         LayerConverter
             The same object for each call of the layer.
+
+        Raises
+        ------
+        ValidationError
+            If it is no layer.
 
         Examples
         --------

@@ -30,7 +30,7 @@ def arrays_of(model: Any, given: Any) -> list[np.ndarray]:
 
     Raises
     ------
-    ValueError
+    ValidationError
         If they do not fit the model, are not finite, or have no items.
     """
     tensors = model.inputs
@@ -87,7 +87,7 @@ def _array(tensor: Any, name: str, values: Any) -> np.ndarray:
         array = np.asarray(values, dtype=tensor.dtype)
         if array.dtype.kind in "iu" and not np.array_equal(array, np.asarray(values)):
             raise ValueError("there are numbers that are not whole, or too large")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValidationError(
             f"Data for {name!r} are a {type(values).__name__} that is no array of "
             f"{tensor.dtype}: {error}. Expected an array of the shape {tensor.shape}",

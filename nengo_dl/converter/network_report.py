@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +21,7 @@ from nengo_dl.converter.conversion_report import (
 )
 from nengo_dl.converter.keras_graph import is_nested_model
 from nengo_dl.converter.layer_converter import neurons_of
+from nengo_dl.validation import positive_int
 
 #: part of the highest possible rate from which on a neuron counts as saturated
 _SATURATED = 0.9
@@ -75,15 +75,7 @@ def report(
 
 def _checked_steps(n_steps: Any, compared: Comparison) -> int:
     """Return a number of steps, or raise an error."""
-    try:
-        steps = operator.index(n_steps)
-    except TypeError:
-        steps = 0
-    if isinstance(n_steps, bool) or steps < 1:
-        raise ValidationError(
-            f"Expected a number of time steps, at least 1, as n_steps; got {n_steps!r}",
-            "n_steps",
-        )
+    steps = positive_int(n_steps, "n_steps")
     length = compared.inputs[0].shape[1] if compared.temporal else steps
     if length != steps:
         raise ValidationError(

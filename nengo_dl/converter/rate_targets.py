@@ -53,9 +53,8 @@ def rates_from_data(
     Raises
     ------
     ValidationError
-        If the rate or the percentile is out of range.
-    ValueError
-        If data do not fit the model, or they or activations are not finite.
+        If the rate or the percentile is out of range, data do not fit the model, or
+        they or activations are not finite.
 
     Warns
     -----
