@@ -329,7 +329,7 @@ def test_profiles_of_older_kinds(tmp_path):
     assert profile_directory(tmp_path) == str(tmp_path)
     with pytest.warns(DeprecationWarning, match="'trace_level': 3} is ignored"):
         assert profile_directory({"trace_level": 3}) == "nengo_dl_profile"
-    with pytest.raises(ValidationError, match="profile.*name of a directory; got 3"):
+    with pytest.raises(ValidationError, match="profile.*name of a directory, got 3"):
         profile_directory(3)
 
 
