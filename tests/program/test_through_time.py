@@ -53,7 +53,7 @@ def recurrent():
     return net
 
 
-@pytest.mark.parametrize("minibatch_size", [None, 3])
+@pytest.mark.parametrize("minibatch_size", rest_with_everything([3, None]))
 def test_recurrent_network(minibatch_size):
     assert_equals_simulation(recurrent(), minibatch_size)
 
@@ -114,7 +114,7 @@ def test_python_in_the_loop():
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("seed", rest_with_everything(range(500, 508), 3))
+@pytest.mark.parametrize("seed", rest_with_everything(range(500, 508), 2))
 def test_random_network(seed):
     net = generate(seed).build()
     with net:
