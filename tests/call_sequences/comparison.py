@@ -29,12 +29,14 @@ class Snapshot:
     ----------
     n_steps : int
         How many steps are over.
-    params, state, samples : list of np.ndarray
-        Parameters, state, and what the Probes have recorded.
+    params, learned, state, samples : list of np.ndarray
+        Parameters, parameters that learning rules change, other state, and what the
+        Probes have recorded.
     """
 
     n_steps: int
     params: list[np.ndarray]
+    learned: list[np.ndarray]
     state: list[np.ndarray]
     samples: list[np.ndarray]
 
@@ -42,10 +44,14 @@ class Snapshot:
     def of(cls, sim: nengo_dl.Simulator) -> Snapshot:
         """Return what a simulator holds now."""
         store = sim._runner.store
+        state: dict[bool, list[np.ndarray]] = {True: [], False: []}
+        for learned, values in zip(store.learned, store.state, strict=True):
+            state[learned].append(values.numpy())
         return cls(
             int(sim.n_steps),
             [variable.numpy() for variable in store.variables],
-            [values.numpy() for values in store.state],
+            state[True],
+            state[False],
             [np.array(sim.data[probe]) for probe in sim.model.probes],
         )
 
@@ -139,19 +145,20 @@ def broken(call: Call, error: str, before: Snapshot, after: Snapshot) -> str:
         steps = given.get("steps", 1) if given.get("stateful", True) else 0
         if steps and after.n_steps not in (before.n_steps + steps, before.n_steps):
             return f"{steps} steps from {before.n_steps} to {after.n_steps}"
-        allowed = {"n_steps", "state", "params", "samples"}
+        allowed = {"n_steps", "state", "learned", "params", "samples"}
     elif call.name in TRAINING or call.name == "load":
-        allowed = {"params"}
+        allowed = {"params", "learned"}
     elif call.name == "reset":
-        allowed = {"n_steps", "state", "params", "samples"}
+        allowed = {"n_steps", "state", "learned", "params", "samples"}
         if given["probes"] and (after.n_steps or any(map(np.size, after.samples))):
             return f"{after.n_steps} steps after a reset, samples {after.samples}"
     elif call.name == "clear_probes":
         allowed = {"samples"}
-    elif call.name in ("evaluate", "predict", "run_batch"):
-        allowed = set()
+    elif call.name in ("evaluate", "predict", "loss"):
+        # what rules have learned stays
+        allowed = {"learned"}
     if given.get("stateful") or given.get("isolate") is False or given.get("state"):
-        allowed |= {"n_steps", "state"}
+        allowed |= {"n_steps", "state", "learned"}
     wrong = changed - allowed
     return f"has changed {sorted(wrong)}" if wrong else ""
 

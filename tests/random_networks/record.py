@@ -173,8 +173,11 @@ def call(sim: nengo_dl.Simulator, options: Options) -> list[np.ndarray]:
     """Make the calls that change nothing; return what ``predict`` did, by probe."""
     probes, steps = sim.model.probes, options.steps
     n_items = options.minibatch_size or 1
+    learns = any(c.learning_rule for c in sim.model.toplevel.all_connections)
     found = []
     for name in options.calls:
+        if learns:
+            sim.reset()  # what rules learn in these calls stays
         if name == "predict":
             outputs = sim.predict(n_steps=steps, verbose=0)
             found = [np.array(outputs[probe]) for probe in probes]
@@ -191,8 +194,8 @@ def call(sim: nengo_dl.Simulator, options: Options) -> list[np.ndarray]:
             loss = dict.fromkeys(targets, "mse")
             sim.compile(keras.optimizers.SGD(0.0), loss=loss)
             sim.fit(None, targets, n_steps=3, verbose=0)
-    if any(c.learning_rule for c in sim.model.toplevel.all_connections):
-        sim.reset()  # what rules learn in these calls stays, and Nengo has not run them
+    if learns:
+        sim.reset()  # Nengo has not made them
     return found
 
 
