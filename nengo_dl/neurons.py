@@ -249,23 +249,6 @@ class LimitedReLU(RectifiedLinear):
         super().__init__(amplitude=amplitude, initial_state=initial_state)
         self.limit = limit
 
-    def rates(self, x: Any, gain: Any, bias: Any) -> np.ndarray:
-        """Return the rates for represented values.
-
-        Parameters
-        ----------
-        x : array_like, shape (n_samples,) or (n_samples, n_neurons)
-            Values along the neurons' encoders.
-        gain, bias : array_like, shape (n_neurons,)
-            Gains and bias currents.
-
-        Returns
-        -------
-        np.ndarray, shape (n_samples, n_neurons)
-            Rates times amplitude (Hz).
-        """
-        return self.amplitude * np.clip(self.current(x, gain, bias), 0, self.limit)
-
     def step(self, dt: float, J: np.ndarray, output: np.ndarray) -> None:
         """Write the rates for input currents to ``output``.
 
