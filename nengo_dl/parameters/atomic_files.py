@@ -83,12 +83,15 @@ def _temporary(path: Path) -> BinaryIO:
         try:
             _lock(file)
         except BlockingIOError:
-            pass  # a process that removes leftovers came between
+            # a process that removes leftovers has locked it, and is about to remove it,
+            # so that it does not matter whether its name is still there
+            file.close()
+            continue
         except OSError:
             return file  # no locks on this file system: nobody else gets one either
         if name.exists():
             return file
-        file.close()
+        file.close()  # such a process has already removed it
 
 
 def _remove_leftovers(path: Path) -> None:

@@ -429,6 +429,38 @@ def test_many_write_to_one_path(path):
     assert os.listdir(path.parent) == [path.name]
 
 
+@pytest.mark.parametrize("removed", ["before our lock", "after our lock"])
+def test_another_process_takes_the_new_file_for_a_leftover(path, removed, monkeypatch):
+    """It locks and removes the file between the file's creation and our lock."""
+    lock, copy_permissions = atomic_files._lock, atomic_files._copy_permissions
+    other = []
+
+    def lock_after_another(file):
+        if not other:
+            other.append(open(file.name, "r+b"))  # noqa: SIM115, closed by `remove`
+            lock(other[0])
+            if removed == "before our lock":
+                remove()
+        lock(file)
+
+    def remove():
+        Path(other[0].name).unlink(missing_ok=True)
+        other[0].close()
+
+    def copy_permissions_after_another(*args):
+        remove()
+        copy_permissions(*args)
+
+    monkeypatch.setattr(atomic_files, "_lock", lock_after_another)
+    monkeypatch.setattr(
+        atomic_files, "_copy_permissions", copy_permissions_after_another
+    )
+    file_format.write(path, Content(ARRAYS, FACTS))
+    file_format.write(path, Content(ARRAYS, FACTS))
+    assert same(file_format.read(path))
+    assert list(path.parent.iterdir()) == [path]
+
+
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_what_was_there_stays_if_writing_fails(path, call, monkeypatch):
     file_format.write(path, Content(ARRAYS, FACTS))
