@@ -140,7 +140,9 @@ def broken(call: Call, error: str, before: Snapshot, after: Snapshot) -> str:
     given = dict(call.arguments)
     allowed: set[str] = set()
     if error:
-        pass
+        # updates that came before the error of a Node stay
+        if call.name in TRAINING and error.startswith("SimulationError"):
+            allowed = {"params", "learned"}
     elif call.name in ("run", "step"):
         steps = given.get("steps", 1) if given.get("stateful", True) else 0
         if steps and after.n_steps not in (before.n_steps + steps, before.n_steps):
