@@ -1,6 +1,5 @@
 """Run and train Nengo models with TensorFlow."""
 
-import os as _os
 import sys as _sys
 from importlib import import_module as _import_module
 from importlib.machinery import ModuleSpec as _ModuleSpec
@@ -11,6 +10,7 @@ from nengo_dl import dists, neurons, surrogates
 from nengo_dl.backend import check_keras_backend as _check_keras_backend
 from nengo_dl.config import configure_settings, configure_trainable
 from nengo_dl.neurons import LeakyReLU, LimitedReLU, SoftLIFRate, SpikingLeakyReLU
+from nengo_dl.tensorflow_log import silence as _silence_tensorflow
 from nengo_dl.version import version as __version__
 
 if TYPE_CHECKING:
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from nengo_dl.simulator import Simulator
     from nengo_dl.tensor_node import TensorNode, reshaped
 
-# TensorFlow's information about its CPU build is not for the users of a simulator;
-# warnings and errors still come through
-_os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+_silence_tensorflow()
 
 __all__ = [
     "Converter",
@@ -82,6 +80,7 @@ _WITHOUT_KERAS = (
     "neurons",
     "plan",
     "surrogates",
+    "tensorflow_log",
     "user_code",
     "validation",
     "version",

@@ -17,6 +17,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 FLOORS = (
     "version",
     "backend",
+    "tensorflow_log",
     "validation",
     "dists",
     "neurons",

@@ -57,8 +57,7 @@ class Digits:
         except ImportError as error:
             raise ImportError(
                 "The handwritten digits come with scikit-learn, which cannot be "
-                'imported. Install it with `pip install "nengo-dl[benchmarks]"`, or '
-                "with `pip install scikit-learn`"
+                "imported. Install it with `pip install scikit-learn`"
             ) from error
 
         images, labels = load_digits(return_X_y=True)

@@ -3,7 +3,7 @@
 Every function takes ``ax``, the axes to draw on, and returns them; without ``ax`` it
 makes a figure. What they draw is what ``sim.data`` and ``sim.train`` return, so all of
 it can be drawn in other ways, too. matplotlib comes with
-``pip install nengo-dl[plots]``.
+``pip install matplotlib``.
 """
 
 from nengo_dl.plots.merged import plan

@@ -23,7 +23,7 @@ def require_matplotlib() -> None:
     if find_spec("matplotlib") is None:
         raise ImportError(
             "nengo_dl.plots draws with matplotlib, which is not installed: "
-            "`pip install nengo-dl[plots]`"
+            "`pip install matplotlib`"
         )
 
 

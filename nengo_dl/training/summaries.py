@@ -186,7 +186,7 @@ def require_tensorboard(attr: str) -> None:
     if importlib.util.find_spec("tensorboard") is None:
         raise ValidationError(
             "TensorBoard is not installed, and TensorFlow needs it to write "
-            "summaries: `pip install nengo-dl[tensorboard]`",
+            "summaries: `pip install tensorboard`",
             attr=attr,
         )
 

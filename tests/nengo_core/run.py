@@ -23,7 +23,7 @@ from suite import Suite, main
 
 NENGO = Suite(
     package="nengo",
-    install="nengo-dl[tests]",
+    install="'.[tests]'",
     excluded=excluded,
     tolerances=tolerances,
     # a hundred processes that each import TensorFlow

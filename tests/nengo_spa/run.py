@@ -21,7 +21,7 @@ from suite import Suite, main
 
 NENGO_SPA = Suite(
     package="nengo_spa",
-    install="nengo-dl[tests,nengo-spa]",
+    install="'.[tests,nengo-spa]'",
     excluded=excluded,
     # runs the notebooks of NengoSPA's repository, which are not in the package
     ignored=("tests/test_examples.py",),
