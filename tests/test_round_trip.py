@@ -25,8 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:No gradient passes")
 
 #: Types that differ in how their parameters reach the simulation, and networks within
 #: a network. All others are further cases of these
-FIRST = [(name, False) for name in ("LIFRate", "AdaptiveLIF", "StochasticSpiking")]
-FIRST += [("LIF", False), ("LIF", True)]
+FIRST = [("AdaptiveLIF", False), ("StochasticSpiking", False), ("LIF", True)]
 CASES = [
     pytest.param(
         name,
