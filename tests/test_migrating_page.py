@@ -1,6 +1,9 @@
 """The tables of ``docs/migrating.rst``: each row is run, as it was and as it is."""
 
+import contextlib
 import copy
+import io
+import pickle
 import re
 import textwrap
 import warnings
@@ -10,8 +13,10 @@ from pathlib import Path
 import nengo
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import nengo_dl
+from nengo_dl.benchmarks.__main__ import main as benchmarks
 
 PAGE = Path(__file__).parents[1] / "docs" / "migrating.rst"
 
@@ -36,6 +41,21 @@ def rows():
 
 
 ROWS = list(rows())
+
+
+#: how the points of the last section begin, and the tests that show each
+SHOWN = {}
+
+
+def shows(*beginnings):
+    """Say which points of "What is different without an error" a test shows."""
+
+    def decorate(test):
+        for beginning in beginnings:
+            SHOWN.setdefault(beginning, []).append(test.__name__)
+        return test
+
+    return decorate
 
 
 def namespace():
@@ -149,14 +169,7 @@ def test_attributes_of_simulators_that_are_gone():
         assert not hasattr(shared()["sim"], name)
 
 
-def test_decoders_are_solved_in_nengos_precision():
-    found = namespace()
-    with found["net"] as net:
-        connection = nengo.Connection(found["b"], nengo.Node(size_in=1))
-    with nengo_dl.Simulator(net, dtype="float32") as sim:
-        assert sim.model.params[connection].weights.dtype == nengo.rc.float_dtype
-
-
+@shows("Exactly as many steps")
 def test_exactly_the_steps_that_were_asked_for():
     net = namespace()["net"]
     with nengo_dl.Simulator(net, unroll_simulation=5, progress_bar=False) as sim:
@@ -164,6 +177,7 @@ def test_exactly_the_steps_that_were_asked_for():
         assert sim.n_steps == 3
 
 
+@shows("Decoders are solved")
 def test_decoders_are_nengos():
     with nengo.Network(seed=0) as net:
         nengo_dl.configure_settings(jit_compile=False)
@@ -176,6 +190,7 @@ def test_decoders_are_nengos():
     np.testing.assert_array_equal(found, expected)
 
 
+@shows("Neuron types, processes", "Simulators can be pickled", "``sim.data[obj]``")
 @pytest.mark.parametrize("items", [None, 2])
 def test_what_runs_in_tensorflow_and_what_has_a_batch_axis(items):
     with nengo.Network(seed=0) as net:
@@ -187,10 +202,11 @@ def test_what_runs_in_tensorflow_and_what_has_a_batch_axis(items):
         assert not any("Python" in group.where for group in sim.report().groups)
         shape = (1, 5) if items is None else (items, 1, 5)
         assert sim.data[learned].weights.shape == shape
-        copied = copy.deepcopy(sim)
-    with copied:
-        copied.run_steps(2)
-        assert copied.n_steps == 2
+        copies = copy.deepcopy(sim), pickle.loads(pickle.dumps(sim))
+    for copied in copies:
+        with copied:
+            copied.run_steps(2)
+            assert copied.n_steps == 2
 
 
 def test_normal_weights_have_the_standard_deviation_that_was_asked_for():
@@ -207,3 +223,70 @@ def test_nothing_to_train_is_no_error_in_fit():
         sim.compile("sgd", loss="mse")
         with pytest.warns(UserWarning, match="nothing to train"):
             sim.fit(found["x"], found["y"], verbose=0)
+
+
+@shows("Importing ``nengo_dl``")
+def test_tensorflow_is_as_it_was():
+    assert tf.executing_eagerly()
+    assert tf.compat.v1.control_flow_v2_enabled()
+    assert not tf.config.functions_run_eagerly()
+
+
+@shows("``fit`` takes ``truncation``")
+def test_truncation_of_fit_is_that_of_train():
+    found = namespace()
+    x, y = np.ones((5, 4, 1)), np.zeros((5, 4, 1))
+    trained = []
+    for truncation in (None, 2):
+        with nengo_dl.Simulator(found["net"], 5, progress_bar=False) as sim:
+            sim.compile("sgd", loss={found["p"]: "mse"})
+            # updates come after each part
+            fitted = sim.fit(x, y, truncation=truncation, shuffle=False, verbose=0)
+            sim.reset()
+            data = {found["a"]: x, found["p"]: y}
+            losses = sim.train(data, "sgd", truncation=truncation, shuffle=False)
+        trained.append(losses)
+        np.testing.assert_allclose(fitted.history["loss"], losses, rtol=1e-5)
+    assert trained[0] != trained[1]
+
+
+@shows("``fit`` shuffles items")
+@pytest.mark.parametrize("seed", [3, 4])
+def test_the_order_of_items_follows_the_seed(seed):
+    found = namespace()
+    x = np.linspace(-1, 1, 10).reshape(10, 1, 1)
+    trained = []
+    for of_tensorflow, of_simulator in ((0, 3), (1, seed)):
+        tf.keras.utils.set_random_seed(of_tensorflow)
+        options = {"seed": of_simulator, "progress_bar": False}
+        with nengo_dl.Simulator(found["net"], 5, **options) as sim:
+            sim.compile(tf.keras.optimizers.SGD(100.0), loss={found["p"]: "mse"})
+            sim.fit(x, x, verbose=0)
+            trained.append(sim.data[found["b"]].bias)
+    assert np.array_equal(*trained) == (seed == 3)
+
+
+@shows("Code that XLA can compile")
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_what_is_compiled(jit_compile):
+    net = namespace()["net"]
+    with net:
+        nengo_dl.configure_settings(jit_compile=jit_compile)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        assert ("computation of XLA" in sim.report().how) == jit_compile
+
+
+@shows("``python -m nengo_dl.benchmarks``")
+def test_arguments_of_benchmarks_of_version_3():
+    # it says what is wrong with these, so that it knows them
+    with pytest.raises(SystemExit), contextlib.redirect_stderr(io.StringIO()) as said:
+        benchmarks(["build", "--benchmark", "cconv"])
+    assert "nothing to do with the network; add: profile" in said.getvalue()
+
+
+def test_every_difference_is_shown():
+    section = TEXT.partition("What is different without an error\n===")[2]
+    points = re.findall(r"^- (.*)$", section, re.M)
+    assert len(points) == len(SHOWN)
+    for point in points:
+        assert sum(map(point.startswith, SHOWN)) == 1, point
