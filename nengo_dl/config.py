@@ -106,11 +106,12 @@ def configure_settings(**settings: Any) -> None:
     lif_smoothing : float or None
         Train LIF neurons as `nengo_dl.SoftLIFRate` with this ``sigma``: the threshold
         of their rates becomes that wide, in units of current.
-    surrogate : str, nengo_dl.surrogates.Surrogate or None
+    surrogate : str, nengo_dl.surrogates.Surrogate, callable or None
         Train spiking neurons with their spikes, and with this derivative of a spike:
-        ``"fast_sigmoid"``, ``"arctan"``, ``"triangular"``, an instance with parameters
-        of its own, or ``"rate"``, the derivative of the firing rate. None: firing rates
-        stand in for spikes.
+        ``"fast_sigmoid"``, ``"arctan"`` or another name, see
+        `nengo_dl.surrogates.resolve`; an instance with parameters of its own; a
+        function of the distance to the threshold; or ``"rate"``, the derivative of the
+        firing rate. None: firing rates stand in for spikes.
     stateful : bool
         Whether the state of the simulation lasts from one call to the next (default).
         With False every call begins in the initial state.

@@ -198,7 +198,7 @@ def test_unknown_settings_are_named_with_the_known_ones():
         ("nengo_random_draws", 1, "bool or None"),
         ("lif_smoothing", 0, "positive number or None, got 0"),
         ("lif_smoothing", "soft", "positive number or None"),
-        ("surrogate", "sigmoid", "'fast_sigmoid'.*'rate'"),
+        ("surrogate", "logistic", "'fast_sigmoid'.*'rate'"),
         ("stateful", "no", "bool or None"),
         ("use_loop", 0, "bool or None"),
         ("learning_phase", "training", "bool or None"),

@@ -487,4 +487,6 @@ def calls_without_simulators(net, sim, folder):
         "surrogates.FastSigmoid": (dl.surrogates.FastSigmoid, {"slope": 1.0}),
         "surrogates.Arctan": (dl.surrogates.Arctan, {"slope": 1.0, "scale": 1.0}),
         "surrogates.Triangular": (dl.surrogates.Triangular, {"slope": 1.0}),
+        "surrogates.LSO": (dl.surrogates.LSO, {"leak": 0.1}),
+        "surrogates.Custom": (dl.surrogates.Custom, {"function": abs, "slope": 1.0}),
     }
