@@ -74,7 +74,7 @@ class Simulator:
         a batch axis in front. None: one input, no batch axis.
     tensorboard : str, optional
         Directory for what TensorBoard shows: the graph of a time step, and what `train`
-        is told to summarise, in ``run_0``, or the next number that is free.
+        summarises, in ``run_0``, or the next number that is free.
     progress_bar : bool or nengo.utils.progress.ProgressBar, optional
         Whether to show progress, while somebody is watching.
     optimize : bool, optional

@@ -1,4 +1,4 @@
-"""How an older form is told, and how a method comes to accept it."""
+"""Warnings about older forms of calls, and methods that accept such forms."""
 
 from __future__ import annotations
 

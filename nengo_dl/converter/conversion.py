@@ -360,7 +360,7 @@ class Conversion:
 
 
 def _has_mask(call: Call) -> bool:
-    """Return whether a layer is told which time steps count."""
+    """Return whether a layer gets a mask that says which time steps count."""
     masks = keras.tree.flatten(call.kwargs.get("mask"))
     return any(isinstance(mask, KerasTensor) for mask in masks)
 

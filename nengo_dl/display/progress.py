@@ -123,7 +123,7 @@ def duration(seconds: float) -> str:
 
 
 def keras_verbosity(progress_bar: Any) -> int | str:
-    """Return what Keras is told of how much to print, if users do not say.
+    """Return Keras' `verbose` for users who have not given one.
 
     Parameters
     ----------

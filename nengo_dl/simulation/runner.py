@@ -45,7 +45,7 @@ class Runner:
     minibatched : bool
         Whether the data of probes have a batch axis.
     times : dict of {str: float}
-        Is told how long each stage took (s).
+        Receives how long each stage took (s), by its name.
 
     Attributes
     ----------

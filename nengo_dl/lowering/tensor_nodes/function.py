@@ -85,7 +85,7 @@ class TensorFunction:
 
     @property
     def takes_training(self) -> bool:
-        """Whether the function is told if it runs as in training."""
+        """Whether the function takes an argument ``training``."""
         return self.is_layer or "training" in _parameters(self.function)
 
     def build(self) -> None:
