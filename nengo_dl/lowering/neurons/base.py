@@ -11,7 +11,7 @@ import tensorflow as tf
 from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
-from nengo.exceptions import ValidationError
+from nengo.exceptions import BuildError, ValidationError
 from nengo.neurons import NeuronType
 
 from nengo_dl.lowering.constants import merged
@@ -99,7 +99,7 @@ class LowerNeurons(Lowering):
     def build_step(self, values: SignalValues) -> None:
         """Add the computation to the step."""
         state = [values.read(view) for view in self.state]
-        output, *new_state = self.step(values.read(self.current), *state)
+        output, *new_state = self.computed(values.read(self.current), *state)
         values.set(self.output, output)
         for view, value in zip(self.state, new_state, strict=True):
             values.set(view, value)
@@ -113,8 +113,53 @@ class LowerNeurons(Lowering):
             Input currents.
         *state : tf.Tensor, shape (batch, n_neurons)
             State variables, in the order of ``state_names``.
+
+        Returns
+        -------
+        tuple of tf.Tensor, shape (batch, n_neurons)
+            The activity, then each state variable. Without state variables it is a
+            tuple of one: ``return (activity,)``.
         """
         raise NotImplementedError
+
+    def computed(self, current: tf.Tensor, *others: tf.Tensor) -> list[tf.Tensor]:
+        """Call `step`, and return the activity and the new state.
+
+        Raises
+        ------
+        BuildError
+            If it returns something else.
+        """
+        names = ("the activity", *self.state_names)
+        found = self.step(current, *others)
+        if not isinstance(found, tuple | list) or len(found) != len(names):
+            raise self._refused(found, names)
+        neurons = current.shape[-1]
+        tensors = []
+        for name, value in zip(names, found, strict=True):
+            try:
+                tensor = tf.convert_to_tensor(value, current.dtype)
+            except (TypeError, ValueError) as error:
+                raise self._refused(value, names, f" as {name}") from error
+            if tensor.shape.rank == 0 or tensor.shape[-1] != neurons:
+                raise self._refused(value, names, f" as {name}")
+            tensors.append(tensor)
+        return tensors
+
+    def _refused(self, found: Any, names: Sequence[str], place: str = "") -> BuildError:
+        if isinstance(found, tuple | list):
+            given = f"a {type(found).__name__} of {len(found)}"
+        elif hasattr(found, "shape") and hasattr(found, "dtype"):
+            dtype = getattr(found.dtype, "name", found.dtype)
+            given = f"{type(found).__name__} of shape {tuple(found.shape)}, {dtype}"
+        else:
+            given = repr(found)
+        count = f"{len(names)} tensor{'s' * (len(names) > 1)}"
+        return BuildError(
+            f"{type(self).__name__}.step returned {given}{place}; expected a tuple of "
+            f"{count} ({', '.join(names)}), each of the dtype and shape of the input "
+            "current, (batch, neurons)"
+        )
 
     def __getattr__(self, name: str) -> Any:
         # parameters read like the symbols of the equations: self.tau_rc

@@ -100,7 +100,7 @@ class LowerDrawnNeurons(LowerNeurons):
         """Add the computation to the step."""
         current, random = values.read(self.current), values.read(self.random)
         state = [values.read(view) for view in self.state]
-        output, *new_state = self.step(current, random, *state)
+        output, *new_state = self.computed(current, random, *state)
         values.set(self.output, output)
         for view, value in zip(self.state, new_state, strict=True):
             values.set(view, value)

@@ -165,9 +165,9 @@ class LowerRateGradient(Lowering):
         names = type(self.spikes).state_names
         state = [values.read(view) for view in self.spikes.state]
         j = values.read(self.spikes.current)
-        output, *new_state = self.spikes.step(j, *state)
+        output, *new_state = self.spikes.computed(j, *state)
         by_name = dict(zip(names, state, strict=True))
-        rate, *_ = self.rates.step(
+        rate, *_ = self.rates.computed(
             j, *(by_name[name] for name in type(self.rates).state_names)
         )
         values.set(self.spikes.output, _value_with_gradient_of(output, rate))
