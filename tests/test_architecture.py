@@ -26,6 +26,7 @@ FLOORS = (
     "plan",
     "config",
     "lowering",
+    "distribution",
     "tensor_node",
     "layers",
     "losses",
