@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import nengo
@@ -307,7 +307,13 @@ class ModelFunction:
                 self._parts[key] = traced.get_concrete_function(*specs)
         compiled = self._parts[key]
         wanted = len(compiled.outputs) if keep_state else len(probes)
-        found = replicas.run(compiled, shared, items, wanted, gradients)
+        run = partial(replicas.run, compiled, n_outputs=wanted, gradients=gradients)
+        if tf.executing_eagerly():
+            # operation by operation TensorFlow would be slow
+            run = self._graphs.setdefault(
+                (key, wanted, gradients), tf.function(run, autograph=False)
+            )
+        found = run(shared, items)
         outputs = dict(zip(probes, found[: len(probes)], strict=True))
         return outputs, found[len(probes) :]
 
@@ -426,6 +432,11 @@ class ModelFunction:
     @cached_property
     def _parts(self) -> dict[tuple, Any]:
         """Traced functions of one part of a minibatch, by what they depend on."""
+        return {}
+
+    @cached_property
+    def _graphs(self) -> dict[tuple, Any]:
+        """Functions of whole minibatches, for calls of users outside of any graph."""
         return {}
 
     @cached_property
