@@ -9,7 +9,6 @@ from pathlib import Path
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 import nengo_dl
@@ -43,11 +42,7 @@ def resume(folder, strategy, way, pause):
             _train(sim, folder, {stimulus: x, probe: y}, optimizer, float(pause))
         else:
             _fit(sim, folder, {stimulus: x}, {probe: y}, optimizer, float(pause))
-        return {
-            "params": np.concatenate(
-                list(map(np.ravel, sim.function().params))
-            ).tolist()
-        }
+        return {"params": networks.parameters(sim).tolist()}
 
 
 def _train(sim, folder, data, optimizer, pause):
@@ -59,7 +54,7 @@ def _train(sim, folder, data, optimizer, pause):
     for epoch in range(first, N_EPOCHS):
         sim.train(data, optimizer)
         sim.save_params(path, optimizer=optimizer)
-        if sim.seed is not None and _is_chief():
+        if _is_chief():
             count.write_text(str(epoch + 1))
         print("EPOCH", epoch, flush=True)
         time.sleep(pause)

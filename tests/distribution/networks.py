@@ -70,6 +70,22 @@ def optimizers():
     }
 
 
+def briefly(kind, dtype, jit, strategy):
+    """Return the parameters after a few steps, and what a run shows with them."""
+    net, stimulus, probe = network(kind, dtype, jit)
+    x, y = data(stimulus.size_out)
+    with nengo_dl.Simulator(
+        net, minibatch_size=BATCH, strategy=strategy, progress_bar=False
+    ) as sim:
+        losses = sim.train({stimulus: x, probe: y}, optimizers()["adam"], n_epochs=2)
+        sim.run_steps(N_STEPS, {stimulus: x[:BATCH]})
+        return {
+            "losses": losses,
+            "params": parameters(sim),
+            "run": sim.data[probe].copy(),
+        }
+
+
 def trained(kind, dtype, jit, strategy, truncation=None):
     """Return the parameters after 20 steps by ``train`` and 20 by ``fit``."""
     found = {}
@@ -79,24 +95,24 @@ def trained(kind, dtype, jit, strategy, truncation=None):
         with nengo_dl.Simulator(
             net, minibatch_size=BATCH, strategy=strategy, progress_bar=False
         ) as sim:
-            before = _parameters(sim)
+            before = parameters(sim)
             sim.train(
                 {stimulus: x, probe: y},
                 optimizers()[name],
                 n_epochs=10,
                 truncation=truncation,
             )
-            found[f"train, {name}"] = _parameters(sim)
+            found[f"train, {name}"] = parameters(sim)
             assert np.abs(found[f"train, {name}"] - before).max() > 1e-5
             sim.compile(optimizers()[name], loss="mse", metrics=["mae"])
             history = sim.fit({stimulus: x}, {probe: y}, epochs=10, verbose=0)
-            found[f"fit, {name}"] = _parameters(sim)
+            found[f"fit, {name}"] = parameters(sim)
             for key, values in history.history.items():
                 found[f"fit, {name}, {key}"] = np.array(values)
     return found
 
 
-def _parameters(sim):
+def parameters(sim):
     return np.concatenate([np.ravel(v) for v in sim.function().params])
 
 

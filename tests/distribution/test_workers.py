@@ -15,7 +15,7 @@ rare = pytest.mark.everything
 @pytest.mark.parametrize(
     "kinds, dtype, jit, calls",
     [
-        ("forward", "float64", False, ["trained"]),
+        ("recurrent", "float64", False, ["briefly"]),
         pytest.param(
             "recurrent,forward", "float64", True, ["trained", "measured"], marks=rare
         ),
@@ -32,7 +32,7 @@ def test_results_are_those_of_one_process(tmp_path, kinds, dtype, jit, calls):
     limit = 1e-10 if dtype == "float64" else 1e-5
     with Workers(tmp_path, "compare", kinds, dtype, jit, *calls) as workers:
         for found in workers.results():
-            assert len(found) > 5
+            assert len(found) > 2
             assert {n: v for n, v in found.items() if not v < limit} == {}
 
 
