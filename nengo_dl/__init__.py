@@ -10,7 +10,7 @@ from nengo_dl import dists, neurons, surrogates
 from nengo_dl.backend import check_keras_backend as _check_keras_backend
 from nengo_dl.config import configure_settings, configure_trainable
 from nengo_dl.neurons import LeakyReLU, LimitedReLU, SoftLIFRate, SpikingLeakyReLU
-from nengo_dl.tensorflow_log import silence as _silence_tensorflow
+from nengo_dl.tf_log import silence as _silence_tensorflow
 from nengo_dl.version import version as __version__
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ _WITHOUT_KERAS = (
     "neurons",
     "plan",
     "surrogates",
-    "tensorflow_log",
+    "tf_log",
     "user_code",
     "validation",
     "version",

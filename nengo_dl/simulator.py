@@ -19,6 +19,12 @@ from nengo_dl import compat
 from nengo_dl.display.overview import overview
 from nengo_dl.display.progress import keras_verbosity, shown_by
 from nengo_dl.display.report import Report, report
+from nengo_dl.distribution.scope import (
+    methods_outside_scopes,
+    outside_scopes,
+    replicas_of,
+)
+from nengo_dl.distribution.workers import Workers
 from nengo_dl.graph.python_calls import step_in_progress
 from nengo_dl.inputs.checks import check_eager
 from nengo_dl.inputs.random_streams import MAX_SEED
@@ -42,6 +48,7 @@ from nengo_dl.validation import flags, seed_number
 T = TypeVar("T", bound="Simulator")
 
 
+@methods_outside_scopes
 class Simulator:
     """Simulate a Nengo network with TensorFlow.
 
@@ -79,6 +86,10 @@ class Simulator:
         Whether to show progress, while somebody is watching.
     optimize : bool, optional
         An argument of Nengo's. Kept as an attribute; operators are always merged.
+    strategy : tf.distribute.Strategy, optional
+        Devices or machines that divide each minibatch between them; by default that in
+        whose scope the simulator is made, ``with strategy.scope():``, if any.
+        ``minibatch_size`` is that of all of them together.
 
     Attributes
     ----------
@@ -130,6 +141,7 @@ class Simulator:
         tensorboard: str | None = None,
         progress_bar: Any = True,
         optimize: bool = True,
+        strategy: tf.distribute.Strategy | None = None,
         **older: Any,
     ) -> None:
         self.closed = True  # until everything below has worked
@@ -158,38 +170,46 @@ class Simulator:
         self.tensorboard = options.tensorboard
         self.progress_bar = options.progress_bar
         self.optimize = options.optimize
+        self._replicas = replicas_of(strategy, options.minibatch_size, options.device)
+        with outside_scopes():
+            self._workers = Workers(self._replicas)
+            building = build(network, dt, model, options, self._replicas)
+            self._built = building.built
+            self.model = self._built.model
+            self._program = building.program
+            self._endpoints = building.endpoints
+            self._times = building.times
 
-        building = build(network, dt, model, options)
-        self._built = building.built
-        self.model = self._built.model
-        self._program = building.program
-        self._endpoints = building.endpoints
-        self._times = building.times
+            minibatched = self.minibatch_size is not None
+            self._runner = Runner(
+                self._program, self.model, self._built.order, minibatched, self._times
+            )
+            self._running = RunCalls(
+                self._runner,
+                self._endpoints,
+                self._built.settings,
+                self.dt,
+                self.unroll,
+            )
+            self.data = SimulationData(
+                self.model,
+                self._runner.store,
+                self._runner.probes,
+                minibatched,
+                self._built.trainable,
+            )
+            self._board = open_board(self.tensorboard, self._program)
+            self._overview = overview(
+                self.model, self._program, self._built.trainable, self.minibatch_size
+            )
 
-        minibatched = self.minibatch_size is not None
-        self._runner = Runner(
-            self._program, self.model, self._built.order, minibatched, self._times
-        )
-        self._running = RunCalls(
-            self._runner, self._endpoints, self._built.settings, self.dt, self.unroll
-        )
-        self.data = SimulationData(
-            self.model,
-            self._runner.store,
-            self._runner.probes,
-            minibatched,
-            self._built.trainable,
-        )
-        self._board = open_board(self.tensorboard, self._program)
-        self._overview = overview(
-            self.model, self._program, self._built.trainable, self.minibatch_size
-        )
-
-        if seed is None:
-            own = getattr(network, "seed", None)
-            seed = np.random.randint(MAX_SEED) if own is None else own + 1
-        self.closed = False
-        self.reset(seed=seed)
+            if seed is None:
+                own = getattr(network, "seed", None)
+                seed = np.random.randint(MAX_SEED) if own is None else own + 1
+            seed = self._workers.agree(seed)
+            self._workers.check_same(v.numpy() for v in self._runner.store.variables)
+            self.closed = False
+            self.reset(seed=seed)
 
     # -- components that are made when they are first needed; `close` lets them go
 
@@ -225,7 +245,11 @@ class Simulator:
     @cached_property
     def _parameters(self) -> ParameterCalls:
         return ParameterCalls(
-            self.model, self._program, self._runner, self._built.trainable
+            self.model,
+            self._program,
+            self._runner,
+            self._built.trainable,
+            self._workers,
         )
 
     # -- what calls have in common
@@ -252,9 +276,9 @@ class Simulator:
         """Return whether a call shows progress: as it says, else as the simulator."""
         return self.progress_bar if progress_bar is None else shown_by(progress_bar)
 
-    def _own_optimizer(self, optimizer: Any) -> Any:
-        """Return an optimizer of Keras for one that the user gave, with its memory."""
-        return self._trainer.optimizer(optimizer)
+    def _own_trainer(self) -> Trainer:
+        """Return what trains; made now, if nobody has needed it before."""
+        return self._trainer
 
     @property
     def _keras(self) -> KerasCalls:
@@ -1333,7 +1357,7 @@ class Simulator:
             include_params,
             include_state,
             optimizer,
-            self._own_optimizer,
+            self._own_trainer,
             self.seed,
         )
 
@@ -1400,7 +1424,7 @@ class Simulator:
         """
         self._check_ready("load parameters")
         seed = self._parameters.load(
-            path, include_params, include_state, optimizer, self._own_optimizer
+            path, include_params, include_state, optimizer, self._own_trainer
         )
         if seed is not None:
             self.seed = seed

@@ -17,7 +17,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 FLOORS = (
     "version",
     "backend",
-    "tensorflow_log",
+    "tf_log",
     "validation",
     "dists",
     "neurons",
@@ -27,6 +27,7 @@ FLOORS = (
     "plan",
     "config",
     "lowering",
+    "distribution",
     "tensor_node",
     "layers",
     "losses",

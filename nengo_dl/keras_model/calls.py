@@ -13,6 +13,7 @@ from nengo.builder.signal import Signal
 from nengo.exceptions import SimulationError, ValidationError
 
 from nengo_dl.config import Settings
+from nengo_dl.distribution.workers import Workers
 from nengo_dl.inputs.checks import check_split
 from nengo_dl.inputs.endpoints import (
     STEPS,
@@ -382,6 +383,7 @@ def keras_calls(
         Predictions(runner, beside, None if built.settings.use_loop else built.unroll),
         trainer.new_seed,
         trainer.traces,
+        Workers(built.replicas),
     )
     return KerasCalls(model, endpoints, trainer, runner, built.settings)
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 from nengo.builder.signal import Signal
 from nengo.exceptions import ValidationError
 
+from nengo_dl.distribution.replicas import Gradients
 from nengo_dl.inputs.checks import real_type
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.program.adjoint import Tensors
@@ -158,7 +159,7 @@ class KerasStep:
 
     def specs(self, n_steps: int) -> dict[str, tf.TensorSpec]:
         """Return shapes and types of the outputs by name, for so many steps."""
-        specs = self.function.through_time.specs(n_steps)
+        specs = self.function.specs(n_steps)
         return {self._names[probe]: specs[probe] for probe in self.probes}
 
     # -- in TensorFlow
@@ -252,10 +253,21 @@ class KerasStep:
             frame.carried,
             frame.first_step + frame.skipped,
             adapted,
+            self._gradients,
+            self.start.carries or self.truncation is not None,
         )
         if self._training:
             adapt(function.layout, self._store.params, adapted)
         return {self._names[probe]: outputs[probe] for probe in self.probes}
+
+    @property
+    def _gradients(self) -> Gradients:
+        """What gradients are asked for: of a call by hand, users may want any."""
+        if self._frame is None:
+            return "all"
+        if not self._training:
+            return "none"
+        return "all" if self._store.origins else "params"
 
     def _params(self) -> list[tf.Tensor]:
         return [tf.convert_to_tensor(variable) for variable in self._store.params]

@@ -16,6 +16,8 @@ import tensorflow as tf
 from nengo.builder.signal import Signal
 
 from nengo_dl.display.tables import text_table
+from nengo_dl.distribution.scope import outside_scopes
+from nengo_dl.distribution.workers import Workers
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.inputs.requirements import Parts
 from nengo_dl.keras_model.call_forms import by_name
@@ -125,6 +127,8 @@ class SimulatorModel(Refusals, keras.Model):
         Returns a seed for the next training.
     traces : Traces
         Where compiled functions are kept.
+    workers : Workers
+        The processes that train together; one of them writes files.
 
     Attributes
     ----------
@@ -148,6 +152,7 @@ class SimulatorModel(Refusals, keras.Model):
         predicting: Predictions,
         new_seed: Callable[[], int],
         traces: Traces,
+        workers: Workers,
     ) -> None:
         super().__init__(name="simulator", dtype=program.dtype.name)
         # Keras wraps it, and finds wrong arguments before it is refused
@@ -155,6 +160,7 @@ class SimulatorModel(Refusals, keras.Model):
         self.fitting = KerasStep(functions, runner, names, True, self.train_step)
         self.testing = KerasStep(functions, runner, names, False, self.test_step)
         self.predicting = predicting
+        self.workers = workers
         self.seed = 0
         self.key: Callable[[], Hashable] = lambda: None
         self._names, self._new_seed, self._traces = names, new_seed, traces
@@ -434,6 +440,7 @@ class SimulatorModel(Refusals, keras.Model):
     def at_work(self) -> Iterator[None]:
         """Compute in the simulation's precision, where it runs, with users' errors."""
         with (
+            outside_scopes(),
             precision(self.dtype),
             tf.device(self._program.device),
             as_raised(),
@@ -479,6 +486,8 @@ class SimulatorModel(Refusals, keras.Model):
     def save_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
         """Write the parameters of the simulation into a file."""
         check_file(filepath)
+        if not self.workers.chief:
+            return
         with refused_by_keras("keras_model.save_weights"):
             super().save_weights(filepath, *args, **kwargs)
 

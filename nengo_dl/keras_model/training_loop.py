@@ -19,6 +19,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.requirements import Parts
+from nengo_dl.keras_model.callbacks_of_workers import without_writing
 from nengo_dl.keras_model.datasets import Slices, Stream
 from nengo_dl.keras_model.keras_step import KerasStep
 from nengo_dl.keras_model.model import SimulatorModel
@@ -156,9 +157,13 @@ class Loop:
             )
             model.stop_training = False
             callbacks.on_train_begin()
+            # nobody writes a file that others have yet to read
+            model.workers.wait_for_all()
             logs: dict[str, float] = {}
             # set by callbacks that restore an interrupted training
-            first = getattr(model, "_initial_epoch", None) or initial_epoch
+            restored = getattr(model, "_initial_epoch", None) or 0
+            training.pass_over(max(0, restored - initial_epoch))
+            first = restored or initial_epoch
             for epoch in range(first, epochs):
                 model.reset_metrics()
                 callbacks.on_epoch_begin(epoch)
@@ -243,6 +248,8 @@ class Loop:
         """Return Keras' list of callbacks, with its history and its progress bar."""
         if isinstance(given, keras.callbacks.CallbackList):
             return given
+        if not self._model.workers.chief:
+            given = without_writing(given)
         return keras.callbacks.CallbackList(
             given,
             add_progbar=verbose != 0,
@@ -262,7 +269,12 @@ class Loop:
             def at_once(at_most: int | None) -> Iterator[int]:
                 return map(len, epoch.run(arrays.order(), at_most))
 
-            return _Runs(epoch.n_minibatches, at_once)
+            def pass_over(n_epochs: int) -> None:
+                for _ in range(n_epochs):
+                    arrays.order()
+                epoch.pass_over(n_epochs)
+
+            return _Runs(epoch.n_minibatches, at_once, pass_over)
         source = _OneByOne(data, steps)
 
         def one_by_one(at_most: int | None) -> Iterator[int]:
@@ -321,10 +333,13 @@ class _Runs:
     calls : callable
         ``calls(at_most)`` runs them and yields how many were run in each call, so that
         somebody can look at the parameters after each ``at_most`` of them.
+    pass_over : callable
+        ``pass_over(n_epochs)`` draws what is random in some epochs, and runs nothing.
     """
 
     n_minibatches: int | None
     calls: Callable[[int | None], Iterator[int]]
+    pass_over: Callable[[int], None] = lambda n_epochs: None
 
 
 def _joined(outputs: list[np.ndarray]) -> np.ndarray:

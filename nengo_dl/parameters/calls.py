@@ -11,10 +11,13 @@ from nengo.builder import Model
 from nengo.builder.signal import Signal
 from nengo.exceptions import ValidationError
 
+from nengo_dl.distribution.workers import Workers
 from nengo_dl.parameters import file_format, freezing
+from nengo_dl.parameters.file_format import Content
 from nengo_dl.parameters.saving import Parts, Saving
 from nengo_dl.program.program import Program
 from nengo_dl.simulation.runner import Runner
+from nengo_dl.training.trainer import Trainer
 from nengo_dl.validation import flags
 
 
@@ -31,6 +34,8 @@ class ParameterCalls:
         Its values.
     trainable : mapping of {Signal: bool}
         The parameters, and which of them an optimizer may change.
+    workers : Workers
+        The processes that have the same parameters; one of them writes files.
     """
 
     def __init__(
@@ -39,7 +44,9 @@ class ParameterCalls:
         program: Program,
         runner: Runner,
         trainable: Mapping[Signal, bool],
+        workers: Workers,
     ) -> None:
+        self._workers = workers
         self._model = model
         self._program = program
         self._runner = runner
@@ -51,21 +58,25 @@ class ParameterCalls:
         params: bool,
         state: bool,
         optimizer: Any,
-        built: Callable[[Any], Any],
+        trainer: Callable[[], Trainer],
         seed: int,
     ) -> None:
         """Write values into a file; see `Simulator.save_params`.
 
         Parameters
         ----------
-        built : callable
-            ``built(optimizer)`` returns what stands for an optimizer of the user's,
-            with a memory for each parameter. Called only where there is an optimizer.
+        trainer : callable
+            Returns what trains, with its optimizers and the random numbers of training,
+            which are saved with an optimizer. Called only where there is one.
         seed : int
             The seed of the simulation.
         """
-        parts = self._parts(params, state, optimizer, built)
-        file_format.write(path, self._saving.content(parts, seed))
+        parts = self._parts(params, state, optimizer, trainer)
+        content = self._saving.content(parts, seed)
+        if parts.optimizer is not None:
+            facts = {**content.facts, "training": trainer().progress}
+            content = Content(content.arrays, facts)
+        self._workers.by_chief(lambda: file_format.write(path, content))
 
     def load(
         self,
@@ -73,7 +84,7 @@ class ParameterCalls:
         params: bool,
         state: bool,
         optimizer: Any,
-        built: Callable[[Any], Any],
+        trainer: Callable[[], Trainer],
     ) -> int | None:
         """Read values from a file; see `Simulator.load_params`, and `save`.
 
@@ -82,8 +93,12 @@ class ParameterCalls:
         int or None
             The seed of the simulation that was saved, if its state was loaded.
         """
-        parts = self._parts(params, state, optimizer, built)
-        return self._saving.load(file_format.read(path), parts)
+        parts = self._parts(params, state, optimizer, trainer)
+        content = file_format.read(path)
+        seed = self._saving.load(content, parts)
+        if parts.optimizer is not None and "training" in content.facts:
+            trainer().go_on(content.facts["training"])
+        return seed
 
     def freeze(self, objs: Any) -> None:
         """Write parameters into a network; see `Simulator.freeze_params`."""
@@ -98,7 +113,7 @@ class ParameterCalls:
         return Saving(self._model, self._program, self._runner)
 
     def _parts(
-        self, params: bool, state: bool, optimizer: Any, built: Callable[[Any], Any]
+        self, params: bool, state: bool, optimizer: Any, trainer: Callable[[], Trainer]
     ) -> Parts:
         """Check which parts are to be saved or loaded, and return them."""
         params, state = flags(include_params=params, include_state=state)
@@ -124,4 +139,4 @@ class ParameterCalls:
                 "inference_only=False)`; or leave `optimizer` out",
                 attr="optimizer",
             )
-        return Parts(params, state, built(optimizer))
+        return Parts(params, state, trainer().optimizer(optimizer))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,6 +11,9 @@ from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 
 from nengo_dl.config import Settings
+from nengo_dl.distribution.replicas import Replicas
+from nengo_dl.distribution.splitting import joined_items
+from nengo_dl.user_code import warn_user
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +36,8 @@ class Built:
         Steps in one iteration of the loop.
     device : str or None
         TensorFlow's name of the device.
+    replicas : Replicas or None
+        What divides minibatches between devices; None: nothing does.
     """
 
     model: Model
@@ -41,6 +47,27 @@ class Built:
     minibatch_size: int = 1
     unroll: int = 1
     device: str | None = None
+    replicas: Replicas | None = None
+
+    @property
+    def part(self) -> int:
+        """Number of items that are computed in one place."""
+        return self.minibatch_size if self.replicas is None else self.replicas.part
+
+    def divided(self, operators: Iterable[Operator]) -> Built:
+        """Return the same for some operators, not divided if these cannot be."""
+        if self.replicas is None:
+            return self
+        reason = joined_items(operators) if self.replicas.count > 1 else "one replica"
+        if reason is None:
+            return self
+        if self.replicas.count > 1:
+            warn_user(
+                f"Minibatches cannot be divided between the {self.replicas.count} "
+                f"replicas: {reason}. Each process computes whole minibatches, which "
+                "gives the same results, and is no faster"
+            )
+        return replace(self, replicas=None)
 
     @cached_property
     def trained(self) -> frozenset[Signal]:

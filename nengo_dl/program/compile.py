@@ -116,6 +116,7 @@ def compile_program(
     settings = built.settings
     prepared = prepare(built, _as_trained(built) if training else built.order)
     operators, roles = prepared.operators, prepared.roles
+    built = built.divided(operators)
     if settings.use_loop:
         operators, roles = ahead(operators, roles, _stays_in_loop, built.minibatch_size)
 
@@ -135,6 +136,7 @@ def compile_program(
         settings.jit_compile is not False and all(map(registry.compiles, operators)),
         built.device,
         settings.use_loop,
+        built.replicas,
     )
 
 
@@ -167,6 +169,7 @@ def compile_through_time(
     targets = {probe: built.model.sig[probe]["in"] for probe in probes}
     operators = _as_trained(built) if training else built.order
     prepared = prepare(built, operators, targets.values())
+    built = built.divided(prepared.operators)
 
     # what needs no loop
     phases = partition(
@@ -199,7 +202,7 @@ def compile_through_time(
         segment(phases.loop, known),
         segment(phases.after, phases.roles),
         ends,
-        built.minibatch_size,
+        built.part,
         tf.as_dtype(settings.dtype),
         frozenset(p for p in targets if not settings.keeps_history(p)),
         None if settings.use_loop else built.unroll,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -11,6 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from nengo_dl.distribution.replicas import Replicas
+from nengo_dl.distribution.workers import lost_workers
 from nengo_dl.graph.inputs import Input
 from nengo_dl.graph.roles import Role
 from nengo_dl.lowering.presented import Presented
@@ -68,6 +70,10 @@ class Program:
         Whether XLA compiles what it can.
     device : str or None
         Where it runs.
+    use_loop : bool
+        Whether there is a loop around the time steps.
+    replicas : Replicas or None
+        What divides minibatches between devices; None: nothing does.
     traces : int
         How often the program was traced; 0 if it shares the trace of an equal one.
     trace_seconds : float
@@ -86,6 +92,7 @@ class Program:
     jit_compile: bool
     device: str | None
     use_loop: bool = True
+    replicas: Replicas | None = None
     traces: int = field(default=0, init=False)
     trace_seconds: float = field(default=0.0, init=False)
     _calls: dict[Form, Callable] = field(default_factory=dict, init=False)
@@ -100,6 +107,11 @@ class Program:
             f"{self.dtype.name}, batch {self.minibatch_size}>"
         )
 
+    @property
+    def part(self) -> int:
+        """Number of items that are computed in one place."""
+        return self.minibatch_size if self.replicas is None else self.replicas.part
+
     @cached_property
     def step(self) -> TimeStep:
         """What runs in each time step, if nothing runs ahead."""
@@ -107,7 +119,7 @@ class Program:
             self.lowerings,
             self.layout,
             tuple(self.layout.carried()),
-            self.minibatch_size,
+            self.part,
             self.dtype,
             self.recordings,
         )
@@ -232,7 +244,8 @@ class Program:
                 make = partial(self._trace, arguments, form)
                 self._calls[form] = traces.shared.get(self._key(form), make)
             self._callbacks.begin(first_step)
-            completed, *outputs = self._calls[form](*arguments)
+            with nullcontext() if self.replicas is None else lost_workers():
+                completed, *outputs = self._calls[form](*arguments)
         final, buffers = outputs[: len(state)], outputs[len(state) :]
         samples = [array_of(buffer) for buffer in buffers]
         # only Python code can end the loop sooner
@@ -262,7 +275,7 @@ class Program:
 
     def _key(self, form: Form) -> Hashable | None:
         """Return all that the traced loop depends on; None where Python is called."""
-        if self.calls_python:
+        if self.calls_python or self.replicas is not None:
             return None
         return fingerprint(
             [(b.size, b.kind, b.role.name) for b in self.layout.blocks],
@@ -279,7 +292,15 @@ class Program:
         )
 
     def _trace(self, arguments: Sequence[tf.Tensor], form: Form) -> Callable[..., Any]:
-        """Trace the compiled loop, once for any number of steps."""
+        """Trace the compiled loop, once for any number of steps.
+
+        Parameters
+        ----------
+        arguments : sequence of tf.Tensor
+            What it will be called with.
+        form : Form
+            In which form it runs.
+        """
         layout = self.layout
         step = self.step
         ahead, looped = (
@@ -311,6 +332,63 @@ class Program:
         specs = [tf.TensorSpec(t.shape, t.dtype) for t in arguments]
         self.traces += 1
         start = time.perf_counter()
+        if self.replicas is not None:
+            function = self._divided(program, specs)
         traced = function.get_concrete_function(*specs)
         self.trace_seconds += time.perf_counter() - start
         return flat_call(traced)
+
+    def _divided(
+        self, program: Callable[..., Any], specs: Sequence[tf.TensorSpec]
+    ) -> Callable[..., Any]:
+        """Return the loop over a whole minibatch, part by part on all devices."""
+        assert self.replicas is not None
+        replicas, layout = self.replicas, self.layout
+        n_params = len(layout.of_role(Role.PARAM))
+        n_state, n_inputs = len(self.step.carried), len(layout.of_role(Role.INPUT))
+        ends = (1 + n_params, n_state, n_inputs)
+
+        def sorted_out(flat: Sequence[Any]) -> Iterator[list[Any]]:
+            rest = list(flat)
+            for count in ends:
+                yield rest[:count]
+                rest = rest[count:]
+            yield rest
+
+        def part(*flat: tf.Tensor) -> list[tf.Tensor]:
+            # rows of samples come before what each item has of its own
+            n_rows = len(flat) - sum(ends)
+            shared, own = flat[: ends[0] + n_rows], flat[ends[0] + n_rows :]
+            state, inputs = own[:n_state], map(time_first, own[n_state:])
+            _, *found = program(*shared[: ends[0]], *state, *inputs, *shared[ends[0] :])
+            return [*found[:n_state], *map(items_first, found[n_state:])]
+
+        def whole(*flat: tf.Tensor) -> list[tf.Tensor]:
+            head, state, inputs, rows = sorted_out(flat)
+            found = replicas.run(
+                compiled,
+                [*head, *rows],
+                [*state, *map(items_first, inputs)],
+                n_state + len(self.recordings),
+            )
+            return [flat[0], *found[:n_state], *map(time_first, found[n_state:])]
+
+        head, state, inputs, rows = sorted_out(specs)
+        own = [tf.TensorSpec((self.part, *s.shape[1:]), s.dtype) for s in state]
+        own += [
+            tf.TensorSpec((self.part, s.shape[0], *s.shape[2:]), s.dtype)
+            for s in inputs
+        ]
+        compiled = tf.function(
+            part, jit_compile=self.jit_compile, autograph=False
+        ).get_concrete_function(*head, *rows, *own)
+        return tf.function(whole, autograph=False)
+
+
+def items_first(values: tf.Tensor) -> tf.Tensor:
+    """Exchange the axes of time and of items, which are the first two."""
+    return tf.transpose(values, (1, 0, *range(2, len(values.shape))))
+
+
+#: the same exchange, the other way round
+time_first = items_first

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import tensorflow as tf
 
+from nengo_dl.distribution.workers import lost_workers
 from nengo_dl.user_code import end_in_user_code
 
 T = TypeVar("T")
@@ -61,7 +62,8 @@ def as_raised() -> Iterator[None]:
     """
     _raised.clear()
     try:
-        yield
+        with lost_workers():
+            yield
     except tf.errors.OpError:
         if _raised:
             raise _raised.pop() from None

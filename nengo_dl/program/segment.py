@@ -71,7 +71,7 @@ def compile_segment(
         layout,
         built.model.dt,
         np.dtype(built.settings.dtype),
-        built.minibatch_size,
+        built.part,
         built.model.step,
         built.model.time,
         Presented(),

@@ -10,6 +10,7 @@ from nengo.builder import Model
 
 from nengo_dl import config
 from nengo_dl.display.progress import Steps, stage
+from nengo_dl.distribution.replicas import Replicas
 from nengo_dl.graph import nengo_model, trainable
 from nengo_dl.graph.garbage import no_garbage_collection
 from nengo_dl.graph.inputs import input_nodes
@@ -47,7 +48,11 @@ class Building:
 
 
 def build(
-    network: nengo.Network | None, dt: float, model: Model | None, options: Options
+    network: nengo.Network | None,
+    dt: float,
+    model: Model | None,
+    options: Options,
+    replicas: Replicas | None = None,
 ) -> Building:
     """Build a network with Nengo, decide how it runs, and make a program of it.
 
@@ -61,6 +66,8 @@ def build(
         What the network is built into.
     options : Options
         The options of the simulator.
+    replicas : Replicas or None
+        What divides minibatches between devices.
 
     Raises
     ------
@@ -87,6 +94,7 @@ def build(
                 batch,
                 options.unroll_simulation,
                 options.device,
+                replicas,
             )
             program = compile_program(built)
         times = {

@@ -154,7 +154,7 @@ class Epoch:
     ) -> None:
         self._function, self._step, self._n_values = function, step, n_values
         self._n_steps, self._start = n_steps, start
-        self._batch = function.through_time.minibatch_size
+        self._batch = function.minibatch_size
         self._dtype = function.through_time.dtype
         self._variables = list(variables)
         self._device, self._traces = device, traces
@@ -271,6 +271,15 @@ class Epoch:
                 if start.goes_on:
                     start.n_steps += count * self._n_steps
                 yield rows[done : done + count]
+                done += count
+
+    def pass_over(self, n_epochs: int) -> None:
+        """Draw what would be fed in some epochs, as if they had been run."""
+        for _ in range(n_epochs if self._renewed else 0):
+            done = 0
+            while done < self.n_minibatches:
+                count = min(self.n_minibatches - done, self._room)
+                self._feed(count)
                 done += count
 
     def _feed(self, count: int) -> list[tf.Tensor]:

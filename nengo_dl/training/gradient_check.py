@@ -80,8 +80,7 @@ def compare(
     nodes = tuple(presented)
     values = [*params, *presented.values()]
     projections = {
-        probe: rng.randn(*spec.shape)
-        for probe, spec in function.through_time.specs(n_steps).items()
+        probe: rng.randn(*spec.shape) for probe, spec in function.specs(n_steps).items()
     }
     generated = function.generate(nodes, n_steps)
     xla = Xla(function.jit_compile)

@@ -9,6 +9,7 @@ import nengo
 import tensorflow as tf
 from nengo.builder.signal import Signal
 
+from nengo_dl.distribution.replicas import Gradients
 from nengo_dl.graph.roles import Role
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import SignalLayout
@@ -103,6 +104,9 @@ class Minibatch:
         dtype = function.through_time.dtype
         trained = [variable for _, variable in self.store.trained]
         adapted: dict[Signal, tf.Tensor] = {}
+        gradients: Gradients = "none" if self.update is None else "params"
+        if self.store.origins and self.update is not None:
+            gradients = "all"
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             if self.update is not None:
                 tape.watch(trained)
@@ -111,7 +115,14 @@ class Minibatch:
                 state = self.store.begin(state)
             live = function.live(self._params(), state)
             outputs, carried = function.part(
-                live, inputs, n_steps, carried, first_step, adapted
+                live,
+                inputs,
+                n_steps,
+                carried,
+                first_step,
+                adapted,
+                gradients,
+                self.truncation is not None or self.update is None,
             )
             losses = tf.stack(
                 [

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 import nengo
@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.builder.signal import Signal
 
+from nengo_dl.distribution.replicas import Gradients, Replicas
 from nengo_dl.graph.gradients import Reach
 from nengo_dl.graph.inputs import Input, Source
 from nengo_dl.graph.roles import Role
@@ -52,7 +53,11 @@ class ModelFunction:
     step : Signal
         What counts the steps of the simulation.
     jit_compile : bool
-        Whether XLA compiles what calls it.
+        Whether XLA compiles what calls it: not where minibatches are divided.
+    replicas : Replicas or None
+        What divides minibatches between devices; None: nothing does.
+    jit_parts : bool
+        Whether XLA compiles what computes a part of a minibatch.
     """
 
     through_time: ThroughTime
@@ -61,6 +66,8 @@ class ModelFunction:
     layout: SignalLayout
     step: Signal
     jit_compile: bool
+    replicas: Replicas | None = None
+    jit_parts: bool = False
 
     # -- on the host
 
@@ -146,6 +153,7 @@ class ModelFunction:
         first_step: int | tf.Tensor = 0,
         keep_state: bool = True,
         adapted: dict[Signal, tf.Tensor] | None = None,
+        gradients: Gradients = "all",
     ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
         """Run one minibatch; return the outputs of Probes, and where the state ends.
 
@@ -166,6 +174,8 @@ class ModelFunction:
             Whether anybody wants to know where it ends.
         adapted : dict, optional
             Filled with new values of parameters that change without a gradient.
+        gradients : {"none", "params", "all"}
+            What gradients will be asked for: see `Replicas.run`.
 
         Returns
         -------
@@ -176,7 +186,9 @@ class ModelFunction:
             if nobody wants to know. What the probes do not depend on is as it was.
         """
         live = self.live(params, state)
-        outputs, end = self.part(live, inputs, n_steps, None, first_step, adapted)
+        outputs, end = self.part(
+            live, inputs, n_steps, None, first_step, adapted, gradients, keep_state
+        )
         if not keep_state:
             return outputs, state
         return outputs, self.state_after(live, end, n_steps)
@@ -196,6 +208,8 @@ class ModelFunction:
         carried: Tensors | None,
         first_step: int | tf.Tensor = 0,
         adapted: dict[Signal, tf.Tensor] | None = None,
+        gradients: Gradients = "params",
+        keep_state: bool = True,
     ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
         """Run some of the steps of a minibatch.
 
@@ -207,18 +221,101 @@ class ModelFunction:
             As for the function itself, for these steps.
         carried : sequence of tf.Tensor or None
             Where the part before it ended; None: this is the first.
+        gradients : {"none", "params", "all"}
+            What gradients will be asked for: see `Replicas.run`.
+        keep_state : bool
+            Whether anybody wants to know where it ends.
 
         Returns
         -------
         outputs : dict of {Probe: tf.Tensor}, shape (batch, n_steps, *shape)
             What the probes see.
         carried : sequence of tf.Tensor
-            Where it ends.
+            Where it ends; may be empty if nobody wants to know.
         """
+        if self.replicas is not None:
+            return self._divided(
+                self.replicas,
+                live,
+                inputs,
+                n_steps,
+                carried,
+                first_step,
+                gradients,
+                keep_state,
+            )
         if self._called:
             first_step = self._hold(inputs, first_step)
         series = self._series(inputs, n_steps)
         return self.through_time(live, series, n_steps, carried, first_step, adapted)
+
+    def _divided(
+        self,
+        replicas: Replicas,
+        live: SignalValues,
+        inputs: Mapping[nengo.Node | Signal, tf.Tensor],
+        n_steps: int,
+        carried: Tensors | None,
+        first_step: int | tf.Tensor,
+        gradients: Gradients,
+        keep_state: bool,
+    ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
+        """Run some of the steps of a minibatch part by part; see `part`."""
+        layout, probes = self.layout, list(self.through_time.outputs)
+        own = replace(self, replicas=None)
+        blocks = [layout.blocks[i] for i in layout.of_role(Role.PARAM)]
+        fed = {k: v for k, v in inputs.items() if k in self._keys}
+        keys = {  # what has a row for each item, and what is the same for all
+            True: [k for k, v in fed.items() if v.shape[0] == replicas.minibatch_size],
+            False: [k for k, v in fed.items() if v.shape[0] != replicas.minibatch_size],
+        }
+        shared = [
+            *(live.read(layout.view(b.signals, (b.size,))) for b in blocks),
+            *(fed[k] for k in keys[False]),
+            tf.convert_to_tensor(first_step),
+        ]
+        items = [
+            *(live.block(i) for i in layout.carried()),
+            *(fed[k] for k in keys[True]),
+            *(() if carried is None else carried),
+        ]
+
+        def part(*flat: tf.Tensor) -> list[tf.Tensor]:
+            remaining = iter(flat)
+
+            def take(like: Iterable) -> list[tf.Tensor]:
+                return [next(remaining) for _ in like]
+
+            params, given = take(blocks), take(keys[False])
+            (first,) = take([first_step])
+            state, series = take(layout.carried()), take(keys[True])
+            outputs, end = own.part(
+                own.live(params, state),
+                dict(zip((*keys[False], *keys[True]), (*given, *series), strict=True)),
+                n_steps,
+                None if carried is None else list(remaining),
+                first,
+            )
+            return [*(outputs[probe] for probe in probes), *end]
+
+        specs = [tf.TensorSpec(t.shape, t.dtype) for t in shared]
+        specs += [tf.TensorSpec((replicas.part, *t.shape[1:]), t.dtype) for t in items]
+        key = (n_steps, carried is None, *keys[False], None, *keys[True], *specs)
+        if key not in self._parts:
+            traced = tf.function(part, jit_compile=self.jit_parts, autograph=False)
+            with tf.init_scope(), tf.device(None):
+                self._parts[key] = traced.get_concrete_function(*specs)
+        compiled = self._parts[key]
+        wanted = len(compiled.outputs) if keep_state else len(probes)
+        run = partial(replicas.run, compiled, n_outputs=wanted, gradients=gradients)
+        if tf.executing_eagerly():
+            # operation by operation TensorFlow would be slow
+            run = self._graphs.setdefault(
+                (key, wanted, gradients), tf.function(run, autograph=False)
+            )
+        found = run(shared, items)
+        outputs = dict(zip(probes, found[: len(probes)], strict=True))
+        return outputs, found[len(probes) :]
 
     def _series(
         self, given: Mapping[nengo.Node | Signal, tf.Tensor], n_steps: int
@@ -295,7 +392,16 @@ class ModelFunction:
     @property
     def minibatch_size(self) -> int:
         """Number of items in the batch."""
+        if self.replicas is not None:
+            return self.replicas.minibatch_size
         return self.through_time.minibatch_size
+
+    def specs(self, n_steps: int) -> dict[nengo.Probe, tf.TensorSpec]:
+        """Return shape and type of what each probe sees in so many steps."""
+        return {
+            probe: tf.TensorSpec((self.minibatch_size, *spec.shape[1:]), spec.dtype)
+            for probe, spec in self.through_time.specs(n_steps).items()
+        }
 
     @property
     def dtype(self) -> tf.DType:
@@ -323,6 +429,22 @@ class ModelFunction:
             item for item in self.inputs if item.lifted and item.signal in needed
         )
 
+    @cached_property
+    def _parts(self) -> dict[tuple, Any]:
+        """Traced functions of one part of a minibatch, by what they depend on."""
+        return {}
+
+    @cached_property
+    def _graphs(self) -> dict[tuple, Any]:
+        """Functions of whole minibatches, for calls of users outside of any graph."""
+        return {}
+
+    @cached_property
+    def _keys(self) -> frozenset[nengo.Node | Signal]:
+        """All that may stand for an input that has to be fed."""
+        found = {item.signal for item in self.fed}
+        return frozenset(found | {i.node for i in self.fed if i.node is not None})
+
     def places(self, nodes: Iterable[nengo.Node]) -> tuple[int | None, ...]:
         """Return which of the inputs some Nodes are; None for what is not fed."""
         numbers = {item.node: i for i, item in enumerate(self.fed)}
@@ -335,7 +457,7 @@ class ModelFunction:
         Functions with equal keys compute the same for the same arguments, whichever
         simulator they belong to.
         """
-        found = fingerprint(*described(self))
+        found = None if self.replicas else fingerprint(*described(self))
         return Same(self) if found is None else found
 
 
@@ -458,11 +580,15 @@ class ModelFunctions:
             self._program.minibatch_size,
             through_time.dtype.as_numpy_dtype,
         )
+        whole = through_time.minibatch_size == self._program.minibatch_size
+        jit = self._program.jit_compile and not through_time.calls_python
         return ModelFunction(
             through_time,
             Feed(sources),
             reached,
             self._program.layout,
             self._built.model.step,
-            self._program.jit_compile and not through_time.calls_python,
+            jit and whole,
+            None if whole else self._built.replicas,
+            jit_parts=jit,
         )

@@ -117,7 +117,7 @@ class Optimizers:
         found = self._copies.get(optimizer) if _hashable(optimizer) else None
         if found is None or not _fits(found, variables):
             found = resolve(optimizer)
-            if found.built and not _fits(found, variables):
+            if _is_mirrored(found) or (found.built and not _fits(found, variables)):
                 found = _copied(found)
             if found is not optimizer:
                 self._copies[optimizer] = found
@@ -170,6 +170,14 @@ def _fits(optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]) -> bo
     """Whether an optimizer was built for just these variables."""
     built_for = getattr(optimizer, "_trainable_variables", ())
     return [id(_storage(v)) for v in built_for] == [id(_storage(v)) for v in variables]
+
+
+def _is_mirrored(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether an optimizer was made in a strategy's scope, for several devices."""
+    return any(
+        isinstance(_storage(variable), tf.distribute.DistributedValues)
+        for variable in optimizer.variables
+    )
 
 
 def _storage(variable: Any) -> tf.Variable:

@@ -184,7 +184,9 @@ class Batches:
                 [next(remaining) for _ in range(length)] for length in lengths
             )
             inputs = dict(zip((*presented, *generated), (*data, *own), strict=True))
-            seen, end = function(params, before, inputs, n_steps, first, keep_state)
+            seen, end = function(
+                params, before, inputs, n_steps, first, keep_state, gradients="none"
+            )
             given = dict(zip(targets, wanted, strict=True))
             found = [_output(own, seen, given) for own in outputs.values()]
             return found, end if keep_state else []

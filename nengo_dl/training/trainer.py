@@ -76,6 +76,17 @@ class Trainer:
         if optimizers:
             self.optimizers.reset()
 
+    @property
+    def progress(self) -> list[Any]:
+        """Where the random numbers of training are: orders of items, seeds."""
+        name, keys, *others = self._rng.get_state(legacy=True)
+        return [name, np.asarray(keys).tolist(), *others]
+
+    def go_on(self, progress: Sequence[Any]) -> None:
+        """Go on with the random numbers where a training was; see `progress`."""
+        name, keys, *others = progress
+        self._rng.set_state((name, np.array(keys, np.uint32), *others))
+
     def train(
         self,
         data: TrainingData,

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from nengo_dl.tensorflow_log import without_noise
+from nengo_dl.tf_log import without_noise
 
 NOISE = b"""\
 WARNING: All log messages before absl::InitializeLog() is called are written to STDERR

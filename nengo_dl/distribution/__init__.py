@@ -1,0 +1,1 @@
+"""Several devices, several machines: how minibatches are divided between them."""

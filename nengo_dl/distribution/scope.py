@@ -1,0 +1,107 @@
+"""Which strategy of ``tf.distribute`` a simulator belongs to, and leaving its scope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, TypeVar
+
+import tensorflow as tf
+from nengo.exceptions import ValidationError
+
+from nengo_dl.distribution.replicas import Replicas
+
+_SUPPORTED = tf.distribute.MirroredStrategy | tf.distribute.MultiWorkerMirroredStrategy
+
+T = TypeVar("T", bound=type)
+
+
+def replicas_of(
+    strategy: Any, minibatch_size: int | None, device: str | None
+) -> Replicas | None:
+    """Return what divides the minibatches of a simulator, if there is a strategy.
+
+    Parameters
+    ----------
+    strategy : tf.distribute.Strategy or None
+        As the user gave it; None: that whose scope the simulator is made in.
+    minibatch_size : int or None
+        Items of a whole minibatch.
+    device : str or None
+        The device that the user chose.
+
+    Raises
+    ------
+    ValidationError
+        If it is none of those that are supported, if the minibatch cannot be divided,
+        or if there is a device, too.
+    """
+    if strategy is None:
+        if not tf.distribute.has_strategy():
+            return None
+        strategy = tf.distribute.get_strategy()
+    if not isinstance(strategy, _SUPPORTED):
+        raise ValidationError(
+            f"Got {strategy!r:.100}; expected a tf.distribute.MirroredStrategy, for "
+            "devices of one machine, or a MultiWorkerMirroredStrategy, for several",
+            attr="strategy",
+        )
+    replicas = Replicas(strategy, minibatch_size or 1)
+    if replicas.minibatch_size % replicas.count:
+        raise ValidationError(
+            f"Got {minibatch_size} for {replicas.count} replicas, among which each "
+            "minibatch is divided. Expected a multiple of their number: minibatch_size "
+            "is that of all replicas together",
+            attr="minibatch_size",
+        )
+    if device is not None:
+        raise ValidationError(
+            f"Got device={device!r} and a strategy, which knows its devices. Expected "
+            "one of them",
+            attr="device",
+        )
+    return replicas
+
+
+@contextmanager
+def outside_scopes() -> Iterator[None]:
+    """Leave the scopes of strategies: variables that are made here are ordinary ones.
+
+    A simulator divides its minibatches itself, so its variables have one value in each
+    process, and losses, metrics and optimizers see whole minibatches. TensorFlow has no
+    public way out of a scope.
+    """
+    graph = tf.compat.v1.get_default_graph()
+    names = ("_distribution_strategy_stack", "_variable_creator_stack")
+    before = [getattr(graph, name) for name in names]
+    for name in names:
+        setattr(graph, name, [])
+    try:
+        yield
+    finally:
+        for name, value in zip(names, before, strict=True):
+            setattr(graph, name, value)
+
+
+def methods_outside_scopes(cls: T) -> T:
+    """Let all public methods of a class run outside of the scopes of strategies.
+
+    Users train in the scope in which they have made a simulator, as they do with models
+    of Keras.
+    """
+    for name, member in list(vars(cls).items()):
+        if callable(member) and not name.startswith("_"):
+            setattr(cls, name, _outside(member))
+    return cls
+
+
+def _outside(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not tf.distribute.has_strategy():
+            return method(*args, **kwargs)
+        with outside_scopes():
+            return method(*args, **kwargs)
+
+    return call

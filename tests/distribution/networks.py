@@ -1,0 +1,168 @@
+"""Small networks of each kind that is trained, and all that is asked of them."""
+
+import keras
+import nengo
+import numpy as np
+import tensorflow as tf
+
+import nengo_dl
+
+BATCH = 8
+N_ITEMS, N_STEPS = 16, 4
+
+KINDS = ("forward", "recurrent", "convolutional", "spiking")
+
+
+def network(kind, dtype, jit):
+    """Return a network, its input and its output."""
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(dtype=dtype, jit_compile=jit)
+        size = 16 if kind == "convolutional" else 2
+        stimulus = nengo.Node(np.zeros(size), label="stimulus")
+        if kind == "convolutional":
+            output = _convolution(stimulus)
+        else:
+            output = _ensemble(stimulus, kind)
+        probe = nengo.Probe(output, synapse=0.01 if kind == "recurrent" else None)
+    return net, stimulus, probe
+
+
+def _ensemble(stimulus, kind):
+    if kind == "spiking":
+        nengo_dl.configure_settings(surrogate="fast_sigmoid")
+        neurons = nengo.LIF()
+    else:
+        neurons = nengo.RectifiedLinear()
+    ensemble = nengo.Ensemble(10, 2, neuron_type=neurons, seed=1)
+    noise = nengo.Node(nengo.processes.WhiteSignal(0.1, 50, rms=0.1), size_out=2)
+    nengo.Connection(stimulus, ensemble, synapse=None)
+    nengo.Connection(noise, ensemble, synapse=None)
+    if kind != "forward":
+        nengo.Connection(ensemble, ensemble, synapse=0.01)
+    return ensemble
+
+
+def _convolution(stimulus):
+    keras.utils.set_random_seed(0)
+    layers = keras.Sequential(
+        [
+            keras.layers.Input((16,)),
+            keras.layers.Reshape((4, 4, 1)),
+            keras.layers.Conv2D(2, 3, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2),
+        ]
+    )
+    return nengo_dl.Layer(layers)(stimulus, shape_in=(16,), shape_out=(2,))
+
+
+def data(size_in):
+    rng = np.random.RandomState(0)
+    return rng.randn(N_ITEMS, N_STEPS, size_in), rng.randn(N_ITEMS, N_STEPS, 2)
+
+
+def optimizers():
+    """Return an optimizer of each family, with steps that keep the network stable."""
+    return {
+        "momentum": keras.optimizers.SGD(1e-4, momentum=0.9),
+        "adam": keras.optimizers.Adam(1e-3),
+    }
+
+
+def briefly(kind, dtype, jit, strategy):
+    """Return the parameters after a few steps, and what a run shows with them."""
+    net, stimulus, probe = network(kind, dtype, jit)
+    x, y = data(stimulus.size_out)
+    with nengo_dl.Simulator(
+        net, minibatch_size=BATCH, strategy=strategy, progress_bar=False
+    ) as sim:
+        losses = sim.train({stimulus: x, probe: y}, optimizers()["adam"], n_epochs=2)
+        sim.run_steps(N_STEPS, {stimulus: x[:BATCH]})
+        return {
+            "losses": losses,
+            "params": parameters(sim),
+            "run": sim.data[probe].copy(),
+        }
+
+
+def trained(kind, dtype, jit, strategy, truncation=None):
+    """Return the parameters after 20 steps by ``train`` and 20 by ``fit``."""
+    found = {}
+    for name in ("momentum", "adam"):
+        net, stimulus, probe = network(kind, dtype, jit)
+        x, y = data(stimulus.size_out)
+        with nengo_dl.Simulator(
+            net, minibatch_size=BATCH, strategy=strategy, progress_bar=False
+        ) as sim:
+            before = parameters(sim)
+            sim.train(
+                {stimulus: x, probe: y},
+                optimizers()[name],
+                n_epochs=10,
+                truncation=truncation,
+            )
+            found[f"train, {name}"] = parameters(sim)
+            assert np.abs(found[f"train, {name}"] - before).max() > 1e-5
+            sim.compile(optimizers()[name], loss="mse", metrics=["mae"])
+            history = sim.fit({stimulus: x}, {probe: y}, epochs=10, verbose=0)
+            found[f"fit, {name}"] = parameters(sim)
+            for key, values in history.history.items():
+                found[f"fit, {name}, {key}"] = np.array(values)
+    return found
+
+
+def parameters(sim):
+    return np.concatenate([np.ravel(v) for v in sim.function().params])
+
+
+def measured(kind, dtype, jit, strategy):
+    """Return what every other call gives."""
+    net, stimulus, probe = network(kind, dtype, jit)
+    x, y = data(stimulus.size_out)
+    with nengo_dl.Simulator(
+        net, minibatch_size=BATCH, strategy=strategy, progress_bar=False
+    ) as sim:
+        found = {"loss": sim.loss({stimulus: x, probe: y})}
+
+        def spread(outputs, targets):
+            """No mean and no sum over items."""
+            return tf.math.reduce_std(outputs - targets)
+
+        found["objective"] = sim.loss({stimulus: x, probe: y}, spread)
+        batches = sim.run_batch({stimulus: x, probe: y}, {probe: spread}, n_epochs=2)
+        found["run_batch"] = batches[probe]
+        sim.compile(loss="mse", metrics=["mae", keras.metrics.RootMeanSquaredError()])
+        for name, value in sim.evaluate({stimulus: x}, {probe: y}, verbose=0).items():
+            found[f"evaluate, {name}"] = value
+        found["predict"] = sim.predict({stimulus: x}, verbose=0)[probe]
+        if kind in ("forward", "recurrent"):
+            found["check_gradients"] = sim.check_gradients(probe)[probe]["analytic"]
+        sim.run_steps(N_STEPS, {stimulus: x[:BATCH]})
+        sim.run(0.002, {stimulus: x[BATCH:, :2]})
+        sim.step()
+        found["run"] = sim.data[probe]
+        function = sim.function(probe)
+        given = {stimulus: tf.constant(x[:BATCH], dtype)}
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            params = function.params
+            tape.watch(params)
+            outputs, _ = function(params, function.state, given)
+            total = tf.math.reduce_std(outputs[probe])
+        slopes = tape.gradient(total, [params, given], unconnected_gradients="zero")
+        for i, slope in enumerate(tf.nest.flatten(slopes)):
+            found[f"function, {i}"] = slope.numpy()
+    return {name: np.asarray(value) for name, value in found.items()}
+
+
+def differences(found, expected):
+    """Return the largest difference of each result, relative to what is expected."""
+    assert found.keys() == expected.keys()
+    result = {}
+    for name, value in found.items():
+        assert value.shape == expected[name].shape, name
+        assert np.isfinite(expected[name]).all(), name
+        scale = max(1.0, np.abs(expected[name]).max(initial=0))
+        result[name] = float(np.abs(value - expected[name]).max(initial=0) / scale)
+    return result

@@ -1,0 +1,61 @@
+"""Two processes on this machine train as one does, also if one of them is killed."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from tests.distribution.launcher import Workers
+
+rare = pytest.mark.everything
+
+
+@pytest.mark.parametrize(
+    "kinds, dtype, jit, calls",
+    [
+        ("recurrent", "float64", False, ["briefly"]),
+        pytest.param(
+            "recurrent,forward", "float64", True, ["trained", "measured"], marks=rare
+        ),
+        pytest.param(
+            "convolutional,spiking",
+            "float32",
+            False,
+            ["trained", "measured"],
+            marks=rare,
+        ),
+    ],
+)
+def test_results_are_those_of_one_process(tmp_path, kinds, dtype, jit, calls):
+    limit = 1e-10 if dtype == "float64" else 1e-5
+    with Workers(tmp_path, "compare", kinds, dtype, jit, *calls) as workers:
+        for found in workers.results():
+            assert len(found) > 2
+            assert {n: v for n, v in found.items() if not v < limit} == {}
+
+
+@rare
+@pytest.mark.parametrize("way", ["train", "fit"])
+@pytest.mark.parametrize("killed", [0, 1])
+def test_training_goes_on_after_a_worker_was_killed(tmp_path, way, killed):
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    for folder in (undisturbed, disturbed):
+        folder.mkdir()
+    with Workers(undisturbed, "resume", way, 0) as workers:
+        expected, other = (np.array(own["params"]) for own in workers.results())
+    assert np.array_equal(expected, other)
+    with Workers(disturbed, "resume", way, 0.2) as workers:
+        workers.wait_for("EPOCH 2", killed)
+        os.kill(workers.processes[killed].pid, signal.SIGKILL)
+        start = time.monotonic()
+        code = workers.processes[1 - killed].wait(60)
+        assert time.monotonic() - start < 60
+        assert code != 0
+        assert "Another process of the strategy has ended" in workers.text(1 - killed)
+    with Workers(disturbed, "resume", way, 0) as workers:
+        first, second = (np.array(own["params"]) for own in workers.results())
+        assert "EPOCH 0" not in workers.text(0)
+    assert np.array_equal(first, second)
+    np.testing.assert_allclose(first, expected, rtol=0, atol=1e-12)
