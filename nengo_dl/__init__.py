@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nengo_dl import objectives as obj
     from nengo_dl.converter import Converter
     from nengo_dl.layers import Layer, tensor_layer
+    from nengo_dl.nir import from_nir, to_nir
     from nengo_dl.simulator import Simulator
     from nengo_dl.tensor_node import TensorNode, reshaped
 
@@ -38,6 +39,7 @@ __all__ = [
     "configure_trainable",
     "converter",
     "dists",
+    "from_nir",
     "losses",
     "neurons",
     "obj",
@@ -46,6 +48,7 @@ __all__ = [
     "reshaped",
     "surrogates",
     "tensor_layer",
+    "to_nir",
 ]
 
 #: what is imported when first needed: the module, and the name in it if not all of it
@@ -56,14 +59,17 @@ _LAZY = {
     "TensorNode": ("nengo_dl.tensor_node", "TensorNode"),
     "callbacks": ("nengo_dl.callbacks", None),
     "converter": ("nengo_dl.converter", None),
+    "from_nir": ("nengo_dl.nir", "from_nir"),
     "losses": ("nengo_dl.losses", None),
     "lowering": ("nengo_dl.lowering", None),
+    "nir": ("nengo_dl.nir", None),
     "obj": ("nengo_dl.objectives", None),
     "objectives": ("nengo_dl.objectives", None),
     "plan": ("nengo_dl.plan", None),
     "plots": ("nengo_dl.plots", None),
     "reshaped": ("nengo_dl.tensor_node", "reshaped"),
     "tensor_layer": ("nengo_dl.layers", "tensor_layer"),
+    "to_nir": ("nengo_dl.nir", "to_nir"),
 }
 
 
@@ -78,6 +84,7 @@ _WITHOUT_KERAS = (
     "dists",
     "graph",
     "neurons",
+    "nir",
     "plan",
     "surrogates",
     "tf_log",

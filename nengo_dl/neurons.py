@@ -10,7 +10,13 @@ from nengo.neurons import LIFRate, RectifiedLinear
 
 from nengo_dl.validation import FiniteParam
 
-__all__ = ["LeakyReLU", "LimitedReLU", "SoftLIFRate", "SpikingLeakyReLU"]
+__all__ = [
+    "Heaviside",
+    "LeakyReLU",
+    "LimitedReLU",
+    "SoftLIFRate",
+    "SpikingLeakyReLU",
+]
 
 
 class SoftLIFRate(LIFRate):
@@ -262,6 +268,52 @@ class LimitedReLU(RectifiedLinear):
             Where the rates go (Hz).
         """
         output[...] = self.amplitude * np.clip(J, 0, self.limit)
+
+
+class Heaviside(RectifiedLinear):
+    r"""Steps: a constant output for positive currents, else nothing.
+
+    .. math:: a = \alpha [J > 0]
+
+    They have no memory, unlike neurons that spike. In training the derivative of the
+    step is that of the surrogate :math:`1/(1 + |J|)^2`.
+
+    Parameters
+    ----------
+    amplitude : float
+        The output :math:`\alpha`. Greater than 0.
+    initial_state : dict, optional
+        Accepted as in all neuron types; there are no state variables to name.
+
+    References
+    ----------
+    W. S. McCulloch and W. Pitts, "A logical calculus of the ideas immanent in nervous
+    activity", Bulletin of Mathematical Biophysics 5, 1943.
+
+    Examples
+    --------
+    >>> from nengo_dl.neurons import Heaviside
+    >>> Heaviside().rates([-1, 0, 2], gain=[1], bias=[0])
+    array([[0.],
+           [0.],
+           [1.]])
+    """
+
+    amplitude: Any = FiniteParam("amplitude", low=0, low_open=True)
+
+    def step(self, dt: float, J: np.ndarray, output: np.ndarray) -> None:
+        """Write the steps of input currents to ``output``.
+
+        Parameters
+        ----------
+        dt : float
+            Length of a time step (s), which the output does not depend on.
+        J : np.ndarray, shape (n_neurons,)
+            Input currents.
+        output : np.ndarray, shape (n_neurons,)
+            Where 0 or ``amplitude`` goes.
+        """
+        output[...] = self.amplitude * (J > 0)
 
 
 class SpikingLeakyReLU(LeakyReLU):

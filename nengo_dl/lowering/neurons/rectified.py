@@ -10,8 +10,10 @@ from nengo.neurons import RectifiedLinear, SpikingRectifiedLinear
 
 from nengo_dl.lowering.neurons.base import LowerNeurons, neurons
 from nengo_dl.lowering.neurons.rate_equivalents import register_rates
+from nengo_dl.lowering.neurons.spike import fire
 from nengo_dl.lowering.neurons.surrogate import Counting, register_surrogate
-from nengo_dl.neurons import LimitedReLU
+from nengo_dl.neurons import Heaviside, LimitedReLU
+from nengo_dl.surrogates import FastSigmoid
 
 
 @neurons(RectifiedLinear)
@@ -48,6 +50,27 @@ class LowerLimitedReLU(LowerNeurons):
     def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
         """Return the rates."""
         return (self.amplitude * tf.minimum(tf.nn.relu(j), self.limit),)
+
+
+@neurons(Heaviside)
+@dataclass(frozen=True)
+class LowerHeaviside(LowerNeurons):
+    r"""Step where currents become positive: :math:`a = \alpha [J > 0]`.
+
+    .. math:: \partial a / \partial J = \alpha / (1 + |J|)^2
+
+    instead of the derivative, which is 0 wherever there is one.
+
+    References
+    ----------
+    F. Zenke and S. Ganguli, "SuperSpike", Neural Computation 30(6), 2018.
+    """
+
+    parameters = ("amplitude",)
+
+    def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
+        """Return the steps."""
+        return (self.amplitude * fire(j, FastSigmoid(1.0)),)
 
 
 @neurons(SpikingRectifiedLinear)

@@ -1,0 +1,217 @@
+"""LI, CubaLI, I and Delay: what filters, and fires no spikes.
+
+A synapse of Nengo's delays by one time step, NIR's nodes do not. A Node with the same
+filter as its Process does not either, so graphs of others become such Nodes. What
+`nengo_dl.to_nir` has written is read back as synapses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.synapses import Synapse
+
+from nengo_dl.nir.node_reader import NodeReader, register_node
+
+#: more steps than these would be a matrix of that many rows and columns
+_MAX_DELAY_STEPS = 1000
+
+
+def by_value(values: np.ndarray) -> Iterator[tuple[float, list[int] | slice]]:
+    """Yield each value of a vector, and the indices of the elements that have it."""
+    for value in np.unique(values):
+        index = np.flatnonzero(values == value)
+        whole = len(index) == len(values)
+        yield float(value), slice(None) if whole else index.tolist()
+
+
+def lowpass(
+    reader: NodeReader, pre: Any, post: Any, taus: np.ndarray, field: str, late: bool
+) -> None:
+    """Filter what one object sends to another, each element by its time constant.
+
+    Parameters
+    ----------
+    reader : NodeReader
+        Whose filter it is.
+    pre, post : object
+        The objects, of one size.
+    taus : np.ndarray, shape (size,)
+        Time constants (s).
+    field : str
+        What the node calls them.
+    late : bool
+        Whether it is a synapse, one step late.
+    """
+    for tau, index in by_value(taus):
+        tau = reader.options.time_constant(tau, reader.record, field)
+        _filtered(reader, nengo.Lowpass(tau), pre[index], post[index], late)
+
+
+def _filtered(
+    reader: NodeReader, synapse: Synapse, pre: Any, post: Any, late: bool
+) -> None:
+    if late:
+        reader.connect(pre, post, synapse=synapse)
+        return
+    label = f"{reader.record.name}.filter"
+    node = nengo.Node(synapse, size_in=pre.size_out, size_out=pre.size_out, label=label)
+    reader.connect(pre, node)
+    reader.connect(node, post)
+
+
+@register_node("LI")
+class ReadLI(NodeReader):
+    r"""Leaky integrators.
+
+    .. math:: \tau v' = v_{leak} - v + r I
+    """
+
+    elementwise = {"tau": None, "r": 1.0, "v_leak": 0.0}  # noqa: RUF012
+
+    @property
+    def delays(self) -> bool:
+        """Whether it is a synapse of ours."""
+        return self.record.noted("role") in ("synapse", "alpha")
+
+    @property
+    def became(self) -> str:  # type: ignore[override]
+        """What it is, in words."""
+        role = self.record.noted("role")
+        if role == "identity":
+            return "part of the synapse before it"
+        if role == "alpha":
+            return "Alpha synapse"
+        return "Lowpass synapse" if self.delays else "Node with Lowpass"
+
+    def build(self, shape_in: tuple[int, ...]) -> tuple[Any, Any]:
+        """Make two Nodes, and the filter between them."""
+        receiver, sender = self.node(shape_in, "input"), self.node(shape_in)
+        taus = self.positive("tau", shape_in)
+        role = self.record.noted("role")
+        if role == "identity":
+            self.connect(receiver, sender)
+            return receiver, sender
+        driven = receiver
+        r = self.per_element("r", shape_in)
+        if np.any(r != 1):
+            driven = self.node(shape_in, "current")
+            self.connect(receiver, driven, r)
+        self.add_bias(self.per_element("v_leak", shape_in), driven)
+        if role == "alpha":
+            for tau, index in by_value(taus):
+                self.connect(driven[index], sender[index], synapse=nengo.Alpha(tau))
+        else:
+            lowpass(self, driven, sender, taus, "tau", late=self.delays)
+        return receiver, sender
+
+
+@register_node("CubaLI")
+class ReadCubaLI(NodeReader):
+    r"""Leaky integrators behind a synapse.
+
+    .. math:: \tau_{syn} I' = -I + w_{in} S, \quad
+              \tau_{mem} v' = v_{leak} - v + r I
+    """
+
+    became = "two Nodes with Lowpass"
+    elementwise = {  # noqa: RUF012
+        "tau_syn": None,
+        "tau_mem": None,
+        "r": 1.0,
+        "v_leak": 0.0,
+        "w_in": 1.0,
+    }
+
+    def build(self, shape_in: tuple[int, ...]) -> tuple[Any, Any]:
+        """Make the synapse, and the membrane behind it."""
+        receiver, current = current_of(self, shape_in)
+        driven, sender = self.node(shape_in, "current"), self.node(shape_in)
+        self.connect(current, driven, self.per_element("r", shape_in))
+        self.add_bias(self.per_element("v_leak", shape_in), driven)
+        taus = self.positive("tau_mem", shape_in)
+        lowpass(self, driven, sender, taus, "tau_mem", late=False)
+        return receiver, sender
+
+
+def current_of(reader: NodeReader, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Make the synapse in front of a membrane.
+
+    Returns
+    -------
+    receiver, sender : nengo.Node
+        Its input and its output.
+    """
+    receiver, current = reader.node(shape, "input"), reader.node(shape, "synapse")
+    weighted = reader.node(shape, "weighted")
+    weights = reader.per_element("w_in", shape)
+    taus = reader.positive("tau_syn", shape)
+    late = reader.options.late_synapses
+    if late:
+        # a spike adds its whole size, while Lowpass lets it in over its time constant
+        weights = weights * taus / reader.options.spike_dt
+    reader.connect(receiver, weighted, weights)
+    lowpass(reader, weighted, current, taus, "tau_syn", late)
+    return receiver, current
+
+
+@register_node("I")
+class ReadIntegrator(NodeReader):
+    r"""Integrators.
+
+    .. math:: v' = r I
+    """
+
+    became = "Node with LinearFilter"
+    elementwise = {"r": None}  # noqa: RUF012
+
+    def build(self, shape_in: tuple[int, ...]) -> tuple[Any, Any]:
+        """Make two Nodes, and the filter between them."""
+        receiver, sender = self.node(shape_in, "input"), self.node(shape_in)
+        driven = self.node(shape_in, "current")
+        self.connect(receiver, driven, self.per_element("r", shape_in))
+        _filtered(self, nengo.LinearFilter([1], [1, 0]), driven, sender, late=False)
+        return receiver, sender
+
+
+@register_node("Delay")
+class ReadDelay(NodeReader):
+    r"""Delays, in whole steps of the framework that the graph is from.
+
+    .. math:: y(t) = x(t - \tau)
+    """
+
+    became = "Connection with a delay"
+    elementwise = {"delay": None}  # noqa: RUF012
+
+    @property
+    def delays(self) -> bool:
+        """Whether all elements are delayed by a step at least."""
+        return bool((self._steps(self.values("delay")) >= 1).all())
+
+    def _steps(self, delays: np.ndarray) -> np.ndarray:
+        if (delays < 0).any():
+            raise self.record.refused("Expected at least 0", "delay")
+        steps = np.round(delays / self.options.spike_dt)
+        if (steps > _MAX_DELAY_STEPS).any():
+            raise self.record.refused(
+                f"{delays.max():g} s are {steps.max():.0f} steps of "
+                f"{self.options.spike_dt:g} s. Expected at most {_MAX_DELAY_STEPS} "
+                "steps; set spike_dt if they are longer ones",
+                "delay",
+            )
+        return steps
+
+    def build(self, shape_in: tuple[int, ...]) -> tuple[Any, Any]:
+        """Make two Nodes, and the Connections between them."""
+        receiver, sender = self.node(shape_in, "input"), self.node(shape_in)
+        for steps, index in by_value(self._steps(self.per_element("delay", shape_in))):
+            synapse = None
+            if steps:
+                past = [1.0] + [0.0] * int(steps)
+                synapse = nengo.LinearFilter([1.0], past, analog=False)
+            self.connect(receiver[index], sender[index], synapse=synapse)
+        return receiver, sender

@@ -1,0 +1,134 @@
+"""Files of NIR read with bounds: nothing in them is trusted before it is looked at."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from nengo.exceptions import ValidationError
+
+#: how deep groups may be nested, and how many groups and arrays a file may have
+_MAX_DEPTH, _MAX_OBJECTS = 100, 500_000
+
+
+def require_nir() -> None:
+    """Raise an error if the package ``nir`` is not installed.
+
+    Raises
+    ------
+    ImportError
+        The message says how to install it.
+    """
+    if find_spec("nir") is None or find_spec("h5py") is None:
+        raise ImportError(
+            "NIR graphs and their files need the package nir, which is not installed: "
+            "`pip install nengo-dl[nir]`, or `pip install nir`"
+        )
+
+
+def read_nir_file(path: str, max_elements: int) -> dict[str, Any]:
+    """Return the graph of a NIR file as nested dicts of arrays.
+
+    Groups are followed within the file alone, and arrays are read only after their
+    sizes have been looked at, since a file of some kilobytes can claim an array of
+    gigabytes, or a group that has itself as a member.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    max_elements : int
+        How many numbers all arrays together may have.
+
+    Raises
+    ------
+    ValidationError
+        If it cannot be read, or is no NIR file.
+    """
+    require_nir()
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            if "node" not in file:
+                raise ValidationError("It has no group 'node'", f"NIR file {path!r}")
+            found = _Walk(h5py, path, max_elements).group(file, "node")
+    except ValidationError:
+        raise
+    except FileNotFoundError:
+        raise ValidationError("There is no such file", f"NIR file {path!r}") from None
+    except MemoryError:
+        raise ValidationError(
+            "It does not fit in memory", f"NIR file {path!r}"
+        ) from None
+    except Exception as error:
+        # h5py raises OSError, KeyError, RuntimeError, ValueError, TypeError, ...
+        raise ValidationError(
+            f"It cannot be read as HDF5: {error!s:.200}", f"NIR file {path!r}"
+        ) from error
+    return found
+
+
+class _Walk:
+    """The walk through one file; it counts what has been read."""
+
+    def __init__(self, h5py: Any, path: str, max_elements: int) -> None:
+        self._h5py = h5py
+        self._path = path
+        self._max_elements = max_elements
+        self._elements = 0
+        self._objects = 0
+        #: groups that the walk is in, by their address in the file
+        self._within: list[Any] = []
+
+    def group(self, parent: Any, key: str) -> dict[str, Any]:
+        """Return a member of a group that has to be a group itself."""
+        found = self._member(parent, key)
+        if not isinstance(found, dict):
+            raise self._refused(f"{key!r} is no group")
+        return found
+
+    def _member(self, parent: Any, key: str) -> Any:
+        link = parent.get(key, getlink=True)
+        if not isinstance(link, self._h5py.HardLink):
+            raise self._refused(
+                f"{parent.name}/{key} is a link, and no part of the file itself"
+            )
+        item = parent[key]
+        self._objects += 1
+        if self._objects > _MAX_OBJECTS:
+            raise self._refused(f"It has more than {_MAX_OBJECTS} groups and arrays")
+        if isinstance(item, self._h5py.Group):
+            return self._members(item)
+        if isinstance(item, self._h5py.Dataset):
+            return self._array(item)
+        raise self._refused(f"{item.name} is neither a group nor an array")
+
+    def _members(self, group: Any) -> dict[str, Any]:
+        if len(self._within) > _MAX_DEPTH:
+            raise self._refused(f"Groups are nested deeper than {_MAX_DEPTH}")
+        if any(group == outer for outer in self._within):
+            raise self._refused(f"The group {group.name} is a member of itself")
+        self._within.append(group)
+        found = {str(key): self._member(group, key) for key in group}
+        self._within.pop()
+        return found
+
+    def _array(self, dataset: Any) -> Any:
+        if dataset.shape is None:  # HDF5's null
+            return None
+        if dataset.is_virtual or dataset.external:
+            raise self._refused(f"{dataset.name} is kept in another file")
+        self._elements += int(dataset.size)
+        if self._elements > self._max_elements:
+            raise self._refused(
+                f"Its arrays up to {dataset.name} of shape {dataset.shape} have "
+                f"{self._elements} elements. Expected at most {self._max_elements}; "
+                "from_nir(..., max_elements=...) allows more"
+            )
+        if dataset.dtype.kind not in "fiubOS" or dataset.dtype.itemsize > 4096:
+            raise self._refused(f"{dataset.name} is of type {dataset.dtype}")
+        return dataset[()]
+
+    def _refused(self, problem: str) -> ValidationError:
+        return ValidationError(problem, f"NIR file {self._path!r}")

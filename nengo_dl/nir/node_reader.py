@@ -1,0 +1,226 @@
+"""What all types of NIR nodes have in common when they become objects of Nengo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import nengo
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from nengo_dl.nir.node_records import NodeRecord, n_elements
+
+#: label of the Node whose output is 1 and from which biases come
+BIAS_LABEL = "NIR bias"
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How the equations of a graph become time steps.
+
+    Attributes
+    ----------
+    spike_dt : float
+        Time step of the framework that the graph is from (s): the area of a spike.
+    euler : bool
+        Whether that framework integrates by Euler's method; else exactly.
+    own : bool
+        Whether `nengo_dl.to_nir` wrote the graph, so that its notes say more.
+    late_synapses : bool
+        Whether synapses of CubaLIF and CubaLI add a spike at once, by its whole size,
+        after the membrane's step, as those of Norse do.
+    max_elements : int
+        How many numbers signals and kernels may have altogether.
+    """
+
+    spike_dt: float
+    euler: bool
+    own: bool
+    late_synapses: bool
+    max_elements: int
+
+    def time_constant(self, tau: float, record: NodeRecord, field: str) -> float:
+        r"""Return the time constant with which Nengo's steps are those that are meant.
+
+        .. math:: e^{-\Delta t/\tau'} = 1 - \Delta t/\tau
+
+        for Euler's method.
+        """
+        if not self.euler:
+            return tau
+        if tau <= self.spike_dt:
+            raise record.refused(
+                f"Expected more than the time step of {self.spike_dt:g} s, which "
+                f"Euler's method needs, got {tau:g} s. With discretization='exact' "
+                "any value above 0 will do; or the step is another one: set spike_dt",
+                field,
+            )
+        return float(-self.spike_dt / np.log1p(-self.spike_dt / tau))
+
+
+class NodeReader:
+    """Makes objects of Nengo from one NIR node; a subclass for each family of types.
+
+    Parameters
+    ----------
+    record : NodeRecord
+        The node.
+    options : ReadOptions
+        How time is discretised.
+    one : callable
+        Returns the Node whose output is 1.
+
+    Attributes
+    ----------
+    became : str
+        Nengo's objects in words, for the report.
+    """
+
+    became: str = ""
+    #: the parameters that are arrays of the node's own shape, and their defaults
+    elementwise: ClassVar[dict[str, float | None]] = {}
+
+    def __init__(
+        self, record: NodeRecord, options: ReadOptions, one: Callable[[], nengo.Node]
+    ) -> None:
+        self.record = record
+        self.options = options
+        self._one = one
+
+    # -- shapes
+
+    def shape_in(self) -> tuple[int, ...] | None:
+        """Return the shape of its input, if that follows from the node alone."""
+        if not self.elementwise:
+            return None
+        shapes = [self.values(name).shape for name in self.elementwise]
+        try:
+            shape = np.broadcast_shapes(*shapes)
+        except ValueError:
+            found = dict(zip(self.elementwise, shapes, strict=True))
+            raise self.record.refused(
+                f"Expected parameters of one shape, got {found}"
+            ) from None
+        # numbers without axes are those of all elements, however many these are
+        return shape or None
+
+    def shape_out(self, shape_in: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of its output."""
+        return shape_in
+
+    def check_size(self, *shapes: tuple[int, ...]) -> None:
+        """Raise an error if an array of some shape would be too large."""
+        for shape in shapes:
+            if n_elements(shape) > self.options.max_elements:
+                raise self.record.refused(
+                    f"Shape {shape} has {n_elements(shape)} elements. Expected at most "
+                    f"{self.options.max_elements}; from_nir(..., max_elements=...) "
+                    "allows more"
+                )
+
+    # -- what it does
+
+    @property
+    def delays(self) -> bool:
+        """Whether its output does not depend on its input of the same time step."""
+        return False
+
+    def build(self, shape_in: tuple[int, ...]) -> tuple[Any, Any]:
+        """Make its objects in the network that is open.
+
+        Parameters
+        ----------
+        shape_in : tuple of int
+            Shape of its input.
+
+        Returns
+        -------
+        receiver, sender : object
+            What Connections to and from it go to and come from, flat.
+        """
+        raise NotImplementedError
+
+    # -- for subclasses
+
+    def values(self, field: str) -> np.ndarray:
+        """Return a parameter that has one number for each element."""
+        return self.record.numbers(field, self.elementwise[field])
+
+    def per_element(self, field: str, shape: tuple[int, ...]) -> np.ndarray:
+        """Return a parameter as a vector of one number for each element."""
+        return np.broadcast_to(self.values(field), shape).reshape(-1)
+
+    def positive(self, field: str, shape: tuple[int, ...]) -> np.ndarray:
+        """Return time constants (s), one for each element."""
+        values = self.per_element(field, shape)
+        if not (values > 0).all():
+            raise self.record.refused(
+                f"Expected numbers above 0, got {values[~(values > 0)][0]:g}", field
+            )
+        return values
+
+    def node(self, shape: tuple[int, ...], part: str = "") -> nengo.Node:
+        """Return a Node that passes on what it receives."""
+        label = f"{self.record.name}.{part}" if part else self.record.name
+        return nengo.Node(size_in=n_elements(shape), label=label)
+
+    def connect(self, pre: Any, post: Any, transform: Any = None, **kwargs: Any) -> Any:
+        """Connect without a synapse; a transform of ones alone is left out."""
+        if isinstance(transform, np.ndarray) and transform.ndim < 2:
+            transform = None if np.all(transform == 1) else transform
+        if transform is not None:
+            kwargs["transform"] = transform
+        kwargs.setdefault("synapse", None)
+        return nengo.Connection(pre, post, label=self.record.name, **kwargs)
+
+    def add_bias(self, bias: np.ndarray, post: Any) -> None:
+        """Let a Node or neurons receive constant numbers besides."""
+        if np.any(bias):
+            self.connect(self._one(), post, bias.reshape(-1, 1))
+
+
+#: the reader of each type of node
+READERS: dict[str, type[NodeReader]] = {}
+
+
+def register_node(*kinds: str) -> Callable[[type[NodeReader]], type[NodeReader]]:
+    """Return a decorator that makes a `NodeReader` responsible for types of nodes.
+
+    Parameters
+    ----------
+    *kinds : str
+        Types, as NIR calls them.
+
+    Returns
+    -------
+    callable
+        Takes a subclass of `NodeReader` and returns it.
+    """
+
+    def add(reader: type[NodeReader]) -> type[NodeReader]:
+        for kind in kinds:
+            READERS[kind] = reader
+        return reader
+
+    return add
+
+
+def reader_of(
+    record: NodeRecord, options: ReadOptions, one: Callable[[], nengo.Node]
+) -> NodeReader:
+    """Return the reader of a node.
+
+    Raises
+    ------
+    ValidationError
+        If nothing is known of its type.
+    """
+    if record.kind not in READERS:
+        raise ValidationError(
+            f"There is no NIR node of type {record.kind!r:.50}. Expected one of "
+            f"{', '.join(sorted(READERS))}",
+            f"node {record.name!r}",
+        )
+    return READERS[record.kind](record, options, one)
