@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from nengo_dl.losses import check_norm, norms, squared_errors
+from nengo_dl.losses.outputs import check_norm, norms, squared_errors
 from nengo_dl.validation import finite_number
 
 __all__ = ["Regularize", "mse"]

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
-from nengo_dl.losses import Regularize, nan_mse, norms
+from nengo_dl.losses import Regularize, nan_mse
+from nengo_dl.losses.outputs import norms
 
 EVERYWHERE = [
     pytest.mark.parametrize("jit_compile", [True, False]),

@@ -479,6 +479,14 @@ def calls_without_simulators(net, sim, folder):
             dl.objectives.Regularize,
             {"order": 2, "axis": None, "weight": 1.0},
         ),
+        "losses.TargetRate": (
+            dl.losses.TargetRate,
+            {"target": (1.0, 50.0), "order": 2, "percentile": 99, "weight": 1.0},
+        ),
+        "losses.Sparsity": (
+            dl.losses.Sparsity,
+            {"weight": 1.0, "order": 1, "amplitude": 1.0, "dt": 0.001},
+        ),
         "callbacks.NengoSummaries": (
             dl.callbacks.NengoSummaries,
             {"log_dir": str(folder), "sim": sim, "objects": [net.ensembles[0]]},

@@ -28,12 +28,15 @@ class Side:
         The names that they have beside their labels.
     widths : mapping of nengo.Probe to int
         Elements of what Probes see, as far as they are known.
+    dt : float
+        Time step of the simulation (s).
     """
 
     kind: type
     objects: tuple[Any, ...]
     names: Mapping[Any, str] | None = None
     widths: Mapping[Any, int] = field(default_factory=dict)
+    dt: float = 0.001
 
     @property
     def word(self) -> str:

@@ -70,6 +70,8 @@ class Endpoints:
         Probes that keep the last step alone, so that targets may have one step.
     widths : mapping of nengo.Probe to int
         Elements of what Probes see: for those of learning rules ``size_in`` is 0.
+    dt : float
+        Time step of the simulation (s).
     """
 
     nodes: tuple[nengo.Node, ...]
@@ -78,6 +80,7 @@ class Endpoints:
     dtype: str = "float32"
     last_only: frozenset[nengo.Probe] = field(default_factory=frozenset)
     widths: Mapping[nengo.Probe, int] = field(default_factory=dict)
+    dt: float = 0.001
 
     @cached_property
     def names(self) -> dict[nengo.Node | nengo.Probe, str]:
@@ -92,7 +95,7 @@ class Endpoints:
     @cached_property
     def outputs(self) -> Side:
         """The Probes, for which targets can be given."""
-        return Side(nengo.Probe, self.probes, self.names, self.widths)
+        return Side(nengo.Probe, self.probes, self.names, self.widths, self.dt)
 
     def name(self, obj: Any) -> str:
         """Return the name of an input or output.

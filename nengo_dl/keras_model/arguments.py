@@ -13,6 +13,7 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.arrays import Side
 from nengo_dl.inputs.shapes import TargetSize
+from nengo_dl.losses.firing import of_probe
 from nengo_dl.training.loss_functions import (
     LossFunction,
     OutputLoss,
@@ -144,7 +145,7 @@ def resolve(
         entry for each.
     """
     losses = {
-        probe: value
+        probe: of_probe(value, probe, side.dt)
         for probe, value in by_probe(loss, side, "loss").items()
         if value is not None
     }

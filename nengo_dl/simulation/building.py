@@ -108,5 +108,6 @@ def build(
         settings.dtype,
         frozenset(p for p in model.probes if not settings.keeps_history(p)),
         {p: size for p in model.probes for size in model.sig[p]["in"].shape[-1:]},
+        model.dt,
     )
     return Building(built, program, endpoints, times)

@@ -258,6 +258,7 @@ class TrainingCalls:
             self._endpoints.probes,
             names=self._endpoints.names,
             reduction=reduction,
+            dt=self._endpoints.dt,
         )
         sizes = _sizes([(term.probes, term.target_size) for term in wanted])
         arrays = self._endpoints.check(inputs, targets, n_steps, sizes=sizes)

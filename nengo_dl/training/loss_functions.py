@@ -19,6 +19,8 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl import losses
 from nengo_dl.inputs.shapes import TargetSize
+from nengo_dl.losses.firing import OfSpikes
+from nengo_dl.losses.outputs import OutputsOnly
 from nengo_dl.objectives import Regularize, mse
 
 # parameters whose names tell what they are for
@@ -182,9 +184,18 @@ def _loss_object(loss: Any) -> LossFunction:
     By its ``call``: calling the object would round everything to Keras' ``floatx``.
     """
     reduction: Reduction = "sum" if loss.reduction == "sum" else "mean"
-    if isinstance(loss, losses.Regularize):
-        function = functools.partial(losses.norms, order=loss.order, axis=loss.axis)
+    if isinstance(loss, OutputsOnly):
+        function = functools.partial(loss.call, None)
         return LossFunction(function, False, per_output=True, reduction=reduction)
+    if isinstance(loss, OfSpikes):
+        return LossFunction(
+            loss.call,
+            targets_first=True,
+            per_output=True,
+            reduction=reduction,
+            target_size=loss.target_size,
+            needs_all=loss.needs_all,
+        )
     compared = getattr(loss, "fn", loss.call)
     return LossFunction(
         loss.call,

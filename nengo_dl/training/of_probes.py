@@ -16,6 +16,7 @@ from nengo.exceptions import ValidationError
 from nengo_dl.inputs.arrays import Side
 from nengo_dl.inputs.names import listing
 from nengo_dl.inputs.shapes import TargetSize
+from nengo_dl.losses.firing import of_probe
 from nengo_dl.training.loss_functions import LossFunction, loss_function
 
 
@@ -104,6 +105,8 @@ def of_probes(
                 "Got an empty tuple as a key; expected (probe, probe)", attr=attr
             )
         if value is not None:
+            if not joint:
+                value = of_probe(value, found.probes[0], side.dt)
             function = loss_function(value, found.where, attr=attr)
             found = OfProbes(found.probes, joint, function)
         yield key, found

@@ -62,6 +62,7 @@ def resolve(
     legacy: bool = False,
     names: Mapping[Any, str] | None = None,
     reduction: Reduction = "mean",
+    dt: float = 0.001,
 ) -> tuple[Term, ...]:
     """Return the terms whose sum is minimised.
 
@@ -88,6 +89,8 @@ def resolve(
         Names of the probes, as `io_names` gives them.
     reduction : {"mean", "sum"}
         What becomes a number of an array that an objective returns.
+    dt : float
+        Time step of the simulation (s).
 
     Raises
     ------
@@ -95,7 +98,7 @@ def resolve(
         If an objective is not one of these; if it needs targets of a probe that has
         none, or has no use for those that were given; if a probe is not known.
     """
-    side = Side(nengo.Probe, tuple(probes), names)
+    side = Side(nengo.Probe, tuple(probes), names, dt=dt)
     if isinstance(objective, Mapping):
         if not objective:
             raise ValidationError(

@@ -1,7 +1,4 @@
-"""Losses for ``Simulator.compile``, called in Keras' way: ``(y_true, y_pred)``.
-
-`nengo_dl.objectives` has the same for ``Simulator.train``.
-"""
+"""Losses about outputs of any kind, whatever they mean."""
 
 from __future__ import annotations
 
@@ -14,8 +11,6 @@ import tensorflow as tf
 from nengo.exceptions import ValidationError
 
 from nengo_dl.validation import LARGEST, positive_number, whole_number
-
-__all__ = ["Regularize", "nan_mse"]
 
 
 @keras.saving.register_keras_serializable(package="nengo_dl")
@@ -68,8 +63,8 @@ def squared_errors(targets: Any, outputs: Any, attrs: tuple[str, str]) -> tf.Ten
     tf.Tensor, shape (batch, n_steps)
         Means over the last axis.
     """
-    y_pred = _real(outputs, attrs[1])
-    y_true = tf.cast(_real(targets, attrs[0]), y_pred.dtype)
+    y_pred = real_tensor(outputs, attrs[1])
+    y_true = tf.cast(real_tensor(targets, attrs[0]), y_pred.dtype)
     if not y_true.shape.is_compatible_with(y_pred.shape):
         # broadcasting would compare every output with the wrong targets
         raise ValidationError(
@@ -82,7 +77,7 @@ def squared_errors(targets: Any, outputs: Any, attrs: tuple[str, str]) -> tf.Ten
     return tf.reduce_mean(tf.square(error), axis=-1)
 
 
-def _real(values: Any, attr: str) -> tf.Tensor:
+def real_tensor(values: Any, attr: str) -> tf.Tensor:
     """Return numbers as a tensor of floating point numbers."""
     try:
         tensor = tf.convert_to_tensor(values)
@@ -97,8 +92,18 @@ def _real(values: Any, attr: str) -> tf.Tensor:
     return tensor if dtype.is_floating else tf.cast(tensor, keras.config.floatx())
 
 
+class OutputsOnly(keras.losses.Loss):
+    """A loss for which targets make no difference: there may be none, or None."""
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the loss, also without targets; see `keras.losses.Loss`."""
+        if y_true is None:
+            y_true = 0.0  # Keras makes a tensor of it
+        return super().__call__(y_true, y_pred, sample_weight)
+
+
 @keras.saving.register_keras_serializable(package="nengo_dl")
-class Regularize(keras.losses.Loss):
+class Regularize(OutputsOnly):
     r"""Mean norm of an output, to be kept small: of firing rates or weights.
 
     .. math:: \frac{1}{N} \sum_{i=1}^N \Big(\sum_j |y_{ij}|^p\Big)^{1/p}
@@ -142,12 +147,6 @@ class Regularize(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.order = check_norm(order, axis)
         self.axis = axis
-
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Return the loss, also without targets; see `keras.losses.Loss`."""
-        if y_true is None:
-            y_true = 0.0  # Keras makes a tensor of it
-        return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
         """Return the norms.
