@@ -12,6 +12,9 @@ nengo_spa = ["nengo-spa>=2"]
 tensorboard = ["tensorboard"]
 # data for `python -m nengo_dl.benchmarks digits conversions`, and its pictures
 benchmarks = [*plots, "mnist1d", "scikit-learn"]
+# what runs exported networks, and what converts them
+litert = ["ai-edge-litert"]
+onnx = ["onnx", "onnxruntime", "tf2onnx>=1.17"]
 docs = [
     # what the notebooks of examples/ use
     *nengo_spa,
@@ -67,7 +70,9 @@ setup(
         "all": sorted({*benchmarks, *docs, *nengo_spa, *plots, *tests}),
         "benchmarks": benchmarks,
         "docs": docs,
+        "litert": litert,
         "nengo-spa": nengo_spa,
+        "onnx": onnx,
         "plots": plots,
         "tensorboard": tensorboard,
         "tests": tests,

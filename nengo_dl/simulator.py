@@ -25,6 +25,7 @@ from nengo_dl.distribution.scope import (
     replicas_of,
 )
 from nengo_dl.distribution.workers import Workers
+from nengo_dl.export.calls import ExportCalls
 from nengo_dl.graph.python_calls import step_in_progress
 from nengo_dl.inputs.checks import check_eager
 from nengo_dl.inputs.random_streams import MAX_SEED
@@ -250,6 +251,12 @@ class Simulator:
             self._runner,
             self._built.trainable,
             self._workers,
+        )
+
+    @cached_property
+    def _exports(self) -> ExportCalls:
+        return ExportCalls(
+            self._built, self._program, self._endpoints, self._runner.store
         )
 
     # -- what calls have in common
@@ -1429,6 +1436,104 @@ class Simulator:
         if seed is not None:
             self.seed = seed
 
+    def export(
+        self,
+        path: str | PathLike,
+        format: str = "saved_model",
+        *,
+        probes: Any = None,
+        inputs: Any = None,
+        n_steps: int | None = None,
+        minibatch_size: int | None = None,
+        weights: str = "float32",
+        jit_compile: bool | None = None,
+    ) -> dict[str, Any]:
+        """Write the network into files that run without Nengo and without this package.
+
+        There are two functions in them: ``run`` takes inputs and returns outputs, from
+        the beginning of a simulation on; ``step`` takes inputs and state, and returns
+        outputs and the next state. Weights are inside, as they are now. See
+        :doc:`/export`.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The folder to make. One that `export` has made before is replaced, any other
+            is left alone. If writing fails, it is what it was.
+        format : {"saved_model", "litert", "stablehlo", "onnx"}, optional
+            For TensorFlow alone; for LiteRT's interpreter; as text for XLA, IREE and
+            others; for onnxruntime and others (needs ``pip install nengo-dl[onnx]``).
+        probes : nengo.Probe, str or sequence of these, optional
+            The outputs, one value for each time step, whatever their ``sample_every``;
+            by default all Probes.
+        inputs : nengo.Node, str or sequence of these, optional
+            The Nodes whose values come from outside; by default all that data can be
+            presented to. The others have their own output.
+        n_steps : int, optional
+            How many time steps ``run`` takes. None: any number (in StableHLO there is
+            no ``run`` then). Where it is given, functions of time, Processes and random
+            numbers that the file cannot compute are written into it for so many steps:
+            what a simulation with this seed begins with, for all items. They begin anew
+            behind the last.
+        minibatch_size : int, optional
+            How many items are computed side by side. None: any number; the simulator's
+            in StableHLO, with TensorNodes, and without inputs.
+        weights : {"float32", "int8"}, optional
+            Whether LiteRT keeps large matrices of weights in 8 bits.
+        jit_compile : bool, optional
+            Whether XLA compiles a SavedModel where it is loaded. None: as here.
+
+        Returns
+        -------
+        dict
+            What ``metadata.json`` in the folder says: names, shapes and units of
+            inputs, outputs and state, the time step, and more.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        NotPossibleError
+            If something in the network cannot be exported; the message lists all of it.
+            It is a NotImplementedError.
+        ValidationError
+            If an argument is not one that it can be.
+        SimulationError
+            If the system cannot write the files.
+        ImportError
+            If a package is missing; the message says how to install it.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl, numpy as np, tempfile, tensorflow as tf
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0], label="x")
+        ...     ensemble = nengo.Ensemble(20, 1)
+        ...     _ = nengo.Connection(node, ensemble)
+        ...     probe = nengo.Probe(ensemble, synapse=0.01, label="y")
+        >>> folder = tempfile.mkdtemp()
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     info = sim.export(f"{folder}/model")
+        >>> [entry["name"] for entry in info["inputs"] + info["outputs"]]
+        ['x', 'y']
+        >>> loaded = tf.saved_model.load(f"{folder}/model")  # needs TensorFlow alone
+        >>> x = np.ones((3, 100, 1), np.float32)  # items, time steps, values
+        >>> loaded.signatures["run"](x=tf.constant(x))["y"].shape
+        TensorShape([3, 100, 1])
+        """
+        self._check_ready("export a network")
+        return self._exports.export(
+            path,
+            format,
+            probes,
+            inputs,
+            n_steps,
+            minibatch_size,
+            weights,
+            jit_compile,
+            self.seed,
+        )
+
     def freeze_params(self, objs: Any) -> None:
         """Write the current parameters back into the network.
 
@@ -1619,7 +1724,13 @@ class Simulator:
             self.data.close()
             self._runner.close()
             del self._program
-            for name in ("_trainer", "_training", "_keras_calls", "_parameters"):
+            for name in (
+                "_trainer",
+                "_training",
+                "_keras_calls",
+                "_parameters",
+                "_exports",
+            ):
                 vars(self).pop(name, None)
 
     def __enter__(self: T) -> T:

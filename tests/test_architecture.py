@@ -40,6 +40,7 @@ FLOORS = (
     "training",
     "keras_model",
     "parameters",
+    "export",
     "callbacks",
     "plots",
     "simulator",

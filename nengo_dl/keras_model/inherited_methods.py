@@ -41,16 +41,16 @@ class Refusals:
         raise NotPossibleError(
             "A simulator cannot be saved or copied as a model of Keras. Save its "
             "parameters with `sim.save_params(path)` or `sim.keras_model.save_weights("
-            "path)`, or pickle the simulator"
+            "path)`, or pickle the simulator; `sim.export(path)` writes files that run "
+            "without Nengo"
         )
 
     def export(self, *args: Any, **kwargs: Any) -> None:
         """Refuse: what comes out of it depends on the state of the simulation."""
         raise NotPossibleError(
             "The Keras model of a simulator cannot be exported: its state is not among "
-            "its variables. `sim.function(probes)` is the network as a function of "
-            "parameters, state and inputs, which `tf.saved_model.save` can save within "
-            "a `tf.Module`; `sim.freeze_params(net)` gives a network of Nengo back"
+            "its variables. `sim.export(path)` writes the network with its state as a "
+            "SavedModel, or for LiteRT or ONNX: `sim.export(path, format='litert')`"
         )
 
 

@@ -24,6 +24,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from nengo_dl.lowering.indexing import reshaped
+
 # -- tables
 
 
@@ -134,7 +136,7 @@ def correlate(x: tf.Tensor, kernel: tf.Tensor, table: np.ndarray) -> tf.Tensor:
         return _sums_of_products(x, kernel, numbers)
     windows = _gather(x, table)
     windows = tf.transpose(windows, [0, 1, 2, 4, 3, 5])
-    windows = tf.reshape(windows, (*windows.shape[:4], n_taps * channels))
+    windows = reshaped(windows, (*windows.shape[:4], n_taps * channels))
     shape = (*kernel.shape[:-4], groups, n_taps * channels, filters)
     return _multiply(windows, tf.reshape(_swap(kernel, -4, -3), shape))
 
@@ -170,8 +172,8 @@ def _sums_of_products(x: tf.Tensor, kernel: tf.Tensor, table: np.ndarray) -> tf.
     matrices = tf.reshape(matrices, (*lead, groups, channels, n_taps * filters))
     products = _multiply(x, matrices)
     batch, count, n_places = products.shape[:3]
-    products = tf.reshape(products, (batch, count, n_places, groups, n_taps, filters))
-    products = tf.reshape(
+    products = reshaped(products, (batch, count, n_places, groups, n_taps, filters))
+    products = reshaped(
         _swap(products, 3, 4), (batch, count, n_places * n_taps, groups, filters)
     )
     return tf.reduce_sum(_gather(products, table), axis=3)
@@ -204,9 +206,10 @@ def _multiply(x: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
     batch, count, rows, groups, n = x.shape
     m = matrices.shape[-1]
     # one product for all items of the batch: its derivative is one product too
-    x = tf.reshape(tf.transpose(x, [1, 3, 0, 2, 4]), (count * groups, batch * rows, n))
+    together = None if batch is None else batch * rows
+    x = reshaped(tf.transpose(x, [1, 3, 0, 2, 4]), (count * groups, together, n))
     y = x @ tf.reshape(matrices, (count * groups, n, m))
-    y = tf.reshape(y, (count, groups, batch, rows, m))
+    y = reshaped(y, (count, groups, batch, rows, m))
     return tf.transpose(y, [2, 0, 3, 1, 4])
 
 

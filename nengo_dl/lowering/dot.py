@@ -11,7 +11,7 @@ from nengo.builder.signal import Signal
 
 from nengo_dl.graph.roles import Role
 from nengo_dl.lowering.context import Context
-from nengo_dl.lowering.indexing import MAX_SLICES
+from nengo_dl.lowering.indexing import MAX_SLICES, item_count, reshaped
 from nengo_dl.lowering.registry import Lowering, register
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import OpGroup
@@ -153,7 +153,9 @@ class _SharedDot(Lowering):
         if not self.x.batched:
             x = x[None]
         rows = self.y.shape[-1]
-        found = tf.reshape(product(a, x), (x.shape[0], -1, rows))
+        found = product(a, x)
+        n_products = found.shape[1] * found.shape[2] // rows
+        found = reshaped(found, (found.shape[0], n_products, rows))
         values.inc(self.y, tf.gather(found, self.places, axis=1))
 
 
@@ -178,9 +180,10 @@ def product(a: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     # not einsum: TensorFlow translates it for XLA in 8 ms each, and its gradients too,
     # a matmul in less than one
     if a.shape.rank == 4:
-        return tf.matmul(a, tf.broadcast_to(x, (a.shape[0], *x.shape[1:]))[..., None])[
-            ..., 0
-        ]
+        # one vector for all items, where each has matrices of its own
+        if a.shape[0] != batch:
+            x = tf.broadcast_to(x, (item_count(a), *x.shape[1:]))
+        return tf.matmul(a, x[..., None])[..., 0]
     if batch == 1:
         return tf.matmul(a, x[0][..., None])[None, ..., 0]
     # like this, and not as ``a @ x``, for which XLA transposes ``x`` first: up to twice

@@ -8,6 +8,7 @@ import tensorflow as tf
 from nengo.builder.operator import ElementwiseInc
 
 from nengo_dl.lowering.context import Context
+from nengo_dl.lowering.indexing import item_count
 from nengo_dl.lowering.registry import Lowering, register
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import OpGroup
@@ -48,5 +49,5 @@ class LowerElementwiseInc(Lowering):
         product = values.read(self.a) * values.read(self.x)
         if not (self.a.batched or self.x.batched):
             product = product[None]
-        shape = (product.shape[0], *self.y.shape)
+        shape = (item_count(product), *self.y.shape)
         values.inc(self.y, tf.broadcast_to(product, shape))

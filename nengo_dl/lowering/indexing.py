@@ -63,8 +63,8 @@ def select(source: tf.Tensor, stretches: Sequence[Stretch]) -> tf.Tensor:
     if row == 1:
         return tf.gather(source, index, axis=-1)
     lead = source.shape[:-1]
-    rows = tf.reshape(source, (*lead, size // row, row))
-    return tf.reshape(tf.gather(rows, index, axis=-2), (*lead, len(index) * row))
+    rows = reshaped(source, (*lead, size // row, row))
+    return reshaped(tf.gather(rows, index, axis=-2), (*lead, len(index) * row))
 
 
 def stretch(source: tf.Tensor, start: int, stop: int) -> tf.Tensor:
@@ -76,15 +76,48 @@ def stretch(source: tf.Tensor, start: int, stop: int) -> tf.Tensor:
     return tf.slice(source, [0] * lead + [start], [-1] * lead + [stop - start])
 
 
-def reshaped(value: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
+def reshaped(value: tf.Tensor, shape: Sequence[int | None]) -> tf.Tensor:
     """Return a tensor in another shape; the tensor itself if that is its own.
 
     XLA drops a reshape that changes nothing, but to trace one takes 0.3 ms, and two in
     three of the reshapes of a time step are such.
+
+    Parameters
+    ----------
+    value : tf.Tensor, shape (batch, ...)
+        Any tensor.
+    shape : sequence of int or None
+        None for an axis of items whose length is not known while this is traced.
     """
     if value.shape.as_list() == list(shape):
         return value
+    if None in shape:
+        # -1 says nothing where there are no elements
+        items = item_count(value) if 0 in shape else -1
+        shape = [items if length is None else length for length in shape]
     return tf.reshape(value, shape)
+
+
+def item_count(value: tf.Tensor) -> int | tf.Tensor:
+    """Return the length of the first axis: a tensor if it is not known yet."""
+    known = value.shape[0]
+    return tf.shape(value)[0] if known is None else known
+
+
+def for_all_items(value: tf.Tensor, n_items: int | tf.Tensor) -> tf.Tensor:
+    """Return a tensor with a row for each item of the batch.
+
+    Parameters
+    ----------
+    value : tf.Tensor, shape (n_items or 1, ...)
+        One row stands for all items.
+    n_items : int or tf.Tensor
+        How many items; a tensor if that is not known while this is traced.
+    """
+    known = None if tf.is_tensor(n_items) else n_items
+    if value.shape[0] == known:
+        return value
+    return tf.broadcast_to(value, (n_items, *value.shape[1:]))
 
 
 def accumulate(
@@ -114,9 +147,9 @@ def accumulate(
     if len(unique) == len(targets):
         return value, list(stretches)
     lead = value.shape[:-1]
-    rows = tf.reshape(value, (*lead, len(targets), row))
+    rows = reshaped(value, (*lead, len(targets), row))
     # a row of zeros stands in for the sources that a padded target does not have
-    rows = tf.concat([rows, tf.zeros((*lead, 1, row), value.dtype)], axis=-2)
+    rows = tf.concat([rows, tf.zeros_like(rows[..., :1, :])], axis=-2)
     by_target = np.argsort(inverse, kind="stable")
     first = np.concatenate([[0], np.cumsum(counts)[:-1]])
     width = 1 << np.ceil(np.log2(counts)).astype(int)
@@ -128,10 +161,10 @@ def accumulate(
             has = counts[members] > k
             sources[has, k] = by_target[first[members[has]] + k]
         gathered = tf.gather(rows, sources.ravel(), axis=-2)
-        gathered = tf.reshape(gathered, (*lead, len(members), w, row))
+        gathered = reshaped(gathered, (*lead, len(members), w, row))
         # flat, so that XLA finds the parts in their concatenation again
         total = tf.reduce_sum(gathered, axis=-2)
-        sums.append(tf.reshape(total, (*lead, len(members) * row)))
+        sums.append(reshaped(total, (*lead, len(members) * row)))
         order.append(members)
     total = sums[0] if len(sums) == 1 else tf.concat(sums, axis=-1)
     numbers = unique[np.concatenate(order)]

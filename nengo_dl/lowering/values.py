@@ -21,6 +21,7 @@ from nengo_dl.lowering.indexing import (
     Stretch,
     accumulate,
     expand,
+    for_all_items,
     reshaped,
     select,
     sort_targets,
@@ -54,8 +55,8 @@ class SignalValues:
         Values at the beginning of the step: shape (size,) for parameters, (batch, size)
         for everything else. Blocks that are written before they are read may be left
         out.
-    minibatch_size : int
-        Number of items in the batch.
+    minibatch_size : int or tf.Tensor
+        Number of items in the batch; a tensor if it is not known while this is traced.
     dtype : tf.DType
         Floating point type of the simulation.
 
@@ -83,7 +84,7 @@ class SignalValues:
         self,
         layout: SignalLayout,
         blocks: Mapping[int, tf.Tensor],
-        minibatch_size: int,
+        minibatch_size: int | tf.Tensor,
         dtype: tf.DType,
     ) -> None:
         self.layout = layout
@@ -160,7 +161,7 @@ class SignalValues:
         self,
         state: Mapping[int, tf.Tensor],
         inputs: Mapping[int, tf.Tensor],
-        minibatch_size: int | None = None,
+        minibatch_size: int | tf.Tensor | None = None,
     ) -> SignalValues:
         """Return the values at the beginning of a step, for another batch if given."""
         size = self.minibatch_size if minibatch_size is None else minibatch_size
@@ -180,8 +181,7 @@ class SignalValues:
     def block(self, i: int) -> tf.Tensor:
         """Return all of a block, shape (batch, size): what goes round the loop."""
         value = self._covering(i, 0, self.layout.blocks[i].size)
-        shape = (self.minibatch_size, value.shape[-1])
-        return value if tuple(value.shape) == shape else tf.broadcast_to(value, shape)
+        return for_all_items(value, self.minibatch_size)
 
     def pack(self, blocks: Iterable[int]) -> tuple[list[tf.Tensor], list]:
         """Return the tensors of some blocks and, apart, what they are pieces of."""
@@ -260,7 +260,7 @@ class SignalValues:
         batches = {part.shape[0] for part in parts if part.shape.rank == 2}
         if len(batches) <= 1:
             return parts
-        batch = max(batches)
+        batch = self.minibatch_size if None in batches else max(batches)
         return [tf.broadcast_to(part, (batch, part.shape[-1])) for part in parts]
 
     def _write(self, view: View, value: tf.Tensor, increment: bool) -> None:

@@ -151,3 +151,48 @@ def _flush_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Make a folder to write files into, which then takes the place of ``path``.
+
+    If writing fails, ``path`` is what it was. Folders, unlike files, cannot be replaced
+    in one operation of the system: whoever looks at the wrong moment sees none.
+
+    Parameters
+    ----------
+    path : Path
+        The folder that shall exist in the end. If there is one, it goes with all that
+        is in it: whether it may go is for the caller to know.
+
+    Yields
+    ------
+    Path
+        An empty folder beside it.
+
+    Raises
+    ------
+    OSError
+        If the system cannot write it.
+    """
+    token = secrets.token_hex(8)
+    shown = path.name[:_SHOWN]
+    new = path.with_name(f".{shown}.{token}.tmp")
+    old = path.with_name(f".{shown}.{token}.old")
+    new.mkdir()
+    try:
+        yield new
+        if path.exists():
+            os.replace(path, old)
+        try:
+            os.replace(new, path)
+        except BaseException:
+            if old.exists():
+                os.replace(old, path)
+            raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        if path.exists():  # else what was there before is all that there is
+            shutil.rmtree(old, ignore_errors=True)
+    _flush_folder(path.parent)

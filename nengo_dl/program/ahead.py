@@ -80,6 +80,7 @@ def compute(
         The wanted blocks.
     """
     batch = step.minibatch_size
+    assert batch is not None, "simulations know how many items they have"
     rows = max((series.shape[0] for series in inputs.values()), default=1)
     fed = {
         i: tf.reshape(series, (rows * batch, series.shape[-1]))

@@ -19,6 +19,7 @@ import tensorflow as tf
 from nengo.builder.operator import Operator
 
 from nengo_dl.graph.python_calls import Calling
+from nengo_dl.lowering.indexing import for_all_items
 from nengo_dl.lowering.python_call import PythonLowering, independent
 from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
@@ -54,8 +55,8 @@ class TimeStep:
         Where the signals live.
     carried : tuple of int
         The blocks that go round the loop.
-    minibatch_size : int
-        Number of items in the batch.
+    minibatch_size : int or None
+        Number of items in the batch; None: as many as state and inputs have.
     dtype : tf.DType
         Floating point type.
     recordings : tuple of Recording
@@ -65,7 +66,7 @@ class TimeStep:
     lowerings: tuple[Lowering, ...]
     layout: SignalLayout
     carried: tuple[int, ...]
-    minibatch_size: int
+    minibatch_size: int | None
     dtype: tf.DType
     recordings: tuple[Recording, ...] = ()
 
@@ -101,7 +102,7 @@ class TimeStep:
 
     def values(self, params: Mapping[int, tf.Tensor]) -> SignalValues:
         """Return the blocks of parameters, each of shape (size,), as values."""
-        return SignalValues(self.layout, params, self.minibatch_size, self.dtype)
+        return SignalValues(self.layout, params, self.minibatch_size or 1, self.dtype)
 
     def open(self, params: Mapping[int, tf.Tensor]) -> SignalValues:
         """Return parameters as values, read once for all steps."""
@@ -127,7 +128,10 @@ class TimeStep:
             The input blocks, and those that are computed ahead.
         """
         carried = dict(zip(self.carried, state, strict=True))
-        return values.begin_step(carried, inputs, self.minibatch_size)
+        n_items = self.minibatch_size
+        if n_items is None:
+            n_items = tf.shape([*state, *inputs.values()][0])[0]
+        return values.begin_step(carried, inputs, n_items)
 
     # -- what happens in it
 
@@ -160,8 +164,7 @@ class TimeStep:
         value = now.read(recording.view)
         if not recording.view.batched:
             value = value[None]
-        shape = (self.minibatch_size, *recording.view.shape)
-        return value if tuple(value.shape) == shape else tf.broadcast_to(value, shape)
+        return for_all_items(value, now.minibatch_size)
 
     def sample_dtype(self, recording: Recording) -> tf.DType:
         """Return the type of what a probe sees."""

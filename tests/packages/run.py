@@ -2,9 +2,9 @@
 
     python tests/packages/run.py keras-lmu [pytest arguments ...]
 
-for ``keras-lmu``, ``nengo-extras``, ``nengo-gui`` or ``nengo-loihi``: not among
-what the tests of this project need. ``tox run -e keras-lmu`` makes an environment with
-one of them and runs this.
+for ``keras-lmu``, ``litert``, ``nengo-extras``, ``nengo-gui``, ``nengo-loihi`` or
+``onnx``: not among what the tests of this project need. ``tox run -e keras-lmu`` makes
+an environment with one of them and runs this.
 """
 
 import importlib.util
@@ -18,9 +18,11 @@ HERE = Path(__file__).resolve().parent
 #: the module that each package has, and what is tried of it
 PACKAGES = {
     "keras-lmu": ("keras_lmu", "lmu_programs.py"),
+    "litert": ("ai_edge_litert", "litert_programs.py"),
     "nengo-extras": ("nengo_extras", "extras_programs.py"),
     "nengo-gui": ("nengo_gui", "gui_programs.py"),
     "nengo-loihi": ("nengo_loihi", "loihi_programs.py"),
+    "onnx": ("onnxruntime", "onnx_programs.py"),
 }
 
 

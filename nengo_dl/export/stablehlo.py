@@ -1,0 +1,46 @@
+"""StableHLO as text: for runtimes that compile what XLA and IREE do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from nengo_dl.export.graphs import graphs, specs
+from nengo_dl.export.portable import Portable
+
+
+def write(portable: Portable, folder: Path) -> dict[str, dict[str, list[str]]]:
+    """Write ``step.mlir``, and ``run.mlir`` if the number of steps is known.
+
+    Weights are constants in it. All shapes are fixed.
+
+    Parameters
+    ----------
+    portable : Portable
+        The network.
+    folder : Path
+        Where to.
+
+    Returns
+    -------
+    dict of {str: dict}
+        For each file the names of its arguments and results, in their order: the
+        text has none.
+    """
+    found = graphs(portable, scatter=True, jit_compile=True)
+    order = {}
+    for name, arguments in specs(portable).items():
+        if name == "run" and portable.n_steps is None:
+            continue
+        function = found[name]
+        zeros = {key: tf.zeros(s.shape, s.dtype) for key, s in arguments.items()}
+        text = function.experimental_get_compiler_ir(**zeros)(stage="stablehlo")
+        (folder / f"{name}.mlir").write_text(text, encoding="utf-8")
+        traced = function.get_concrete_function(**arguments)
+        order[name] = {
+            "arguments": list(traced.structured_input_signature[1]),
+            # TensorFlow flattens dicts in the order of their keys
+            "results": sorted(traced.structured_outputs),
+        }
+    return order
