@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 import sysconfig
@@ -24,6 +25,9 @@ _FOREIGN = tuple(
         *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
     }
 )
+
+#: our own code, and Python's around functions of ours that context managers decorate
+_OURS = (_PACKAGE, contextlib.__file__)
 
 
 def is_users(file: str) -> bool:
@@ -95,6 +99,6 @@ def warn_user(message: str, category: type[Warning] = NengoWarning) -> None:
         Its class.
     """
     level, frame = 1, inspect.currentframe()
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)

@@ -100,6 +100,12 @@ def test_code_of_the_page_about_training(tmp_path, capsys):
     assert (tmp_path / "results" / "run_0").is_dir()
 
 
+def test_page_about_several_devices(tmp_path):
+    others = ("MultiWorker", "BackupAndRestore", "load_params", "LogicalDevice")
+    found = run("docs/distribution.rst", tmp_path, without=others)
+    assert found["sim"].closed
+
+
 def test_page_about_learning_rules(tmp_path):
     page = "docs/learning_rules.rst"
     rules = nengo.learning_rules.LearningRuleType.__subclasses__()

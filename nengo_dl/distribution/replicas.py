@@ -120,15 +120,12 @@ class Replicas:
             def backward(*upstream: tf.Tensor) -> list[tf.Tensor | None]:
                 def compute() -> tuple[list[tf.Tensor], list[tf.Tensor]]:
                     tape, wanted, found = forward[_key()]
-                    pairs = [
-                        (own, above)
-                        for own, above in zip(found, self._own(upstream), strict=True)
-                        if own.dtype.is_floating
-                    ]
+                    pairs = zip(found, upstream, strict=True)
+                    known = [(y, up) for y, up in pairs if y.dtype.is_floating]
                     slopes = tape.gradient(
-                        [own for own, _ in pairs],
+                        [y for y, _ in known],
                         wanted,
-                        [above for _, above in pairs],
+                        self._own([up for _, up in known]),
                         unconnected_gradients=tf.UnconnectedGradients.ZERO,
                     )
                     n_params = len(_floats(flat[:n_shared]))

@@ -13,6 +13,7 @@ import tensorflow as tf
 from nengo.builder.signal import Signal
 
 from nengo_dl.distribution.replicas import Gradients, Replicas
+from nengo_dl.distribution.workers import lost_workers
 from nengo_dl.graph.gradients import Reach
 from nengo_dl.graph.inputs import Input, Source
 from nengo_dl.graph.roles import Role
@@ -29,6 +30,7 @@ from nengo_dl.program.fingerprint import fingerprint
 from nengo_dl.program.program import Program
 from nengo_dl.program.segment import Segment
 from nengo_dl.program.through_time import Series, ThroughTime
+from nengo_dl.program.traces import Traces
 from nengo_dl.program.value_keys import Same
 
 
@@ -301,19 +303,22 @@ class ModelFunction:
         specs = [tf.TensorSpec(t.shape, t.dtype) for t in shared]
         specs += [tf.TensorSpec((replicas.part, *t.shape[1:]), t.dtype) for t in items]
         key = (n_steps, carried is None, *keys[False], None, *keys[True], *specs)
-        if key not in self._parts:
+
+        def trace() -> Any:
             traced = tf.function(part, jit_compile=self.jit_parts, autograph=False)
             with tf.init_scope(), tf.device(None):
-                self._parts[key] = traced.get_concrete_function(*specs)
-        compiled = self._parts[key]
+                return traced.get_concrete_function(*specs)
+
+        compiled = self._parts.get(key, trace)
         wanted = len(compiled.outputs) if keep_state else len(probes)
         run = partial(replicas.run, compiled, n_outputs=wanted, gradients=gradients)
         if tf.executing_eagerly():
             # operation by operation TensorFlow would be slow
-            run = self._graphs.setdefault(
-                (key, wanted, gradients), tf.function(run, autograph=False)
+            run = self._parts.get(
+                (key, wanted, gradients), lambda: tf.function(run, autograph=False)
             )
-        found = run(shared, items)
+        with lost_workers():
+            found = run(shared, items)
         outputs = dict(zip(probes, found[: len(probes)], strict=True))
         return outputs, found[len(probes) :]
 
@@ -430,14 +435,9 @@ class ModelFunction:
         )
 
     @cached_property
-    def _parts(self) -> dict[tuple, Any]:
+    def _parts(self) -> Traces:
         """Traced functions of one part of a minibatch, by what they depend on."""
-        return {}
-
-    @cached_property
-    def _graphs(self) -> dict[tuple, Any]:
-        """Functions of whole minibatches, for calls of users outside of any graph."""
-        return {}
+        return Traces()
 
     @cached_property
     def _keys(self) -> frozenset[nengo.Node | Signal]:

@@ -1,16 +1,18 @@
 """Small networks of each kind that is trained, and all that is asked of them."""
 
+import contextlib
+
 import keras
 import nengo
 import numpy as np
+import pytest
 import tensorflow as tf
+from nengo.exceptions import SimulatorClosed, ValidationError
 
 import nengo_dl
 
 BATCH = 8
 N_ITEMS, N_STEPS = 16, 4
-
-KINDS = ("forward", "recurrent", "convolutional", "spiking")
 
 
 def network(kind, dtype, jit):
@@ -21,6 +23,12 @@ def network(kind, dtype, jit):
         stimulus = nengo.Node(np.zeros(size), label="stimulus")
         if kind == "convolutional":
             output = _convolution(stimulus)
+        elif kind == "online":
+            output = _online(stimulus)
+        elif kind == "python":
+            output = nengo.Node(lambda t, x: 0.5 * x, size_in=2)
+            nengo.Connection(_ensemble(stimulus, "forward"), output)
+            output = _ensemble(output, "forward")
         else:
             output = _ensemble(stimulus, kind)
         probe = nengo.Probe(output, synapse=0.01 if kind == "recurrent" else None)
@@ -34,12 +42,22 @@ def _ensemble(stimulus, kind):
     else:
         neurons = nengo.RectifiedLinear()
     ensemble = nengo.Ensemble(10, 2, neuron_type=neurons, seed=1)
-    noise = nengo.Node(nengo.processes.WhiteSignal(0.1, 50, rms=0.1), size_out=2)
+    noise = nengo.Node(
+        nengo.processes.WhiteSignal(0.1, 50, rms=0.1), size_out=2, label="noise"
+    )
     nengo.Connection(stimulus, ensemble, synapse=None)
     nengo.Connection(noise, ensemble, synapse=None)
     if kind != "forward":
         nengo.Connection(ensemble, ensemble, synapse=0.01)
     return ensemble
+
+
+def _online(stimulus):
+    """Decoders that a rule of Nengo changes in each item, and an optimizer at first."""
+    before, after = (_ensemble(node, "forward") for node in (stimulus, stimulus))
+    learned = nengo.Connection(before, after, learning_rule_type=nengo.PES(1e-3))
+    nengo.Connection(stimulus, learned.learning_rule, transform=-1)
+    return after
 
 
 def _convolution(stimulus):
@@ -114,6 +132,53 @@ def trained(kind, dtype, jit, strategy, truncation=None):
 
 def parameters(sim):
     return np.concatenate([np.ravel(v) for v in sim.function().params])
+
+
+def in_scope(kind, dtype, jit, strategy):
+    """Return the same where everything is made in the strategy's scope, as in Keras."""
+    with contextlib.nullcontext() if strategy is None else strategy.scope():
+        net, stimulus, probe = network(kind, dtype, jit)
+        x, y = data(stimulus.size_out)
+        with nengo_dl.Simulator(net, minibatch_size=BATCH, progress_bar=False) as sim:
+            sim.train({stimulus: x, probe: y}, optimizers()["adam"], truncation=2)
+            metrics = [keras.metrics.RootMeanSquaredError()]
+            sim.compile(optimizers()["adam"], loss="mse", metrics=metrics)
+            batches = tf.data.Dataset.from_tensor_slices(
+                ({"stimulus": x, "noise": 0.1 * x}, {"probe": y})
+            ).batch(BATCH)
+            history = sim.fit(batches, epochs=2, verbose=0, truncation=2)
+            sim.run_steps(3, {stimulus: x[:BATCH, :3]}, stateful=False)
+            return {
+                "params": parameters(sim),
+                "run": sim.data[probe].copy(),
+                **{key: np.array(v) for key, v in history.history.items()},
+            }
+
+
+def refused(kind, dtype, jit, strategy):
+    """Check what a simulator says that cannot be divided; it is no result."""
+    if strategy is None:
+        return {}
+    net, stimulus, probe = network(kind, dtype, jit)
+    count = strategy.num_replicas_in_sync
+    for size in (None, 1, count + 1):
+        with pytest.raises(ValidationError, match=f"{size} for {count} replicas"):
+            nengo_dl.Simulator(net, minibatch_size=size, strategy=strategy)
+        with strategy.scope(), pytest.raises(ValidationError, match="multiple of"):
+            nengo_dl.Simulator(net, minibatch_size=size)
+    for wrong in ("mirrored", 2, np.nan, tf.distribute.get_strategy(), [strategy]):
+        with pytest.raises(ValidationError, match="expected a tf.distribute.Mirrored"):
+            nengo_dl.Simulator(net, minibatch_size=count, strategy=wrong)
+    with pytest.raises(ValidationError, match="and a strategy"):
+        nengo_dl.Simulator(net, minibatch_size=8, strategy=strategy, device="/cpu:1")
+    with nengo_dl.Simulator(
+        net, minibatch_size=count, strategy=strategy, progress_bar=False
+    ) as sim:
+        with pytest.raises(ValidationError, match="shape"):
+            sim.run_steps(2, {stimulus: np.zeros((count + 1, 2, 2))})
+    with pytest.raises(SimulatorClosed):
+        sim.run_steps(1)
+    return {}
 
 
 def measured(kind, dtype, jit, strategy):

@@ -28,14 +28,21 @@ def run(*arguments):
     return json.loads(done.stdout.split("RESULT", 1)[1])
 
 
+def test_what_is_made_in_a_scope_is_divided_or_refused():
+    found = run(2, "recurrent", "float64", False, "in_scope", "refused")
+    assert len(found) >= 5
+    assert {name: value for name, value in found.items() if not value < 1e-10} == {}
+
+
 @pytest.mark.parametrize(
     "n_devices, kinds, dtype, jit",
     [
-        (2, "recurrent", "float64", False),
+        pytest.param(2, "recurrent", "float64", False, marks=rare),
         pytest.param(2, "recurrent", "float32", True, marks=rare),
         pytest.param(4, "forward", "float64", True, marks=rare),
         pytest.param(4, "recurrent", "float64", True, marks=rare),
         pytest.param(2, "forward,spiking", "float32", False, marks=rare),
+        pytest.param(2, "online,python", "float64", False, marks=rare),
         pytest.param(2, "convolutional,spiking", "float64", False, marks=rare),
         pytest.param(4, "convolutional,spiking", "float64", True, marks=rare),
     ],
