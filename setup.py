@@ -8,6 +8,7 @@ version = runpy.run_path(str(here / "nengo_dl" / "version.py"))["version"]
 
 plots = ["matplotlib"]
 nengo_spa = ["nengo-spa>=2"]
+nir = ["nir>=1.0.8"]
 # TensorFlow 2.21 no longer brings it
 tensorboard = ["tensorboard"]
 # data for `python -m nengo_dl.benchmarks digits conversions`, and its pictures
@@ -15,6 +16,7 @@ benchmarks = [*plots, "mnist1d", "scikit-learn"]
 docs = [
     # what the notebooks of examples/ use
     *nengo_spa,
+    *nir,
     *plots,
     *tensorboard,
     "ipykernel",
@@ -26,6 +28,7 @@ docs = [
     "sphinx",
 ]
 tests = [
+    *nir,
     *tensorboard,
     "hypothesis",
     "matplotlib",
@@ -64,10 +67,11 @@ setup(
         "tensorflow>=2.18",
     ],
     extras_require={
-        "all": sorted({*benchmarks, *docs, *nengo_spa, *plots, *tests}),
+        "all": sorted({*benchmarks, *docs, *nengo_spa, *nir, *plots, *tests}),
         "benchmarks": benchmarks,
         "docs": docs,
         "nengo-spa": nengo_spa,
+        "nir": nir,
         "plots": plots,
         "tensorboard": tensorboard,
         "tests": tests,

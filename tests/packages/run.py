@@ -2,9 +2,9 @@
 
     python tests/packages/run.py keras-lmu [pytest arguments ...]
 
-for ``keras-lmu``, ``nengo-extras``, ``nengo-gui`` or ``nengo-loihi``: not among
-what the tests of this project need. ``tox run -e keras-lmu`` makes an environment with
-one of them and runs this.
+for ``keras-lmu``, ``nengo-extras``, ``nengo-gui``, ``nengo-loihi`` or ``snntorch``
+(and Norse, for NIR): not among what the tests of this project need.
+``tox run -e keras-lmu`` makes an environment with one of them and runs this.
 """
 
 import importlib.util
@@ -21,6 +21,7 @@ PACKAGES = {
     "nengo-extras": ("nengo_extras", "extras_programs.py"),
     "nengo-gui": ("nengo_gui", "gui_programs.py"),
     "nengo-loihi": ("nengo_loihi", "loihi_programs.py"),
+    "snntorch": ("snntorch", "nir_programs.py"),
 }
 
 
