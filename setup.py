@@ -8,6 +8,7 @@ version = runpy.run_path(str(here / "nengo_dl" / "version.py"))["version"]
 
 plots = ["matplotlib"]
 nengo_spa = ["nengo-spa>=2"]
+nir = ["nir>=1.0.8"]
 # TensorFlow 2.21 no longer brings it
 tensorboard = ["tensorboard"]
 # data for `python -m nengo_dl.benchmarks digits conversions`, and its pictures
@@ -18,6 +19,7 @@ onnx = ["onnx", "onnxruntime", "tf2onnx>=1.17"]
 docs = [
     # what the notebooks of examples/ use
     *nengo_spa,
+    *nir,
     *plots,
     *tensorboard,
     "ipykernel",
@@ -29,6 +31,7 @@ docs = [
     "sphinx",
 ]
 tests = [
+    *nir,
     *tensorboard,
     "hypothesis",
     "matplotlib",
@@ -67,11 +70,12 @@ setup(
         "tensorflow>=2.18",
     ],
     extras_require={
-        "all": sorted({*benchmarks, *docs, *nengo_spa, *plots, *tests}),
+        "all": sorted({*benchmarks, *docs, *nengo_spa, *nir, *plots, *tests}),
         "benchmarks": benchmarks,
         "docs": docs,
         "litert": litert,
         "nengo-spa": nengo_spa,
+        "nir": nir,
         "onnx": onnx,
         "plots": plots,
         "tensorboard": tensorboard,

@@ -45,6 +45,7 @@ FLOORS = (
     "plots",
     "simulator",
     "converter",
+    "nir",
     "__init__",  # ``import nengo_dl``
     "benchmarks",
     "__main__",

@@ -266,15 +266,25 @@ def _alpha(
     pair = [nengo.Lowpass(synapse.tau)] * 2
     if not found.stands_for(
         obj,
-        "NIR has no Alpha filter; two LI in series have the same transfer function, "
-        "but are sampled differently",
+        "NIR has no Alpha filter",
+        "two LI in series, which have the same transfer function",
         lambda: synapse_difference(synapse, pair, dt, late=0),
     ):
         return None
-    return [
-        _leaky(synapse.tau, size, "alpha"),
-        _leaky(synapse.tau, size, "identity"),
-    ]
+    return _series(synapse, [synapse.tau] * 2, size)
+
+
+def _series(
+    synapse: nengo.LinearFilter, taus: list[float], size: int
+) -> list[WrittenNode]:
+    """Return LI in series; our own reader makes the filter of the first one."""
+    nodes = [_leaky(tau, size, "identity") for tau in taus]
+    nodes[0].notes = {
+        "role": "filter",
+        "num": np.array(synapse.num, float),
+        "den": np.array(synapse.den, float),
+    }
+    return nodes
 
 
 def _linear_filter(
@@ -300,11 +310,11 @@ def _linear_filter(
     series = [nengo.Lowpass(tau) for tau in taus]
     if len(taus) > 1 and not found.stands_for(
         obj,
-        f"{len(taus)} LI in series are sampled differently from {synapse}",
+        f"NIR has no filter with {len(taus)} poles",
+        f"{len(taus)} LI in series, which have the same transfer function",
         lambda: synapse_difference(synapse, series, dt, late=0),
     ):
         return None
-    nodes = [_leaky(tau, size, "") for tau in taus]
-    nodes[0].notes["role"] = "synapse"
+    nodes = _series(synapse, taus, size)
     nodes[0].parameters["r"] *= factor
     return nodes

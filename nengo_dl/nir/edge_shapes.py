@@ -36,12 +36,13 @@ def input_shapes(
     shapes_in: dict[str, Shape] = {}
     shapes_out: dict[str, Shape] = {}
     waiting: list[tuple[str, Shape]] = []
-    for name, reader in readers.items():
-        own = reader.shape_in()
-        if own is not None:
-            waiting.append((name, own))
+    own = {name: reader.shape_in() for name, reader in readers.items()}
+    for name, shape in own.items():
+        if shape is not None:
+            waiting.append((name, shape))
     while waiting:
-        name, shape = waiting.pop()
+        name, sent = waiting.pop()
+        shape = own[name] or sent
         if name in shapes_in:
             continue
         reader = readers[name]

@@ -60,12 +60,14 @@ class Findings:
         """Note that something cannot be written."""
         self.problems.append(f"{obj}: {reason}")
 
-    def stands_for(self, obj: Any, reason: str, difference: Callable[[], str]) -> bool:
+    def stands_for(
+        self, obj: Any, reason: str, instead: str, difference: Callable[[], str]
+    ) -> bool:
         """Return whether the user takes something similar; note how different it is."""
         if self.approximate is None:
-            self.refuse(obj, f"{reason}; approximate=True takes what is similar")
+            self.refuse(obj, f"{reason}. With approximate=True: {instead}")
             return False
-        self.warn(obj, f"{reason}; {difference()}")
+        self.warn(obj, f"{reason}; {instead}, {difference()}")
         return True
 
     def warn(self, obj: Any, text: str) -> None:
@@ -159,20 +161,22 @@ def _lif(
         return spike_difference(plain, written, gain, bias, source.dt)
 
     if neuron_type.tau_ref > 0:
-        reason = f"NIR has no refractory time, tau_ref is {neuron_type.tau_ref:g} s"
+        reason = (
+            f"NIR's neurons have no refractory time, here {neuron_type.tau_ref:g} s"
+        )
         if found.approximate == "reset":
             reset = _reset_for(neuron_type)
             return _measured_reset(
                 source, ensemble, (gain, bias), found, reason, notes, reset
             )
-        if not found.stands_for(ensemble, f"{reason} and is left out", difference):
+        if not found.stands_for(ensemble, reason, "it is left out", difference):
             return None
     elif np.isfinite(neuron_type.min_voltage):
         found.warn(
             ensemble,
             f"NIR's voltages have no floor, min_voltage is "
-            f"{neuron_type.min_voltage:g}; with -np.inf it is the same. "
-            f"{difference().capitalize()}",
+            f"{neuron_type.min_voltage:g}; with -np.inf it is the same; "
+            f"{difference()}",
         )
     return _lif_node(ensemble, reset, notes)
 
@@ -240,7 +244,8 @@ def _adaptive(
 ) -> WrittenNode | None:
     if not found.stands_for(
         ensemble,
-        "NIR's neurons do not adapt; LI and Linear around the LIF stand for it",
+        "NIR's neurons do not adapt",
+        "LI and Linear around the LIF inhibit it",
         lambda: spike_difference(
             ensemble.neuron_type,
             without_floor(ensemble.neuron_type),
@@ -294,8 +299,9 @@ def _rectified(
     )
     if not found.stands_for(
         ensemble,
-        "NIR's IF neurons lose what the voltage has beyond the threshold, "
+        "NIR's neurons lose what the voltage has beyond the threshold, "
         "SpikingRectifiedLinear neurons keep it",
+        "IF",
         lambda: spike_difference(
             ensemble.neuron_type,
             written,

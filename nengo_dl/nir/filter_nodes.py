@@ -75,36 +75,50 @@ class ReadLI(NodeReader):
     @property
     def delays(self) -> bool:
         """Whether it is a synapse of ours."""
-        return self.record.noted("role") in ("synapse", "alpha")
+        return self.options.own and self.record.noted("role") in ("synapse", "filter")
+
+    @property
+    def _role(self) -> Any:
+        return self.record.noted("role") if self.options.own else None
+
+    def _noted_filter(self) -> nengo.LinearFilter:
+        """Return the filter of which our own writer made several LI."""
+        noted = [self.record.metadata.get(f"nengo_{key}") for key in ("num", "den")]
+        try:
+            num, den = (np.array(values, float) for values in noted)
+            fine = num.ndim == den.ndim == 1 and 0 < num.size <= den.size <= 20
+        except (TypeError, ValueError):
+            fine = False
+        if not fine or not np.isfinite(np.append(num, den)).all() or den[0] == 0:
+            raise self.record.refused("Expected coefficients", "metadata.nengo_den")
+        return nengo.LinearFilter(num, den)
 
     @property
     def became(self) -> str:  # type: ignore[override]
         """What it is, in words."""
-        role = self.record.noted("role")
+        role = self._role
         if role == "identity":
             return "part of the synapse before it"
-        if role == "alpha":
-            return "Alpha synapse"
+        if role == "filter":
+            return "LinearFilter synapse"
         return "Lowpass synapse" if self.delays else "Node with Lowpass"
 
     def build(self, shape_in: tuple[int, ...]) -> tuple[Any, Any]:
         """Make two Nodes, and the filter between them."""
         receiver, sender = self.node(shape_in, "input"), self.node(shape_in)
         taus = self.positive("tau", shape_in)
-        role = self.record.noted("role")
-        if role == "identity":
+        r, leak = self.per_element("r", shape_in), self.per_element("v_leak", shape_in)
+        if self._role == "identity":
             self.connect(receiver, sender)
-            return receiver, sender
-        driven = receiver
-        r = self.per_element("r", shape_in)
-        if np.any(r != 1):
-            driven = self.node(shape_in, "current")
-            self.connect(receiver, driven, r)
-        self.add_bias(self.per_element("v_leak", shape_in), driven)
-        if role == "alpha":
-            for tau, index in by_value(taus):
-                self.connect(driven[index], sender[index], synapse=nengo.Alpha(tau))
+        elif self._role == "filter":
+            self.add_bias(leak / r, receiver)
+            self.connect(receiver, sender, synapse=self._noted_filter())
         else:
+            driven = receiver
+            if np.any(r != 1):
+                driven = self.node(shape_in, "current")
+                self.connect(receiver, driven, r)
+            self.add_bias(leak, driven)
             lowpass(self, driven, sender, taus, "tau", late=self.delays)
         return receiver, sender
 
@@ -149,12 +163,11 @@ def current_of(reader: NodeReader, shape: tuple[int, ...]) -> tuple[Any, Any]:
     weighted = reader.node(shape, "weighted")
     weights = reader.per_element("w_in", shape)
     taus = reader.positive("tau_syn", shape)
-    late = reader.options.late_synapses
-    if late:
-        # a spike adds its whole size, while Lowpass lets it in over its time constant
+    if reader.options.whole_spikes:
+        # Lowpass lets a spike in over its time constant
         weights = weights * taus / reader.options.spike_dt
     reader.connect(receiver, weighted, weights)
-    lowpass(reader, weighted, current, taus, "tau_syn", late)
+    lowpass(reader, weighted, current, taus, "tau_syn", late=False)
     return receiver, current
 
 

@@ -29,7 +29,7 @@ class ReadLinear(NodeReader):
     @property
     def delays(self) -> bool:
         """Whether it is a Connection of ours that passes on the step before."""
-        return self.record.noted("role") == "delayed"
+        return self.options.own and self.record.noted("role") == "delayed"
 
     def shape_in(self) -> tuple[int, ...]:
         """Return the shape of its input."""

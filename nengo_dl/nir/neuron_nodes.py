@@ -187,11 +187,6 @@ class ReadCubaLIF(ReadLIF):
         """What it is, in words."""
         return f"Node with Lowpass, {super().became}"
 
-    @property
-    def delays(self) -> bool:
-        """Whether its synapse is one step late."""
-        return self.options.late_synapses
-
     def build(self, shape_in: tuple[int, ...]) -> tuple[Any, Any]:
         """Make the synapse and the neurons."""
         receiver, current = current_of(self, shape_in)

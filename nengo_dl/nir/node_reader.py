@@ -28,9 +28,9 @@ class ReadOptions:
         Whether that framework integrates by Euler's method; else exactly.
     own : bool
         Whether `nengo_dl.to_nir` wrote the graph, so that its notes say more.
-    late_synapses : bool
-        Whether synapses of CubaLIF and CubaLI add a spike at once, by its whole size,
-        after the membrane's step, as those of Norse do.
+    whole_spikes : bool
+        Whether synapses of CubaLIF and CubaLI add the whole of a spike at once, as
+        those of Norse do, and not over their time constant.
     max_elements : int
         How many numbers signals and kernels may have altogether.
     """
@@ -38,7 +38,7 @@ class ReadOptions:
     spike_dt: float
     euler: bool
     own: bool
-    late_synapses: bool
+    whole_spikes: bool
     max_elements: int
 
     def time_constant(self, tau: float, record: NodeRecord, field: str) -> float:

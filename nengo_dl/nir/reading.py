@@ -20,7 +20,7 @@ from nengo_dl.nir.reading_report import NodeReport, ReadingReport
 from nengo_dl.user_code import warn_user
 from nengo_dl.validation import path_name, positive_int, positive_number, refused
 
-#: frameworks that write NIR: time step (s), and whether synapses come late
+#: frameworks that write NIR: time step (s), and whether synapses add whole spikes
 _SOURCES: dict[str, tuple[float | None, bool]] = {
     "snntorch": (1e-4, False),
     "norse": (1e-3, True),
@@ -52,7 +52,7 @@ def from_nir(
         before anything is read, and what makes no sense is refused by name.
     source : {"snntorch", "norse", "spyx"}, optional
         The framework that wrote it: sets the two arguments below, and for Norse that
-        synapses add the whole of a spike, one step late.
+        synapses add the whole of a spike at once.
     spike_dt : float, optional
         The time step of that framework (s), with which its spikes are repeated one by
         one if the simulator has the same. Spikes keep the area of this step in
@@ -140,9 +140,9 @@ def _options(
     if spike_dt is not None:
         spike_dt = positive_number(spike_dt, "spike_dt")
     own = source is None and as_text(flat.metadata.get("nengo_format")) is not None
-    late = False
+    whole = False
     if source is not None:
-        dt, late = _SOURCES[source]
+        dt, whole = _SOURCES[source]
         spike_dt = spike_dt or dt
         discretization = discretization or "euler"
         if spike_dt is None:
@@ -170,7 +170,7 @@ def _options(
         spike_dt=spike_dt,
         euler=discretization == "euler",
         own=own,
-        late_synapses=late,
+        whole_spikes=whole,
         max_elements=max_elements,
     )
 

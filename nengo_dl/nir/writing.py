@@ -20,6 +20,7 @@ from nengo_dl.nir.written_graph import (
     WrittenGraph,
     WrittenNode,
     fit_shapes,
+    merge_factors,
     place_biases,
 )
 from nengo_dl.user_code import warn_user
@@ -126,6 +127,7 @@ def _finish(
     graph: WrittenGraph, reader: str | None, dt: float, found: Findings
 ) -> None:
     """Place biases and shapes, and put the graph in the form of a reader."""
+    merge_factors(graph)
     if reader is not None:
         in_form(graph, reader, dt, found)
     for name in place_biases(graph):
@@ -241,8 +243,9 @@ class _Writer:
             return True
         return self._found.stands_for(
             connection,
-            "NIR has no learning rules; the weights are written as they are now",
-            lambda: "nothing differs as long as nothing is learned",
+            "NIR has no learning rules",
+            "the weights are written as they are now",
+            lambda: "and nothing differs as long as nothing is learned",
         )
 
     # -- what objects send

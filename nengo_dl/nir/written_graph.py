@@ -186,9 +186,40 @@ def place_biases(graph: WrittenGraph) -> list[str]:
     return failed
 
 
-def _absorbs(node: WrittenNode, bias: np.ndarray) -> bool:
+def merge_factors(graph: WrittenGraph) -> None:
+    """Let products with weights have the factors that come after them."""
+    for name, node in list(graph.nodes.items()):
+        weight = node.parameters.get("weight")
+        before = graph.predecessors(name)
+        if (
+            not node.plain
+            or weight is None
+            or not before
+            or weight.shape[0] != weight.shape[1]
+            or np.count_nonzero(weight - np.diag(np.diag(weight)))
+            or not all(
+                graph.nodes[pre].plain and graph.successors(pre) == [name]
+                for pre in before
+            )
+        ):
+            continue
+        factors = np.diag(weight)
+        for pre in before:
+            parameters = graph.nodes[pre].parameters
+            parameters["weight"] = factors[:, None] * parameters["weight"]
+            if "bias" in parameters:
+                parameters["bias"] = factors * parameters["bias"]
+        _absorbs(graph.nodes[before[0]], node.parameters.get("bias", 0.0))
+        if node.bias is not None:
+            _absorbs(graph.nodes[before[0]], factors * node.bias)
+        graph.remove(name)
+
+
+def _absorbs(node: WrittenNode, bias: Any) -> bool:
     """Add constant numbers to the output of a node; return whether that can be."""
     if node.plain:
+        if not np.any(bias):
+            return True
         node.kind = "Affine"
         node.parameters["bias"] = node.parameters.get("bias", 0.0) + bias
         return True

@@ -2,9 +2,9 @@
 
     python tests/packages/run.py keras-lmu [pytest arguments ...]
 
-for ``keras-lmu``, ``litert``, ``nengo-extras``, ``nengo-gui``, ``nengo-loihi`` or
-``onnx``: not among what the tests of this project need. ``tox run -e keras-lmu`` makes
-an environment with one of them and runs this.
+for ``keras-lmu``, ``litert``, ``nengo-extras``, ``nengo-gui``, ``nengo-loihi``, ``onnx``
+or ``snntorch`` (and Norse, for NIR): not among what the tests of this project need.
+``tox run -e keras-lmu`` makes an environment with one of them and runs this.
 """
 
 import importlib.util
@@ -23,6 +23,7 @@ PACKAGES = {
     "nengo-gui": ("nengo_gui", "gui_programs.py"),
     "nengo-loihi": ("nengo_loihi", "loihi_programs.py"),
     "onnx": ("onnxruntime", "onnx_programs.py"),
+    "snntorch": ("snntorch", "nir_programs.py"),
 }
 
 
