@@ -13,6 +13,7 @@ import pytest
 from nengo.exceptions import NengoWarning
 
 from nengo_dl import config
+from nengo_dl.export.calls import FORMATS
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.rst", "docs/from_nengo.rst", "docs/index.rst", "docs/simulator.rst")
@@ -98,6 +99,14 @@ def test_code_of_the_page_about_training(tmp_path, capsys):
     assert float(numbers["after"]) < float(numbers["before"])
     assert found["sim"].closed
     assert (tmp_path / "results" / "run_0").is_dir()
+
+
+def test_page_about_export(tmp_path):
+    found = run("docs/export.rst", tmp_path)
+    formats = re.findall(r"^   \* - ``\"(\w+)\"``$", TEXTS["docs/export.rst"], re.M)
+    assert tuple(formats[: len(FORMATS)]) == FORMATS
+    assert (tmp_path / "model" / "metadata.json").exists()
+    assert np.any(found["outputs"]["output"])
 
 
 def test_page_about_learning_rules(tmp_path):
