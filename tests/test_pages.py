@@ -13,6 +13,7 @@ import pytest
 from nengo.exceptions import NengoWarning
 
 from nengo_dl import config
+from nengo_dl.export.calls import FORMATS
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.rst", "docs/from_nengo.rst", "docs/index.rst", "docs/simulator.rst")
@@ -104,6 +105,14 @@ def test_page_about_several_devices(tmp_path):
     others = ("MultiWorker", "BackupAndRestore", "load_params", "LogicalDevice")
     found = run("docs/distribution.rst", tmp_path, without=others)
     assert found["sim"].closed
+
+
+def test_page_about_export(tmp_path):
+    found = run("docs/export.rst", tmp_path)
+    formats = re.findall(r"^   \* - ``\"(\w+)\"``$", TEXTS["docs/export.rst"], re.M)
+    assert tuple(formats[: len(FORMATS)]) == FORMATS
+    assert (tmp_path / "model" / "metadata.json").exists()
+    assert np.any(found["outputs"]["output"])
 
 
 def test_page_about_learning_rules(tmp_path):

@@ -16,7 +16,7 @@ from nengo.exceptions import SimulationError, ValidationError
 
 from nengo_dl.export import litert, onnx, saved_model, stablehlo
 from nengo_dl.export.description import FILE, KIND, description
-from nengo_dl.export.obstacles import obstacles
+from nengo_dl.export.obstacles import obstacles, refuse_python
 from nengo_dl.export.portable import Portable
 from nengo_dl.export.portable_names import portable_names
 from nengo_dl.graph.inputs import Source
@@ -135,9 +135,11 @@ class ExportCalls:
         batch = self._batch(form, minibatch_size, bool(fed))
         program, model = self._program, self._built.model
         recorded = n_steps is not None
+        own_items = batch == program.minibatch_size
         reasons = obstacles(
-            model, program, self._store, fed, wanted, recorded, batch is None
+            model, program, self._store, fed, wanted, recorded, not own_items
         )
+        layers = [str(op.tag) for op in tensor_nodes(model.operators)]
         if form == "litert" and program.dtype.name != "float32":
             reasons.append(
                 f"the simulator: its dtype is {program.dtype.name}, and LiteRT "
@@ -158,12 +160,10 @@ class ExportCalls:
             for i in program.layout.carried()
         }
         counter = {-1: "state_recorded_step"} if values else {}
-        rows = slice(None) if batch is not None and batch > 1 else slice(1)
-        same = batch in (None, 1, program.minibatch_size)
-        state = [value.numpy()[rows] for value in self._store.fresh_state]
-        if not same:
-            state = [np.tile(value[:1], (batch or 1, 1)) for value in state]
-        return Portable(
+        state = [value.numpy() for value in self._store.fresh_state]
+        if not own_items:
+            state = [np.repeat(value[:1], batch or 1, axis=0) for value in state]
+        portable = Portable(
             program,
             portable_names({**names, **carried, **counter}),
             tuple(value.numpy() for value in self._store.params),
@@ -172,6 +172,9 @@ class ExportCalls:
             n_steps,
             values,
         )
+        if layers:
+            refuse_python(portable, layers)
+        return portable
 
     def _chosen(self, given: Any, attr: str) -> list[Any]:
         """Return the Nodes or Probes that a user means; by default all of them."""

@@ -83,6 +83,9 @@ def unit(probe: nengo.Probe) -> str:
     """Return the unit of what a Probe sees; empty for what has none."""
     neurons = isinstance(probe.obj, nengo.ensemble.Neurons)
     if neurons and probe.attr == "output":
-        spiking = probe.obj.ensemble.neuron_type.spiking
-        return "Hz; a spike is 1 / dt for one step" if spiking else "Hz"
+        neuron_type = probe.obj.ensemble.neuron_type
+        amplitude = getattr(neuron_type, "amplitude", 1)
+        times = "" if amplitude == 1 else f" times an amplitude of {amplitude:g}"
+        spike = f"; a spike is {amplitude:g} / dt for one step"
+        return f"Hz{times}{spike if neuron_type.spiking else ''}"
     return "s" if probe.attr == "refractory_time" else ""

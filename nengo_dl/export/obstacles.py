@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import nengo
+import tensorflow as tf
 from nengo.builder import Model
 from nengo.builder.operator import Operator, SimPyFunc
 from nengo.builder.signal import Signal
 
+from nengo_dl.export.portable import Portable
 from nengo_dl.graph.inputs import Input, Source
 from nengo_dl.graph.signals import describe_with_signals, written
 from nengo_dl.lowering.python_call import PythonLowering
 from nengo_dl.program.program import Program
 from nengo_dl.simulation.store import StateStore
+from nengo_dl.validation import NotPossibleError
 
 _FEED = "name it in `inputs` and feed its values"
 _RECORD = "give `n_steps`, and the values of so many steps are written into the file"
@@ -166,3 +169,37 @@ def _owners(model: Model) -> dict[Signal, object]:
             if isinstance(signal, Signal):
                 found.setdefault(signal.base, obj)
     return found
+
+
+#: TensorFlow's operations that call Python of the process that made them
+_CALLS_PYTHON = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
+
+
+def refuse_python(portable: Portable, layers: Sequence[str]) -> None:
+    """Raise an error if TensorFlow code in a network calls Python.
+
+    Parameters
+    ----------
+    portable : Portable
+        The network.
+    layers : sequence of str
+        Its TensorNodes.
+
+    Raises
+    ------
+    NotPossibleError
+        If there is a ``tf.py_function`` or ``tf.numpy_function``.
+    """
+
+    def step(**tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        return portable.step(None, tensors)
+
+    traced = tf.function(step, autograph=False)
+    graph = traced.get_concrete_function(**portable.step_specs()).graph.as_graph_def()
+    bodies = (graph.node, *(inner.node_def for inner in graph.library.function))
+    if any(node.op in _CALLS_PYTHON for body in bodies for node in body):
+        raise NotPossibleError(
+            "The network cannot be exported: TensorFlow code in it calls Python, by "
+            "`tf.py_function` or `tf.numpy_function`. The TensorNodes are "
+            f"{', '.join(map(str, layers))}; expected TensorFlow's operations alone"
+        )

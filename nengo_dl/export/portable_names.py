@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Hashable, Mapping
 from typing import TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 
-#: what formats, or their runtimes, call arguments of their own
-RESERVED = frozenset({"n_steps", "minibatch_size", "self", "name", "training"})
+#: what formats, or their runtimes, call arguments of their own, and what Python does
+#: not take as the name of one
+RESERVED = frozenset(
+    {"n_steps", "minibatch_size", "self", "name", "training"}
+    | {word.lower() for word in keyword.kwlist}
+)
 
 
 def portable_names(wanted: Mapping[Key, str]) -> dict[Key, str]:

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from nengo_dl.export.portable import Named, Portable
+from nengo_dl.validation import NotPossibleError
 
 
 def write(
@@ -29,6 +30,13 @@ def write(
         What the function ``description`` of a loaded model returns.
     jit_compile : bool
         Whether XLA compiles it where it is loaded.
+
+    Raises
+    ------
+    NotPossibleError
+        If code of a TensorNode uses what TensorFlow cannot save.
+    OSError
+        If the system cannot write it.
     """
     module = tf.Module()
     module.weights = {
@@ -41,11 +49,14 @@ def write(
         compute: Callable[[Mapping[str, tf.Tensor]], Named],
         specs: Mapping[str, tf.TensorSpec],
     ) -> Any:
+        # XLA has to know the shape of what comes out
+        compiled = jit_compile and "n_steps" not in specs
+
         # all arguments have names: a list of them has no order that loading keeps
         def named(**tensors: tf.Tensor) -> Named:
             return compute(tensors)
 
-        function = tf.function(named, jit_compile=jit_compile, autograph=False)
+        function = tf.function(named, jit_compile=compiled, autograph=False)
         return function.get_concrete_function(**specs)
 
     signatures = {
@@ -67,4 +78,12 @@ def write(
     module.description = tf.function(lambda: tf.constant(description), autograph=False)
     module.description.get_concrete_function()
     signatures["serving_default"] = signatures["run"]
-    tf.saved_model.save(module, str(folder), signatures=signatures)
+    try:
+        tf.saved_model.save(module, str(folder), signatures=signatures)
+    except (AssertionError, ValueError) as error:
+        raise NotPossibleError(
+            "TensorFlow cannot save what a TensorNode of the network uses, a table for "
+            f"example: {error!s:.500}"
+        ) from error
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from error

@@ -173,9 +173,8 @@ def refused(kind, dtype, jit, strategy):
         nengo_dl.Simulator(net, minibatch_size=8, strategy=strategy, device="/cpu:1")
     with nengo_dl.Simulator(
         net, minibatch_size=count, strategy=strategy, progress_bar=False
-    ) as sim:
-        with pytest.raises(ValidationError, match="shape"):
-            sim.run_steps(2, {stimulus: np.zeros((count + 1, 2, 2))})
+    ) as sim, pytest.raises(ValidationError, match="shape"):
+        sim.run_steps(2, {stimulus: np.zeros((count + 1, 2, 2))})
     with pytest.raises(SimulatorClosed):
         sim.run_steps(1)
     return {}

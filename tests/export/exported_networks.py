@@ -146,18 +146,6 @@ def _neurons(neuron_type):
     return _between(_connect, neuron_type=neuron_type)
 
 
-def _inputs_of_time():
-    """Return a network whose inputs Python computes: they are recorded."""
-    with nengo.Network(seed=1) as net:
-        wave = nengo.Node(lambda t: np.sin(30 * t), label="wave")
-        noise = nengo.Node(nengo.processes.WhiteSignal(0.1, 20), label="noise")
-        a = nengo.Ensemble(20, 2, noise=nengo.processes.WhiteNoise())
-        nengo.Connection(wave, a[0])
-        nengo.Connection(noise, a[1])
-        nengo.Probe(a, synapse=0.01)
-    return net
-
-
 MATRIX = {
     "PES": _rule(nengo.PES(1e-3)),
     "many": _between(_many),

@@ -46,6 +46,16 @@ def test_names_of_nothing_but_signs():
     assert portable_names({1: "??", 2: "", 3: "_"}) == {1: "x", 2: "x_1", 3: "x_2"}
 
 
+def test_names_that_python_has_for_itself(tmp_path):
+    with nengo.Network() as net:
+        nengo.Probe(nengo.Node([1], label="in"), label="lambda")
+        nengo_dl.configure_settings(jit_compile=False)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        info = sim.export(tmp_path / "model")
+    names = [info[key][0]["name"] for key in ("inputs", "outputs")]
+    assert names == ["in_1", "lambda_1"]
+
+
 def test_only_what_was_exported_is_replaced(sim, tmp_path, written):
     foreign = tmp_path / "thesis"
     foreign.mkdir()

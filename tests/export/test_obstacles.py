@@ -113,6 +113,37 @@ def test_functions_of_time_beside_tensorflow_code_can_be_fed(tmp_path):
     np.testing.assert_allclose(run(wave=tf.ones((1, 3, 1)))["y"], 2)
 
 
+def test_tensorflow_code_that_calls_python_is_refused(tmp_path):
+    with nengo.Network(seed=0) as net:
+        x = nengo.Node([0], label="x")
+        node = nengo_dl.TensorNode(
+            lambda t, x: tf.numpy_function(np.sin, [x], tf.float32),
+            shape_in=(1,),
+            shape_out=(1,),
+            label="sine",
+        )
+        nengo.Connection(x, node, synapse=None)
+        nengo.Probe(node)
+    sim = nengo_dl.Simulator(net, progress_bar=False)
+    with sim, pytest.raises(NotPossibleError, match="sine"):
+        sim.export(tmp_path / "model")
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_network_without_inputs(compiled, tmp_path):
+    with nengo.Network(seed=0) as net:
+        constant = nengo.Node([0.5])
+        probe = nengo.Probe(constant, synapse=nengo.Lowpass(0.01), label="y")
+        nengo_dl.configure_settings(jit_compile=compiled)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        sim.export(tmp_path / "model", inputs=[])
+        sim.run_steps(20)
+    run = tf.saved_model.load(str(tmp_path / "model")).signatures["run"]
+    for n_steps in (20, 5):
+        found = run(n_steps=tf.constant(n_steps))["y"][0]
+        np.testing.assert_allclose(found, sim.data[probe][:n_steps], atol=1e-6)
+
+
 def test_neurons_that_run_in_numpy_are_named():
     class Mine(nengo.LIFRate):
         pass

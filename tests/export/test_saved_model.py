@@ -97,7 +97,7 @@ def test_what_networks_are_made_of(name, tmp_path):
     n_steps = 25
     data = data_of(net, 2, n_steps)
     with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
-        info = sim.export(tmp_path / "model", n_steps=n_steps)
+        info = sim.export(tmp_path / "model")
         sim.run_steps(n_steps, data=data)
         expected = [sim.data[probe] for probe in net.all_probes]
     loaded = tf.saved_model.load(str(tmp_path / "model"))

@@ -85,7 +85,7 @@ def test_weights_of_8_bits_are_smaller(tmp_path):
 def test_what_networks_are_made_of(name, tmp_path):
     net = MATRIX[name]()
     n_items = 1 if name == "tensor node" else 2
-    expected, found = exported(net, tmp_path, 25, n_items, n_steps=25)
+    expected, found = exported(net, tmp_path, 25, n_items)
     for key, values in expected.items():
         scale = np.abs(values).max()
         difference = np.abs(found[key] - values)
