@@ -18,7 +18,7 @@ from nengo_dl.graph.roles import Role
 from nengo_dl.inputs.arrays import is_held
 from nengo_dl.inputs.memory import aligned_zeros
 from nengo_dl.inputs.sources import Presented, Sources
-from nengo_dl.program.calling import to_tensor
+from nengo_dl.program.calling import array_of, to_tensor
 from nengo_dl.program.form import LONG, Form
 from nengo_dl.program.program import Program
 
@@ -158,6 +158,8 @@ class BlockFeed(Feed):
         #: by form and number of the block
         self._constants: dict[tuple[Form, int], tf.Tensor] = {}
         self._buffers: dict[tuple[Form, int], np.ndarray] = {}
+        #: tensors that use the memory of these buffers
+        self._tensors: dict[tuple[Form, int], tf.Tensor] = {}
 
     def nothing(self, form: Form) -> list[tf.Tensor]:
         """Return input blocks for a run of no steps at all."""
@@ -235,13 +237,13 @@ class BlockFeed(Feed):
                 tensors.append(self._constants[form, number])
                 continue
             array = arrays[number]
-            constant = self._is_constant(number, presented)
-            if constant:
+            if self._is_constant(number, presented):
                 array[:] = array[0]
-            tensors.append(to_tensor(array, self._program.dtype))
-            if constant:
+                tensors.append(to_tensor(array, self._program.dtype))
                 # the same in every chunk
                 self._constants[form, number] = tensors[-1]
+            else:
+                tensors.append(self._tensor(number, form, array))
         return Chunk(tensors, good, error)
 
     def _is_constant(self, number: int, presented: Presented) -> bool:
@@ -252,6 +254,20 @@ class BlockFeed(Feed):
         """Return the part of an input block's array that an input has."""
         _, offset = self._program.layout.places[item.signal]
         return array[..., offset : offset + item.signal.size]
+
+    def _tensor(self, number: int, form: Form, array: np.ndarray) -> tf.Tensor:
+        """Return a buffer as a tensor.
+
+        TensorFlow uses the memory of the buffer where it can; then one tensor shows
+        what is in it in all chunks. Making one takes half as long as a step.
+        """
+        key = form, number
+        if key in self._tensors:
+            return self._tensors[key]
+        tensor = to_tensor(array, self._program.dtype)
+        if np.shares_memory(array_of(tensor), array):
+            self._tensors[key] = tensor
+        return tensor
 
     def _buffer(self, number: int, form: Form, kept: bool) -> np.ndarray:
         """Return memory for an input block: that of the last chunk, which is over.

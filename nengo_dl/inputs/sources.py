@@ -232,6 +232,12 @@ class Sources:
         The array ends before the first value that is not valid; the error says why.
         """
         n_steps, size = len(column), item.signal.size
+        if n_steps == size == 1 and column[0].__class__ in _NUMBERS:
+            # looking at arrays takes longer than a step
+            (value,) = column
+            # NaN and infinity are no less
+            if -self._largest <= value <= self._largest:
+                return np.array([[value]], dtype=float), None
         try:
             array = np.asarray(column, dtype=float)
             if (

@@ -26,5 +26,7 @@ class Presented:
 
     def row(self, op: Operator, step: int) -> np.ndarray | None:
         """Return the values for one step, shape (minibatch_size, size_out), or None."""
+        if not self.values:
+            return None
         values = self.values.get(op)
         return None if values is None else values[:, step - 1 - self.first_step]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,8 @@ def store(op: SimPyFunc, args: Sequence[Any], result: Any, output: np.ndarray) -
     try:
         # None becomes NaN here
         output[...] = result
-        if np.isfinite(output).all():
+        # looking at a single number as at an array takes ten times as long
+        if isfinite(output.item()) if output.size == 1 else np.isfinite(output).all():
             return
         problem = "None or non-finite values"
     except (OverflowError, FloatingPointError, RuntimeWarning):
@@ -201,7 +203,11 @@ class LowerSimPyFunc(PythonLowering):
                 result[1:] = result[0]
             return
         # unbatched constants, and batches of equal items, come with one item only
-        x = arguments[-1].reshape(-1, *self.x.shape)
-        for i in range(self.batch):
+        x = arguments[-1]
+        if self.batch == 1:
             # a copy, because the function may keep or change what it is given
+            evaluate(self.op, out[0], *time, x.reshape(self.x.shape).copy())
+            return
+        x = x.reshape(-1, *self.x.shape)
+        for i in range(self.batch):
             evaluate(self.op, out[i], *time, x[i % len(x)].copy())

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import math
 import os
 import sys
 import weakref
@@ -38,14 +39,19 @@ _REGISTER = (
 _TARGET_TYPE = ctypes.CFUNCTYPE(
     None,
     ctypes.c_void_p,
-    ctypes.POINTER(ctypes.c_void_p),
+    ctypes.c_void_p,
     ctypes.c_void_p,
     ctypes.c_size_t,
     ctypes.c_void_p,
 )
 
 Address = int
-Pointers = Any
+
+_NUMBER = ctypes.c_int32
+_TWO_ADDRESSES: Any = ctypes.c_void_p * 2
+
+#: so many places of buffers are kept, a few hundred bytes each
+_MANY_PLACES = 256
 
 
 class _String(ctypes.Structure):
@@ -61,11 +67,11 @@ class _String(ctypes.Structure):
         super().__init__(text, len(text))
 
 
-_handlers: dict[bytes, Callable[[Address, Pointers], None]] = {}
+_handlers: dict[bytes, Callable[[Address, Address], None]] = {}
 _numbers = itertools.count()
 
 
-def _dispatch(out: Address, inputs: Pointers, key: Address, n: int, _: Address) -> None:
+def _dispatch(out: Address, inputs: Address, key: Address, n: int, _: Address) -> None:
     """Call the handler whose key XLA hands over with the call."""
     _handlers[ctypes.string_at(key, n)](out, inputs)
 
@@ -215,43 +221,53 @@ class _Handler:
     dtype: np.dtype
 
     def __post_init__(self) -> None:
-        self._views: dict[tuple[int, int], np.ndarray] = {}
-        self._result_views: dict[int, list[np.ndarray]] = {}
+        self._sizes = [math.prod(shape) for shape in self.shapes]
+        self._addresses: Any = ctypes.c_void_p * (2 + len(self.shapes))
+        #: where arguments and results were in the last steps, and the arrays that they
+        #: are there
+        self._views: dict[
+            tuple[Address, ...], tuple[list[np.ndarray], list[np.ndarray]]
+        ] = {}
 
-    def __call__(self, out: Address, inputs: Pointers) -> None:
+    def __call__(self, out: Address, inputs: Address) -> None:
         """Read the arguments where XLA has them, write the results where it wants."""
-        outputs = ctypes.cast(out, ctypes.POINTER(ctypes.c_void_p))
-        i, ok = self._number(inputs[0]), self._number(inputs[1])
-        done = ctypes.c_int32.from_address(outputs[1])
+        result, done_at = _TWO_ADDRESSES.from_address(out)
+        done = _NUMBER.from_address(done_at)
         done.value = 0
-        if not ok or self.progress.error is not None:
+        i, ok, *given = self._addresses.from_address(inputs)
+        progress = self.progress
+        if not _NUMBER.from_address(ok).value or progress.error is not None:
             return
         try:
-            arguments = [
-                self._array(k, inputs[k + 2], shape)
-                for k, shape in enumerate(self.shapes)
-            ]
-            address = outputs[0]
-            if address not in self._result_views:
-                vector = _memory(address, self.results.size, self.dtype)
-                self._result_views[address] = self.results.views(vector)
-            step = self.progress.first_step + i + 1
-            self.calls.host(step, arguments, self.counts, self._result_views[address])
+            places = (result, *given)
+            arrays = self._views.get(places)
+            if arrays is None:
+                arrays = self._arrays(places)
+            step = progress.first_step + _NUMBER.from_address(i).value + 1
+            self.calls.host(step, arrays[0], self.counts, arrays[1])
             done.value = 1
         except BaseException as error:
-            self.progress.error = error
+            progress.error = error
 
-    @staticmethod
-    def _number(address: Address) -> int:
-        return ctypes.c_int32.from_address(address).value
+    def _arrays(
+        self, places: tuple[Address, ...]
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return arguments and results as arrays that stand where XLA has them.
 
-    def _array(self, k: int, address: Address, shape: tuple[int, ...]) -> np.ndarray:
-        # a loop has its buffers in the same few places in every step
-        key = (k, address)
-        if key not in self._views:
-            vector = _memory(address, int(np.prod(shape, dtype=int)), self.dtype)
-            self._views[key] = vector.reshape(shape)
-        return self._views[key]
+        A loop has its buffers in the same few places in every step. Each call of the
+        loop has others, so these are forgotten before there are too many.
+        """
+        if len(self._views) >= _MANY_PLACES:
+            self._views.clear()
+        results = self.results.views(_memory(places[0], self.results.size, self.dtype))
+        arguments = [
+            _memory(place, size, self.dtype).reshape(shape)
+            for place, size, shape in zip(
+                places[1:], self._sizes, self.shapes, strict=True
+            )
+        ]
+        self._views[places] = arguments, results
+        return arguments, results
 
 
 def _memory(address: Address, size: int, dtype: np.dtype) -> np.ndarray:

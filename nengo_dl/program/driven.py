@@ -254,7 +254,7 @@ class DrivenLoop:
         function = tf.function(flat, jit_compile=self._jit_compile, autograph=False)
         concrete = function.get_concrete_function(*specs)
         specs = [_spec(tensor) for tensor in concrete.outputs]
-        return _Compiled(flat_call(concrete), specs, made[-1])
+        return _Compiled(flat_call(concrete, self._jit_compile), specs, made[-1])
 
 
 def _spec(tensor: tf.Tensor) -> tf.TensorSpec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 from nengo.exceptions import ValidationError
@@ -19,8 +19,7 @@ from nengo_dl.program.recording import Recording
 from nengo_dl.program.step import TimeStep
 
 
-@dataclass(frozen=True)
-class LoopResult:
+class LoopResult(NamedTuple):
     """The results of a loop over time: state, samples, number of steps, error.
 
     Attributes

@@ -134,6 +134,11 @@ class Program:
         """Whether the loop is one computation; otherwise Python drives it."""
         return not self.calls_python or (self.jit_compile and available(self.device))
 
+    @cached_property
+    def sampled(self) -> tuple[Recording, ...]:
+        """The recordings that do not keep each step."""
+        return tuple(r for r in self.recordings if not r.every_step)
+
     @property
     def has_brief(self) -> bool:
         """Whether it has another form for single steps: not where it has no buffers."""
@@ -236,21 +241,20 @@ class Program:
                 return self._drive(params, state, inputs, first_step, n_steps)
             rows = [
                 tf.constant(recording.rows(first_step, n_steps, self.capacity(form)))
-                for recording in self.recordings
-                if not recording.every_step
+                for recording in self.sampled
             ]
             arguments = [self._count(n_steps), *params, *state, *inputs, *rows]
-            if form not in self._calls:
+            call = self._calls.get(form)
+            if call is None:
                 make = partial(self._trace, arguments, form)
-                self._calls[form] = traces.shared.get(self._key(form), make)
+                call = self._calls[form] = traces.shared.get(self._key(form), make)
             self._callbacks.begin(first_step)
-            with nullcontext() if self.replicas is None else lost_workers():
-                completed, *outputs = self._calls[form](*arguments)
-        final, buffers = outputs[: len(state)], outputs[len(state) :]
-        samples = [array_of(buffer) for buffer in buffers]
+            outputs = call(*arguments)
+        end = 1 + len(state)
+        samples = [array_of(buffer) for buffer in outputs[end:]]
         # only Python code can end the loop sooner
-        done = int(completed) if self.calls_python else n_steps
-        return LoopResult(list(final), samples, done, self._callbacks.error)
+        done = int(outputs[0]) if self.calls_python else n_steps
+        return LoopResult(outputs[1:end], samples, done, self._callbacks.error)
 
     def _count(self, n_steps: int) -> tf.Tensor:
         """Return a number of steps as a tensor; making one takes 7 us."""
@@ -336,7 +340,9 @@ class Program:
             function = self._divided(program, specs)
         traced = function.get_concrete_function(*specs)
         self.trace_seconds += time.perf_counter() - start
-        return flat_call(traced)
+        if self.replicas is None:
+            return flat_call(traced, self.jit_compile)
+        return lost_workers()(flat_call(traced, False))
 
     def _divided(
         self, program: Callable[..., Any], specs: Sequence[tf.TensorSpec]

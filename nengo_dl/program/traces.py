@@ -99,7 +99,7 @@ class Traced:
         finally:
             _warnings.reset(token)
         self.warnings = tuple(noted)
-        self._call = flat_call(concrete)
+        self._call = flat_call(concrete, jit_compile)
         self.structure = tf.nest.map_structure(lambda _: 0, concrete.structured_outputs)
         places = {id(v.handle): i for i, v in enumerate(variables)}
         #: what is captured: the number of a variable, or a tensor

@@ -72,6 +72,8 @@ class Runner:
         self._feed = BlockFeed(program, order, model.dt)
         self._compiled: set[Form] = set()
         self._brief_calls = 0
+        #: that of single steps, once it will not change any more
+        self._single: Form | None = None
         self._times = times
         #: of the last run; the first run is taken for a long one
         self._seconds_per_step = float("inf")
@@ -127,8 +129,12 @@ class Runner:
 
         What `run` asks and prepares for any number of steps takes as long as the step.
         """
-        form = self._form(1, {})
-        self._compile(form, progress_bar=False)
+        form = self._single
+        if form is None:
+            form = self._form(1, {})
+            self._compile(form, progress_bar=False)
+            if form.brief or not self._program.has_brief:
+                self._single = form
         self._run_chunk(1, {}, form)
 
     def reset(
