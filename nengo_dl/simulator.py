@@ -1334,8 +1334,8 @@ class Simulator:
             what learning rules have changed.
         optimizer : keras.optimizers.Optimizer or tf.compat.v1.train.Optimizer, optional
             The optimizer of `train` or `compile`: what it remembers is saved too, so
-            that training can go on later as if it had not been interrupted. Its
-            learning rate is not saved.
+            that training can go on later as if it had not been interrupted: so is the
+            place in the random order of items. Its learning rate is not saved.
 
         Raises
         ------

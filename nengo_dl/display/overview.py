@@ -122,7 +122,9 @@ def overview(
         network=getattr(model.toplevel, "label", None),
         minibatch_size=minibatch_size,
         dtype=program.dtype.name,
-        device=program.device,
+        device=program.device
+        if program.replicas is None
+        else f"{program.replicas.count} replicas",
         dt=float(model.dt),
         n_operators=len(model.operators),
         n_groups=len(program.plan),

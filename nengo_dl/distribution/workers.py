@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -115,6 +117,12 @@ class Workers:
 
     def _everyones(self, number: int) -> np.ndarray:
         """Return the numbers of all processes, once for each of their replicas."""
+        with lost_workers():
+            return self._exchange(tf.constant(number, tf.int64)).numpy()
+
+    @cached_property
+    def _exchange(self) -> Any:
+        """Gathers a number of each replica; traced once."""
         assert self.replicas is not None
         strategy = self.replicas.strategy
 
@@ -123,8 +131,7 @@ class Workers:
             own = strategy.run(lambda: tf.reshape(mine, (1,)))
             return strategy.gather(own, axis=0)
 
-        with lost_workers():
-            return exchange(tf.constant(number, tf.int64)).numpy()
+        return exchange
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.builder.signal import Signal
 
+from nengo_dl.distribution.workers import Workers
 from nengo_dl.graph.inputs import Input, Source
 from nengo_dl.graph.signals import initial_elements
 from nengo_dl.inputs.memory import as_tensor
@@ -161,6 +162,7 @@ class Epoch:
         self._key, self._owner = key, owner
         self._xla = Xla(True) if xla is None else xla
         self._run_eagerly = run_eagerly
+        self._workers = Workers(function.replicas)
         self._presented = [item.node for item in function.inputs if item.node in inputs]
         self.n_items, self.n_minibatches = n_items, n_items // self._batch
         self.present(inputs, others)
@@ -243,7 +245,8 @@ class Epoch:
                 if self._renewed:
                     count = min(count, self._room)
                 if traced is not None and at_most is None:
-                    count = min(count, traced.per_call)
+                    # processes whose clocks divide them otherwise would wait forever
+                    count = min(count, self._workers.agree(traced.per_call))
                 if self._fed is None or self._renewed:
                     self._fed = self._feed(count)
                 arguments = [chosen]
