@@ -3,7 +3,7 @@
     python tests/packages/run.py keras-lmu [pytest arguments ...]
 
 for ``keras-lmu``, ``nengo-extras``, ``nengo-gui``, ``nengo-loihi`` or ``snntorch``
-(and Norse, for NIR): not among what the tests of this project need.
+(with Norse and Spyx, for NIR): not among what the tests of this project need.
 ``tox run -e keras-lmu`` makes an environment with one of them and runs this.
 """
 
