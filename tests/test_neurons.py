@@ -9,12 +9,15 @@ import pytest
 from nengo.exceptions import ReadonlyError, ValidationError
 
 from nengo_dl import LeakyReLU, LimitedReLU, SoftLIFRate, SpikingLeakyReLU
+from nengo_dl.neurons import Heaviside
 
 TYPES = [
     SoftLIFRate(),
     SoftLIFRate(sigma=0.05, tau_rc=0.03, tau_ref=0.001, amplitude=0.5),
     LeakyReLU(),
     LeakyReLU(negative_slope=0.1, amplitude=2),
+    Heaviside(),
+    Heaviside(amplitude=0.5),
     LimitedReLU(),
     LimitedReLU(limit=1000, amplitude=0.5),
     SpikingLeakyReLU(),

@@ -318,3 +318,23 @@ def _linear_filter(
     nodes = _series(synapse, taus, size)
     nodes[0].parameters["r"] *= factor
     return nodes
+
+
+def instant_filter(synapse: Synapse, size: int) -> WrittenNode | None:
+    """Return what stands for a filter that is no step late; None if there is nothing.
+
+    Parameters
+    ----------
+    synapse : nengo.synapses.Synapse
+        The Process of a Node.
+    size : int
+        How many elements it filters.
+    """
+    if isinstance(synapse, nengo.Lowpass):
+        return _leaky(synapse.tau, size, "") if synapse.tau > 0 else None
+    if not isinstance(synapse, nengo.LinearFilter) or not synapse.analog:
+        return None
+    if len(synapse.num) != 1 or len(synapse.den) != 2 or synapse.den[1] != 0:
+        return None
+    r = np.full(size, synapse.num[0] / synapse.den[0])
+    return WrittenNode("I", {"r": r}, size)

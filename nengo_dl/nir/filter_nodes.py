@@ -48,12 +48,13 @@ def lowpass(
     """
     for tau, index in by_value(taus):
         tau = reader.options.time_constant(tau, reader.record, field)
-        _filtered(reader, nengo.Lowpass(tau), pre[index], post[index], late)
+        filtered(reader, nengo.Lowpass(tau), pre[index], post[index], late)
 
 
-def _filtered(
+def filtered(
     reader: NodeReader, synapse: Synapse, pre: Any, post: Any, late: bool
 ) -> None:
+    """Filter what one object sends to another; as a synapse it is one step late."""
     if late:
         reader.connect(pre, post, synapse=synapse)
         return
@@ -186,7 +187,7 @@ class ReadIntegrator(NodeReader):
         receiver, sender = self.node(shape_in, "input"), self.node(shape_in)
         driven = self.node(shape_in, "current")
         self.connect(receiver, driven, self.per_element("r", shape_in))
-        _filtered(self, nengo.LinearFilter([1], [1, 0]), driven, sender, late=False)
+        filtered(self, nengo.LinearFilter([1], [1, 0]), driven, sender, late=False)
         return receiver, sender
 
 

@@ -17,6 +17,7 @@ from nengo_dl.neurons import Heaviside
 from nengo_dl.nir.filter_nodes import by_value, current_of
 from nengo_dl.nir.node_reader import NodeReader, register_node
 from nengo_dl.nir.node_records import n_elements
+from nengo_dl.nir.subtracting_neurons import subtracting_neurons
 
 #: membranes of IF neurons leak with this time constant (s): in 1e6 steps, by 1 in 1e9
 _NO_LEAK = 1e6
@@ -32,7 +33,6 @@ class ReadLIF(NodeReader):
               z = [v > v_{threshold}], \quad v \leftarrow v_{reset} \text{ if } z
     """
 
-    tau_field: ClassVar[str] = "tau"
     elementwise: ClassVar[dict[str, float | None]] = {
         "tau": None,
         "r": 1.0,
@@ -44,12 +44,16 @@ class ReadLIF(NodeReader):
     @property
     def became(self) -> str:  # type: ignore[override]
         """What it is, in words."""
+        if self.options.reset != "zero":
+            return "Node with Lowpass, Heaviside neurons, Connection back"
         n = len(np.unique(self.values(self.tau_field)))
         return "LIF neurons" if n == 1 else f"{n} ensembles of LIF neurons"
 
     def build(self, shape_in: tuple[int, ...]) -> tuple[Any, Any]:
         """Make an ensemble, or one for each time constant."""
         taus = self.positive(self.tau_field, shape_in)
+        if self.options.reset != "zero":
+            return subtracting_neurons(self, shape_in, taus, self.height(shape_in))
         gain, bias, initial = self.scales(shape_in)
         time_constants = {
             tau: self.options.time_constant(tau, self.record, self.tau_field)
@@ -212,6 +216,8 @@ class ReadIF(ReadLIF):
 
     def build(self, shape_in: tuple[int, ...]) -> tuple[Any, Any]:
         """Make an ensemble of LIF neurons with a very long time constant."""
+        if self.options.reset != "zero":
+            return subtracting_neurons(self, shape_in, None, self.height(shape_in))
         gain, _, initial = self.scales(shape_in)
         # u' = (J - u) / T with J = T r I / height is u' = r I / height but for u / T
         bias = np.zeros_like(gain)

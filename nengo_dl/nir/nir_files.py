@@ -22,7 +22,7 @@ def require_nir() -> None:
     if find_spec("nir") is None or find_spec("h5py") is None:
         raise ImportError(
             "NIR graphs and their files need the package nir, which is not installed: "
-            "`pip install nengo-dl[nir]`, or `pip install nir`"
+            "`pip install nir` (the extra `nir` of this package brings it, too)"
         )
 
 

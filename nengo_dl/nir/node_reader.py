@@ -31,6 +31,12 @@ class ReadOptions:
     whole_spikes : bool
         Whether synapses of CubaLIF and CubaLI add the whole of a spike at once, as
         those of Norse do, and not over their time constant.
+    whole_currents : bool
+        Whether an input adds to the voltage of a membrane as a whole within a step.
+    reset : str
+        ``"zero"`` to reset to ``v_reset``; ``"subtract"`` or ``"subtract_late"``.
+    late_spikes : bool
+        Whether neurons send a spike in the step after.
     max_elements : int
         How many numbers signals and kernels may have altogether.
     """
@@ -39,6 +45,9 @@ class ReadOptions:
     euler: bool
     own: bool
     whole_spikes: bool
+    whole_currents: bool
+    reset: str
+    late_spikes: bool
     max_elements: int
 
     def time_constant(self, tau: float, record: NodeRecord, field: str) -> float:
@@ -79,6 +88,8 @@ class NodeReader:
     """
 
     became: str = ""
+    #: which of its parameters is the time constant of the membrane
+    tau_field: ClassVar[str] = "tau"
     #: the parameters that are arrays of the node's own shape, and their defaults
     elementwise: ClassVar[dict[str, float | None]] = {}
 

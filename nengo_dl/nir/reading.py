@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import nengo
@@ -20,12 +21,25 @@ from nengo_dl.nir.reading_report import NodeReport, ReadingReport
 from nengo_dl.user_code import warn_user
 from nengo_dl.validation import path_name, positive_int, positive_number, refused
 
-#: frameworks that write NIR: time step (s), and whether synapses add whole spikes
-_SOURCES: dict[str, tuple[float | None, bool]] = {
-    "snntorch": (1e-4, False),
-    "norse": (1e-3, True),
-    "spyx": (None, False),
+
+@dataclass(frozen=True)
+class _Source:
+    """What a framework means by the graphs that it writes; see `ReadOptions`."""
+
+    spike_dt: float | None = None
+    whole_spikes: bool = False
+    whole_currents: bool = False
+    reset: str = "zero"
+    late_spikes: bool = False
+
+
+#: the frameworks
+_SOURCES = {
+    "snntorch": _Source(1e-4),
+    "norse": _Source(1e-3, whole_spikes=True),
+    "spyx": _Source(None, True, True, "subtract_late", late_spikes=True),
 }
+_RESETS = ("zero", "subtract", "subtract_late")
 #: time constants above this many seconds are more likely to be milliseconds
 _LONG = 0.5
 
@@ -36,6 +50,7 @@ def from_nir(
     source: str | None = None,
     spike_dt: float | None = None,
     discretization: str | None = None,
+    reset: str | None = None,
     max_elements: int = 50_000_000,
 ) -> nengo.Network:
     r"""Make a network of a NIR graph, or of a file that has one.
@@ -51,8 +66,9 @@ def from_nir(
         The graph, or the path of a file. Nothing in it is trusted: sizes are looked at
         before anything is read, and what makes no sense is refused by name.
     source : {"snntorch", "norse", "spyx"}, optional
-        The framework that wrote it: sets the two arguments below, and for Norse that
-        synapses add the whole of a spike at once.
+        The framework that wrote it: sets the arguments below, and what its neurons do
+        otherwise: synapses of Norse and Spyx add the whole of a spike at once, Spyx'
+        neurons also do so with their input, and fire in the next step.
     spike_dt : float, optional
         The time step of that framework (s), with which its spikes are repeated one by
         one if the simulator has the same. Spikes keep the area of this step in
@@ -62,6 +78,10 @@ def from_nir(
         Whether differential equations are solved exactly between steps, as Nengo does
         (default), or by Euler's method, as most frameworks do: then time constants are
         :math:`-\Delta t/\ln(1 - \Delta t/\tau)`, with which Nengo's steps are Euler's.
+    reset : {"zero", "subtract", "subtract_late"}, optional
+        What neurons do when they fire, which files do not say: return to ``v_reset``
+        (default), or lose the height of their threshold, in the same step or in the
+        next one (snnTorch's and Spyx's defaults).
     max_elements : int
         How many numbers the file, and all signals of the network, may have.
 
@@ -112,7 +132,7 @@ def from_nir(
     >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
     ...     sim.run_steps(100, data={net.inputs["input"]: np.ones((1, 100, 1))})
     >>> sim.data[net.outputs["output"]].sum(axis=0)
-    array([ 7., 12.], dtype=float32)
+    array([ 7., 11.], dtype=float32)
     """
     max_elements = positive_int(max_elements, "max_elements")
     if isinstance(graph, str | os.PathLike):
@@ -121,7 +141,7 @@ def from_nir(
     elif isinstance(graph, bytes) or graph is None:
         raise refused(graph, "graph", "a NIRGraph, or the path of a file")
     flat = flat_graph(graph)
-    options = _options(flat, source, spike_dt, discretization, max_elements)
+    options = _options(flat, source, spike_dt, discretization, reset, max_elements)
     return _network(flat, options)
 
 
@@ -130,20 +150,22 @@ def _options(
     source: Any,
     spike_dt: Any,
     discretization: Any,
+    reset: Any,
     max_elements: int,
 ) -> ReadOptions:
     """Return what arguments, the framework or our own notes say, in this order."""
-    if source is not None and source not in _SOURCES:
+    if source is not None and (not isinstance(source, str) or source not in _SOURCES):
         raise refused(source, "source", f"one of {', '.join(map(repr, _SOURCES))}")
     if discretization not in (None, "exact", "euler"):
         raise refused(discretization, "discretization", "'exact' or 'euler'")
     if spike_dt is not None:
         spike_dt = positive_number(spike_dt, "spike_dt")
+    if reset is not None and reset not in _RESETS:
+        raise refused(reset, "reset", f"one of {', '.join(map(repr, _RESETS))}")
     own = source is None and as_text(flat.metadata.get("nengo_format")) is not None
-    whole = False
+    meant = _SOURCES[source] if source is not None else _Source()
     if source is not None:
-        dt, whole = _SOURCES[source]
-        spike_dt = spike_dt or dt
+        spike_dt = spike_dt or meant.spike_dt
         discretization = discretization or "euler"
         if spike_dt is None:
             raise ValidationError(
@@ -170,7 +192,10 @@ def _options(
         spike_dt=spike_dt,
         euler=discretization == "euler",
         own=own,
-        whole_spikes=whole,
+        whole_spikes=meant.whole_spikes,
+        whole_currents=meant.whole_currents,
+        reset=reset or meant.reset,
+        late_spikes=meant.late_spikes,
         max_elements=max_elements,
     )
 

@@ -9,7 +9,12 @@ import nengo
 import numpy as np
 from nengo.ensemble import Neurons
 
-from nengo_dl.nir.connection_writers import Ends, synapse_nodes, weight_nodes
+from nengo_dl.nir.connection_writers import (
+    Ends,
+    instant_filter,
+    synapse_nodes,
+    weight_nodes,
+)
 from nengo_dl.nir.ensemble_writers import Findings, Ports, write_ensemble
 from nengo_dl.nir.nir_files import require_nir
 from nengo_dl.nir.nir_objects import nir_graph
@@ -87,7 +92,7 @@ def to_nir(
     ...     stimulus = nengo.Node([0.5], label="stimulus")
     ...     neuron_type = nengo.LIF(tau_ref=0, min_voltage=-float("inf"))
     ...     ensemble = nengo.Ensemble(20, 1, neuron_type=neuron_type, label="a")
-    ...     nengo.Connection(stimulus, ensemble, synapse=None)
+    ...     _ = nengo.Connection(stimulus, ensemble, synapse=None)
     ...     probe = nengo.Probe(ensemble, synapse=0.01, label="decoded")
     >>> graph = nengo_dl.to_nir(net)
     >>> for name, node in graph.nodes.items():
@@ -206,29 +211,13 @@ class _Writer:
 
     def _add_filter(self, node: nengo.Node) -> None:
         """Add a Node whose Process is a filter: it is no step late."""
-        integrator = (
-            isinstance(node.output, nengo.LinearFilter)
-            and node.output.analog
-            and len(node.output.num) == 1
-            and len(node.output.den) == 2
-            and node.output.den[1] == 0
-        )
-        if integrator:
-            r = np.full(node.size_in, node.output.num[0] / node.output.den[0])
-            nodes = [WrittenNode("I", {"r": r}, node.size_in)]
-        elif isinstance(node.output, nengo.Lowpass) and node.output.tau > 0:
-            written = synapse_nodes(
-                node.output, node.size_in, self._source.dt, node, self._found
-            )
-            nodes = written or []
-            for each in nodes:
-                each.notes.clear()
-        else:
+        written = instant_filter(node.output, node.size_in)
+        if written is None:
             self._found.refuse(node, f"NIR has no {node.output} as a Node")
             return
-        names = [self._graph.add(node.label or "filter", each) for each in nodes]
-        self._received += [(("into", node), names[0])]
-        self._sent[node] = [names[-1]], None
+        name = self._graph.add(node.label or "filter", written)
+        self._received.append((("into", node), name))
+        self._sent[node] = [name], None
 
     def _check_connections(self, connections: list[nengo.Connection]) -> None:
         """Find what else cannot be written, so that one message has all of it."""

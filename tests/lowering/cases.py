@@ -25,7 +25,13 @@ from nengo_dl.graph.series import FilterSeries
 from nengo_dl.graph.simplify.factor_pes import Keep, PESInc
 from nengo_dl.graph.surrogate_neurons import RateGradientNeurons, SurrogateNeurons
 from nengo_dl.lowering.sampling import KEY_WORDS
-from nengo_dl.neurons import LeakyReLU, LimitedReLU, SoftLIFRate, SpikingLeakyReLU
+from nengo_dl.neurons import (
+    Heaviside,
+    LeakyReLU,
+    LimitedReLU,
+    SoftLIFRate,
+    SpikingLeakyReLU,
+)
 from tests.lowering.case import (
     CONSTANT,
     COUNT,
@@ -90,6 +96,7 @@ NEURONS = {
         "adaptation",
     ),
     SoftLIFRate: rate(lambda i: SoftLIFRate(0.3 + i, tau_rc=0.02 + 0.01 * i)),
+    Heaviside: rate(lambda i: Heaviside(amplitude=1 + i)),
     LimitedReLU: rate(lambda i: LimitedReLU(2.0 + 9 * i, amplitude=1 + i)),
     LeakyReLU: rate(lambda i: LeakyReLU(0.1 + 0.2 * i, amplitude=1 + i)),
     nengo.LIF: spiking(lif, FIRING, "voltage", "refractory_time"),

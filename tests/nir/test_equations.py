@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nengo_dl
-from tests.nir.equations import integrate
+from tests.nir.equations import Stepper, integrate
 from tests.nir.graphs import RandomGraph, neurons
 
 pytestmark = pytest.mark.filterwarnings("ignore:(divide|invalid):RuntimeWarning")
@@ -107,6 +107,32 @@ def test_in_tensorflow(seed):
     assert_as_equations(
         RandomGraph(seed).graph, seed, nengo_dl.Simulator, dtype="float64"
     )
+
+
+@pytest.mark.parametrize("reset", ["subtract", "subtract_late"])
+@pytest.mark.parametrize("kind", ["LIF", "CubaLIF", "IF"])
+def test_neurons_that_subtract(kind, reset):
+    node = neurons(np.random.RandomState(2), kind, (5,))
+    height = node.v_threshold - node.v_reset
+    stepper = Stepper(node, DT, False)
+    fired = 0.0
+
+    def fire(node):
+        nonlocal fired
+        if reset == "subtract_late":
+            stepper.v = stepper.v - fired * height
+        fired = (stepper.v > node.v_threshold).astype(float)
+        if reset == "subtract":
+            stepper.v = stepper.v - fired * height
+        return fired
+
+    stepper.fire = fire
+    data = data_for((5,)) * 2
+    expected = np.array([stepper.step(x) for x in data])
+    net = nengo_dl.from_nir(chain(node, (5,)), spike_dt=DT, reset=reset)
+    found = run(net, {"in": data})["out"]
+    assert expected.sum() > 5
+    np.testing.assert_allclose(found, expected)
 
 
 def test_subgraphs_are_subnetworks():

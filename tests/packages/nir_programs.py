@@ -59,25 +59,26 @@ class Layers(torch.nn.Module):
         return self.lif2(self.fc2(self.lif1(self.fc1(x))))
 
 
-def leaky(n):
-    return snntorch.Leaky(
-        full(n, 0.95),
-        threshold=full(n, 1.0),
-        reset_mechanism="zero",
-        reset_delay=False,
-        init_hidden=True,
+def leaky(reset):
+    return lambda n: snntorch.Leaky(
+        full(n, 0.95), threshold=full(n, 1.0), init_hidden=True, **RESETS[reset]
     )
 
 
-def synaptic(n):
-    return snntorch.Synaptic(
+def synaptic(reset):
+    return lambda n: snntorch.Synaptic(
         full(n, 0.8),
         full(n, 0.9),
         threshold=full(n, 1.0),
-        reset_mechanism="zero",
-        reset_delay=False,
         init_hidden=True,
+        **RESETS[reset],
     )
+
+
+RESETS = {
+    "zero": {"reset_mechanism": "zero", "reset_delay": False},
+    "subtract_late": {},  # its default
+}
 
 
 def run_torch(model, data):
@@ -85,18 +86,19 @@ def run_torch(model, data):
         return np.array([np.asarray(model(torch.tensor(x)[None])[0]) for x in data])
 
 
+@pytest.mark.parametrize("how", RESETS)
 @pytest.mark.parametrize("neurons", [leaky, synaptic])
-def test_spikes_of_snntorch(neurons, tmp_path):
-    model = Layers(neurons)
+def test_spikes_of_snntorch(neurons, how, tmp_path):
+    model = Layers(neurons(how))
     graph = export_to_nir(model, torch.zeros(1, 4), ignore_dims=[0])
     nir.write(tmp_path / "graph.nir", graph)
     data = spikes_in(4)
     reset(model)
     theirs = run_torch(model, data)
-    net = nengo_dl.from_nir(tmp_path / "graph.nir", source="snntorch")
+    net = nengo_dl.from_nir(tmp_path / "graph.nir", source="snntorch", reset=how)
     ours = run_here(net, data)
     assert theirs.sum() > 50
-    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    assert np.abs(ours - theirs).sum() <= 2
     moved = np.abs(run_here(net, data, nengo_dl.Simulator) - theirs).sum()
     assert moved <= 2
 
@@ -230,3 +232,30 @@ def test_norse_runs_ours():
     spikes = sim.data[net.probes[0]] * sim.dt
     assert spikes.sum() > 50
     assert np.abs(spikes - np.array(theirs)).sum() <= 2
+
+
+@pytest.mark.parametrize("kind", ["LIF", "CuBaLIF"])
+def test_spikes_of_spyx(kind):
+    spyx = pytest.importorskip("spyx")
+    import jax.numpy as jnp
+    from flax import nnx
+    from spyx.nir import to_nir as spyx_graph
+
+    rngs = nnx.Rngs(0)
+    decay = {"LIF": {"beta": 0.9}, "CuBaLIF": {"alpha": 0.8, "beta": 0.9}}[kind]
+    neurons = getattr(spyx.nn, kind)
+    model = spyx.nn.Sequential(
+        nnx.Linear(4, 32, rngs=rngs),
+        neurons((32,), **decay, rngs=rngs),
+        nnx.Linear(32, 8, rngs=rngs),
+        neurons((8,), **decay, rngs=rngs),
+    )
+    shapes = {"input": np.array([4])}, {"output": np.array([8])}
+    graph = spyx_graph(model, *shapes, dt=1e-3)
+    data = spikes_in(4)
+    theirs, _ = spyx.nn.run(model, jnp.array(data)[:, None])
+    theirs = np.asarray(theirs)[:, 0]
+    net = nengo_dl.from_nir(graph, source="spyx", spike_dt=1e-3)
+    found = run_here(net, data, dt=1e-3)
+    assert theirs.sum() > 50
+    assert np.abs(found - theirs).sum() <= 2
