@@ -38,6 +38,7 @@ FLOORS = (
     "training",
     "keras_model",
     "parameters",
+    "activity",
     "callbacks",
     "plots",
     "simulator",
