@@ -14,8 +14,9 @@ from nengo_dl.tf_log import silence as _silence_tensorflow
 from nengo_dl.version import version as __version__
 
 if TYPE_CHECKING:
-    from nengo_dl import callbacks, converter, losses, objectives, plots
+    from nengo_dl import activity, callbacks, converter, losses, objectives, plots
     from nengo_dl import objectives as obj
+    from nengo_dl.activity.energy import energy
     from nengo_dl.converter import Converter
     from nengo_dl.layers import Layer, tensor_layer
     from nengo_dl.nir import from_nir, to_nir
@@ -34,11 +35,13 @@ __all__ = [
     "SpikingLeakyReLU",
     "TensorNode",
     "__version__",
+    "activity",
     "callbacks",
     "configure_settings",
     "configure_trainable",
     "converter",
     "dists",
+    "energy",
     "from_nir",
     "losses",
     "neurons",
@@ -57,8 +60,10 @@ _LAZY = {
     "Layer": ("nengo_dl.layers", "Layer"),
     "Simulator": ("nengo_dl.simulator", "Simulator"),
     "TensorNode": ("nengo_dl.tensor_node", "TensorNode"),
+    "activity": ("nengo_dl.activity", None),
     "callbacks": ("nengo_dl.callbacks", None),
     "converter": ("nengo_dl.converter", None),
+    "energy": ("nengo_dl.activity.energy", "energy"),
     "from_nir": ("nengo_dl.nir", "from_nir"),
     "losses": ("nengo_dl.losses", None),
     "lowering": ("nengo_dl.lowering", None),

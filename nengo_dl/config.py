@@ -78,7 +78,8 @@ class Settings:
             except (AttributeError, ConfigError, KeyError):
                 continue
             if value is not None:
-                return bool(value)
+                # what is said of Probes is not said of those for other purposes
+                return bool(value) or probe not in self.network.all_probes
         return True
 
 

@@ -16,6 +16,8 @@ from nengo.builder.signal import Signal
 from nengo.exceptions import ReadonlyError, SimulationError, SimulatorClosed
 
 from nengo_dl import compat
+from nengo_dl.activity.counts import Activity
+from nengo_dl.activity.measure import measure
 from nengo_dl.display.overview import overview
 from nengo_dl.display.progress import keras_verbosity, shown_by
 from nengo_dl.display.report import Report, report
@@ -606,6 +608,68 @@ class Simulator:
             self._built.settings.dtype,
             self._built.settings.jit_compile is not False,
         )
+
+    def activity(self, data: Any = None, n_steps: int | None = None) -> Activity:
+        """Count spikes and operations of the network while it is presented data.
+
+        Each item begins in the initial state, with the present parameters; state, time
+        and samples of the simulator stay as they are. The network is compiled once
+        more for it.
+
+        Parameters
+        ----------
+        data : dict of {Node: array}, or array, shape (n_items, n_steps, size), optional
+            As for `train`. Data of one step are presented for all of ``n_steps``.
+            Without, Nodes have their own output.
+        n_steps : int, optional
+            How long an item is presented; by default as long as the data are.
+
+        Returns
+        -------
+        nengo_dl.activity.Activity
+            Firing rates, silent and saturated neurons, spikes and synaptic operations
+            of each Ensemble, per item. It prints as a table;
+            `nengo_dl.activity.energy` estimates energy from it.
+
+        Raises
+        ------
+        SimulatorClosed
+            If the simulator was closed.
+        ValidationError
+            If the data do not fit, or it is not known how many steps to run.
+
+        Examples
+        --------
+        >>> import nengo, nengo_dl
+        >>> with nengo.Network(seed=0) as net:
+        ...     node = nengo.Node([0.5])
+        ...     ensemble = nengo.Ensemble(20, 1, label="ensemble")
+        ...     _ = nengo.Connection(node, ensemble, synapse=None)
+        >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        ...     activity = sim.activity(n_steps=200)
+        >>> bool(activity.spikes == activity["ensemble"].counts.sum() > 20)
+        True
+        """
+        self._check_ready("measure activity")
+        return measure(
+            self.model, self.data, self._endpoints, self._with_model, data, n_steps
+        )
+
+    def _with_model(self, model: Model, minibatch_size: int) -> Simulator:
+        """Return a simulator with the present parameters, for a model that has them."""
+        other = Simulator(
+            None,
+            model.dt,
+            self.seed,
+            model,
+            dtype=self._built.settings.dtype,
+            device=self.device,
+            unroll_simulation=self.unroll,
+            minibatch_size=minibatch_size,
+            progress_bar=False,
+        )
+        other._runner.store.restore(self._runner.store.parameters(parameters(model)))
+        return other
 
     def function(self, probes: Any = None, training: bool = False) -> SimulatorFunction:
         """Return the network as a pure, differentiable TensorFlow function.

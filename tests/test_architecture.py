@@ -41,6 +41,7 @@ FLOORS = (
     "keras_model",
     "parameters",
     "export",
+    "activity",
     "callbacks",
     "plots",
     "simulator",

@@ -16,7 +16,12 @@ from nengo_dl import config
 from nengo_dl.export.calls import FORMATS
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.rst", "docs/from_nengo.rst", "docs/index.rst", "docs/simulator.rst")
+PAGES = (
+    "README.rst",
+    "docs/from_nengo.rst",
+    "docs/index.rst",
+    "docs/simulator.rst",
+)
 TEXTS = {
     str(page.relative_to(ROOT)): page.read_text(encoding="utf-8")
     for page in (
@@ -81,6 +86,15 @@ def test_code_of_pages_runs(page, tmp_path):
     sim, probe = found["sim"], found["probe"]
     assert sim.data[probe].size
     assert np.all(np.isfinite(sim.data[probe]))
+
+
+def test_page_about_activity(tmp_path, capsys):
+    found = run("docs/activity.rst", tmp_path)
+    printed = capsys.readouterr().out
+    assert "hidden" in printed and "Davies et al." in printed and "page 3" in printed
+    activity = found["activity"]
+    assert activity.n_items == 10 and activity["hidden"].spikes > 10
+    assert found["energy"]["loihi"].per_inference > 20 * 100 * 81e-12
 
 
 def test_page_about_simulators_counts_right(tmp_path):

@@ -19,6 +19,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 #: modules whose ``__all__`` is what users may rely on
 PUBLIC_MODULES = (
     "nengo_dl",
+    "nengo_dl.activity",
     "nengo_dl.benchmarks",
     "nengo_dl.callbacks",
     "nengo_dl.converter",
@@ -85,6 +86,7 @@ PUBLIC = public()
 #: type aliases and tables, which have no docstrings
 DATA = {
     "nengo_dl.__version__",
+    "nengo_dl.activity.DEVICES",
     "nengo_dl.benchmarks.NETWORKS",
     "nengo_dl.graph.simplify.Rewrite",
     "nengo_dl.graph.simplify.default_simplifications",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from nengo_dl.activity.rate_statistics import FiringRates
 from nengo_dl.converter.comparison import Comparison, passes_values_on
 from nengo_dl.converter.conversion import Converted, Shared
 from nengo_dl.converter.conversion_advice import suggestions
@@ -23,8 +24,6 @@ from nengo_dl.converter.keras_graph import is_nested_model
 from nengo_dl.converter.layer_converter import neurons_of
 from nengo_dl.validation import positive_int
 
-#: part of the highest possible rate from which on a neuron counts as saturated
-_SATURATED = 0.9
 _STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -268,17 +267,13 @@ def _rate_report(
     neurons: Any, outputs: np.ndarray, scale: float, dt: float
 ) -> RateReport:
     """Return the firing rates of neurons from their mean output, (items, size)."""
-    neuron_type = neurons.ensemble.neuron_type
-    rates = outputs / getattr(neuron_type, "amplitude", 1.0)
-    high = float(np.percentile(rates, PERCENTILE))
-    least = max(dt, getattr(neuron_type, "tau_ref", 0.0))
-    highest = np.max(rates, axis=0)
-    saturated = np.mean(highest >= _SATURATED / least) if neuron_type.spiking else 0
+    firing = FiringRates.of(outputs, neurons.ensemble.neuron_type, dt)
+    high, n_neurons = firing.percentile(PERCENTILE), outputs.shape[-1]
     return RateReport(
-        float(np.mean(rates)),
-        float(np.median(rates)),
+        firing.mean,
+        firing.median,
         high,
-        float(np.mean(highest == 0)),
-        float(saturated),
+        firing.silent / n_neurons,
+        firing.saturated / n_neurons,
         scale * TARGET_RATE / high if high else scale,
     )

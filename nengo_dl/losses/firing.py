@@ -165,7 +165,7 @@ class TargetRate(OfSpikes, OutputsOnly):
     >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
     ...     before = sim.loss(data, objective, training=True)
     ...     losses = sim.train(data, "sgd", objective=objective, n_epochs=5)
-    ...     sim.loss(data, objective, training=True) < before
+    ...     bool(sim.loss(data, objective, training=True) < before)
     True
     """
 

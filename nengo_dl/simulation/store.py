@@ -317,6 +317,27 @@ class StateStore:
         }
         return {**kept, **self._unused}
 
+    def parameters(self, named: Mapping[str, Signal]) -> dict[Signal, np.ndarray]:
+        """Return the current values of parameters, without a batch axis.
+
+        Parameters
+        ----------
+        named : mapping of str to Signal
+            The parameters. Of those that a learning rule changes, the first item's.
+
+        Returns
+        -------
+        dict of {Signal: np.ndarray}, shape (size,)
+        """
+        kept = self.snapshot()
+        return {
+            signal.base: np.ravel(
+                kept[signal.base][0] if self.batched(signal) else kept[signal.base]
+            )
+            for signal in named.values()
+            if signal.base in kept
+        }
+
     def restore(self, values: Mapping[Signal, np.ndarray]) -> None:
         """Return to the values of a `snapshot`, or to some of them."""
         flats = {i: flat.copy() for i, flat in self._flat().items()}
