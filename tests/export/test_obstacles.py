@@ -113,15 +113,14 @@ def test_functions_of_time_beside_tensorflow_code_can_be_fed(tmp_path):
     np.testing.assert_allclose(run(wave=tf.ones((1, 3, 1)))["y"], 2)
 
 
+def _sine(t, x):
+    return tf.ensure_shape(tf.numpy_function(np.sin, [x], tf.float32), x.shape)
+
+
 def test_tensorflow_code_that_calls_python_is_refused(tmp_path):
     with nengo.Network(seed=0) as net:
         x = nengo.Node([0], label="x")
-        node = nengo_dl.TensorNode(
-            lambda t, x: tf.numpy_function(np.sin, [x], tf.float32),
-            shape_in=(1,),
-            shape_out=(1,),
-            label="sine",
-        )
+        node = nengo_dl.TensorNode(_sine, shape_in=(1,), label="sine")
         nengo.Connection(x, node, synapse=None)
         nengo.Probe(node)
     sim = nengo_dl.Simulator(net, progress_bar=False)
