@@ -3,8 +3,8 @@
     python tests/packages/run.py keras-lmu [pytest arguments ...]
 
 for ``keras-lmu``, ``litert``, ``nengo-extras``, ``nengo-gui``, ``nengo-loihi``,
-``onnx`` or ``snntorch`` (with Norse and Spyx, for NIR): not among what the tests of this
-project need.
+``onnx`` or ``snntorch`` (with Norse and Spyx, for NIR): not among what the tests of
+this project need.
 ``tox run -e keras-lmu`` makes an environment with one of them and runs this.
 """
 
