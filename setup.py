@@ -29,6 +29,7 @@ docs = [
     "myst-nb>=1.1",
     "numpydoc",
     "sphinx",
+    "sphinx-mathjax-offline",
 ]
 tests = [
     *nir,

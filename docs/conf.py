@@ -2,6 +2,7 @@
 
 import logging
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,13 @@ plot_html_show_source_link = False
 
 html_theme = "furo"
 html_title = f"NengoDL {release}"
-html_static_path = ["_static"]
+# MathJax comes along, so that formulas are shown without a network
+_mathjax: Any = find_spec("sphinx-mathjax-offline")
+html_static_path = [
+    "_static",
+    *(f"{folder}/static" for folder in _mathjax.submodule_search_locations),
+]
+mathjax_path = "mathjax/tex-chtml.js"
 html_css_files = ["tables.css", "notebooks.css"]
 
 
