@@ -76,6 +76,7 @@ def test_counts_by_hand():
     # encoders of 4 x 2, 3 and 2 elements, and rates times weights
     assert activity.analog_macs == (8 + 3 + 2 + 2) * 40
     assert activity.dense_macs == 8 + 3 + 2 + 4 + np.sum(fan["a"] - 1) + 3 + 2
+    assert activity[net.ensembles[1]] is activity["b"]
     assert not activity["rates"].spiking and activity["rates"].spikes == 0
     mean = sim.data[rates].mean(axis=(0, 1))
     np.testing.assert_allclose(activity["rates"].rates, mean, rtol=1e-4)

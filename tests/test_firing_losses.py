@@ -171,6 +171,13 @@ def test_crossentropies(one_hot, dtype, jit_compile):
         np.testing.assert_allclose(gradient, numeric, rtol=1e-3, atol=1e-7)
 
 
+@pytest.mark.parametrize("number", [-1, 3, 0.5, np.nan])
+def test_classes_that_are_not_there(number):
+    targets = np.full((1, 1, 1), number)
+    for loss in (SpikeCountCrossentropy(), FirstSpikeCrossentropy()):
+        assert np.isnan(loss(targets, np.ones((1, 4, 3))))
+
+
 ALL = [
     TargetRate((1, None), order=1.5, percentile=99, weight=0.1, name="mine"),
     TargetRate(5),

@@ -19,6 +19,7 @@ from tests.wrong_arguments import (
 #: what takes seconds with all values, since some are right and so run: fewer of them
 SLOW = (
     "Simulator",
+    "activity",
     "check_gradients",
     "compile",
     "fit",

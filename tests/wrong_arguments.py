@@ -85,6 +85,7 @@ def calls_of_simulators(sim, folder):
                 "profile": None,
             },
         ),
+        "activity": (sim.activity, {"data": None, "n_steps": 1}),
         "run_steps": (
             sim.run_steps,
             {
@@ -495,6 +496,28 @@ def calls_without_simulators(net, sim, folder):
         "surrogates.FastSigmoid": (dl.surrogates.FastSigmoid, {"slope": 1.0}),
         "surrogates.Arctan": (dl.surrogates.Arctan, {"slope": 1.0, "scale": 1.0}),
         "surrogates.Triangular": (dl.surrogates.Triangular, {"slope": 1.0}),
+        "activity.Device": (
+            dl.activity.Device,
+            {
+                "name": "mine",
+                "synop": 1.0,
+                "neuron": 1.0,
+                "spiking": True,
+                "source": "",
+            },
+        ),
+        "activity.register_device": (
+            dl.activity.register_device,
+            {"device": dl.activity.DEVICES["loihi"]},
+        ),
+        "energy": (
+            dl.energy,
+            {
+                "activity": dl.activity.Activity((), 1, 1, 0.001, 0, 0),
+                "device": "loihi",
+                "multiplied": False,
+            },
+        ),
         "surrogates.LSO": (dl.surrogates.LSO, {"leak": 0.1}),
         "surrogates.Custom": (dl.surrogates.Custom, {"function": abs, "slope": 1.0}),
     }

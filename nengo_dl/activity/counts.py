@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+import nengo
 import numpy as np
 
 from nengo_dl.activity.rate_statistics import FiringRates
@@ -43,6 +45,8 @@ class PopulationActivity:
         Weights other than 0 that a spike of each neuron goes through.
     multiplied_fan_out : np.ndarray, shape (n_neurons,)
         The same with decoders and encoders multiplied out.
+    ensemble : nengo.Ensemble or None
+        The Ensemble, by which ``activity[ensemble]`` finds it.
 
     Examples
     --------
@@ -63,6 +67,7 @@ class PopulationActivity:
     counts: np.ndarray
     fan_out: np.ndarray
     multiplied_fan_out: np.ndarray
+    ensemble: nengo.Ensemble | None = field(default=None, repr=False)
 
     @property
     def n_neurons(self) -> int:
@@ -161,10 +166,15 @@ class Activity:
     analog_macs: int
     dense_macs: int
 
-    def __getitem__(self, label: str) -> PopulationActivity:
-        """Return the activity of a population by its label."""
+    def __getitem__(self, label: Any) -> PopulationActivity:
+        """Return the activity of a population by its label, or by its Ensemble.
+
+        Of several with one label, it is the first.
+        """
         for population in self.populations:
-            if population.label == label:
+            if population.label == label or (
+                population.ensemble is not None and population.ensemble is label
+            ):
                 return population
         names = ", ".join(repr(p.label) for p in self.populations)
         raise KeyError(f"There is no population {label!r}; there are {names}")

@@ -73,8 +73,8 @@ def measure(
     costs = operations(model, data)
     return Activity(
         tuple(
-            _population(ensemble, values, costs, steps, model.dt)
-            for ensemble, values in zip(ensembles, outputs, strict=True)
+            _population(ensemble, f"Ensemble[{i}]", values, costs, steps, model.dt)
+            for i, (ensemble, values) in enumerate(zip(ensembles, outputs, strict=True))
         ),
         n_items,
         steps,
@@ -91,6 +91,7 @@ def _means(outputs: tf.Tensor) -> tf.Tensor:
 
 def _population(
     ensemble: nengo.Ensemble,
+    name: str,
     outputs: np.ndarray,
     costs: Operations,
     n_steps: int,
@@ -106,13 +107,14 @@ def _population(
         firing = FiringRates(counts / (n_steps * dt), firing.highest)
     counts = counts.mean(axis=0)
     return PopulationActivity(
-        ensemble.label or str(ensemble),
+        ensemble.label or name,
         type(neuron_type).__name__,
         bool(neuron_type.spiking),
         firing,
         counts if neuron_type.spiking else np.zeros_like(counts),
         costs.synapses[ensemble],
         costs.multiplied[ensemble],
+        ensemble,
     )
 
 

@@ -498,6 +498,7 @@ class _Crossentropy(OfSpikes):
         ----------
         y_true : tf.Tensor, shape (batch, 1 or n_steps, 1 or n_neurons)
             Numbers of classes, or their probabilities; those in the last step count.
+            Where there is no class of a number, the loss is NaN.
         y_pred : tf.Tensor, shape (batch, n_steps, n_neurons)
             Outputs of neurons, one for each class.
 
@@ -508,9 +509,7 @@ class _Crossentropy(OfSpikes):
         logits = self._logits(self._spikes(y_pred))
         targets = _last(y_true, logits)
         if targets.shape[-1] == 1 and logits.shape[-1] != 1:
-            targets = tf.one_hot(
-                tf.cast(targets[..., 0], tf.int32), logits.shape[-1], dtype=logits.dtype
-            )
+            targets = _one_hot(targets, logits.shape[-1])
         _check_shape(targets, logits)
         return self.weight * tf.nn.softmax_cross_entropy_with_logits(targets, logits)
 
@@ -688,6 +687,14 @@ def _last(y_true: Any, found: tf.Tensor) -> tf.Tensor:
             attr="y_true",
         )
     return targets[:, -1]
+
+
+def _one_hot(classes: tf.Tensor, n_classes: int) -> tf.Tensor:
+    """Return classes as probabilities; NaN where there is no class of this number."""
+    known = (classes == tf.floor(classes)) & (classes >= 0) & (classes < n_classes)
+    number = tf.cast(tf.where(known, classes, tf.zeros_like(classes)), tf.int32)
+    found = tf.one_hot(number[..., 0], n_classes, dtype=classes.dtype)
+    return tf.where(known, found, tf.constant(np.nan, classes.dtype))
 
 
 def _check_shape(targets: tf.Tensor, found: tf.Tensor) -> None:
