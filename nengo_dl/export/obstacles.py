@@ -82,8 +82,8 @@ def _of_inputs(
         if recorded and item.source is not Source.IN_STEP:
             continue
         what, remedy = _GENERATED[item.source]
-        if item.source is Source.IN_STEP and item.node is None:
-            continue  # a function without output: among the Python code below
+        if item.signal is None:
+            continue  # a function without output is left out
         if item.source is Source.PROCESS and item.node is None:
             what, remedy = f"noise, {item.op.process}, is drawn in Python", _RECORD
         yield f"{_input_owner(item, owners)}: {what}; {remedy}"
@@ -107,6 +107,8 @@ def _of_python(
         for op in lowering.called:
             if of_time.get(op) is not None:
                 continue  # fed, or among the inputs
+            if isinstance(op, SimPyFunc) and op.output is None:
+                continue  # no output depends on it, and it is left out
             if isinstance(op, SimPyFunc):
                 what = "it calls a Python function in each step"
                 remedy = (

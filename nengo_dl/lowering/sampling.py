@@ -175,6 +175,8 @@ def _rejection(mean: tf.Tensor, key: tf.Tensor, first: np.ndarray) -> tf.Tensor:
         return tf.logical_and(tf.reduce_any(open_), k < _ATTEMPTS)
 
     shape = tf.broadcast_static_shape(mean.shape, key.shape)
+    if not shape.is_fully_defined():
+        shape = tf.broadcast_dynamic_shape(tf.shape(mean), tf.shape(key))
     # where no attempt can succeed, the mean is infinite
     open_ = tf.broadcast_to(
         tf.logical_and(mean >= LARGE, tf.math.is_finite(mean)), shape

@@ -147,8 +147,8 @@ def _neurons(neuron_type):
 
 
 MATRIX = {
-    "PES": _rule(nengo.PES(1e-3)),
     "many": _between(_many),
+    "PES": _rule(nengo.PES(1e-3)),
     "convolution": _convolution,
     "sparse": _sparse(),
     "tensor node": _tensor_node,

@@ -143,6 +143,37 @@ def test_a_network_without_inputs(compiled, tmp_path):
         np.testing.assert_allclose(found, sim.data[probe][:n_steps], atol=1e-6)
 
 
+def test_functions_without_output_are_left_out(tmp_path):
+    with nengo.Network(seed=0) as net:
+        x = nengo.Node([0.5], label="x")
+        nengo.Node(lambda t: None, label="clock")
+        nengo.Connection(x, nengo.Node(lambda t, x: None, size_in=1, label="log"))
+        nengo.Probe(x, label="y")
+        nengo_dl.configure_settings(jit_compile=False)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        sim.export(tmp_path / "model")
+    run = tf.saved_model.load(str(tmp_path / "model")).signatures["run"]
+    np.testing.assert_array_equal(run(x=tf.ones((1, 3, 1)))["y"], np.ones((1, 3, 1)))
+
+
+@pytest.mark.everything
+def test_keys_of_random_numbers_are_recorded(tmp_path):
+    with nengo.Network(seed=0) as net:
+        x = nengo.Node([0.5], label="x")
+        neurons = nengo.PoissonSpiking(nengo.LIFRate())
+        ensemble = nengo.Ensemble(10, 1, neuron_type=neurons)
+        nengo.Connection(x, ensemble)
+        probe = nengo.Probe(ensemble.neurons, label="y")
+        nengo_dl.configure_settings(jit_compile=False)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        sim.export(tmp_path / "model", n_steps=20)
+        sim.run_steps(20)
+    run = tf.saved_model.load(str(tmp_path / "model")).signatures["run"]
+    found = run(x=tf.fill((2, 20, 1), 0.5))["y"].numpy()
+    np.testing.assert_array_equal(found, [sim.data[probe]] * 2)
+    assert found.any()
+
+
 def test_neurons_that_run_in_numpy_are_named():
     class Mine(nengo.LIFRate):
         pass

@@ -89,7 +89,7 @@ def test_the_folder_and_the_model_say_what_is_in_it(simulated):
     assert set(state) == {entry["name"] for entry in info["state"]}
 
 
-@pytest.mark.parametrize("name", rest_with_everything(list(MATRIX), 2))
+@pytest.mark.parametrize("name", rest_with_everything(list(MATRIX)))
 def test_what_networks_are_made_of(name, tmp_path):
     net = MATRIX[name]()
     with net:

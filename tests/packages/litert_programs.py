@@ -3,8 +3,10 @@
 import subprocess
 import sys
 
+import nengo
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import nengo_dl
 from tests.export.exported_networks import MATRIX, classifier, data_of
@@ -79,6 +81,18 @@ def test_weights_of_8_bits_are_smaller(tmp_path):
             sim.export(tmp_path / weights, format="litert", weights=weights)
             sizes.append((tmp_path / weights / "model.tflite").stat().st_size)
     assert sizes[1] < 0.6 * sizes[0]
+
+
+def test_operations_that_litert_does_not_have_are_named(tmp_path):
+    with nengo.Network() as net:
+        x = nengo.Node([0.5], label="x")
+        layer = nengo_dl.TensorNode(lambda t, x: tf.math.lgamma(x), shape_in=(1,))
+        nengo.Connection(x, layer, synapse=None)
+        nengo.Probe(layer)
+    sim = nengo_dl.Simulator(net, progress_bar=False)
+    with sim, pytest.raises(NotImplementedError, match="Lgamma"):
+        sim.export(tmp_path / "model", format="litert")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", MATRIX)
