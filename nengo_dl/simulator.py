@@ -177,40 +177,31 @@ class Simulator:
         with outside_scopes():
             self._workers = Workers(self._replicas)
             building = build(network, dt, model, options, self._replicas)
-            self._built = building.built
-            self.model = self._built.model
-            self._program = building.program
-            self._endpoints = building.endpoints
-            self._times = building.times
+            built = self._built = building.built
+            model = self.model = built.model
+            program = self._program = building.program
+            self._endpoints, self._times = building.endpoints, building.times
 
             minibatched = self.minibatch_size is not None
-            self._runner = Runner(
-                self._program, self.model, self._built.order, minibatched, self._times
+            runner = self._runner = Runner(
+                program, model, built.order, minibatched, self._times
             )
             self._running = RunCalls(
-                self._runner,
-                self._endpoints,
-                self._built.settings,
-                self.dt,
-                self.unroll,
+                runner, self._endpoints, built.settings, self.dt, self.unroll
             )
             self.data = SimulationData(
-                self.model,
-                self._runner.store,
-                self._runner.probes,
-                minibatched,
-                self._built.trainable,
+                model, runner.store, runner.probes, minibatched, built.trainable
             )
-            self._board = open_board(self.tensorboard, self._program)
+            self._board = open_board(self.tensorboard, program)
             self._overview = overview(
-                self.model, self._program, self._built.trainable, self.minibatch_size
+                model, program, built.trainable, self.minibatch_size
             )
 
             if seed is None:
                 own = getattr(network, "seed", None)
                 seed = np.random.randint(MAX_SEED) if own is None else own + 1
             seed = self._workers.agree(seed)
-            self._workers.check_same(v.numpy() for v in self._runner.store.variables)
+            self._workers.check_same(v.numpy() for v in runner.store.variables)
             self.closed = False
             self.reset(seed=seed)
 

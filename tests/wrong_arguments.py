@@ -422,6 +422,7 @@ def calls_without_simulators(net, sim, folder):
                 "tensorboard": None,
                 "progress_bar": False,
                 "optimize": True,
+                "strategy": None,
             },
         ),
         **{
