@@ -22,6 +22,7 @@ FLOORS = (
     "neurons",
     "surrogates",
     "user_code",
+    "disk_cache",
     "graph",
     "plan",
     "config",
