@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nengo_dl import dists, neurons, surrogates
 from nengo_dl.backend import check_keras_backend as _check_keras_backend
 from nengo_dl.config import configure_settings, configure_trainable
+from nengo_dl.disk_cache import use_compilation_cache as _use_compilation_cache
 from nengo_dl.neurons import LeakyReLU, LimitedReLU, SoftLIFRate, SpikingLeakyReLU
 from nengo_dl.tf_log import silence as _silence_tensorflow
 from nengo_dl.version import version as __version__
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from nengo_dl.tensor_node import TensorNode, reshaped
 
 _silence_tensorflow()
+_use_compilation_cache()
 
 __all__ = [
     "Converter",
@@ -86,6 +88,7 @@ _OLDER = ("graph_optimizer", "neuron_builders", "utils")
 _WITHOUT_KERAS = (
     "backend",
     "config",
+    "disk_cache",
     "dists",
     "graph",
     "neurons",

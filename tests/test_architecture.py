@@ -23,6 +23,7 @@ FLOORS = (
     "neurons",
     "surrogates",
     "user_code",
+    "disk_cache",
     "graph",
     "plan",
     "config",

@@ -17,6 +17,7 @@ import itertools
 import math
 import os
 import sys
+import uuid
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -97,7 +98,9 @@ def _target_name() -> str | None:
     register.restype = None
     string = ctypes.POINTER(_String)
     register.argtypes = [ctypes.c_void_p, string, ctypes.c_void_p, string]
-    name = f"nengo_dl_python_{ctypes.cast(_TARGET, ctypes.c_void_p).value}"
+    # another one in each process: what TensorFlow reads from its cache on disk calls a
+    # target of the same name with fewer arguments, and computes nonsense
+    name = f"nengo_dl_python_{uuid.uuid4().hex}"
     register(
         registry(),
         _String(name.encode()),
