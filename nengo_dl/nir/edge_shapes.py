@@ -104,7 +104,9 @@ def late_edges(
     """Return the edges that pass on what was sent in the time step before.
 
     A cycle needs one, unless one of its nodes delays by itself. It is the edge that
-    leads back to a node on the way, starting from the Inputs in the order of edges.
+    leads back to a node on the way, starting from the Inputs in the order of edges; or
+    the edge in front of the weights on it, so that their biases come from the first
+    step on.
 
     Parameters
     ----------
@@ -113,7 +115,7 @@ def late_edges(
     readers : mapping of {str: NodeReader}
         Its nodes.
     """
-    successors = graph.successors()
+    successors, before = graph.successors(), graph.predecessors()
     state: dict[str, int] = {}  # 1: on the way, 2: left behind
     late = set()
     for start in (*graph.inputs, *graph.nodes):
@@ -127,7 +129,7 @@ def late_edges(
                 if readers[post].delays:
                     continue
                 if state.get(post) == 1:
-                    late.add((pre, post))
+                    late.add(_before_weights(pre, post, successors, before, readers))
                 elif post not in state:
                     state[post] = 1
                     way.append((post, iter(successors[post])))
@@ -136,3 +138,22 @@ def late_edges(
                 state[pre] = 2
                 way.pop()
     return late
+
+
+def _before_weights(
+    pre: str,
+    post: str,
+    successors: Mapping[str, list[str]],
+    before: Mapping[str, list[str]],
+    readers: Mapping[str, NodeReader],
+) -> tuple[str, str]:
+    """Return the edge where a way that ends with an edge last has a state."""
+    passed = {post}
+    while (
+        readers[pre].stateless
+        and pre not in passed
+        and len(successors[pre]) == len(before[pre]) == 1
+    ):
+        passed.add(pre)
+        pre, post = before[pre][0], pre
+    return pre, post

@@ -12,11 +12,9 @@ from nengo.neurons import NeuronType
 
 from nengo_dl.neurons import Heaviside
 from nengo_dl.nir.approximations import spike_difference, without_floor
+from nengo_dl.nir.neuron_nodes import NO_LEAK
 from nengo_dl.nir.source_model import SourceModel
 from nengo_dl.nir.written_graph import WrittenGraph, WrittenNode
-
-#: with this time constant (s) LIF neurons are those of NIR's IF
-_NO_LEAK = 1e6
 
 
 @dataclass
@@ -185,6 +183,13 @@ def _lif_node(
     ensemble: nengo.Ensemble, reset: float, notes: dict[str, Any]
 ) -> WrittenNode:
     n = ensemble.n_neurons
+    if ensemble.neuron_type.tau_rc == NO_LEAK and not reset:
+        parameters = {
+            "r": np.full(n, 1 / NO_LEAK),
+            "v_threshold": np.ones(n),
+            "v_reset": np.zeros(n),
+        }
+        return WrittenNode("IF", parameters, n, notes)
     parameters = {
         "tau": np.full(n, float(ensemble.neuron_type.tau_rc)),
         "r": np.ones(n),
@@ -292,7 +297,7 @@ def _rectified(
     found: Findings,
 ) -> WrittenNode | None:
     written = nengo.LIF(
-        tau_rc=_NO_LEAK,
+        tau_rc=NO_LEAK,
         tau_ref=0,
         min_voltage=-np.inf,
         amplitude=ensemble.neuron_type.amplitude,
@@ -308,7 +313,7 @@ def _rectified(
             gain,
             bias,
             source.dt,
-            written_scales=(gain * _NO_LEAK, bias * _NO_LEAK),
+            written_scales=(gain * NO_LEAK, bias * NO_LEAK),
         ),
     ):
         return None

@@ -19,6 +19,8 @@ Padding = Sequence[tuple[int, int]]
 class ReadKernel(NodeReader):
     """Convolutions in general, after what is in ``self.record``."""
 
+    stateless = True
+
     def geometry(
         self, shape_in: tuple[int, ...]
     ) -> tuple[tuple[int, ...], tuple[int, ...], Padding]:

@@ -21,6 +21,7 @@ class ReadLinear(NodeReader):
     """
 
     became = "Connection with weights"
+    stateless = True
 
     def weight(self) -> np.ndarray:
         """Return the weights, shape (..., n_out, n_in)."""
@@ -74,6 +75,7 @@ class ReadScale(NodeReader):
     """
 
     became = "Connection with factors"
+    stateless = True
     elementwise = {"scale": None}  # noqa: RUF012
 
     def build(self, shape_in: tuple[int, ...]) -> tuple[Any, Any]:

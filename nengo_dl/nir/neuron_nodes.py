@@ -20,7 +20,7 @@ from nengo_dl.nir.node_records import n_elements
 from nengo_dl.nir.subtracting_neurons import subtracting_neurons
 
 #: membranes of IF neurons leak with this time constant (s): in 1e6 steps, by 1 in 1e9
-_NO_LEAK = 1e6
+NO_LEAK = 1e6
 #: stands for a gain of 0, by which Nengo would divide: times any current it is 0
 _NO_GAIN = 1e-290
 
@@ -221,9 +221,7 @@ class ReadIF(ReadLIF):
         gain, _, initial = self.scales(shape_in)
         # u' = (J - u) / T with J = T r I / height is u' = r I / height but for u / T
         bias = np.zeros_like(gain)
-        return self.populations(
-            [(_NO_LEAK, slice(None))], gain * _NO_LEAK, bias, initial
-        )
+        return self.populations([(NO_LEAK, slice(None))], gain * NO_LEAK, bias, initial)
 
 
 @register_node("Threshold")

@@ -88,6 +88,8 @@ class NodeReader:
     """
 
     became: str = ""
+    #: whether its output follows from its input of the same time step alone
+    stateless: ClassVar[bool] = False
     #: which of its parameters is the time constant of the membrane
     tau_field: ClassVar[str] = "tau"
     #: the parameters that are arrays of the node's own shape, and their defaults

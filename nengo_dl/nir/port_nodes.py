@@ -73,6 +73,8 @@ class ReadOutput(NodeReader):
 class ReadFlatten(NodeReader):
     """Another shape of the same elements, which are flat in Nengo anyway."""
 
+    stateless = True
+
     became = "Node"
 
     def shape_in(self) -> tuple[int, ...] | None:

@@ -226,7 +226,8 @@ def _network(flat: FlatGraph, options: ReadOptions) -> nengo.Network:
     }
     shapes = input_shapes(flat, readers)
     late = late_edges(flat, readers)
-    _warn_of_units(readers)
+    if not options.own:
+        _warn_of_units(readers)
     within = {"": net}
     ends = {}
     for name, reader in readers.items():

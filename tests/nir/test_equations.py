@@ -159,7 +159,7 @@ def test_subgraphs_are_subnetworks():
     net = nengo_dl.from_nir(nested, spike_dt=DT)
     np.testing.assert_allclose(run(net, {"in": data})["out"], expected)
     assert [sub.label for sub in net.networks] == ["a"]
-    assert net.report.late_edges == (("a/w", "a/lif"),)
+    assert net.report.late_edges == (("a/lif", "a/w"),)
     assert isinstance(net.senders["a/lif"], nengo.ensemble.Neurons)
 
 

@@ -44,6 +44,39 @@ def run_here(net, data, simulator=nengo.Simulator, dt=1e-4, **kwargs):
             return sim.data[probe][0] if sim.data[probe].ndim == 3 else sim.data[probe]
 
 
+def recurrent(n):
+    return torch.nn.Sequential(
+        torch.nn.Linear(4, n),
+        snntorch.RLeaky(
+            full(n, 0.9),
+            threshold=full(n, 1.0),
+            init_hidden=True,
+            linear_features=n,
+            **RESETS["zero"],
+        ),
+    )
+
+
+def planes(n):
+    def layer(*shape):
+        return snntorch.Leaky(
+            torch.full(shape, 0.9),
+            threshold=torch.full(shape, 0.2),
+            init_hidden=True,
+            **RESETS["zero"],
+        )
+
+    return torch.nn.Sequential(
+        torch.nn.Unflatten(1, (2, 5, 6)),
+        torch.nn.Conv2d(2, 3, 3, padding=1, stride=2),
+        layer(3, 3, 3),
+        torch.nn.AvgPool2d(2),
+        torch.nn.Flatten(),
+        torch.nn.Linear(3, n),
+        layer(n),
+    )
+
+
 class Layers(torch.nn.Module):
     """Layers of weights and of neurons of snnTorch, and all spikes of the last one."""
 
@@ -158,6 +191,23 @@ def test_snntorch_runs_ours(how):
         assert np.abs(counts[0] - counts[1]).max() <= 2
     else:
         assert np.abs(spikes[late:] - theirs).sum() <= 2
+
+
+@pytest.mark.parametrize("make, n_in", [(recurrent, 4), (planes, 60)])
+def test_spikes_of_loops_and_convolutions_of_snntorch(make, n_in):
+    torch.manual_seed(0)
+    model = make(16)
+    data = spikes_in(n_in)
+    sample = torch.zeros(1, n_in)
+    exported = model[1:] if make is planes else model
+    if make is planes:
+        sample = sample.reshape(1, 2, 5, 6)
+    graph = export_to_nir(exported, sample, ignore_dims=[0])
+    reset(model)
+    theirs = run_torch(model, data)
+    net = nengo_dl.from_nir(graph, source="snntorch")
+    assert theirs.sum() > 50
+    assert np.abs(run_here(net, data) - theirs).sum() <= 2
 
 
 class NorseLayers(torch.nn.Module):
