@@ -1517,7 +1517,7 @@ class Simulator:
             is left alone. If writing fails, it is what it was.
         format : {"saved_model", "litert", "stablehlo", "onnx"}, optional
             For TensorFlow alone; for LiteRT's interpreter; as text for XLA, IREE and
-            others; for onnxruntime and others (needs ``pip install nengo-dl[onnx]``).
+            others; for onnxruntime and others (needs ``pip install tf2onnx onnx``).
         probes : nengo.Probe, str or sequence of these, optional
             The outputs, one value for each time step, whatever their ``sample_every``;
             by default all Probes.

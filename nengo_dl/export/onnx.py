@@ -35,7 +35,7 @@ def require_tf2onnx() -> None:
     if missing:
         raise ImportError(
             f"Exporting to ONNX needs {' and '.join(missing)}, not installed here: "
-            "`pip install nengo-dl[onnx]`, or `pip install tf2onnx onnx`"
+            "`pip install tf2onnx onnx`"
         )
 
 
