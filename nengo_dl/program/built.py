@@ -32,6 +32,8 @@ class Built:
         Steps in one iteration of the loop.
     device : str or None
         TensorFlow's name of the device.
+    any_state : bool
+        Whether users hand in the state that it begins with, which may be any numbers.
     """
 
     model: Model
@@ -41,6 +43,7 @@ class Built:
     minibatch_size: int = 1
     unroll: int = 1
     device: str | None = None
+    any_state: bool = False
 
     @cached_property
     def trained(self) -> frozenset[Signal]:

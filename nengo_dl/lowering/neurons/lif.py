@@ -85,7 +85,7 @@ class LowerLIF(LowerNeurons):
     @classmethod
     def build_pre(cls, group: OpGroup, context: Context, **fields: Any) -> Lowering:
         """Return the lowering of a group."""
-        from_below = all(
+        from_below = not context.any_state and all(
             op.neurons.min_voltage <= 1
             and np.max(op.state["voltage"].initial_value, initial=0) <= 1
             for op in group.ops
