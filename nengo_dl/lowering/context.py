@@ -31,6 +31,8 @@ class Context:
         Nengo's counter of steps and its time (s).
     presented : Presented
         Data that stand in for functions called in the loop.
+    any_state : bool
+        Whether it may begin in any state, not only in those that steps lead to.
 
     Examples
     --------
@@ -54,6 +56,7 @@ class Context:
     step: Signal
     time: Signal
     presented: Presented
+    any_state: bool = False
 
     def view(
         self, signals: Sequence[Signal], shape: tuple[int, ...] | None = None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar
 
+import tensorflow as tf
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 from nengo.exceptions import BuildError, ValidationError
@@ -75,6 +76,18 @@ class Lowering:
             members = value if isinstance(value, tuple) else (value,)
             found += [member for member in members if isinstance(member, View)]
         return tuple(found)
+
+    @property
+    def postponed(self) -> Mapping[View, Callable[[tf.Tensor], tf.Tensor]]:
+        """Return state that a loop may keep as it was before the step's last operation.
+
+        For each such view, that operation. XLA computes what several others read once
+        only where it goes round the loop, and anew in each of them elsewhere. So the
+        loop carries what the lowering has left in `SignalValues.postponed`, and applies
+        the operation when the next step begins. To apply it twice must be the same as
+        once: where a part of the step is a function of its own, values come finished.
+        """
+        return {}
 
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:

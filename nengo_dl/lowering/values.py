@@ -93,6 +93,8 @@ class SignalValues:
         #: new values of parameters that training changes without a gradient: averages
         #: over minibatches. They count from the next minibatch on
         self.adapted: dict[Signal, tf.Tensor] = {}
+        #: state before the last operation of the step; see `Lowering.postponed`
+        self.postponed: dict[View, tf.Tensor] = {}
         self._invariant: dict[View, tf.Tensor] = {}
         self._pieces: dict[int, list[Piece]] = {
             i: [Piece(0, block.size, blocks.get(i, 0.0))]

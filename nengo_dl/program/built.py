@@ -38,6 +38,8 @@ class Built:
         TensorFlow's name of the device.
     replicas : Replicas or None
         What divides minibatches between devices; None: nothing does.
+    any_state : bool
+        Whether users hand in the state that it begins with, which may be any numbers.
     """
 
     model: Model
@@ -48,6 +50,7 @@ class Built:
     unroll: int = 1
     device: str | None = None
     replicas: Replicas | None = None
+    any_state: bool = False
 
     @property
     def part(self) -> int:

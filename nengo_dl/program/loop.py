@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -125,11 +125,8 @@ class CompiledLoop:
                 loop_state = tf.while_loop(more(1), one_step, loop_state)
         else:
             loop_state = iteration(*loop_state)
-        completed, _, final, buffers = loop_state
-        final = [
-            reshaped(value, before.shape)
-            for value, before in zip(final, state, strict=True)
-        ]
+        completed, _, carried, buffers = loop_state
+        final = self._finished(self._flat(carried), completed)
         return completed, final, [buffer.stack() for buffer in buffers]
 
     def _one_step(
@@ -148,7 +145,7 @@ class CompiledLoop:
             for block, series in inputs.items()
         }
         python = CompiledCalls(self.callbacks, i, ok)
-        now = self.step.begin(values, self._flat(state), fed)
+        now = self.step.begin(values, self._finished(self._flat(state), i), fed)
         self.step.run(now, python)
         buffers = tuple(
             buffer.write(
@@ -160,7 +157,7 @@ class CompiledLoop:
         )
         after = tuple(
             reshaped(new, old.shape)
-            for new, old in zip(self.step.state(now), state, strict=True)
+            for new, old in zip(self._unfinished(now), state, strict=True)
         )
         if not self.step.calls_python:
             return i + 1, ok, after, buffers
@@ -169,6 +166,32 @@ class CompiledLoop:
             tf.where(ok > 0, new, old) for new, old in zip(after, state, strict=True)
         )
         return i + ok, ok, after, buffers
+
+    def _unfinished(self, now: SignalValues) -> Iterator[tf.Tensor]:
+        """Give the carried blocks after a step, some before their last operation."""
+        postponed = self.step.postponed
+        for block, value in zip(self.step.carried, self.step.state(now), strict=True):
+            if block in postponed:
+                view, _ = postponed[block]
+                yield now.postponed.get(view, value)
+            else:
+                yield value
+
+    def _finished(
+        self, state: Sequence[tf.Tensor], completed: tf.Tensor
+    ) -> list[tf.Tensor]:
+        """Apply the last operation to what `_unfinished` gave.
+
+        What the loop begins with, before any step is complete, may be any numbers, and
+        is as it should be.
+        """
+        postponed = self.step.postponed
+        return [
+            tf.where(completed > 0, postponed[block][1](value), value)
+            if block in postponed
+            else value
+            for block, value in zip(self.step.carried, state, strict=True)
+        ]
 
     def _stacked(self, state: Sequence[tf.Tensor]) -> tuple:
         """Return the carried blocks as they go round the loop.

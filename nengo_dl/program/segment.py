@@ -75,6 +75,7 @@ def compile_segment(
         built.model.step,
         built.model.time,
         Presented(),
+        built.any_state,
     )
     lowerings = tuple(registry.lower(group, context) for group in plan)
     return Segment(plan, layout, lowerings, context.presented)

@@ -8,7 +8,8 @@ values come from and go to, and in how Python is called: that is a `PythonCaller
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import groupby
@@ -97,6 +98,23 @@ class TimeStep:
         """The views of parameters that are read, each once."""
         views = (view for lowering in self.lowerings for view in lowering.views)
         return [view for view in dict.fromkeys(views) if not view.batched]
+
+    @cached_property
+    def postponed(self) -> Mapping[int, tuple[View, Callable[[tf.Tensor], tf.Tensor]]]:
+        """What finishes a block's values, where a loop may carry them unfinished.
+
+        See `Lowering.postponed`. It has to be all of the block, and nobody else's.
+        """
+        touched = Counter(block for low in self.lowerings for block in _blocks([low]))
+        found = {}
+        for lowering in self.lowerings:
+            for view, finish in lowering.postponed.items():
+                whole = len(view.runs) == 1 and (
+                    view.size == self.layout.blocks[view.runs[0].block].size
+                )
+                if whole and touched[view.runs[0].block] == 1:
+                    found[view.runs[0].block] = view, finish
+        return found
 
     # -- what a step begins with
 
@@ -321,3 +339,4 @@ def _compile(lowerings: Sequence[Lowering], values: SignalValues) -> None:
     # called as it is, TensorFlow would count it as traced again and again, and warn
     tensors = traced.get_concrete_function()()
     values.unpack(tensors, structure)
+    values.postponed.clear()  # tensors of that function

@@ -77,7 +77,9 @@ class TrainingCalls:
     def function(self, probes: Any, training: bool) -> SimulatorFunction:
         """Return the network as a pure function; see `Simulator.function`."""
         found = self._wanted(probes, "probes")
-        function = self._trainer.functions.of(found, flag(training, "training"))
+        function = self._trainer.functions.of(
+            found, flag(training, "training"), any_state=True
+        )
         function.rewind(self._trainer.new_seed())
         return SimulatorFunction(function, self._store, self._endpoints)
 

@@ -551,7 +551,9 @@ class ModelFunctions:
         """Return the functions of the same model in double precision."""
         return ModelFunctions(self._built.exact(), self._program)
 
-    def of(self, probes: Iterable[nengo.Probe], training: bool) -> ModelFunction:
+    def of(
+        self, probes: Iterable[nengo.Probe], training: bool, any_state: bool = False
+    ) -> ModelFunction:
         """Return the model as a function of time, for some probes.
 
         Parameters
@@ -561,17 +563,21 @@ class ModelFunctions:
         training : bool
             Whether rates, or spikes with surrogate gradients, stand in for spikes;
             ``configure_settings(learning_phase=...)`` has the last word.
+        any_state : bool
+            Whether users hand in the state that it begins with.
         """
         phase = self._built.settings.learning_phase
-        key = (tuple(dict.fromkeys(probes)), training if phase is None else phase)
+        training = training if phase is None else phase
+        key = (tuple(dict.fromkeys(probes)), training, any_state)
         if key not in self._functions:
             self._functions[key] = self._make(*key)
         return self._functions[key]
 
-    def _make(self, probes: tuple[nengo.Probe, ...], training: bool) -> ModelFunction:
-        through_time, inputs, reached = compile_through_time(
-            self._built, probes, training
-        )
+    def _make(
+        self, probes: tuple[nengo.Probe, ...], training: bool, any_state: bool
+    ) -> ModelFunction:
+        built = replace(self._built, any_state=any_state)
+        through_time, inputs, reached = compile_through_time(built, probes, training)
         sources = Sources(
             inputs,
             through_time.loop.lowerings,

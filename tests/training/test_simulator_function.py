@@ -228,3 +228,32 @@ def test_parameters_of_other_shapes_change_nothing():
         assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
         f.assign([2 * v for v in before])
         assert np.array_equal(f.params[0], 2 * before[0])
+
+
+def test_a_state_beyond_what_steps_lead_to_is_exact():
+    """Voltages above the threshold, where a network begins or where they are given."""
+
+    def refractory_times(begin: float, given: float) -> np.ndarray:
+        with nengo.Network(seed=0) as net:
+            nengo_dl.configure_settings(dtype="float64")
+            neuron_type = nengo.LIF(
+                initial_state={"voltage": nengo.dists.Choice([begin])}
+            )
+            ens = nengo.Ensemble(
+                2, 1, gain=[1, 1], bias=[2, 4], neuron_type=neuron_type
+            )
+            probe = nengo.Probe(ens.neurons, "refractory_time")
+        with nengo_dl.Simulator(net, progress_bar=False) as sim:
+            f = sim.function(probe)
+            state = [
+                tf.where(value == begin, tf.constant(given, value.dtype), value)
+                if value.dtype.is_floating
+                else value
+                for value in f.state
+            ]
+            outputs, _ = f(f.params, state, {}, 2)
+            return outputs[probe].numpy()
+
+    expected = refractory_times(1.6, 1.6)
+    assert np.all(expected[0] < 0)  # they fired long before the step began
+    np.testing.assert_allclose(refractory_times(0.3, 1.6), expected, rtol=1e-12)

@@ -2,6 +2,7 @@ import nengo
 import numpy as np
 import pytest
 
+import nengo_dl
 from tests.helpers import assert_matches_nengo, configured, simulate
 from tests.lowering.neurons.test_rates import add_ensemble
 
@@ -103,3 +104,27 @@ def test_long_spike_trains_are_identical_in_float64():
     with configured(net, jit_compile=True):
         spikes = simulate(net, 1500).data[p]
     assert set(np.unique(spikes)) == {0, 1000}
+
+
+@pytest.mark.parametrize("voltage", [0.7, 1.7, -0.5], ids="voltage {}".format)
+def test_voltages_that_are_reset_when_the_next_step_begins(voltage):
+    """As in minibatches; calls of any length leave what single items have."""
+    with nengo.Network(seed=0) as net:
+        neurons = nengo.LIF(
+            initial_state={"voltage": nengo.dists.Choice([voltage])}, min_voltage=-0.2
+        )
+        ensemble = add_ensemble(drive(), neurons)
+        probe_state(ensemble, "the ensemble")
+        spikes = nengo.Probe(ensemble.neurons)
+    quiet = {"dtype": "float64", "progress_bar": False}
+    with (
+        nengo_dl.Simulator(net, **quiet) as alone,
+        nengo_dl.Simulator(net, minibatch_size=2, **quiet) as together,
+    ):
+        for n_steps in (1, 1, 30):
+            alone.run_steps(n_steps)
+            together.run_steps(n_steps)
+        for probe in net.probes:
+            for item in together.data[probe]:
+                assert np.allclose(item, alone.data[probe], 1e-12, 1e-12, True)
+        assert alone.data[spikes].any()
