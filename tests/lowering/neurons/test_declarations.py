@@ -209,10 +209,13 @@ def test_each_spiking_type_has_one_file():
     }
     assert len(spiking) >= 8
     files = {name: [] for name in spiking}
-    # where they are defined and offered, and networks that are measured
-    others = [ROOT / "neurons.py", ROOT / "__init__.py"]
+    # where they are defined and offered, networks that are measured, and what they are
+    # in files of other libraries
+    others = {
+        ROOT / name for name in ("neurons.py", "__init__.py", "benchmarks", "nir")
+    }
     for path in ROOT.rglob("*.py"):
-        if path not in others and ROOT / "benchmarks" not in path.parents:
+        if others.isdisjoint((path, *path.parents)):
             for name in spiking.intersection(named(path)):
                 files[name].append(path.relative_to(ROOT))
     for name, found in files.items():
