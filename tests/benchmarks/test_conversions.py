@@ -78,13 +78,14 @@ def test_figures_on_pages_and_in_pictures(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name, module", [("mnist1d_cnn", "mnist1d"), ("digits_cnn", "sklearn")]
+    "name, module, package",
+    [("mnist1d_cnn", "mnist1d", "mnist1d"), ("digits_cnn", "sklearn", "scikit-learn")],
 )
-def test_packages_that_are_missing(name, module, monkeypatch):
+def test_packages_that_are_missing(name, module, package, monkeypatch):
     signals.mnist1d.cache_clear()
     for part in (module, f"{module}.data", f"{module}.datasets"):
         monkeypatch.setitem(sys.modules, part, None)
-    with pytest.raises(SystemExit, match=r"pip install \"nengo-dl\[benchmarks\]\""):
+    with pytest.raises(SystemExit, match=f"`pip install {package}`"):
         command.main([name])
 
 
