@@ -147,8 +147,9 @@ def population(make_type: Callable, i: int, *state: str) -> SimNeurons:
     return SimNeurons(make_type(i), signal("J", n), signal("output", n), states)
 
 
-def rate(make_type: Callable, *state: str) -> dict[str, Case]:
-    return {"rates": Case(lambda i: population(make_type, i, *state), RATE)}
+def rate(make_type: Callable, *state: str, flat: str = "") -> dict[str, Case]:
+    make = lambda i: population(make_type, i, *state)  # noqa: E731
+    return {"rates": Case(make, RATE, flat=flat)}
 
 
 def spiking(make_type: Callable, draw: Mapping, *state: str) -> dict[str, Case]:
