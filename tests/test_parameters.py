@@ -533,6 +533,25 @@ def test_optimizers_that_are_not_in_the_file(path):
         sim.load_params(path)
 
 
+@pytest.mark.parametrize(
+    "training",
+    [None, 7, [], ["MT19937", [1], 0, 0, 0.0], ["x", [2**40] * 624, 0, 0, 0]],
+)
+def test_random_numbers_of_training_that_are_none(path, training):
+    with simulator(small(nengo.LIFRate())) as sim:
+        adam = keras.optimizers.Adam()
+        sim.save_params(path, optimizer=adam)
+        content = file_format.read(path)
+        facts = {**content.facts, "training": training}
+        arrays = {name: array + 1 for name, array in content.arrays.items()}
+        file_format.write(path, file_format.Content(arrays, facts))
+        before, progress = values(sim), sim._trainer.progress
+        with pytest.raises(ValidationError, match="random numbers of training"):
+            sim.load_params(path, optimizer=adam)
+        assert are_equal(values(sim), before)
+        assert sim._trainer.progress == progress
+
+
 # -- older forms, closed simulators
 
 

@@ -95,10 +95,15 @@ class ParameterCalls:
         """
         parts = self._parts(params, state, optimizer, trainer)
         content = file_format.read(path)
-        seed = self._saving.load(content, parts)
-        if parts.optimizer is not None and "training" in content.facts:
-            trainer().go_on(content.facts["training"])
-        return seed
+        if parts.optimizer is None or "training" not in content.facts:
+            return self._saving.load(content, parts)
+        before = trainer().progress
+        trainer().go_on(content.facts["training"])
+        try:
+            return self._saving.load(content, parts)
+        except BaseException:
+            trainer().go_on(before)
+            raise
 
     def freeze(self, objs: Any) -> None:
         """Write parameters into a network; see `Simulator.freeze_params`."""

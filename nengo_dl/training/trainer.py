@@ -82,10 +82,23 @@ class Trainer:
         name, keys, *others = self._rng.get_state(legacy=True)
         return [name, np.asarray(keys).tolist(), *others]
 
-    def go_on(self, progress: Sequence[Any]) -> None:
-        """Go on with the random numbers where a training was; see `progress`."""
-        name, keys, *others = progress
-        self._rng.set_state((name, np.array(keys, np.uint32), *others))
+    def go_on(self, progress: Any) -> None:
+        """Go on with the random numbers where a training was; see `progress`.
+
+        Raises
+        ------
+        ValidationError
+            If it is no such thing; nothing has changed then.
+        """
+        try:
+            name, keys, *others = progress
+            self._rng.set_state((name, np.array(keys, np.uint32), *others))
+        except (IndexError, OverflowError, TypeError, ValueError) as error:
+            raise ValidationError(
+                "The file does not say where the random numbers of training are, but "
+                f"{progress!r:.100}. Expected a file that `save_params` has written",
+                attr="path",
+            ) from error
 
     def train(
         self,
