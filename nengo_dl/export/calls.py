@@ -95,10 +95,9 @@ class ExportCalls:
         try:
             with replacing_folder(target) as folder:
                 if form == "saved_model":
-                    compiled = self._program.jit_compile
-                    text = json.dumps(found)
-                    compiled = compiled if jit_compile is None else jit_compile
-                    saved_model.write(portable, folder, text, compiled)
+                    if jit_compile is None:
+                        jit_compile = self._program.jit_compile
+                    saved_model.write(portable, folder, json.dumps(found), jit_compile)
                 elif form == "litert":
                     litert.write(portable, folder, weights == "int8")
                 elif form == "stablehlo":

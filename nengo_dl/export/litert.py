@@ -30,16 +30,18 @@ def write(portable: Portable, folder: Path, int8: bool) -> None:
 
     Raises
     ------
+    ImportError
+        If this version of TensorFlow has no converter.
     NotPossibleError
         If LiteRT has no operation for something in the network.
     """
-    # scattered: an array of tensors needs a minibatch of fixed size there, and takes
-    # twice as long (100 steps of 202 neurons: 0.8 ms against 1.5 ms)
     if getattr(tf, "lite", None) is None:
         raise ImportError(
             f"TensorFlow {tf.__version__} has no converter for LiteRT; install one "
             "that has, 2.18 to 2.21 for example"
         )
+    # scattered: an array of tensors needs a minibatch of fixed size there, and takes
+    # twice as long (100 steps of 202 neurons: 0.8 ms against 1.5 ms)
     found = graphs(portable, scatter=True)
     arguments = specs(portable)
     signatures = {

@@ -40,7 +40,7 @@ def require_tf2onnx() -> None:
 
 
 def write(portable: Portable, folder: Path) -> None:
-    """Write ``run.onnx`` and ``step.onnx``.
+    """Write ``run.onnx`` and ``step.onnx``; see `require_tf2onnx`.
 
     Parameters
     ----------
@@ -51,12 +51,9 @@ def write(portable: Portable, folder: Path) -> None:
 
     Raises
     ------
-    ImportError
-        If tf2onnx is not installed.
     NotPossibleError
         If ONNX has no operation for something in the network.
     """
-    require_tf2onnx()
     converted = {
         "run": _converted(
             lambda named: portable.run(None, named), portable.run_specs()
