@@ -858,8 +858,13 @@ class Simulator:
         combine: Callable[[list], Any] = np.mean,
         progress_bar: Any = None,
         training: bool = False,
+        as_rates: bool = False,
     ) -> Any:
-        """Measure how well the network does what is wanted.
+        """Measure how well the network does what is wanted, with spikes or with rates.
+
+        The neurons are those of simulations: spiking ones spike, also if the network is
+        trained with firing rates. Of items of a single time step, spikes say next to
+        nothing; a warning says so.
 
         Parameters
         ----------
@@ -872,8 +877,12 @@ class Simulator:
         progress_bar : bool, optional
             Whether to show progress; by default as the simulator was told.
         training : bool, optional
-            Measure the network as it is during training, with firing rates in the place
-            of spikes.
+            Measure the network as it is during training: firing rates in the place of
+            spikes, unless ``surrogate`` is set, and TensorFlow code with dropout and
+            all else that it does in training.
+        as_rates : bool, optional
+            Measure it with firing rates in the place of spikes, and everything else as
+            in simulations.
 
         Returns
         -------
@@ -901,7 +910,7 @@ class Simulator:
         """
         self._check_ready("measure a loss")
         return self._training.loss(
-            data, objective, combine, self._shown(progress_bar), training
+            data, objective, combine, self._shown(progress_bar), training, as_rates
         )
 
     def check_gradients(
@@ -1145,14 +1154,17 @@ class Simulator:
         n_steps: int | None = None,
         stateful: bool = False,
         truncation: int | None = None,
+        validate_as: str | None = None,
+        validation_n_steps: int | None = None,
         **options: Any,
     ) -> Any:
         """Train the network in Keras' way, with its losses, callbacks and metrics.
 
-        Firing rates stand in for spikes, as in `train`. Arrays run as compiled epochs,
-        as in `train`. Keras runs its own loop, one call for each minibatch, for
-        datasets and generators, with ``stateful=True``, and if `compile` was called
-        with ``run_eagerly`` or ``steps_per_execution``.
+        Firing rates stand in for spikes, as in `train`; validation, and what callbacks
+        learn from it, is about spikes unless ``validate_as="rates"``. Arrays run as
+        compiled epochs, as in `train`. Keras runs its own loop, one call for each
+        minibatch, for datasets and generators, with ``stateful=True``, and if `compile`
+        was called with ``run_eagerly`` or ``steps_per_execution``.
 
         Parameters
         ----------
@@ -1175,6 +1187,17 @@ class Simulator:
         truncation : int, optional
             Steps that gradients go back, as in `train`: there is an update after each
             part of so many steps. Losses and metrics are means over the parts.
+        validate_as : {"spikes", "rates"}, optional
+            Which neurons validation is about: the network as it is simulated, with
+            spikes, which is the default; or with firing rates in their place, as in
+            training. TensorFlow code runs as in simulations in both cases. With data of
+            a single time step, spikes say next to nothing: choose rates, or give
+            ``validation_n_steps``.
+        validation_n_steps : int, optional
+            Time steps of validation, if not those of the data: inputs of one step are
+            held for so long, and the mean output over these steps is compared with
+            targets of one step. (``validation_steps`` is Keras', and counts
+            minibatches.)
         **options
             For `keras.Model.fit`: ``epochs``, ``callbacks``, ``validation_data``,
             ``validation_split``, ``shuffle``, ``verbose``, ``sample_weight`` of shape
@@ -1218,7 +1241,14 @@ class Simulator:
         """
         self._check_ready("fit")
         return self._keras.fit(
-            x, y, n_steps, stateful, truncation, self._printing(options)
+            x,
+            y,
+            n_steps,
+            stateful,
+            truncation,
+            validate_as,
+            validation_n_steps,
+            self._printing(options),
         )
 
     def evaluate(
@@ -1227,14 +1257,22 @@ class Simulator:
         y: Any = None,
         n_steps: int | None = None,
         stateful: bool = False,
+        as_rates: bool = False,
         **options: Any,
     ) -> dict[str, float]:
         """Measure losses and metrics of the network as it is simulated, with spikes.
 
         Parameters
         ----------
-        x, y, n_steps, stateful
+        x, y, stateful
             As for `fit`.
+        n_steps : int, optional
+            How many steps to run if no data are given for any Node. Inputs of one step
+            are held for so long, and the mean output over these steps is compared with
+            targets of one step.
+        as_rates : bool, optional
+            Whether firing rates stand in for spikes, as in training. With data of a
+            single time step, spikes say next to nothing, and a warning says so.
         **options
             For `keras.Model.evaluate`: ``verbose``, ``callbacks``, ``sample_weight``,
             ``steps``.
@@ -1268,21 +1306,29 @@ class Simulator:
         4.0
         """
         self._check_ready("evaluate")
-        return self._keras.evaluate(x, y, n_steps, stateful, self._printing(options))
+        return self._keras.evaluate(
+            x, y, n_steps, stateful, as_rates, self._printing(options)
+        )
 
     def predict(
         self,
         x: Any = None,
         n_steps: int | None = None,
         stateful: bool = False,
+        as_rates: bool = False,
         **options: Any,
     ) -> dict[nengo.Probe, np.ndarray]:
         """Return the outputs of all Probes while data are presented, with spikes.
 
         Parameters
         ----------
-        x, n_steps, stateful
+        x, stateful
             As for `fit`.
+        n_steps : int, optional
+            How many steps to run if no data are given for any Node. Inputs of one step
+            are held for so long.
+        as_rates : bool, optional
+            Whether firing rates stand in for spikes, as in training.
         **options
             For `keras.Model.predict`: ``verbose``, ``callbacks``, ``steps``.
 
@@ -1312,17 +1358,23 @@ class Simulator:
         (6, 10, 1)
         """
         self._check_ready("predict")
-        return self._keras.predict(x, n_steps, stateful, self._printing(options))
+        return self._keras.predict(
+            x, n_steps, stateful, as_rates, self._printing(options)
+        )
 
     def predict_on_batch(
-        self, x: Any = None, n_steps: int | None = None, stateful: bool = False
+        self,
+        x: Any = None,
+        n_steps: int | None = None,
+        stateful: bool = False,
+        as_rates: bool = False,
     ) -> dict[nengo.Probe, np.ndarray]:
         """Return the outputs of all Probes for one minibatch.
 
         Parameters
         ----------
-        x, n_steps, stateful
-            As for `fit`, with ``minibatch_size`` items.
+        x, n_steps, stateful, as_rates
+            As for `predict`, with ``minibatch_size`` items.
 
         Returns
         -------
@@ -1349,7 +1401,7 @@ class Simulator:
         (2, 10, 1)
         """
         self._check_ready("predict")
-        return self._keras.predict_on_batch(x, n_steps, stateful)
+        return self._keras.predict_on_batch(x, n_steps, stateful, as_rates)
 
     # -- parameters
 

@@ -31,7 +31,15 @@ _OLDER_TRAIN = ("inputs", "targets", *_TRAIN[1:])
 #: 0.5 had fewer options, in another order
 _OLDEST_TRAIN = (*_OLDER_TRAIN[:6], "profile", "summaries")
 
-_LOSS = ("data", "objective", "combine", "extra_feeds", "progress_bar", "training")
+_LOSS = (
+    "data",
+    "objective",
+    "combine",
+    "extra_feeds",
+    "progress_bar",
+    "training",
+    "as_rates",
+)
 _OLDER_LOSS = ("inputs", "targets", "objective", "extra_feeds")
 
 

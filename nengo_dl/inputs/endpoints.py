@@ -29,7 +29,8 @@ class TrainingData:
     Attributes
     ----------
     inputs : dict of {nengo.Node: np.ndarray}, shape (n_items, n_steps, size_out)
-        What to present; Nodes that are not here have their own output.
+        What to present; Nodes that are not here have their own output. Of those that
+        are held, shape (n_items, 1, size_out).
     targets : dict of {nengo.Probe: np.ndarray}, shape (n_items, n_steps, size_in)
         What is wanted.
     n_items : int
@@ -202,6 +203,7 @@ class Endpoints:
         own_steps: bool = False,
         sizes: Mapping[nengo.Probe, TargetSize] = {},
         one_minibatch: bool = False,
+        held: bool = False,
     ) -> TrainingData:
         """Check inputs and targets; return arrays for whole minibatches.
 
@@ -224,6 +226,9 @@ class Endpoints:
             Which sizes the last axis of targets may have, if not that of the Probe.
         one_minibatch : bool
             Whether there have to be just as many items as fill a minibatch.
+        held : bool
+            Whether inputs of one step may be held for all of ``n_steps``; they have one
+            step in what is returned, too.
 
         Returns
         -------
@@ -269,6 +274,7 @@ class Endpoints:
                     attr,
                     one_step=obj in self.last_only,
                     any_steps=is_probe and own_steps,
+                    held=held and n_steps is not None and not is_probe,
                     size=sizes.get(obj, "equal"),
                 )
         if shape.steps is None:

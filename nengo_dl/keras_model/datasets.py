@@ -127,6 +127,35 @@ def cut(parts: Parts, chosen: Any) -> Parts:
     return inputs or {}, targets or {}, weights
 
 
+def held_for(parts: Parts, n_steps: int | None) -> Parts:
+    """Return arrays of which inputs of one step are held for several.
+
+    Parameters
+    ----------
+    parts : tuple
+        Arrays of shape (n_items, ...) by name.
+    n_steps : int or None
+        How many steps are run; None: as many as the data have.
+
+    Raises
+    ------
+    ValidationError
+        If the data have another number of steps than this or one.
+    """
+    inputs, targets, weights = parts
+    steps = inputs[STEPS]
+    if n_steps is None:
+        return parts
+    if steps.shape[1] not in (1, n_steps):
+        raise ValidationError(
+            f"Got {n_steps}, and data of {steps.shape[1]} time steps; expected data of "
+            f"{n_steps} steps, or of one, which is held",
+            attr="validation_n_steps",
+        )
+    longer = np.zeros((len(steps), n_steps, 0), steps.dtype)
+    return {**inputs, STEPS: longer}, targets, weights
+
+
 def item_orders(
     minibatch_size: int, shuffle: Any, seed: int
 ) -> Callable[[int], np.ndarray]:

@@ -94,7 +94,10 @@ def prepare(
 
 
 def compile_program(
-    built: Built, training: bool = False, every_step: bool = False
+    built: Built,
+    training: bool = False,
+    every_step: bool = False,
+    as_rates: bool = False,
 ) -> Program:
     """Translate a built model into one function of tensors.
 
@@ -106,6 +109,8 @@ def compile_program(
         Whether it runs as it does in training; see `compile_through_time`.
     every_step : bool
         Whether Probes keep each step, also those with ``sample_every``.
+    as_rates : bool
+        Whether rates stand in for spikes outside of training, too.
 
     Returns
     -------
@@ -114,7 +119,7 @@ def compile_program(
     """
     # what the loop does not have to do
     settings = built.settings
-    prepared = prepare(built, _as_trained(built) if training else built.order)
+    prepared = prepare(built, _in_mode(built, training, as_rates))
     operators, roles = prepared.operators, prepared.roles
     built = built.divided(operators)
     if settings.use_loop:
@@ -142,7 +147,10 @@ def compile_program(
 
 @no_garbage_collection()
 def compile_through_time(
-    built: Built, probes: Iterable[nengo.Probe], training: bool = True
+    built: Built,
+    probes: Iterable[nengo.Probe],
+    training: bool = True,
+    as_rates: bool = False,
 ) -> tuple[ThroughTime, tuple[Input, ...], Reach]:
     """Translate what some probes depend on into one differentiable function.
 
@@ -155,6 +163,8 @@ def compile_through_time(
     training : bool
         Whether rates, or spikes with surrogate gradients, stand in for spikes, and
         TensorFlow code runs as in training.
+    as_rates : bool
+        Whether rates stand in for spikes outside of training, too.
 
     Returns
     -------
@@ -167,7 +177,7 @@ def compile_through_time(
     """
     settings = built.settings
     targets = {probe: built.model.sig[probe]["in"] for probe in probes}
-    operators = _as_trained(built) if training else built.order
+    operators = _in_mode(built, training, as_rates)
     prepared = prepare(built, operators, targets.values())
     built = built.divided(prepared.operators)
 
@@ -211,15 +221,17 @@ def compile_through_time(
     return through_time, prepared.inputs, reached
 
 
-def _as_trained(built: Built) -> Sequence[Operator]:
-    """Return the operators that run in training, in the place of all."""
+def _in_mode(built: Built, training: bool, as_rates: bool) -> Sequence[Operator]:
+    """Return the operators that run in training or outside of it, in place of all."""
     settings = built.settings
     operators: Sequence[Operator] = built.order
+    rates_of = partial(rate_equivalent, smoothing=settings.lif_smoothing)
+    if not training:
+        return with_rates(operators, rates_of) if as_rates else operators
     if settings.surrogate is not None:
         operators = with_surrogates(
             operators, settings.surrogate, has_surrogate, rate_equivalent
         )
-    rates_of = partial(rate_equivalent, smoothing=settings.lif_smoothing)
     return with_training(with_rates(operators, rates_of))
 
 

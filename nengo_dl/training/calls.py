@@ -121,12 +121,13 @@ class TrainingCalls:
         combine: Callable[[list], Any],
         progress_bar: Any,
         training: bool,
+        as_rates: bool,
     ) -> Any:
         """Measure how well the network does; see `Simulator.loss`."""
         function_of(combine, "combine", "a function of a list")
-        training = flag(training, "training")
+        training, as_rates = flags(training=training, as_rates=as_rates)
         arrays, wanted = self._work(data, objective, "mean")
-        values = self._trainer.loss(arrays, wanted, training, progress_bar)
+        values = self._trainer.loss(arrays, wanted, training, progress_bar, as_rates)
         return sum(combine(list(column)) for column in values.T)
 
     def check_gradients(

@@ -26,6 +26,7 @@ from nengo_dl.training.epoch import Epoch, Start
 from nengo_dl.training.gradient_check import compare
 from nengo_dl.training.minibatch import Minibatch
 from nengo_dl.training.model_function import ModelFunction, ModelFunctions
+from nengo_dl.training.one_step_spikes import OneStepSpikes
 from nengo_dl.training.optimizer_step import OptimizerStep
 from nengo_dl.training.optimizers import Optimizers
 from nengo_dl.training.summaries import Summaries
@@ -60,6 +61,8 @@ class Trainer:
         What was compiled for this simulation alone.
     optimizers : Optimizers
         The optimizers that were used, with what they remember.
+    one_step_spikes : OneStepSpikes
+        Warns about them where losses are measured.
     """
 
     def __init__(self, built: Built, program: Program, store: StateStore) -> None:
@@ -68,6 +71,7 @@ class Trainer:
         self.optimizers = Optimizers()
         self.functions = ModelFunctions(built, program)
         self.traces = Traces(beneath=shared)
+        self.one_step_spikes = OneStepSpikes(built.settings)
         self._rng = np.random.RandomState()
 
     def reset(self, seed: int, optimizers: bool = False) -> None:
@@ -185,12 +189,16 @@ class Trainer:
         terms: Sequence[Term],
         training: bool = False,
         progress_bar: Any = True,
+        as_rates: bool = False,
     ) -> np.ndarray:
         """Return the terms for each minibatch, shape (n_minibatches, n_terms).
 
-        With ``training``, rates stand in for spikes as they do in training.
+        With ``training``, everything runs as it does in training; with ``as_rates``,
+        rates stand in for spikes, and the rest runs as in simulations.
         """
-        function = self._function(terms, training)
+        function = self._function(terms, training, as_rates)
+        if not training:
+            self.one_step_spikes.judge(function, data.n_steps)
         store = self._store
         start = Start(store.fresh_state, lasting=() if training else store.learned)
         epoch = self._epoch(function, terms, data, start, ("loss", start.lasting))
@@ -278,11 +286,12 @@ class Trainer:
     def _trained(self) -> list[tf.Variable]:
         return [variable for _, variable in self._store.trained]
 
-    def _function(self, terms: Sequence[Term], training: bool) -> ModelFunction:
+    def _function(
+        self, terms: Sequence[Term], training: bool, as_rates: bool = False
+    ) -> ModelFunction:
         """Return the model as a function of time, for the probes of some terms."""
-        function = self.functions.of(
-            (p for term in terms for p in term.probes), training
-        )
+        probes = (p for term in terms for p in term.probes)
+        function = self.functions.of(probes, training, as_rates=as_rates)
         function.rewind(self.new_seed())
         return function
 
