@@ -16,6 +16,7 @@ version = release = nengo_dl.__version__
 extensions = [
     "matplotlib.sphinxext.plot_directive",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "myst_nb",
     "numpydoc",
@@ -23,6 +24,7 @@ extensions = [
 exclude_patterns = ["_build"]
 default_role = "py:obj"
 
+autosummary_generate = False  # tables of contents, no pages of their own
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # docstrings say more: shapes, units
 numpydoc_show_class_members = False

@@ -150,5 +150,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Return all names, those that are imported when they are needed too."""
-    return sorted({*globals(), *_LAZY})
+    """Return the public names, and those of any module: ``__file__`` for example."""
+    return sorted({*__all__, *_LAZY, *(n for n in globals() if n.startswith("__"))})

@@ -101,6 +101,7 @@ def test_completion_lists_names_that_are_imported_later():
     names, tensorflow = result.stdout.splitlines()
     assert {"Simulator", "Layer", "lowering"} <= set(names.split())
     assert set(nengo_dl.__all__) <= set(names.split())
+    assert not [n for n in names.split() if n.startswith("_") and n[1] != "_"]
     assert tensorflow == "False"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,9 @@ import nengo.utils.progress as nengo_progress
 
 from nengo_dl.display.progress_screens import Log, Screen, find_screen
 from nengo_dl.validation import flag
+
+#: time (s) between two looks at the clock while nothing is reported
+BEAT = 1.0
 
 
 class Tracker:
@@ -44,15 +48,27 @@ class _Shown(Tracker):
         self._done = 0
         self._first: tuple[float, int] | None = None
         self._values = ""
+        self._lock = threading.Lock()
+        self._over = threading.Event()
         self._show()
+        if total is None:
+            # a single object may take minutes, for which the time would stand still
+            threading.Thread(target=self._beat, daemon=True).start()
+
+    def _beat(self) -> None:
+        while not self._over.wait(BEAT):
+            with self._lock:
+                if not self._over.is_set():
+                    self._show()
 
     def update(self, done: int, **shown: Any) -> None:
-        self._done = done
-        self._values = "".join(f", {key} {value:#.4g}" for key, value in shown.items())
-        if self._first is None:
-            # the first call may compile, which says nothing about the others
-            self._first = time.monotonic(), done
-        self._show()
+        with self._lock:
+            self._done = done
+            self._values = "".join(f", {k} {value:#.4g}" for k, value in shown.items())
+            if self._first is None:
+                # the first call may compile, which says nothing about the others
+                self._first = time.monotonic(), done
+            self._show()
 
     def _show(self) -> None:
         now = time.monotonic()
@@ -82,7 +98,9 @@ class _Shown(Tracker):
             words = f"{self._name} stopped after {duration(passed)}"
             if self._total is not None:
                 words += f", at {self._done / self._total:.0%}"
-        self._screen.end(self._name, words, passed)
+        self._over.set()
+        with self._lock:
+            self._screen.end(self._name, words, passed)
 
 
 class _NengoBar(Tracker):

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -40,6 +41,25 @@ class Clock:
     def __init__(self, monkeypatch):
         self.now = 0.0
         monkeypatch.setattr(progress.time, "monotonic", lambda: self.now)
+
+
+def test_time_goes_on_while_nothing_is_reported(monkeypatch):
+    seen = []
+    screen = SimpleNamespace(
+        show=lambda *shown: seen.append(shown), end=lambda *shown: seen.append("end")
+    )
+    monkeypatch.setattr(progress, "find_screen", lambda: screen)
+    monkeypatch.setattr(progress, "BEAT", 0.01)
+    with stage("Building", None, True):
+        for _ in range(500):
+            if len(seen) > 3:
+                break
+            time.sleep(0.01)
+    times = [shown[-1] for shown in seen[:-1]]
+    assert len(times) > 3 and times == sorted(set(times))
+    assert seen[-1] == "end"
+    time.sleep(0.05)
+    assert seen[-1] == "end"
 
 
 class Bar(ProgressBar):
