@@ -300,6 +300,7 @@ class Simulator:
         progress_bar: Any = None,
         stateful: bool = True,
         profile: Any = None,
+        out: Any = None,
         **older: Any,
     ) -> None:
         """Simulate for a length of time.
@@ -308,7 +309,7 @@ class Simulator:
         ----------
         time_in_seconds : float
             How long (s); rounded to the nearest time step.
-        data, progress_bar, stateful, profile
+        data, progress_bar, stateful, profile, out
             See `run_steps`.
 
         Raises
@@ -346,6 +347,7 @@ class Simulator:
                 progress_bar=progress_bar,
                 stateful=stateful,
                 profile=profile,
+                out=out,
                 **older,
             )
 
@@ -402,6 +404,7 @@ class Simulator:
         progress_bar: Any = None,
         stateful: bool = True,
         profile: Any = None,
+        out: Any = None,
         **older: Any,
     ) -> None:
         """Simulate a number of time steps.
@@ -424,6 +427,10 @@ class Simulator:
             Write a profile that TensorBoard shows into this directory, and one for
             ``chrome://tracing`` into a file of the same name that ends in ``.json``.
             True: ``"nengo_dl_profile"``.
+        out : dict of {Probe or str: array}, shape (minibatch_size, n_samples, size)
+            Where to write the samples of some Probes as they come, instead of into
+            ``sim.data``, which keeps what it had: arrays as for `predict`, with the
+            axes of ``sim.data``. For simulations whose samples do not fit into memory.
 
         Raises
         ------
@@ -455,6 +462,7 @@ class Simulator:
             self._shown(progress_bar),
             stateful,
             compat.profile_directory(profile),
+            out,
         )
 
     def clear_probes(self) -> None:
@@ -757,6 +765,7 @@ class Simulator:
         summaries: Sequence[Any] | None = None,
         profile: str | None = None,
         progress_bar: Any = None,
+        steps_per_epoch: int | None = None,
     ) -> np.ndarray:
         """Optimise the trainable parameters of the network.
 
@@ -772,6 +781,9 @@ class Simulator:
             What Nodes without inputs present, and what is wanted of Probes. Nodes that
             are left out have their own output. A number instead of a dict: that many
             steps, and no data. As an older form, ``inputs`` and ``targets`` apart.
+            Otherwise a `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator of
+            minibatches, each a dict of arrays of shape (minibatch_size, n_steps, size)
+            by name, or ``(inputs, targets)`` as for `fit`.
         optimizer : keras.optimizers.Optimizer, str or tf.compat.v1.train.Optimizer
             How parameters are changed. What an optimizer remembers stays with it from
             one call to the next.
@@ -786,7 +798,8 @@ class Simulator:
             the derivatives of the loss by the outputs. By default the mean squared
             error.
         shuffle : bool, optional
-            Whether items come in another order in each epoch.
+            Whether items come in another order in each epoch; of datasets the
+            minibatches of a PyDataset alone, others are shuffled by `tf.data`.
         truncation : int, optional
             Go back through so many time steps only, and change the parameters after
             each such part of an item. Needs less memory.
@@ -799,6 +812,9 @@ class Simulator:
             True: ``"nengo_dl_profile"``.
         progress_bar : bool, optional
             Whether to show progress; by default as the simulator was told.
+        steps_per_epoch : int, optional
+            Minibatches of a dataset or generator that are an epoch; by default all that
+            it yields. The next epoch goes on with those behind them.
 
         Returns
         -------
@@ -844,6 +860,7 @@ class Simulator:
             summaries,
             profile,
             self._shown(progress_bar),
+            steps_per_epoch,
         )
 
     @compat.older_forms(
@@ -859,6 +876,7 @@ class Simulator:
         progress_bar: Any = None,
         training: bool = False,
         as_rates: bool = False,
+        steps: int | None = None,
     ) -> Any:
         """Measure how well the network does what is wanted, with spikes or with rates.
 
@@ -883,6 +901,8 @@ class Simulator:
         as_rates : bool, optional
             Measure it with firing rates in the place of spikes, and everything else as
             in simulations.
+        steps : int, optional
+            Minibatches to take of a dataset or generator; by default all.
 
         Returns
         -------
@@ -910,7 +930,13 @@ class Simulator:
         """
         self._check_ready("measure a loss")
         return self._training.loss(
-            data, objective, combine, self._shown(progress_bar), training, as_rates
+            data,
+            objective,
+            combine,
+            self._shown(progress_bar),
+            training,
+            as_rates,
+            steps,
         )
 
     def check_gradients(
@@ -1316,6 +1342,7 @@ class Simulator:
         n_steps: int | None = None,
         stateful: bool = False,
         as_rates: bool = False,
+        out: Any = None,
         **options: Any,
     ) -> dict[nengo.Probe, np.ndarray]:
         """Return the outputs of all Probes while data are presented, with spikes.
@@ -1329,6 +1356,11 @@ class Simulator:
             are held for so long.
         as_rates : bool, optional
             Whether firing rates stand in for spikes, as in training.
+        out : dict of {Probe or str: array}, shape (n_items, n_steps, size), optional
+            Where to write the outputs of some Probes, instead of keeping those of all
+            in memory: NumPy's arrays, `np.memmap` for files, arrays of Zarr, or
+            anything with ``shape`` and ``__setitem__``. Also a list in the order of the
+            Probes, or one array if there is one Probe only.
         **options
             For `keras.Model.predict`: ``verbose``, ``callbacks``, ``steps``.
 
@@ -1336,7 +1368,8 @@ class Simulator:
         -------
         dict of {Probe: np.ndarray}, shape (n_items, n_steps, size)
             Every time step, whatever the ``sample_every`` of a Probe; one step where
-            it keeps the last one only. ``sim.data`` does not change.
+            it keeps the last one only. ``sim.data`` does not change. With ``out``, the
+            arrays that were written into.
 
         Raises
         ------
@@ -1359,7 +1392,7 @@ class Simulator:
         """
         self._check_ready("predict")
         return self._keras.predict(
-            x, n_steps, stateful, as_rates, self._printing(options)
+            x, n_steps, stateful, as_rates, out, self._printing(options)
         )
 
     def predict_on_batch(

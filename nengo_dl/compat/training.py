@@ -25,6 +25,7 @@ _TRAIN = (
     "profile",
     "extra_feeds",
     "progress_bar",
+    "steps_per_epoch",
 )
 #: up to 1.x: inputs and targets apart, in front of the rest
 _OLDER_TRAIN = ("inputs", "targets", *_TRAIN[1:])
@@ -39,6 +40,7 @@ _LOSS = (
     "progress_bar",
     "training",
     "as_rates",
+    "steps",
 )
 _OLDER_LOSS = ("inputs", "targets", "objective", "extra_feeds")
 

@@ -13,6 +13,7 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.arrays import Side, held, numbers
 from nengo_dl.inputs.names import find, io_names, listing
+from nengo_dl.inputs.pieces import pieces
 from nengo_dl.inputs.shapes import Shape, TargetSize
 from nengo_dl.user_code import warn_user
 from nengo_dl.validation import positive_int
@@ -234,7 +235,8 @@ class Endpoints:
         -------
         TrainingData
             Floating point arrays of the simulator's type, without a copy where they
-            have it already. What does not fill a minibatch is left out, with a warning.
+            have it already; large ones keep the type that they have. What does not fill
+            a minibatch is left out, with a warning.
 
         Raises
         ------
@@ -387,7 +389,9 @@ def warn_about_missing(
         Those whose loss becomes NaN if a target is.
     """
     for probe in dict.fromkeys(needed):
-        if probe in targets and np.isnan(targets[probe]).any():
+        own = targets.get(probe)
+        parts = pieces(own) if own is not None and own.dtype.kind == "f" else ()
+        if any(np.isnan(part).any() for part in parts):
             warn_user(
                 f"Targets for {probe} are NaN in some places, and so becomes the loss, "
                 "or a metric, which does not know that they are missing. "

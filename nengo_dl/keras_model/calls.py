@@ -24,6 +24,7 @@ from nengo_dl.inputs.endpoints import (
 )
 from nengo_dl.inputs.names import listing
 from nengo_dl.inputs.requirements import Parts, Requirements
+from nengo_dl.inputs.streams import is_stream
 from nengo_dl.keras_model import arguments
 from nengo_dl.keras_model.arguments import Compilation
 from nengo_dl.keras_model.datasets import (
@@ -31,10 +32,10 @@ from nengo_dl.keras_model.datasets import (
     class_weights,
     cut,
     held_for,
-    is_stream,
     item_orders,
     stream,
 )
+from nengo_dl.keras_model.kept_outputs import KeptOutputs
 from nengo_dl.keras_model.keras_step import KerasStep
 from nengo_dl.keras_model.loop_options import check_options, compile_options
 from nengo_dl.keras_model.model import SimulatorModel
@@ -44,6 +45,7 @@ from nengo_dl.program.built import Built
 from nengo_dl.program.compile import compile_program
 from nengo_dl.program.program import Program
 from nengo_dl.program.value_keys import value_key
+from nengo_dl.simulation.out_arrays import out_arrays
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training import optimizers
 from nengo_dl.training.model_function import ModelFunction
@@ -274,11 +276,13 @@ class KerasCalls:
         n_steps: Any,
         stateful: bool,
         as_rates: bool,
+        out: Any,
         options: dict[str, Any],
-    ) -> dict[nengo.Probe, np.ndarray]:
+    ) -> dict[nengo.Probe, Any]:
         """Return the outputs of all Probes; see `Simulator.predict`."""
         check_options(options, "predict")
         stateful, as_rates = flags(stateful=stateful, as_rates=as_rates)
+        kept = self._kept(out)
         needs = Requirements(self._endpoints, n_steps=n_steps)
         data: Minibatches
         if is_stream(x):
@@ -288,7 +292,8 @@ class KerasCalls:
         _weights_of(options)
         own = self.model.predicting
         with _with_rates(own, as_rates), self._going_on(own, stateful):
-            return self._by_probe(self._loop().predict(data, **options))
+            self._loop().predict(data, kept, **options)
+        return self._by_probe(kept.result())
 
     def predict_on_batch(
         self, x: Any, n_steps: Any, stateful: bool, as_rates: bool
@@ -297,10 +302,17 @@ class KerasCalls:
         stateful, as_rates = flags(stateful=stateful, as_rates=as_rates)
         needs = Requirements(self._endpoints, n_steps=n_steps)
         parts = needs.parts(needs.check(x, None, n_steps, one_minibatch=True))
+        kept = KeptOutputs(None)
         own = self.model.predicting
         with _with_rates(own, as_rates), self._going_on(own, stateful):
-            data = Slices(parts, self._batch)
-            return self._by_probe(self._loop().predict(data, verbose=0))
+            self._loop().predict(Slices(parts, self._batch), kept, verbose=0)
+        return self._by_probe(kept.result())
+
+    def _kept(self, out: Any) -> KeptOutputs:
+        """Return what keeps outputs, in the arrays of the user if there are some."""
+        own = out_arrays(out, self._endpoints.outputs)
+        names = self._endpoints.names
+        return KeptOutputs(own and {names[probe]: own[probe] for probe in own})
 
     # -- data
 
@@ -374,9 +386,9 @@ class KerasCalls:
         y = self._for_output(y)
         return Slices(self._parts(needs, x, y, n_steps, weights), self._batch)
 
-    def _by_probe(self, outputs: dict[str, np.ndarray]) -> dict:
-        names = self._endpoints.names
-        return {probe: outputs[names[probe]] for probe in self._endpoints.probes}
+    def _by_probe(self, outputs: dict[str, Any]) -> dict:
+        named = ((p, self._endpoints.names[p]) for p in self._endpoints.probes)
+        return {probe: outputs[name] for probe, name in named if name in outputs}
 
     def _loop(self) -> Loop:
         return Loop(self.model, self._options.get("steps_per_execution"))

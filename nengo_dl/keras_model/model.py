@@ -281,14 +281,14 @@ class SimulatorModel(Refusals, keras.Model):
 
     def _epoch(self, own: KerasStep, parts: Parts, nodes: Any, others: Any) -> Epoch:
         inputs, targets, weights = parts
-        batch = own.function.minibatch_size
+        batch, dtype = own.function.minibatch_size, self._program.dtype
         n_items, n_steps = inputs[STEPS].shape[:2]
         if not self.run_eagerly:  # then they would see no values
             self.build_losses(
                 own.specs(n_steps, own.averaged(inputs, targets, n_steps)),
                 *(
                     {
-                        name: tf.TensorSpec((batch, *array.shape[1:]), array.dtype)
+                        name: tf.TensorSpec((batch, *array.shape[1:]), dtype)
                         for name, array in part.items()
                     }
                     if part
