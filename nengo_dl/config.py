@@ -13,6 +13,7 @@ from nengo.exceptions import ConfigError, NetworkContextError, ValidationError
 from nengo.params import BoolParam, Parameter
 
 from nengo_dl.graph.simplify import Rewrite, default_simplifications
+from nengo_dl.graph.trainable import NAMES as TRAINABLE_NAMES
 from nengo_dl.plan.greedy import greedy_planner
 from nengo_dl.plan.groups import Planner
 from nengo_dl.surrogates import Surrogate
@@ -126,11 +127,15 @@ def configure_settings(**settings: Any) -> None:
     keep_history : bool
         Whether probes keep all samples (default) or the last one only. Single probes
         are set through ``net.config[probe].keep_history``.
-    trainable : bool or None
+    trainable : bool, None or list of str
         Makes ``trainable`` a setting of Ensembles, Connections, Neurons and Networks
         and gives it a value for the network whose context is open; None leaves the
         choice to the defaults. Single objects and classes are set through
-        ``net.config[obj].trainable``.
+        ``net.config[obj].trainable``. A list names what trains, and nothing else does:
+        ``"weights"`` (of Connections, and encoders), ``"encoders"``, ``"bias"``,
+        ``"gain"``, ``"tau_rc"``, ``"tau_ref"``, ``"tau_n"``, ``"inc_n"`` of neurons,
+        ``"tau"`` of linear synapses, ``"delay"`` of `nengo_dl.Delay`. Names that an
+        object has not are skipped, unless the setting is its own.
 
     Warns
     -----
@@ -301,15 +306,52 @@ def _make_trainable(config: nengo.Config, value: Any) -> None:
         nengo.ensemble.Neurons,
         nengo.Network,
     ):
-        _ensure(config, cls, "trainable")
+        _ensure(config, cls, "trainable", TrainableParam)
         config[cls].trainable = None if cls is nengo.ensemble.Neurons else value
 
 
-def _ensure(config: Any, cls: type, name: str) -> None:
+def _ensure(config: Any, cls: type, name: str, kind: type = BoolParam) -> None:
     """Make ``name`` a setting of a class that may also be None."""
     params = _params(config, cls)
     if name not in params.extra_params:
-        params.set_param(name, BoolParam(name, default=None, optional=True))
+        params.set_param(name, kind(name, default=None, optional=True))
+
+
+class TrainableParam(BoolParam):
+    """A setting that is True, False, None, or the names of what trains."""
+
+    def coerce(self, instance: Any, value: Any) -> Any:
+        """Return the value; names as a tuple.
+
+        Parameters
+        ----------
+        instance : object
+            Whose setting it is.
+        value : object
+            What the user gave.
+
+        Raises
+        ------
+        ValidationError
+            If it is something else, or a name that nothing has that could train.
+        """
+        if not isinstance(value, list | tuple | set | frozenset | str | dict):
+            return super().coerce(instance, value)
+        known = ", ".join(map(repr, TRAINABLE_NAMES))
+        if isinstance(value, str | dict):
+            raise refused(
+                value,
+                "trainable",
+                f'a bool, None or a list of names, ["weights"] (known: {known})',
+            )
+        unknown = [name for name in value if name not in TRAINABLE_NAMES]
+        if unknown:
+            raise ValidationError(
+                f"{', '.join(map(repr, unknown))} cannot be trained. Expected names "
+                f"among {known}",
+                attr="trainable",
+            )
+        return tuple(dict.fromkeys(value))
 
 
 def _check_bool(name: str) -> Callable[[Any], bool | None]:

@@ -30,6 +30,7 @@ from nengo_dl.graph.signals import written
 from nengo_dl.graph.simplify import simplify
 from nengo_dl.graph.surrogate_neurons import with_surrogates
 from nengo_dl.graph.tensor_operator import SimTensorNode, with_training
+from nengo_dl.graph.trained_attributes import TrainedNeurons, with_attributes
 from nengo_dl.graph.verify import verify
 from nengo_dl.lowering import registry
 from nengo_dl.lowering.neurons.rate_equivalents import rate_equivalent
@@ -82,6 +83,7 @@ def prepare(
     draws = partial(registry.fed_draws, nengo_only=settings.nengo_random_draws)
     operators, inputs = lift(built.model, operators, registry.runs_user_code, draws)
     fed = frozenset(i.signal for i in inputs if i.lifted and i.signal is not None)
+    operators = with_attributes(operators, built.trainable)
     verify(operators, fed, after="lifting the inputs")
     operators = simplify(operators, settings.simplifications, fed, built.trained)
     if wanted is not None:
@@ -245,6 +247,8 @@ def _stays_in_loop(op: Operator) -> bool:
 
 def _blocks(op: Operator) -> bool:
     """Whether an operator lets no gradient pass: Python code, or spikes."""
+    if isinstance(op, TrainedNeurons):
+        return _blocks(op.op)
     spikes = type(op) is SimNeurons and bool(op.neurons.spiking)
     return spikes or registry.runs_python(op)
 
