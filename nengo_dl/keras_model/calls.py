@@ -237,6 +237,7 @@ class KerasCalls:
             )
         self._runner.store.follow_learned()
         self._trainer.check_reach(function, refuse=False)
+        self._trainer.high_rates.warn(function)
         if not function.reach.trained:
             warn_user(
                 "The model does not have any trainable weights, or none that a "

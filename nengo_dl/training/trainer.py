@@ -26,6 +26,7 @@ from nengo_dl.program.value_keys import value_key
 from nengo_dl.simulation.store import StateStore
 from nengo_dl.training.epoch import Epoch, Start
 from nengo_dl.training.gradient_check import compare
+from nengo_dl.training.high_rates import HighRates
 from nengo_dl.training.minibatch import Minibatch
 from nengo_dl.training.model_function import ModelFunction, ModelFunctions
 from nengo_dl.training.one_step_spikes import OneStepSpikes
@@ -66,6 +67,8 @@ class Trainer:
         The optimizers that were used, with what they remember.
     one_step_spikes : OneStepSpikes
         Warns about them where losses are measured.
+    high_rates : HighRates
+        Warns about them where networks are trained.
     """
 
     def __init__(self, built: Built, program: Program, store: StateStore) -> None:
@@ -75,6 +78,7 @@ class Trainer:
         self.functions = ModelFunctions(built, program)
         self.traces = Traces(beneath=shared)
         self.one_step_spikes = OneStepSpikes(built.settings)
+        self.high_rates = HighRates(built.model, store)
         self._rng = np.random.RandomState()
 
     def reset(self, seed: int, optimizers: bool = False) -> None:
@@ -151,6 +155,7 @@ class Trainer:
         update = OptimizerStep(found, trained)
         function = self._function(terms, training=True)
         self.check_reach(function)
+        self.high_rates.warn(function)
         passes = self._passes(
             data,
             shuffle,
