@@ -129,6 +129,31 @@ def test_page_about_export(tmp_path):
     assert np.any(found["outputs"]["output"])
 
 
+def test_page_about_rates_and_surrogates(tmp_path):
+    found = run("docs/rates_or_surrogates.rst", tmp_path)
+    assert found["as_rates"] < 0.1
+    assert found["as_spikes"] < 0.2
+    assert found["after"] < found["before"]
+
+
+def test_page_about_sweeps(tmp_path):
+    # what other processes run would have to be in a module
+    found = run("docs/sweeps.rst", tmp_path, without=("multiprocessing",))
+    assert len(found["results"]) == 4
+    assert all(losses[-1] < losses[0] for losses in found["results"].values())
+
+
+def test_page_about_metrics(tmp_path, capsys):
+    history = run("docs/metrics.rst", tmp_path)["history"].history
+    assert "['answer_accuracy', 'answer_loss', 'loss']" in capsys.readouterr().out
+    assert history["spiking_accuracy"][-1] > 0.8
+
+
+def test_page_about_gpus(tmp_path, capsys):
+    run("docs/gpu.rst", tmp_path)
+    assert "s for 1,000 steps" in capsys.readouterr().out
+
+
 def test_page_about_learning_rules(tmp_path):
     page = "docs/learning_rules.rst"
     rules = nengo.learning_rules.LearningRuleType.__subclasses__()

@@ -16,6 +16,13 @@ def test_version_is_that_of_the_latest_changes():
     assert (development == "0") == (state == "unreleased")
 
 
+def test_those_who_cite_name_this_version():
+    released = nengo_dl.__version__.partition(".dev")[0]
+    assert f"version: {released}\n" in (ROOT / "CITATION.cff").read_text()
+    page = (ROOT / "docs" / "citing.rst").read_text(encoding="utf-8")
+    assert f"version = {{{released}}}" in page
+
+
 def test_versions_go_down_in_the_list_of_changes():
     versions = re.findall(r"^(\d+)\.(\d+)\.(\d+) \(", CHANGES, re.M)
     numbers = [tuple(map(int, version)) for version in versions]
