@@ -18,7 +18,7 @@ from nengo_dl.plan.greedy import greedy_planner
 from nengo_dl.plan.groups import Planner
 from nengo_dl.surrogates import Surrogate
 from nengo_dl.surrogates import resolve as resolve_surrogate
-from nengo_dl.validation import function_of, positive_number, refused
+from nengo_dl.validation import function_of, positive_number, refused, whole_number
 
 _DTYPES = ("float16", "float32", "float64")
 
@@ -52,6 +52,8 @@ class Settings:
     learning_phase : bool or None
         Whether everything runs as in training, or as in inference; None: train as in
         training, everything else as in inference.
+    rematerialisation : bool, int or None
+        Whether training keeps the state of each time step, or computes most again.
     network : nengo.Network or None
         Where settings of single objects are looked up.
     """
@@ -67,6 +69,7 @@ class Settings:
     stateful: bool = True
     use_loop: bool = True
     learning_phase: bool | None = None
+    rematerialisation: bool | int | None = None
     network: nengo.Network | None = None
 
     def keeps_history(self, probe: nengo.Probe) -> bool:
@@ -381,6 +384,13 @@ def _check_smoothing(value: Any) -> float | None:
     return positive_number(value, "lif_smoothing", "a positive number or None")
 
 
+def _check_rematerialisation(value: Any) -> bool | int | None:
+    if value is None or isinstance(value, bool | np.bool_):
+        return None if value is None else bool(value)
+    expected = "a bool, a number of time steps of at least 1, or None"
+    return whole_number(value, "rematerialisation", 1, expected)
+
+
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "dtype": dtype_name,
     "jit_compile": _check_bool("jit_compile"),
@@ -393,6 +403,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "stateful": _check_bool("stateful"),
     "use_loop": _check_bool("use_loop"),
     "learning_phase": _check_bool("learning_phase"),
+    "rematerialisation": _check_rematerialisation,
 }
 _GLOBAL = tuple(_CHECKS)
 _SETTERS: dict[str, Callable[[str, Any], None]] = {

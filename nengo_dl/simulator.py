@@ -46,7 +46,7 @@ from nengo_dl.training.simulator_function import SimulatorFunction
 from nengo_dl.training.summaries import open_board
 from nengo_dl.training.terms import NOT_GIVEN
 from nengo_dl.training.trainer import Trainer
-from nengo_dl.validation import flags, seed_number
+from nengo_dl.validation import flags, positive_int, seed_number
 
 T = TypeVar("T", bound="Simulator")
 
@@ -574,8 +574,14 @@ class Simulator:
         """
         return dict(self._times)
 
-    def report(self) -> Report:
+    def report(self, n_steps: int | None = None) -> Report:
         """Describe how the model runs, how long each stage took, and what slows it.
+
+        Parameters
+        ----------
+        n_steps : int, optional
+            Say also what training over so many time steps keeps of them, if all Probes
+            have targets; see ``configure_settings(rematerialisation=...)``.
 
         Returns
         -------
@@ -587,6 +593,8 @@ class Simulator:
         ------
         SimulatorClosed
             If the simulator was closed.
+        ValidationError
+            If ``n_steps`` is no positive whole number.
 
         Examples
         --------
@@ -601,11 +609,15 @@ class Simulator:
         Python runs in each time step: SimPyFunc ...
         """
         self._check_open("report")
+        storage = None
+        if n_steps is not None:
+            storage = self._training.storage(positive_int(n_steps, "n_steps"))
         return report(
             self._program,
             self.times,
             self._built.settings.dtype,
             self._built.settings.jit_compile is not False,
+            storage,
         )
 
     def activity(self, data: Any = None, n_steps: int | None = None) -> Activity:

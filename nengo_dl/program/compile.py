@@ -39,6 +39,7 @@ from nengo_dl.plan.layout import SignalLayout
 from nengo_dl.program.built import Built
 from nengo_dl.program.program import Program
 from nengo_dl.program.recording import Recording
+from nengo_dl.program.rematerialisation import Rematerialisation, machine_memory
 from nengo_dl.program.segment import Segment, compile_segment
 from nengo_dl.program.through_time import ThroughTime
 
@@ -218,6 +219,7 @@ def compile_through_time(
         tf.as_dtype(settings.dtype),
         frozenset(p for p in targets if not settings.keeps_history(p)),
         None if settings.use_loop else built.unroll,
+        Rematerialisation(settings.rematerialisation, machine_memory()),
     )
     reached = reach(prepared.operators, targets.values(), built.trained, _blocks)
     return through_time, prepared.inputs, reached

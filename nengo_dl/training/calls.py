@@ -19,6 +19,7 @@ from nengo_dl.inputs.endpoints import Endpoints, TrainingData
 from nengo_dl.inputs.shapes import TargetSize
 from nengo_dl.inputs.streams import ByEpoch, Stream, is_stream
 from nengo_dl.program.program import Program
+from nengo_dl.program.rematerialisation import Storage
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training import run_batch, terms
 from nengo_dl.training.loss_functions import Reduction
@@ -90,6 +91,11 @@ class TrainingCalls:
         )
         function.rewind(self._trainer.new_seed())
         return SimulatorFunction(function, self._store, self._endpoints)
+
+    def storage(self, n_steps: int) -> Storage:
+        """Return what training with targets for all Probes keeps of some steps."""
+        function = self._trainer.functions.of(self._model.probes, training=True)
+        return function.through_time.storage(n_steps)
 
     def train(
         self,

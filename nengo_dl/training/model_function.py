@@ -539,6 +539,7 @@ def described(function: ModelFunction) -> list[Any]:
         through_time.minibatch_size,
         through_time.dtype.name,
         through_time.only,
+        through_time.rematerialisation,
         function.jit_compile,
     ]
 
