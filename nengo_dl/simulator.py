@@ -941,14 +941,9 @@ class Simulator:
         4.0
         """
         self._check_ready("measure a loss")
+        shown = self._shown(progress_bar)
         return self._training.loss(
-            data,
-            objective,
-            combine,
-            self._shown(progress_bar),
-            training,
-            as_rates,
-            steps,
+            data, objective, combine, shown, training, as_rates, steps
         )
 
     def check_gradients(
@@ -1278,15 +1273,9 @@ class Simulator:
         True
         """
         self._check_ready("fit")
+        shown = self._printing(options)
         return self._keras.fit(
-            x,
-            y,
-            n_steps,
-            stateful,
-            truncation,
-            validate_as,
-            validation_n_steps,
-            self._printing(options),
+            x, y, n_steps, stateful, truncation, validate_as, validation_n_steps, shown
         )
 
     def evaluate(

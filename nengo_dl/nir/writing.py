@@ -223,13 +223,14 @@ class _Writer:
         """Find what else cannot be written, so that one message has all of it."""
         for connection in connections:
             self._check_learning(connection)
-            synapse_nodes(
-                self._source.synapse(connection),
-                1,
-                self._source.dt,
-                connection,
-                self._found,
-            )
+            self._filters(connection, 1)
+
+    def _filters(
+        self, connection: nengo.Connection, size: int
+    ) -> list[WrittenNode] | None:
+        source = self._source
+        synapse = source.synapse(connection)
+        return synapse_nodes(synapse, size, source.dt, connection, self._found)
 
     def _check_learning(self, connection: nengo.Connection) -> bool:
         if connection.learning_rule_type is None:
@@ -356,13 +357,7 @@ class _Writer:
             # of a whole Ensemble, the transform is in the decoders
             transform = None
         nodes = weight_nodes(weights, transform, ends, connection, self._found)
-        filters = synapse_nodes(
-            self._source.synapse(connection),
-            ends.size_out,
-            self._source.dt,
-            connection,
-            self._found,
-        )
+        filters = self._filters(connection, ends.size_out)
         if nodes is None or filters is None:
             return [], None
         if not nodes and not filters:
