@@ -89,6 +89,14 @@ class Lowering:
         """
         return {}
 
+    @property
+    def counts(self) -> tuple[View, ...]:
+        """Return state that grows by 1 in each step, and that nobody else changes.
+
+        A loop over time has a counter of its own, and need not carry another.
+        """
+        return ()
+
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:
         """Return a key; operators with equal ones may run in one group.

@@ -43,6 +43,11 @@ class LowerTimeUpdate(Lowering):
         """Return the counter of steps."""
         return (op.step,)
 
+    @property
+    def counts(self) -> tuple[View, ...]:
+        """Return the counter of steps."""
+        return (self.step,)
+
     @classmethod
     def build_pre(cls, group: OpGroup, context: Context) -> Lowering:
         """Return the lowering of a group."""

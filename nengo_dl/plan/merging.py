@@ -13,14 +13,14 @@ from nengo_dl.graph.roles import Role
 def merge_keys(
     operators: Iterable[Operator],
     roles: Mapping[Signal, Role],
-    trainable: Collection[Signal],
+    apart: Collection[Signal],
     kind: Callable[[Operator], Hashable],
 ) -> dict[Operator, int]:
     """Return a number for each operator; those of equal numbers may share a group.
 
     The signals in one place of a group are stacked, and a block never mixes roles or
     types, so these decide too: a Copy of biases must not merge with a Copy of
-    state, nor a trained weight with a fixed one.
+    state.
 
     Parameters
     ----------
@@ -28,15 +28,16 @@ def merge_keys(
         What to make keys for.
     roles : mapping of Signal to Role
         The role of every base.
-    trainable : collection of Signal
-        Bases that an optimizer may change.
+    apart : collection of Signal
+        Bases that must not be stacked with others: those that an optimizer may change,
+        where gradients are computed of what they are stacked with.
     kind : callable
         What the operator's own lowering needs to be equal; None: never merge.
     """
     storage: dict[Signal, int] = {}
     storages: dict[Hashable, int] = {}
     for base, role in roles.items():
-        stored = (role, base.dtype.kind, base in trainable)
+        stored = (role, base.dtype.kind, base in apart)
         storage[base] = storages.setdefault(stored, len(storages))
     # planners look keys up again and again, and numbers are found much faster
     numbers: dict[Hashable, int] = {}

@@ -208,7 +208,7 @@ def compile_through_time(
             else role
             for base, role in phases.roles.items()
         }
-        return compile_segment(built, operators, own)
+        return compile_segment(built, operators, own, apart=built.trained)
 
     through_time = ThroughTime(
         segment(phases.before, known),

@@ -104,7 +104,7 @@ class CompiledLoop:
         places = [
             None if r.every_step else next(remaining) for r in self.step.recordings
         ]
-        one_step = partial(self._one_step, values, inputs, places)
+        one_step = partial(self._one_step, values, inputs, places, state)
 
         def iteration(*loop_state: Any) -> tuple:
             for _ in range(self.unroll):
@@ -112,9 +112,10 @@ class CompiledLoop:
             return loop_state
 
         def more(steps: int) -> Callable[..., tf.Tensor]:
+            last = n_steps - (steps - 1) if steps > 1 else n_steps
             if not self.step.calls_python:
-                return lambda i, *_: i + steps <= n_steps
-            return lambda i, ok, *_: tf.logical_and(i + steps <= n_steps, ok > 0)
+                return lambda i, *_: i < last
+            return lambda i, ok, *_: tf.logical_and(i < last, ok > 0)
 
         buffers = tuple(self._buffer(r) for r in self.step.recordings)
         stacked = self._stacked(state)
@@ -126,7 +127,7 @@ class CompiledLoop:
         else:
             loop_state = iteration(*loop_state)
         completed, _, carried, buffers = loop_state
-        final = self._finished(self._flat(carried), completed)
+        final = self._finished(self._flat(carried, state, completed), completed)
         return completed, final, [buffer.stack() for buffer in buffers]
 
     def _one_step(
@@ -134,18 +135,23 @@ class CompiledLoop:
         values: SignalValues,
         inputs: Mapping[int, tf.Tensor],
         places: Sequence[tf.Tensor | None],
+        first: Sequence[tf.Tensor],
         i: tf.Tensor,
         ok: tf.Tensor,
         state: tuple,
         buffers: tuple,
     ) -> tuple:
-        """Take step ``i``; ``ok`` is 0 once Python code has failed."""
+        """Take step ``i``; ``ok`` is 0 once Python code has failed.
+
+        ``first`` are the carried blocks before step 0.
+        """
         fed = {
             block: series[0] if series.shape[0] == 1 else tf.gather(series, i)
             for block, series in inputs.items()
         }
         python = CompiledCalls(self.callbacks, i, ok)
-        now = self.step.begin(values, self._finished(self._flat(state), i), fed)
+        before = self._finished(self._flat(state, first, i), i)
+        now = self.step.begin(values, before, fed)
         self.step.run(now, python)
         buffers = tuple(
             buffer.write(
@@ -171,6 +177,8 @@ class CompiledLoop:
         """Give the carried blocks after a step, some before their last operation."""
         postponed = self.step.postponed
         for block, value in zip(self.step.carried, self.step.state(now), strict=True):
+            if block in self.step.counted:
+                continue
             if block in postponed:
                 view, _ = postponed[block]
                 yield now.postponed.get(view, value)
@@ -198,21 +206,32 @@ class CompiledLoop:
 
         Weights that change go round it as matrices: XLA computes what is written to a
         flat array element by element, dividing to find row and column, which takes five
-        times as long (PES, 64 x 1,280 decoders: 130 us per step against 25 us).
+        times as long (PES, 64 x 1,280 decoders: 130 us per step against 25 us). What
+        counts the steps follows from the loop's own counter, and stays outside.
         """
         blocks = self.step.layout.blocks
         return tuple(
             reshaped(value, (value.shape[0], *loop_shape(blocks[i])))
             for i, value in zip(self.step.carried, state, strict=True)
+            if i not in self.step.counted
         )
 
-    def _flat(self, state: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Undo `_stacked`."""
-        blocks = self.step.layout.blocks
-        return [
-            reshaped(value, (value.shape[0], blocks[i].size))
-            for i, value in zip(self.step.carried, state, strict=True)
-        ]
+    def _flat(
+        self,
+        carried: Sequence[tf.Tensor],
+        first: Sequence[tf.Tensor],
+        completed: tf.Tensor,
+    ) -> list[tf.Tensor]:
+        """Undo `_stacked`, after so many complete steps since ``first``."""
+        blocks, remaining = self.step.layout.blocks, iter(carried)
+        flat = []
+        for i, before in zip(self.step.carried, first, strict=True):
+            if i in self.step.counted:
+                flat.append(before + tf.cast(completed, before.dtype))
+            else:
+                value = next(remaining)
+                flat.append(reshaped(value, (value.shape[0], blocks[i].size)))
+        return flat
 
     def _buffer(self, recording: Recording) -> tf.TensorArray:
         return tf.TensorArray(

@@ -116,6 +116,17 @@ class TimeStep:
                     found[view.runs[0].block] = view, finish
         return found
 
+    @cached_property
+    def counted(self) -> frozenset[int]:
+        """The carried blocks that only count time steps; see `Lowering.counts`."""
+        views = [view for lowering in self.lowerings for view in lowering.counts]
+        return frozenset(
+            run.block
+            for view in views
+            for run in view.runs
+            if view.size == self.layout.blocks[run.block].size
+        )
+
     # -- what a step begins with
 
     def values(self, params: Mapping[int, tf.Tensor]) -> SignalValues:

@@ -10,10 +10,8 @@ def copies(*sources):
     return [Copy(source, Signal(np.zeros(2))) for source in sources]
 
 
-def keys_of(operators, inputs=(), trainable=(), kind=lambda op: "copy"):
-    return list(
-        merge_keys(operators, assign(operators, inputs), trainable, kind).values()
-    )
+def keys_of(operators, inputs=(), apart=(), kind=lambda op: "copy"):
+    return list(merge_keys(operators, assign(operators, inputs), apart, kind).values())
 
 
 def signal(dtype=float):

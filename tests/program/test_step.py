@@ -67,3 +67,30 @@ def test_a_step_is_cut_where_python_is_called():
         for j in range(len(between)):
             assert step.needed_after(j + 1) <= step.needed_after(j)
             assert step.needed_after(j) >= set(step.carried)
+
+
+def test_decoders_of_probes_run_with_those_of_connections():
+    """Optimizers change the ones and not the others, which is nothing to a run."""
+    with nengo.Network(seed=0) as net:
+        a, b = nengo.Ensemble(5, 1), nengo.Ensemble(5, 1)
+        nengo.Connection(a, b, synapse=0.01)
+        nengo.Probe(b, synapse=0.01)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        program = sim._program
+        decoders = [b for b in program.layout.blocks if b.key.startswith("DotInc/A")]
+        (products,) = [group for group in program.plan if group.name == "DotInc"][-1:]
+        assert {block.trainable for block in decoders} == {True, False}
+        assert len(products.ops) == 2
+
+
+def test_what_counts_the_steps_is_known_to_the_loop():
+    with nengo.Network() as net:
+        nengo.Probe(nengo.Node([0]))
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        step = sim._program.step
+        (counter,) = (step.layout.blocks[i] for i in step.counted)
+        assert counter.signals == (sim.model.step,)
+        for n_steps in (1, 2, 5):
+            sim.run_steps(n_steps)
+        assert sim.n_steps == sim.data[net.all_probes[0]].shape[0] == 8
+        assert int(sim._runner.store.state[0][0, 0]) == 8
