@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from nengo_dl.benchmarks import build_and_profile, picture, tables
@@ -14,11 +15,14 @@ from nengo_dl.benchmarks.converted_accuracy import ConvertedAccuracy
 from nengo_dl.benchmarks.measure import Measurement
 from nengo_dl.benchmarks.networks import BY_DEFAULT, NETWORKS
 from nengo_dl.benchmarks.records import Record, changes, different_machines
+from nengo_dl.benchmarks.scored_tasks import TASKS as SCORED_TASKS
+from nengo_dl.benchmarks.scored_tasks import measure_score
+from nengo_dl.benchmarks.scores import Score
 from nengo_dl.benchmarks.training import TASKS, TrainingTime, measure_training
 
 #: all networks that take seconds, all that are trained, and what else is measured
-RUNNING, TRAINING, DIGITS = "networks", "training", "digits"
-CONVERSION = "conversions"
+RUNNING, TRAINING = "networks", "training"
+CONVERSION, SCORES = "conversions", "scores"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -48,7 +52,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m nengo_dl.benchmarks",
         description="How fast networks run and are trained, and how well.",
     )
-    known = (*NETWORKS, RUNNING, *TASKS, TRAINING, *CONVERSIONS, CONVERSION, DIGITS)
+    known = (*NETWORKS, RUNNING, *TASKS, TRAINING, *CONVERSIONS, CONVERSION)
+    known += (*SCORED_TASKS, SCORES)
     parser.add_argument(
         "what",
         nargs="*",
@@ -59,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
         f"classifiers that are trained: {', '.join(TASKS)}; {TRAINING}: all of them; "
         f"Keras models that are converted to spikes: {', '.join(CONVERSIONS)}; "
         f"{CONVERSION}: all of them, which takes scikit-learn and mnist1d; "
-        f"{DIGITS}: accuracy on handwritten digits, which takes scikit-learn",
+        f"how well tasks go: {', '.join(SCORED_TASKS)}; {SCORES}: all of them, which "
+        "takes scikit-learn and mnist1d",
     )
     parser.add_argument("--n-steps", type=int, default=1000)
     parser.add_argument("--repetitions", type=int, default=5)
@@ -68,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=len(SEEDS),
         metavar="N",
-        help="how many models are trained and converted, %(default)s by default",
+        help="how many models are trained and converted, or tasks done, %(default)s "
+        "by default",
     )
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument("--device", default=None)
@@ -80,6 +87,12 @@ def _parser() -> argparse.ArgumentParser:
         "includes that of those before it",
     )
     parser.add_argument("--json", metavar="FILE", help="write all figures to a file")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="of scores, keep those that the file of --json has, and do the rest; the "
+        "file is written after each",
+    )
     parser.add_argument(
         "--show", metavar="FILE", help="measure nothing, show what --json has written"
     )
@@ -118,9 +131,8 @@ def _measured(options: argparse.Namespace) -> Record:
         _training(tasks, options),
         conversions=_conversions(conversions, options),
     )
-    if DIGITS in what:
-        _digits()
-    return record
+    scored = [name for name in SCORED_TASKS if name in what or SCORES in what]
+    return replace(record, scores=_scores(scored, options, record))
 
 
 def _running(
@@ -158,6 +170,35 @@ def _training(
         )
         print(tables.row(name, found[name], tables.TRAINED), flush=True)
     return found
+
+
+def _scores(
+    names: Sequence[str], options: argparse.Namespace, record: Record
+) -> dict[str, list[Score]]:
+    """Do tasks, seed by seed: all of them have one seed before any has two."""
+    found: dict[str, list[Score]] = {}
+    if options.resume and options.json and Path(options.json).exists():
+        found = {k: list(v) for k, v in Record.read(options.json).scores.items()}
+    for seed in range(options.seeds):
+        for name in names:
+            runs = found.setdefault(name, [])
+            if any(run.seed == seed for run in runs):
+                continue
+            runs.append(measure_score(SCORED_TASKS[name], seed))
+            if options.resume and options.json:
+                replace(record, scores=found).write(options.json)
+            figures = ", ".join(f"{k} {v:.3g}" for k, v in runs[-1].figures.items())
+            print(f"{name}, seed {seed}: {figures}", flush=True)
+    _print_scores(found)
+    return found
+
+
+def _print_scores(found: Mapping[str, Sequence[Score]]) -> None:
+    for i, (name, runs) in enumerate(found.items()):
+        if i == 0:
+            print(f"{'':24s}{tables.head('score', tables.SCORED)}")
+        for label, value in tables.score_rows(name, runs):
+            print(f"{label:46s}{tables.row('', value, tables.SCORED)[22:]}")
 
 
 def _conversions(
@@ -199,6 +240,7 @@ def _print(record: Record) -> None:
         print(tables.head("conversion", tables.CONVERTED))
     for name, runs in record.conversions.items():
         _print_conversion(name, runs)
+    _print_scores(record.scores)
 
 
 def _compare(old: Record, new: Record) -> None:
@@ -208,16 +250,6 @@ def _compare(old: Record, new: Record) -> None:
     print(f"{'':22s}{'figure':14s}{'old':>12s}{'new':>12s}{'change':>9s}")
     for change in changes(old, new):
         print(change)
-
-
-def _digits() -> None:
-    """Print shares of test images that are recognised."""
-    from nengo_dl.benchmarks.digits import recurrent_classifier, spiking_classifier
-
-    found = spiking_classifier()
-    print(f"LIF neurons, rates            {found.rates:.1%}")
-    print(f"the same, 100 steps of spikes {found.spikes:.1%}")
-    print(f"recurrent, row by row         {recurrent_classifier():.1%}")
 
 
 if __name__ == "__main__":

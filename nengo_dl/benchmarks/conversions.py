@@ -99,20 +99,10 @@ class ConversionTask:
         return model
 
 
-def _digits(seed: int) -> Labelled:
-    digits = Digits.load(seed)
-    return Labelled(
-        digits.train_images[..., None],
-        digits.train_labels.ravel(),
-        digits.test_images[..., None],
-        digits.test_labels.ravel(),
-    )
-
-
 #: by name; for MNIST-1D the convolutions of its authors, with more channels
 CONVERSIONS: Mapping[str, ConversionTask] = {
     "digits_cnn": ConversionTask(
-        _digits,
+        lambda seed: Digits.load(seed).labelled,
         channels=(16, 32),
         kernels=(3, 3),
         strides=(1, 2),

@@ -70,11 +70,11 @@ class OfSeeds:
     @property
     def keras(self) -> tuple[float, float]:
         """Mean and standard deviation of the models' accuracy."""
-        return _mean_and_spread([run.keras for run in self.runs])
+        return mean_and_spread([run.keras for run in self.runs])
 
     def spikes(self, n_steps: int) -> tuple[float, float]:
         """Return mean and standard deviation of the spikes' accuracy."""
-        return _mean_and_spread([run.spikes[n_steps] for run in self.runs])
+        return mean_and_spread([run.spikes[n_steps] for run in self.runs])
 
     def most_lost(self, n_steps: int) -> float:
         """Return the share that spikes do not recognise in the worst case."""
@@ -86,5 +86,6 @@ class OfSeeds:
         return fmean(run.mean_rate for run in self.runs)
 
 
-def _mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
+def mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
+    """Return the mean and the standard deviation of values."""
     return fmean(values), pstdev(values)

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from nengo_dl import config, dists
+from nengo_dl.benchmarks.labelled import Labelled
 from nengo_dl.neurons import LeakyReLU
 from nengo_dl.simulator import Simulator
 
@@ -67,6 +68,16 @@ class Digits:
         train, test = slice(0, N_TRAIN), slice(N_TRAIN, N_TRAIN + N_TEST)
         return cls(images[train], labels[train], images[test], labels[test])
 
+    @property
+    def labelled(self) -> Labelled:
+        """The same as Keras takes it: images have a channel, labels one axis."""
+        return Labelled(
+            self.train_images[..., None],
+            self.train_labels.ravel(),
+            self.test_images[..., None],
+            self.test_labels.ravel(),
+        )
+
 
 @dataclass(frozen=True)
 class Accuracy:
@@ -85,7 +96,11 @@ class Accuracy:
 
 
 def spiking_classifier(
-    n_hidden: int = 256, n_epochs: int = 60, n_steps: int = 100, seed: int = 0
+    n_hidden: int = 256,
+    n_epochs: int = 60,
+    n_steps: int = 100,
+    seed: int = 0,
+    data: Labelled | None = None,
 ) -> Accuracy:
     """Train LIF neurons as rates, and let them spike.
 
@@ -99,13 +114,17 @@ def spiking_classifier(
         Time steps (of 1 ms) that each test image is shown to spiking neurons.
     seed : int
         Of network, training and division of the images.
+    data : Labelled, optional
+        Other items than the digits, in ten classes.
     """
-    digits = Digits.load(seed)
+    data = Digits.load(seed).labelled if data is None else data
+    x = data.train.reshape(len(data.train), 1, -1)
+    test = data.test.reshape(len(data.test), 1, -1)
     with nengo.Network(seed=seed) as net:
         config.configure_settings(dtype="float32")
         net.config[nengo.Connection].synapse = None
         net.config[nengo.Connection].transform = dists.Glorot()
-        image = nengo.Node(np.zeros(64), label="image")
+        image = nengo.Node(np.zeros(x.shape[-1]), label="image")
         # rates of about 100 Hz from the start, and outputs of about 1
         hidden = nengo.Ensemble(
             n_hidden,
@@ -119,28 +138,84 @@ def spiking_classifier(
         nengo.Connection(hidden, output)
         now = nengo.Probe(output, label="now")
         smooth = nengo.Probe(output, synapse=0.05, label="smooth")
-    x = digits.train_images.reshape(-1, 1, 64)
-    test = digits.test_images.reshape(-1, 1, 64)
     with Simulator(
         net, minibatch_size=MINIBATCH_SIZE, seed=seed, progress_bar=False
     ) as sim:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         sim.compile(keras.optimizers.Adam(2e-3), loss={now: loss})
-        sim.fit(x, {now: digits.train_labels}, epochs=n_epochs, verbose=0)
+        labels = data.train_labels[:, None, None]
+        sim.fit(x, {now: labels}, epochs=n_epochs, verbose=0)
         rates = sim.loss(
-            {image: test, now: np.eye(10)[digits.test_labels[..., 0]]},
-            {now: _errors},
+            {image: test, now: np.eye(10)[data.test_labels[:, None]]},
+            {now: share_of_errors},
             training=True,
             progress_bar=False,
         )
         shown = np.repeat(test, n_steps, axis=1)
         spikes = sim.predict(shown, verbose=0)[smooth][:, -1].argmax(axis=-1)
-    right = spikes == digits.test_labels[:, 0, 0]
+    right = spikes == data.test_labels
     return Accuracy(1 - float(rates), float(right.mean()))
 
 
+def surrogate_classifier(
+    n_hidden: int = 128, n_epochs: int = 30, n_steps: int = 25, seed: int = 0
+) -> float:
+    """Train LIF neurons with their spikes.
+
+    Parameters
+    ----------
+    n_hidden : int
+        Number of neurons.
+    n_epochs : int
+        How often each training image is shown.
+    n_steps : int
+        Time steps (of 1 ms) for which an image is shown, in training and in the test.
+    seed : int
+        Of network, training and division of the images.
+
+    Returns
+    -------
+    float
+        The share of test images that spikes recognise in the last time step.
+    """
+    data = Digits.load(seed)
+    with nengo.Network(seed=seed) as net:
+        config.configure_settings(
+            dtype="float32", keep_history=False, surrogate="arctan"
+        )
+        net.config[nengo.Connection].synapse = None
+        net.config[nengo.Connection].transform = dists.Glorot()
+        image = nengo.Node(np.zeros(64), label="image")
+        hidden = nengo.Ensemble(
+            n_hidden,
+            1,
+            neuron_type=nengo.LIF(amplitude=0.01),
+            gain=nengo.dists.Choice([6.0]),
+            bias=nengo.dists.Choice([2.0]),
+        ).neurons
+        output = nengo.Node(size_in=10)
+        nengo.Connection(image, hidden)
+        nengo.Connection(hidden, output)
+        smooth = nengo.Probe(output, synapse=0.01, label="smooth")
+    train, test = (
+        np.broadcast_to(images.reshape(-1, 1, 64), (len(images), n_steps, 64))
+        for images in (data.train_images, data.test_images)
+    )
+    with Simulator(
+        net, minibatch_size=MINIBATCH_SIZE, seed=seed, progress_bar=False
+    ) as sim:
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        sim.compile(keras.optimizers.Adam(2e-3), loss={smooth: loss})
+        sim.fit(train, {smooth: data.train_labels}, epochs=n_epochs, verbose=0)
+        answers = sim.predict(test, verbose=0)[smooth][:, -1].argmax(axis=-1)
+    return float(np.mean(answers == data.test_labels[:, 0, 0]))
+
+
 def recurrent_classifier(
-    n_hidden: int = 128, n_epochs: int = 60, seed: int = 0
+    n_hidden: int = 128,
+    n_epochs: int = 60,
+    seed: int = 0,
+    order: np.ndarray | None = None,
 ) -> float:
     """Train a recurrent network that sees one row of pixels after the other.
 
@@ -152,6 +227,8 @@ def recurrent_classifier(
         How often each training image is shown.
     seed : int
         Of network, training and division of the images.
+    order : np.ndarray, shape (64,), optional
+        In which order the pixels come; by default row by row.
 
     Returns
     -------
@@ -159,6 +236,11 @@ def recurrent_classifier(
         The share of test images that it recognises after the last row.
     """
     digits = Digits.load(seed)
+    order = np.arange(64) if order is None else order
+    train, test = (
+        images.reshape(-1, 64)[:, order].reshape(-1, 8, 8)
+        for images in (digits.train_images, digits.test_images)
+    )
     dt = 0.001
     with nengo.Network(seed=seed) as net:
         config.configure_settings(dtype="float32", keep_history=False)
@@ -187,17 +269,17 @@ def recurrent_classifier(
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         sim.compile(keras.optimizers.Adam(2e-3), loss={probe: loss})
         sim.fit(
-            digits.train_images,
+            train,
             {probe: digits.train_labels},
             epochs=n_epochs,
             verbose=0,
         )
-        seen = sim.predict(digits.test_images, verbose=0)[probe]
+        seen = sim.predict(test, verbose=0)[probe]
     right = seen[:, -1].argmax(axis=-1) == digits.test_labels[:, 0, 0]
     return float(right.mean())
 
 
-def _errors(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+def share_of_errors(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """Return the share of outputs whose largest element is not that of the targets."""
     wrong = tf.argmax(outputs, -1) != tf.argmax(targets, -1)
     return tf.reduce_mean(tf.cast(wrong, outputs.dtype))

@@ -11,6 +11,7 @@ from typing import Any
 from nengo_dl.benchmarks.converted_accuracy import ConvertedAccuracy
 from nengo_dl.benchmarks.machine import machine
 from nengo_dl.benchmarks.measure import Measurement
+from nengo_dl.benchmarks.scores import Score
 from nengo_dl.benchmarks.training import TrainingTime
 
 #: JSON has no NaN, which stands for what could not be measured
@@ -39,12 +40,15 @@ class Record:
         Processor and versions of libraries.
     conversions : mapping of str to sequence of ConvertedAccuracy
         Keras models that were converted, with several seeds and firing rates.
+    scores : mapping of str to sequence of Score
+        How well tasks went, with several seeds.
     """
 
     networks: Mapping[str, Measurement] = field(default_factory=dict)
     training: Mapping[str, TrainingTime] = field(default_factory=dict)
     machine: Mapping[str, str | int] = field(default_factory=machine)
     conversions: Mapping[str, Sequence[ConvertedAccuracy]] = field(default_factory=dict)
+    scores: Mapping[str, Sequence[Score]] = field(default_factory=dict)
 
     def write(self, path: str | Path) -> None:
         """Write it as JSON, with ratios for readers."""
@@ -57,6 +61,7 @@ class Record:
                 "conversions": {
                     k: [asdict(one) for one in v] for k, v in self.conversions.items()
                 },
+                "scores": {k: [asdict(s) for s in v] for k, v in self.scores.items()},
             },
             indent=1,
             allow_nan=False,
@@ -75,6 +80,7 @@ class Record:
                 k: [ConvertedAccuracy.of(**one) for one in v]
                 for k, v in content.get("conversions", {}).items()
             },
+            {k: [Score(**s) for s in v] for k, v in content.get("scores", {}).items()},
         )
 
 

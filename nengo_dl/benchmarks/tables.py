@@ -8,6 +8,8 @@ from typing import Any
 from nengo_dl.benchmarks.converted_accuracy import ConvertedAccuracy, OfSeeds
 from nengo_dl.benchmarks.measure import Measurement
 from nengo_dl.benchmarks.records import Record
+from nengo_dl.benchmarks.scored_tasks import TASKS
+from nengo_dl.benchmarks.scores import Score, ScoreOfSeeds, by_figure
 
 #: head, width, and what goes into a cell
 Column = tuple[str, int, Callable[[Any], str]]
@@ -80,6 +82,25 @@ CONVERTED: tuple[Column, ...] = (
     *map(_converted, CONVERTED_STEPS),
 )
 
+
+def _value(found: ScoreOfSeeds) -> str:
+    mean, spread = found.mean
+    return f"{mean:.3g} ± {spread:.2g}"
+
+
+#: means over seeds, standard deviations of them, and seconds for a seed
+SCORED: tuple[Column, ...] = (
+    ("mean", 16, _value),
+    ("seeds", 7, lambda found: f"{len(found.values)}"),
+    ("s", 8, _number("{:.0f}", lambda found: found.seconds)),
+)
+
+#: what pages say besides
+_ABOUT: tuple[Column, ...] = (
+    ("settings", 0, lambda found: found.settings),
+    ("published", 0, lambda found: found.published),
+)
+
 #: what pages show of networks that run, under which heads
 ON_PAGES = {
     "nengo ms": "Nengo (ms)",
@@ -124,6 +145,13 @@ def list_tables(record: Record) -> str:
         n_seeds = max(len(found.runs) for found in rows.values())
         title = f"Accuracy of converted models, {n_seeds} seeds"
         lines += _list_table(title, CONVERTED, rows)
+    if record.scores:
+        scored = {
+            name: found
+            for task, scores in record.scores.items()
+            for name, found in score_rows(task, scores)
+        }
+        lines += _list_table("How well tasks go", (*SCORED, *_ABOUT), scored)
     about = ", ".join(f"{name} {value}" for name, value in record.machine.items())
     return "\n".join([*lines, f"Measured with: {about}.", ""])
 
@@ -134,6 +162,14 @@ def conversion_rows(
     """Yield the name and the content of each row: one for each firing rate."""
     for rate, found in OfSeeds.by_rate(runs).items():
         yield f"{task}, {rate:g} Hz", found
+
+
+def score_rows(task: str, runs: Sequence[Score]) -> Iterator[tuple[str, ScoreOfSeeds]]:
+    """Yield the name and the content of each row: one for each figure of a task."""
+    known = TASKS.get(task)
+    about = ("", "") if known is None else (known.settings, known.published)
+    for name, found in by_figure(runs, *about).items():
+        yield f"{task}, {name}", found
 
 
 def _list_table(

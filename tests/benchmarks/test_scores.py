@@ -1,0 +1,85 @@
+"""How well tasks go: small ones of each kind, the command line, and the page."""
+
+import numpy as np
+import pytest
+
+from nengo_dl.benchmarks import __main__ as command
+from nengo_dl.benchmarks import sequences
+from nengo_dl.benchmarks.capacity import capacity
+from nengo_dl.benchmarks.control import adaptive_control
+from nengo_dl.benchmarks.digits import recurrent_classifier, surrogate_classifier
+from nengo_dl.benchmarks.labelled import Labelled
+from nengo_dl.benchmarks.scored_tasks import ScoredTask, measure_score
+from nengo_dl.benchmarks.scores import Score, by_figure
+
+
+def test_memory_with_spikes_on_signals(monkeypatch):
+    monkeypatch.setattr(sequences, "N_NEURONS", (6, 5))
+    monkeypatch.setattr(sequences, "MINIBATCH_SIZE", 4)
+    items = np.random.RandomState(0).uniform(size=(8, 9, 1)).astype("float32")
+    data = Labelled(items, np.arange(8), items, np.arange(8))
+    found = sequences.mnist1d_lmu(n_epochs=1, n_steps=3, data=data)
+    assert list(found) == ["rates (%)", "spikes (%)", "mean rate (Hz)"]
+    assert 0 <= found["spikes (%)"] <= 100 and 0 < found["mean rate (Hz)"] < 1000
+
+
+def test_items_are_moved_round():
+    items = np.arange(10.0).reshape(2, 5, 1)
+    epochs = list(sequences._moved(items, 20, seed=0))
+    assert len(epochs) == 20
+    for moved in epochs:
+        for before, after in zip(items, moved, strict=True):
+            start = int(np.flatnonzero(after[:, 0] == before[0, 0])[0])
+            assert np.array_equal(np.roll(before, start, axis=0), after)
+    assert len({moved[0, 0, 0] for moved in epochs}) == 5
+
+
+def test_pendulums_learn_their_weight():
+    found = adaptive_control(n_items=3, seconds=4.0, n_neurons=60)
+    assert 0 < found["with PES (rad)"] < 0.7 * found["without learning (rad)"]
+
+
+def test_memories_answer_as_in_nengo():
+    found = capacity(n_pairs=(1, 2), n_items=2, dimensions=12, neurons_per_d=20)
+    assert list(found)[:2] == ["1 pairs (%)", "2 pairs (%)"]
+    assert list(found.values())[:2] == list(found.values())[2:]
+    assert found["1 pairs (%)"] == 100
+
+
+@pytest.mark.everything
+def test_digits_with_surrogate_gradients_and_with_pixels_in_another_order():
+    assert surrogate_classifier(n_epochs=10) > 0.93
+    assert recurrent_classifier(order=np.arange(64)[::-1]) > 0.93
+
+
+def test_command_goes_on_where_it_stopped(monkeypatch, capsys, tmp_path):
+    seeds = []
+
+    def run(seed):
+        seeds.append(seed)
+        return {"right (%)": 90.0 + seed, "error (rad)": 0.5}
+
+    tasks = {"tiny": ScoredTask(run, "none", "50 % elsewhere")}
+    monkeypatch.setattr(command, "SCORED_TASKS", tasks)
+    monkeypatch.setattr(command.tables, "TASKS", tasks)
+    path, page = tmp_path / "scores.json", tmp_path / "page.inc"
+    both = ["scores", "--json", str(path), "--resume", "--seeds"]
+    command.main([*both, "1"])
+    command.main([*both, "3"])
+    assert seeds == [0, 1, 2]
+    capsys.readouterr()
+    command.main(["--show", str(path), "--rst", str(page)])
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[1].split()[:6] == ["tiny,", "right", "(%)", "91", "±", "0.82"]
+    lines = page.read_text().splitlines()
+    row = lines.index("   * - ``tiny, right (%)``")
+    assert lines[row + 1 : row + 3] == ["     - 91 ± 0.82", "     - 3"]
+    assert lines[row + 4 : row + 6] == ["     - none", "     - 50 % elsewhere"]
+
+
+def test_a_score_has_its_seed_and_time():
+    score = measure_score(ScoredTask(lambda seed: {"right (%)": seed}, ""), 3)
+    assert score.seed == 3 and score.figures == {"right (%)": 3.0}
+    assert score.seconds > 0
+    found = by_figure([score, Score(4, {"right (%)": 5.0}, 1.0)], "a", "b")
+    assert found["right (%)"].mean == (4, 1)
