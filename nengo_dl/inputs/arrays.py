@@ -13,6 +13,7 @@ from nengo.exceptions import ValidationError
 from nengo_dl.graph.number_range import beyond
 from nengo_dl.inputs.names import find, listing
 from nengo_dl.inputs.pieces import is_large, let_go, pieces
+from nengo_dl.inputs.streams import is_stream
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,13 @@ class Side:
         """
         if data is None:
             return []
+        if is_stream(data):
+            raise ValidationError(
+                f"Got {type(data).__name__}, a dataset or generator, where arrays are "
+                "expected. `train`, `loss`, `fit`, `evaluate` and `predict` take such "
+                "data, in the place of all arrays",
+                attr=attr,
+            )
         if isinstance(data, Mapping):
             found: dict[Any, Any] = {}
             for key, values in data.items():

@@ -125,7 +125,7 @@ class Blocks:
         Parameters
         ----------
         order : np.ndarray, shape (n_items,)
-            Numbers of the items.
+            Numbers of the items, each once.
         """
         if self._whole is not None:
             yield Block(self._whole, order, len(order) // self._batch)
@@ -150,5 +150,9 @@ class Blocks:
         step = max(1, PIECE // max(array[:1].nbytes, 1))
         for start in range(0, len(chosen), step):
             part = places[start : start + step]
-            rows[part] = rows_of(array, chosen[part])
+            wanted = chosen[part]
+            first, last = wanted[0], wanted[-1]
+            in_a_row = last - first == len(wanted) - 1
+            rows[part] = array[first : last + 1] if in_a_row else array[wanted]
+            let_go(array)
         return to_tensor(rows, self._dtype)

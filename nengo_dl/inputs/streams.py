@@ -7,7 +7,7 @@ in memory, so there may be more of them than fit into it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -212,6 +212,40 @@ class ByEpoch(Generic[T]):
         if missing or count == 0:
             self.ran_out(count, self.steps)
         self._n_epochs += 1
+
+
+def unpacked(element: Any, attr: str) -> tuple[Any, Any, Any]:
+    """Return inputs, targets and weights of samples of what a dataset yields.
+
+    Parameters
+    ----------
+    element : tuple or object
+        ``(inputs,)``, ``(inputs, targets)``, ``(inputs, targets, weights)``, or inputs.
+    attr : str
+        The argument that the dataset was given as.
+
+    Raises
+    ------
+    ValidationError
+        If it is something else, or the inputs are neither arrays nor a dict.
+    """
+    parts = element if isinstance(element, tuple | list) else (element,)
+    if not 1 <= len(parts) <= 3:
+        raise wrong_structure(f"{len(parts)} parts", attr)
+    x, y, weights = (*parts, None, None)[:3]
+    if not isinstance(x, Mapping | list | tuple) and np.ndim(x) < 2:
+        raise wrong_structure(f"{x!r:.100}", attr)
+    return x, y, weights
+
+
+def wrong_structure(problem: str, attr: str) -> ValidationError:
+    """Return the error that a dataset yields something else than minibatches."""
+    return ValidationError(
+        f"Minibatches of the dataset have a wrong structure ({problem}). Expected "
+        "dicts {name: array}, or (inputs, targets) with such dicts or arrays, of shape "
+        "(minibatch_size, n_steps, size)",
+        attr=attr,
+    )
 
 
 def nothing(attr: str) -> ValidationError:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import keras
 import numpy as np
 from nengo.exceptions import SimulationError, ValidationError
 
@@ -16,7 +15,7 @@ from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.inputs.names import listing
 from nengo_dl.inputs.pieces import is_large
 from nengo_dl.inputs.requirements import Parts, Requirements
-from nengo_dl.inputs.streams import Stream
+from nengo_dl.inputs.streams import Stream, unpacked
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,7 +248,9 @@ def stream(
 
 def _minibatch(needs: Requirements, element: Any) -> Parts:
     """Check a minibatch of the user's; return inputs, targets and weights by name."""
-    x, y, weights = _unpacked((element,), needs)
+    x, y, weights = unpacked(element, "x")
+    if not needs.outputs:
+        y = weights = None
     data = needs.check(x, y, one_minibatch=True)
     missing = [n for n in needs.endpoints.nodes if n not in data.inputs]
     if missing:
@@ -260,11 +261,3 @@ def _minibatch(needs: Requirements, element: Any) -> Parts:
             attr="x",
         )
     return needs.parts(data, weights)
-
-
-def _unpacked(element: Sequence[Any], needs: Requirements) -> tuple[Any, Any, Any]:
-    """Return inputs, targets and weights from what a dataset yields."""
-    if len(element) == 1:
-        element = element[0]
-    x, y, weights = keras.utils.unpack_x_y_sample_weight(element)
-    return (x, y, weights) if needs.outputs else (x, None, None)

@@ -115,9 +115,7 @@ class TrainingCalls:
         n_epochs, shuffle = positive_int(n_epochs, "n_epochs"), flag(shuffle, "shuffle")
         found: TrainingData | ByEpoch[TrainingData]
         if is_stream(data):
-            if truncation is not None:
-                truncation = positive_int(truncation, "truncation")
-            found, wanted = self._streamed(
+            found, wanted, first = self._streamed(
                 data,
                 objective,
                 "sum",
@@ -129,10 +127,11 @@ class TrainingCalls:
         else:
             _refuse_steps(steps_per_epoch, "steps_per_epoch")
             found, wanted = self._work(data, objective, "sum")
-            endpoints.warn_about_synapses(
-                self._model.toplevel, found.targets, found.n_steps
-            )
-            truncation = endpoints.check_truncation(truncation, found.n_steps)
+            first = found
+        endpoints.warn_about_synapses(
+            self._model.toplevel, first.targets, first.n_steps
+        )
+        shortened = endpoints.check_truncation(truncation, first.n_steps)
         with profiling(profile), self._summaries(summaries) as written:
             return self._trainer.train(
                 found,
@@ -140,7 +139,8 @@ class TrainingCalls:
                 optimizer,
                 n_epochs,
                 shuffle,
-                truncation,
+                # later minibatches of a dataset may be longer than the first
+                truncation if found is not first else shortened,
                 progress_bar,
                 written,
             )
@@ -160,7 +160,7 @@ class TrainingCalls:
         training, as_rates = flags(training=training, as_rates=as_rates)
         found: TrainingData | ByEpoch[TrainingData]
         if is_stream(data):
-            found, wanted = self._streamed(data, objective, "mean", steps, "steps")
+            found, wanted, _ = self._streamed(data, objective, "mean", steps, "steps")
         else:
             _refuse_steps(steps, "steps")
             found, wanted = self._work(data, objective, "mean")
@@ -294,9 +294,7 @@ class TrainingCalls:
         inputs, targets, n_steps = self._endpoints.split(data)
         wanted, sizes = self._terms(objective, tuple(targets or ()), reduction)
         arrays = self._endpoints.check(inputs, targets, n_steps, sizes=sizes)
-        endpoints.warn_about_missing(
-            arrays.targets, [p for t in wanted if t.needs_all for p in t.probes]
-        )
+        _warn_about_missing(arrays, wanted)
         return arrays, wanted
 
     def _streamed(
@@ -308,10 +306,10 @@ class TrainingCalls:
         option: str,
         shuffle: bool = False,
         n_epochs: int = 1,
-    ) -> tuple[ByEpoch[TrainingData], tuple[Term, ...]]:
-        """Return the minibatches of a dataset or generator, and the objectives.
+    ) -> tuple[ByEpoch[TrainingData], tuple[Term, ...], TrainingData]:
+        """Return the minibatches of a dataset or generator, objectives, and the first.
 
-        The first minibatch tells which Probes have targets.
+        The first minibatch tells which Probes have targets; it comes again.
         """
         if steps is not None:
             steps = positive_int(steps, option)
@@ -324,7 +322,9 @@ class TrainingCalls:
         _, targets = minibatch_of(source.first(), self._endpoints)
         wanted, sizes = self._terms(objective, tuple(targets), reduction)
         check.update(probes=tuple(targets), sizes=sizes)
-        return found, wanted
+        first = source.minibatch(source.first())
+        _warn_about_missing(first, wanted)
+        return found, wanted, first
 
     def _terms(
         self, objective: Any, targets: tuple[nengo.Probe, ...], reduction: Reduction
@@ -352,6 +352,12 @@ class TrainingCalls:
         if len(objects) and self._board is not None:
             return Summaries(self._board, objects, self._model, self._store)
         return found
+
+
+def _warn_about_missing(data: TrainingData, wanted: Iterable[Term]) -> None:
+    """Warn if targets are not a number where an objective cannot do without."""
+    needed = [probe for term in wanted if term.needs_all for probe in term.probes]
+    endpoints.warn_about_missing(data.targets, needed)
 
 
 def _refuse_steps(steps: Any, option: str) -> None:

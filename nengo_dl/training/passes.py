@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-import keras
 import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.endpoints import Endpoints, TrainingData
 from nengo_dl.inputs.shapes import TargetSize
-from nengo_dl.inputs.streams import ByEpoch, Stream
+from nengo_dl.inputs.streams import ByEpoch, Stream, unpacked, wrong_structure
 from nengo_dl.training.epoch import Epoch
 
 
@@ -107,19 +106,13 @@ def minibatch_of(
     ValidationError
         If it is neither, or has names that are not known.
     """
-    x, y, weights = element, None, None
-    if isinstance(element, tuple | list):
-        if not 1 <= len(element) <= 3:
-            raise _wrong_structure(element, f"{len(element)} parts")
-        x, y, weights = keras.utils.unpack_x_y_sample_weight(tuple(element))
+    x, y, weights = unpacked(element, "data")
     if weights is not None:
         raise ValidationError(
             "The dataset yields weights of samples, which objectives do not know. "
             "Expected (inputs, targets); `sim.fit` takes weights",
             attr="data",
         )
-    if not isinstance(x, Mapping | list | tuple) and np.ndim(x) < 2:
-        raise _wrong_structure(element, repr(x)[:100])
     wanted = dict(endpoints.outputs.pairs(y, "data", first_of_several=True))
     if not isinstance(x, Mapping):
         as_keras = isinstance(element, tuple | list)
@@ -128,19 +121,10 @@ def minibatch_of(
     rest = {k: v for k, v in x.items() if k != "n_steps" or steps is None}
     inputs, targets, _ = endpoints.split(rest)
     if targets and wanted:
-        raise _wrong_structure(element, "targets in both parts")
+        raise wrong_structure("targets in both parts", "data")
     if steps is not None:
         inputs = {**(inputs or {}), "n_steps": steps}
     return inputs, {**(targets or {}), **wanted}
-
-
-def _wrong_structure(element: Any, problem: str) -> ValidationError:
-    return ValidationError(
-        f"Minibatches of the dataset have a wrong structure ({problem}). Expected "
-        "dicts {name of Node or Probe: array}, or (inputs, targets) with such dicts "
-        "or arrays, of shape (minibatch_size, n_steps, size)",
-        attr="data",
-    )
 
 
 def checked(

@@ -7,7 +7,7 @@ import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
-from nengo.exceptions import ValidationError
+from nengo.exceptions import NengoWarning, ValidationError
 
 import nengo_dl
 from nengo_dl.inputs.blocks import ahead
@@ -148,6 +148,8 @@ ERRORS = {
         {"steps_per_epoch": 2},
         "with arrays",
     ),
+    "pairs of three": (lambda net: iter([()]), {}, "wrong structure"),
+    "truncation": (generator, {"truncation": 0}, "truncation"),
     "no steps": (generator, {"steps_per_epoch": 0}, "steps_per_epoch"),
 }
 
@@ -177,6 +179,19 @@ def test_errors_of_loss_and_of_the_generator(net, sim):
     for method in (sim.fit, sim.evaluate, sim.predict):
         with pytest.raises(ValidationError, match="never ends"):
             method(dataset().repeat())
+        with pytest.raises(ValidationError, match="wrong structure"):
+            method(tf.data.Dataset.range(3))
+    with pytest.raises(ValidationError, match="a dataset or generator, where arrays"):
+        sim.run_steps(3, generator(net))
+    with pytest.raises(ValidationError, match="a dataset or generator, where arrays"):
+        sim.run_batch(dataset(), {net.p: None})
+
+
+def test_missing_targets_are_warned_of_once(net, sim):
+    minibatches = [{"a": X[:BATCH], "p": np.full((BATCH, N_STEPS, 1), np.nan)}] * 3
+    with pytest.warns(NengoWarning, match="are NaN") as caught:
+        sim.loss(iter(minibatches), objective="mae")
+    assert sum("are NaN" in str(warning.message) for warning in caught) == 1
 
 
 def test_the_next_element_is_made_while_one_is_used():
