@@ -21,6 +21,7 @@ from nengo_dl.surrogates import resolve as resolve_surrogate
 from nengo_dl.validation import function_of, positive_number, refused, whole_number
 
 _DTYPES = ("float16", "float32", "float64")
+_MIXED = ("bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Settings:
         training, everything else as in inference.
     rematerialisation : bool, int or None
         Whether training keeps the state of each time step, or computes most again.
+    mixed_precision : str or None
+        Floating point type of products of matrices in training; None: ``dtype``.
     network : nengo.Network or None
         Where settings of single objects are looked up.
     """
@@ -70,6 +73,7 @@ class Settings:
     use_loop: bool = True
     learning_phase: bool | None = None
     rematerialisation: bool | int | None = None
+    mixed_precision: str | None = None
     network: nengo.Network | None = None
 
     def keeps_history(self, probe: nengo.Probe) -> bool:
@@ -127,6 +131,17 @@ def configure_settings(**settings: Any) -> None:
         True: everything runs as in training, with rates or surrogates; False:
         everything runs as it is simulated, with spikes, in training too. None: what
         trains does the one, everything else the other.
+    rematerialisation : bool, int or None
+        Whether training keeps the state of each time step for the way back (False), or
+        that of every n-th step only, and computes those between again: the memory grows
+        with the square root of the number of steps, for about a third more time. True:
+        n is about that root; a number: n itself. None: as True where the states would
+        take more than an eighth of the memory (default). Gradients differ in rounding.
+    mixed_precision : {"bfloat16", "float16"} or None
+        Train with products of matrices, and convolutions, of this type, which is fast
+        on devices with units for it. Parameters, state and everything else stay as
+        ``dtype`` says. With ``"float16"`` wrap the optimizer in
+        `keras.optimizers.LossScaleOptimizer`, so that no gradient vanishes.
     keep_history : bool
         Whether probes keep all samples (default) or the last one only. Single probes
         are set through ``net.config[probe].keep_history``.
@@ -261,6 +276,13 @@ def dtype_name(dtype: Any) -> str:
             name = None if is_number else np.dtype(dtype).name
         except (TypeError, ValueError):
             name = None
+    if name == "bfloat16":
+        raise ValidationError(
+            "No simulation runs in bfloat16, whose 8 bits of precision cannot count "
+            "time steps or add small increments to a voltage. For training, "
+            "`configure_settings(mixed_precision='bfloat16')` computes products in it",
+            attr="dtype",
+        )
     if name not in _DTYPES:
         raise ValidationError(
             f"Expected {', '.join(map(repr, _DTYPES))} or a tf.DType of such a name; "
@@ -391,6 +413,13 @@ def _check_rematerialisation(value: Any) -> bool | int | None:
     return whole_number(value, "rematerialisation", 1, expected)
 
 
+def _check_mixed(value: Any) -> str | None:
+    name = getattr(value, "name", value)
+    if name is None or (isinstance(name, str) and name in _MIXED):
+        return name
+    raise refused(value, "mixed_precision", f"{', '.join(map(repr, _MIXED))} or None")
+
+
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "dtype": dtype_name,
     "jit_compile": _check_bool("jit_compile"),
@@ -404,6 +433,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "use_loop": _check_bool("use_loop"),
     "learning_phase": _check_bool("learning_phase"),
     "rematerialisation": _check_rematerialisation,
+    "mixed_precision": _check_mixed,
 }
 _GLOBAL = tuple(_CHECKS)
 _SETTERS: dict[str, Callable[[str, Any], None]] = {

@@ -33,6 +33,8 @@ class Context:
         Data that stand in for functions called in the loop.
     any_state : bool
         Whether it may begin in any state, not only in those that steps lead to.
+    products : str or None
+        Floating point type of products of matrices; None: ``dtype``.
 
     Examples
     --------
@@ -57,6 +59,7 @@ class Context:
     time: Signal
     presented: Presented
     any_state: bool = False
+    products: str | None = None
 
     def view(
         self, signals: Sequence[Signal], shape: tuple[int, ...] | None = None

@@ -45,6 +45,8 @@ class _LowerConvolution(Lowering):
         Which order ``x`` and ``y`` have.
     table : np.ndarray
         Which taps belong to which places.
+    precision : str or None
+        Floating point type of the products; None: that of ``x``.
     """
 
     kernel: View
@@ -52,6 +54,7 @@ class _LowerConvolution(Lowering):
     y: View
     channels_last: bool
     table: np.ndarray
+    precision: str | None = None
 
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:
@@ -89,6 +92,7 @@ class _LowerConvolution(Lowering):
             context.view([op.Y for op in ops], shape(conv.output_shape)),
             conv.channels_last,
             cls._table(conv),
+            context.products,
         )
 
     def build_step(self, values: SignalValues) -> None:
@@ -101,7 +105,9 @@ class _LowerConvolution(Lowering):
         kernel = values.read(self.kernel)
         *outer, channel, group, filter_ = range(kernel.shape.rank)
         kernel = tf.transpose(kernel, [*outer, group, channel, filter_])
-        y = self._apply(x, kernel)
+        dtype = self.precision or x.dtype
+        y = self._apply(tf.cast(x, dtype), tf.cast(kernel, dtype))
+        y = tf.cast(y, values.dtype)
         if not self.channels_last:
             y = tf.transpose(y, [0, 1, 3, 4, 2])
         values.inc(self.y, y)

@@ -43,6 +43,7 @@ class LowerDotInc(Lowering):
     a: View
     x: View
     y: View
+    precision: str | None = None
 
     @classmethod
     def build_pre(cls, group: OpGroup, context: Context) -> Lowering:
@@ -66,7 +67,10 @@ class LowerDotInc(Lowering):
             if shared is not None:
                 return shared
         return cls(
-            context.view([op.A for op in group.ops], (count, rows, columns)), x, y
+            context.view([op.A for op in group.ops], (count, rows, columns)),
+            x,
+            y,
+            context.products,
         )
 
     def build_step(self, values: SignalValues) -> None:
@@ -74,7 +78,7 @@ class LowerDotInc(Lowering):
         a, x = values.read(self.a), values.read(self.x)
         if not self.x.batched:
             x = x[None]
-        values.inc(self.y, product(a, x))
+        values.inc(self.y, product(a, x, self.precision))
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ class _SharedDot(Lowering):
     x: View
     y: View
     places: np.ndarray
+    precision: str | None = None
 
     @classmethod
     def of(
@@ -145,6 +150,7 @@ class _SharedDot(Lowering):
             context.view(vectors, (len(vectors), columns)),
             y,
             places,
+            context.products,
         )
 
     def build_step(self, values: SignalValues) -> None:
@@ -153,13 +159,13 @@ class _SharedDot(Lowering):
         if not self.x.batched:
             x = x[None]
         rows = self.y.shape[-1]
-        found = product(a, x)
+        found = product(a, x, self.precision)
         n_products = found.shape[1] * found.shape[2] // rows
         found = reshaped(found, (found.shape[0], n_products, rows))
         values.inc(self.y, tf.gather(found, self.places, axis=1))
 
 
-def product(a: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+def product(a: tf.Tensor, x: tf.Tensor, precision: str | None = None) -> tf.Tensor:
     """Multiply stacked matrices with stacked vectors.
 
     Parameters
@@ -168,6 +174,8 @@ def product(a: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         The matrices.
     x : tf.Tensor, shape (batch, count, columns)
         The vectors.
+    precision : str, optional
+        Floating point type of the product, unless it is computed element by element.
 
     Returns
     -------
@@ -177,6 +185,9 @@ def product(a: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     batch = x.shape[0]
     if columns <= FEW_COLUMNS or (rows == 1 and batch == 1):
         return tf.reduce_sum(a * tf.expand_dims(x, -2), axis=-1)
+    if precision is not None:
+        low = product(tf.cast(a, precision), tf.cast(x, precision))
+        return tf.cast(low, a.dtype)
     # not einsum: TensorFlow translates it for XLA in 8 ms each, and its gradients too,
     # a matmul in less than one
     if a.shape.rank == 4:

@@ -40,6 +40,8 @@ class Built:
         What divides minibatches between devices; None: nothing does.
     any_state : bool
         Whether users hand in the state that it begins with, which may be any numbers.
+    products : str or None
+        Floating point type of products of matrices; None: that of the simulation.
     """
 
     model: Model
@@ -51,6 +53,7 @@ class Built:
     device: str | None = None
     replicas: Replicas | None = None
     any_state: bool = False
+    products: str | None = None
 
     @property
     def part(self) -> int:
@@ -79,4 +82,7 @@ class Built:
 
     def exact(self) -> Built:
         """Return the same in double precision."""
-        return replace(self, settings=replace(self.settings, dtype="float64"))
+        return replace(
+            self,
+            settings=replace(self.settings, dtype="float64", mixed_precision=None),
+        )

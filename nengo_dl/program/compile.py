@@ -8,7 +8,7 @@ fixed number of steps. Both begin with `prepare`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import nengo
@@ -183,6 +183,8 @@ def compile_through_time(
     operators = _in_mode(built, training, as_rates)
     prepared = prepare(built, operators, targets.values())
     built = built.divided(prepared.operators)
+    if training:
+        built = replace(built, products=settings.mixed_precision)
 
     # what needs no loop
     phases = partition(

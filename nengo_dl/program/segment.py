@@ -95,6 +95,7 @@ def compile_segment(
         built.model.time,
         Presented(),
         built.any_state,
+        built.products,
     )
     lowerings = tuple(registry.lower(group, context) for group in plan)
     return Segment(plan, layout, lowerings, context.presented)

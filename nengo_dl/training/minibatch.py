@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import nengo
@@ -16,6 +16,7 @@ from nengo_dl.plan.layout import SignalLayout
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.simulation.store import StateStore
 from nengo_dl.training.model_function import ModelFunction
+from nengo_dl.training.optimizer_step import OptimizerStep
 from nengo_dl.training.terms import Term
 from nengo_dl.training.truncation import in_parts, steps_of
 
@@ -34,7 +35,7 @@ class Minibatch:
         What the losses are; their sum is minimised.
     probes : sequence of Probe
         Those that have targets.
-    update : callable or None
+    update : OptimizerStep or None
         ``update(gradients)`` changes the parameters that are trained; None: there are
         losses only.
     truncation : int or None
@@ -45,7 +46,7 @@ class Minibatch:
     store: StateStore
     terms: Sequence[Term]
     probes: Sequence[nengo.Probe]
-    update: Callable[[Sequence[tf.Tensor]], None] | None = None
+    update: OptimizerStep | None = None
     truncation: int | None = None
 
     def __call__(
@@ -137,6 +138,8 @@ class Minibatch:
                 ]
             )
             total = tf.reduce_sum(losses)
+            if self.update is not None:
+                total = self.update.scaled(total)
         if self.update is not None:
             adapt(function.layout, params, adapted)
             zero = tf.UnconnectedGradients.ZERO

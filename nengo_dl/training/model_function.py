@@ -560,6 +560,11 @@ class ModelFunctions:
         self._program = program
         self._functions: dict[tuple, ModelFunction] = {}
 
+    @property
+    def mixed(self) -> bool:
+        """Whether training computes products with fewer digits than the rest."""
+        return self._built.settings.mixed_precision is not None
+
     def exact(self) -> ModelFunctions:
         """Return the functions of the same model in double precision."""
         return ModelFunctions(self._built.exact(), self._program)

@@ -97,7 +97,8 @@ class OptimizerStep:
                 (self.key, types), lambda: (_traced(optimizer, trained, self._held),)
             )
         if self._graph is not None:
-            self.key = self._graph.key
+            # the loss is scaled outside of the graph
+            self.key = (self._graph.key, optimizer.loss_scale_factor)
             self.variables.append(self._graph.numbers)
 
     def __call__(self, gradients: Sequence[tf.Tensor], *_: Any) -> None:
@@ -118,6 +119,14 @@ class OptimizerStep:
         for i, (name, dtype) in enumerate(graph.names):
             inputs[name] = tf.cast(graph.numbers[i], dtype)
         tf.graph_util.import_graph_def(graph.definition, inputs, name="update")
+
+    def scaled(self, loss: tf.Tensor) -> tf.Tensor:
+        """Return the loss to differentiate, of which a step expects the gradients.
+
+        Scaled by `keras.optimizers.LossScaleOptimizer`, or by ``loss_scale_factor``.
+        """
+        scaled = self._optimizer.scale_loss(tf.cast(loss, tf.float32))
+        return tf.cast(scaled, loss.dtype)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
