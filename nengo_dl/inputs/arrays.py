@@ -225,16 +225,31 @@ def numbers(
             f"shape {expected}",
             attr=attr,
         ) from None
-    if large:
-        for piece in pieces(given) if given.dtype.kind == "f" else ():
-            numbers(piece, dtype, what, expected, attr, missing=missing)
-        return given
+    if not large:
+        _check_finite(array, given, dtype, what, attr, missing)
+    elif given.dtype.kind == "f":
+        for piece in pieces(given):
+            with np.errstate(over="ignore"):
+                array = np.asarray(piece, target)
+            _check_finite(array, piece, dtype, what, attr, missing)
+    return given if large else array
+
+
+def _check_finite(
+    array: np.ndarray,
+    given: np.ndarray,
+    dtype: np.dtype,
+    what: str,
+    attr: str,
+    missing: bool,
+) -> None:
+    """Refuse numbers that are not finite, as they were given or in another type."""
     if missing:
         good = not np.isinf(array).any()
     else:
         good = _finite(array, dtype)
     if good:
-        return array
+        return
     if not np.isinf(given).any() and (missing or not np.isnan(given).any()):
         raise _too_large(what, dtype, attr)
     bad = "infinity" if missing else "NaN or infinity"
