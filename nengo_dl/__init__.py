@@ -6,11 +6,12 @@ from importlib.machinery import ModuleSpec as _ModuleSpec
 from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING, Any
 
-from nengo_dl import dists, neurons, surrogates
+from nengo_dl import dists, neurons, surrogates, synapses
 from nengo_dl.backend import check_keras_backend as _check_keras_backend
 from nengo_dl.config import configure_settings, configure_trainable
 from nengo_dl.disk_cache import use_compilation_cache as _use_compilation_cache
 from nengo_dl.neurons import LeakyReLU, LimitedReLU, SoftLIFRate, SpikingLeakyReLU
+from nengo_dl.synapses import Delay
 from nengo_dl.tf_log import silence as _silence_tensorflow
 from nengo_dl.version import version as __version__
 
@@ -29,6 +30,7 @@ _use_compilation_cache()
 
 __all__ = [
     "Converter",
+    "Delay",
     "Layer",
     "LeakyReLU",
     "LimitedReLU",
@@ -52,6 +54,7 @@ __all__ = [
     "plots",
     "reshaped",
     "surrogates",
+    "synapses",
     "tensor_layer",
     "to_nir",
 ]
@@ -95,6 +98,7 @@ _WITHOUT_KERAS = (
     "nir",
     "plan",
     "surrogates",
+    "synapses",
     "tf_log",
     "user_code",
     "validation",

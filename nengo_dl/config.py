@@ -13,11 +13,12 @@ from nengo.exceptions import ConfigError, NetworkContextError, ValidationError
 from nengo.params import BoolParam, Parameter
 
 from nengo_dl.graph.simplify import Rewrite, default_simplifications
+from nengo_dl.graph.trainable import NAMES as TRAINABLE_NAMES
 from nengo_dl.plan.greedy import greedy_planner
 from nengo_dl.plan.groups import Planner
 from nengo_dl.surrogates import Surrogate
 from nengo_dl.surrogates import resolve as resolve_surrogate
-from nengo_dl.validation import function_of, positive_number, refused
+from nengo_dl.validation import function_of, positive_number, refused, whole_number
 
 _DTYPES = ("float16", "float32", "float64")
 
@@ -51,6 +52,8 @@ class Settings:
     learning_phase : bool or None
         Whether everything runs as in training, or as in inference; None: train as in
         training, everything else as in inference.
+    rematerialisation : bool, int or None
+        Whether training keeps the state of each time step, or computes most again.
     network : nengo.Network or None
         Where settings of single objects are looked up.
     """
@@ -66,6 +69,7 @@ class Settings:
     stateful: bool = True
     use_loop: bool = True
     learning_phase: bool | None = None
+    rematerialisation: bool | int | None = None
     network: nengo.Network | None = None
 
     def keeps_history(self, probe: nengo.Probe) -> bool:
@@ -126,11 +130,15 @@ def configure_settings(**settings: Any) -> None:
     keep_history : bool
         Whether probes keep all samples (default) or the last one only. Single probes
         are set through ``net.config[probe].keep_history``.
-    trainable : bool or None
+    trainable : bool, None or list of str
         Makes ``trainable`` a setting of Ensembles, Connections, Neurons and Networks
         and gives it a value for the network whose context is open; None leaves the
         choice to the defaults. Single objects and classes are set through
-        ``net.config[obj].trainable``.
+        ``net.config[obj].trainable``. A list names what trains, and nothing else does:
+        ``"weights"`` (of Connections, and encoders), ``"encoders"``, ``"bias"``,
+        ``"gain"``, ``"tau_rc"``, ``"tau_ref"``, ``"tau_n"``, ``"inc_n"`` of neurons,
+        ``"tau"`` of linear synapses, ``"delay"`` of `nengo_dl.Delay`. Names that an
+        object has not are skipped, unless the setting is its own.
 
     Warns
     -----
@@ -301,15 +309,52 @@ def _make_trainable(config: nengo.Config, value: Any) -> None:
         nengo.ensemble.Neurons,
         nengo.Network,
     ):
-        _ensure(config, cls, "trainable")
+        _ensure(config, cls, "trainable", TrainableParam)
         config[cls].trainable = None if cls is nengo.ensemble.Neurons else value
 
 
-def _ensure(config: Any, cls: type, name: str) -> None:
+def _ensure(config: Any, cls: type, name: str, kind: type = BoolParam) -> None:
     """Make ``name`` a setting of a class that may also be None."""
     params = _params(config, cls)
     if name not in params.extra_params:
-        params.set_param(name, BoolParam(name, default=None, optional=True))
+        params.set_param(name, kind(name, default=None, optional=True))
+
+
+class TrainableParam(BoolParam):
+    """A setting that is True, False, None, or the names of what trains."""
+
+    def coerce(self, instance: Any, value: Any) -> Any:
+        """Return the value; names as a tuple.
+
+        Parameters
+        ----------
+        instance : object
+            Whose setting it is.
+        value : object
+            What the user gave.
+
+        Raises
+        ------
+        ValidationError
+            If it is something else, or a name that nothing has that could train.
+        """
+        if not isinstance(value, list | tuple | set | frozenset | str | dict):
+            return super().coerce(instance, value)
+        known = ", ".join(map(repr, TRAINABLE_NAMES))
+        if isinstance(value, str | dict):
+            raise refused(
+                value,
+                "trainable",
+                f'a bool, None or a list of names, ["weights"] (known: {known})',
+            )
+        unknown = [name for name in value if name not in TRAINABLE_NAMES]
+        if unknown:
+            raise ValidationError(
+                f"{', '.join(map(repr, unknown))} cannot be trained. Expected names "
+                f"among {known}",
+                attr="trainable",
+            )
+        return tuple(dict.fromkeys(value))
 
 
 def _check_bool(name: str) -> Callable[[Any], bool | None]:
@@ -339,6 +384,13 @@ def _check_smoothing(value: Any) -> float | None:
     return positive_number(value, "lif_smoothing", "a positive number or None")
 
 
+def _check_rematerialisation(value: Any) -> bool | int | None:
+    if value is None or isinstance(value, bool | np.bool_):
+        return None if value is None else bool(value)
+    expected = "a bool, a number of time steps of at least 1, or None"
+    return whole_number(value, "rematerialisation", 1, expected)
+
+
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "dtype": dtype_name,
     "jit_compile": _check_bool("jit_compile"),
@@ -351,6 +403,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "stateful": _check_bool("stateful"),
     "use_loop": _check_bool("use_loop"),
     "learning_phase": _check_bool("learning_phase"),
+    "rematerialisation": _check_rematerialisation,
 }
 _GLOBAL = tuple(_CHECKS)
 _SETTERS: dict[str, Callable[[str, Any], None]] = {

@@ -46,7 +46,7 @@ from nengo_dl.training.simulator_function import SimulatorFunction
 from nengo_dl.training.summaries import open_board
 from nengo_dl.training.terms import NOT_GIVEN
 from nengo_dl.training.trainer import Trainer
-from nengo_dl.validation import flags, seed_number
+from nengo_dl.validation import flags, positive_int, seed_number
 
 T = TypeVar("T", bound="Simulator")
 
@@ -300,6 +300,7 @@ class Simulator:
         progress_bar: Any = None,
         stateful: bool = True,
         profile: Any = None,
+        out: Any = None,
         **older: Any,
     ) -> None:
         """Run the simulation for some seconds of simulated time.
@@ -308,7 +309,7 @@ class Simulator:
         ----------
         time_in_seconds : float
             How long (s); rounded to the nearest time step.
-        data, progress_bar, stateful, profile
+        data, progress_bar, stateful, profile, out
             See `run_steps`.
 
         Raises
@@ -346,6 +347,7 @@ class Simulator:
                 progress_bar=progress_bar,
                 stateful=stateful,
                 profile=profile,
+                out=out,
                 **older,
             )
 
@@ -402,6 +404,7 @@ class Simulator:
         progress_bar: Any = None,
         stateful: bool = True,
         profile: Any = None,
+        out: Any = None,
         **older: Any,
     ) -> None:
         """Run the simulation for a number of time steps.
@@ -424,6 +427,10 @@ class Simulator:
             Write a profile that TensorBoard shows into this directory, and one for
             ``chrome://tracing`` into a file of the same name that ends in ``.json``.
             True: ``"nengo_dl_profile"``.
+        out : dict of {Probe or str: array}, shape (minibatch_size, n_samples, size)
+            Where to write the samples of some Probes as they come, instead of into
+            ``sim.data``, which keeps what it had: arrays as for `predict`, with the
+            axes of ``sim.data``. For simulations whose samples do not fit into memory.
 
         Raises
         ------
@@ -455,6 +462,7 @@ class Simulator:
             self._shown(progress_bar),
             stateful,
             compat.profile_directory(profile),
+            out,
         )
 
     def clear_probes(self) -> None:
@@ -566,8 +574,14 @@ class Simulator:
         """
         return dict(self._times)
 
-    def report(self) -> Report:
+    def report(self, n_steps: int | None = None) -> Report:
         """Describe how the model runs, how long each stage took, and what slows it.
+
+        Parameters
+        ----------
+        n_steps : int, optional
+            Say also what training over so many time steps keeps of them, if all Probes
+            have targets; see ``configure_settings(rematerialisation=...)``.
 
         Returns
         -------
@@ -579,6 +593,8 @@ class Simulator:
         ------
         SimulatorClosed
             If the simulator was closed.
+        ValidationError
+            If ``n_steps`` is no positive whole number.
 
         Examples
         --------
@@ -593,11 +609,15 @@ class Simulator:
         Python runs in each time step: SimPyFunc ...
         """
         self._check_open("report")
+        storage = None
+        if n_steps is not None:
+            storage = self._training.storage(positive_int(n_steps, "n_steps"))
         return report(
             self._program,
             self.times,
             self._built.settings.dtype,
             self._built.settings.jit_compile is not False,
+            storage,
         )
 
     def activity(self, data: Any = None, n_steps: int | None = None) -> Activity:
@@ -757,6 +777,7 @@ class Simulator:
         summaries: Sequence[Any] | None = None,
         profile: str | None = None,
         progress_bar: Any = None,
+        steps_per_epoch: int | None = None,
     ) -> np.ndarray:
         """Optimise the trainable parameters of the network.
 
@@ -772,6 +793,9 @@ class Simulator:
             What Nodes without inputs present, and what is wanted of Probes. Nodes that
             are left out have their own output. A number instead of a dict: that many
             steps, and no data. As an older form, ``inputs`` and ``targets`` apart.
+            Otherwise a `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator of
+            minibatches, each a dict of arrays of shape (minibatch_size, n_steps, size)
+            by name, or ``(inputs, targets)`` as for `fit`.
         optimizer : keras.optimizers.Optimizer, str or tf.compat.v1.train.Optimizer
             How parameters are changed. What an optimizer remembers stays with it from
             one call to the next.
@@ -786,7 +810,8 @@ class Simulator:
             the derivatives of the loss by the outputs. By default the mean squared
             error.
         shuffle : bool, optional
-            Whether items come in another order in each epoch.
+            Whether items come in another order in each epoch; of datasets the
+            minibatches of a PyDataset alone, others are shuffled by `tf.data`.
         truncation : int, optional
             Go back through so many time steps only, and change the parameters after
             each such part of an item. Needs less memory.
@@ -799,6 +824,9 @@ class Simulator:
             True: ``"nengo_dl_profile"``.
         progress_bar : bool, optional
             Whether to show progress; by default as the simulator was told.
+        steps_per_epoch : int, optional
+            Minibatches of a dataset or generator that are an epoch; by default all that
+            it yields. The next epoch goes on with those behind them.
 
         Returns
         -------
@@ -844,6 +872,7 @@ class Simulator:
             summaries,
             profile,
             self._shown(progress_bar),
+            steps_per_epoch,
         )
 
     @compat.older_forms(
@@ -858,8 +887,14 @@ class Simulator:
         combine: Callable[[list], Any] = np.mean,
         progress_bar: Any = None,
         training: bool = False,
+        as_rates: bool = False,
+        steps: int | None = None,
     ) -> Any:
-        """Return the value of an objective for given inputs and targets.
+        """Return the value of an objective for data, with spikes or with rates.
+
+        The neurons are those of simulations: spiking ones spike, also if the network is
+        trained with firing rates. Of items of a single time step, spikes say next to
+        nothing; a warning says so.
 
         Parameters
         ----------
@@ -872,8 +907,14 @@ class Simulator:
         progress_bar : bool, optional
             Whether to show progress; by default as the simulator was told.
         training : bool, optional
-            Measure the network as it is during training, with firing rates in the place
-            of spikes.
+            Measure the network as it is during training: firing rates in the place of
+            spikes, unless ``surrogate`` is set, and TensorFlow code with dropout and
+            all else that it does in training.
+        as_rates : bool, optional
+            Measure it with firing rates in the place of spikes, and everything else as
+            in simulations.
+        steps : int, optional
+            Minibatches to take of a dataset or generator; by default all.
 
         Returns
         -------
@@ -901,7 +942,13 @@ class Simulator:
         """
         self._check_ready("measure a loss")
         return self._training.loss(
-            data, objective, combine, self._shown(progress_bar), training
+            data,
+            objective,
+            combine,
+            self._shown(progress_bar),
+            training,
+            as_rates,
+            steps,
         )
 
     def check_gradients(
@@ -1145,14 +1192,17 @@ class Simulator:
         n_steps: int | None = None,
         stateful: bool = False,
         truncation: int | None = None,
+        validate_as: str | None = None,
+        validation_n_steps: int | None = None,
         **options: Any,
     ) -> Any:
         """Train the network like a Keras model, with losses, callbacks and metrics.
 
-        Firing rates stand in for spikes, as in `train`. Arrays run as compiled epochs,
-        as in `train`. Keras runs its own loop, one call for each minibatch, for
-        datasets and generators, with ``stateful=True``, and if `compile` was called
-        with ``run_eagerly`` or ``steps_per_execution``.
+        Firing rates stand in for spikes, as in `train`; validation, and what callbacks
+        learn from it, is about spikes unless ``validate_as="rates"``. Arrays run as
+        compiled epochs, as in `train`. Keras runs its own loop, one call for each
+        minibatch, for datasets and generators, with ``stateful=True``, and if `compile`
+        was called with ``run_eagerly`` or ``steps_per_execution``.
 
         Parameters
         ----------
@@ -1175,6 +1225,17 @@ class Simulator:
         truncation : int, optional
             Steps that gradients go back, as in `train`: there is an update after each
             part of so many steps. Losses and metrics are means over the parts.
+        validate_as : {"spikes", "rates"}, optional
+            Which neurons validation is about: the network as it is simulated, with
+            spikes, which is the default; or with firing rates in their place, as in
+            training. TensorFlow code runs as in simulations in both cases. With data of
+            a single time step, spikes say next to nothing: choose rates, or give
+            ``validation_n_steps``.
+        validation_n_steps : int, optional
+            Time steps of validation, if not those of the data: inputs of one step are
+            held for so long, and the mean output over these steps is compared with
+            targets of one step. (``validation_steps`` is Keras', and counts
+            minibatches.)
         **options
             For `keras.Model.fit`: ``epochs``, ``callbacks``, ``validation_data``,
             ``validation_split``, ``shuffle``, ``verbose``, ``sample_weight`` of shape
@@ -1218,7 +1279,14 @@ class Simulator:
         """
         self._check_ready("fit")
         return self._keras.fit(
-            x, y, n_steps, stateful, truncation, self._printing(options)
+            x,
+            y,
+            n_steps,
+            stateful,
+            truncation,
+            validate_as,
+            validation_n_steps,
+            self._printing(options),
         )
 
     def evaluate(
@@ -1227,14 +1295,22 @@ class Simulator:
         y: Any = None,
         n_steps: int | None = None,
         stateful: bool = False,
+        as_rates: bool = False,
         **options: Any,
     ) -> dict[str, float]:
         """Measure losses and metrics of the network as it is simulated, with spikes.
 
         Parameters
         ----------
-        x, y, n_steps, stateful
+        x, y, stateful
             As for `fit`.
+        n_steps : int, optional
+            How many steps to run if no data are given for any Node. Inputs of one step
+            are held for so long, and the mean output over these steps is compared with
+            targets of one step.
+        as_rates : bool, optional
+            Whether firing rates stand in for spikes, as in training. With data of a
+            single time step, spikes say next to nothing, and a warning says so.
         **options
             For `keras.Model.evaluate`: ``verbose``, ``callbacks``, ``sample_weight``,
             ``steps``.
@@ -1268,21 +1344,35 @@ class Simulator:
         4.0
         """
         self._check_ready("evaluate")
-        return self._keras.evaluate(x, y, n_steps, stateful, self._printing(options))
+        return self._keras.evaluate(
+            x, y, n_steps, stateful, as_rates, self._printing(options)
+        )
 
     def predict(
         self,
         x: Any = None,
         n_steps: int | None = None,
         stateful: bool = False,
+        as_rates: bool = False,
+        out: Any = None,
         **options: Any,
     ) -> dict[nengo.Probe, np.ndarray]:
         """Return the outputs of all Probes while data are presented, with spikes.
 
         Parameters
         ----------
-        x, n_steps, stateful
+        x, stateful
             As for `fit`.
+        n_steps : int, optional
+            How many steps to run if no data are given for any Node. Inputs of one step
+            are held for so long.
+        as_rates : bool, optional
+            Whether firing rates stand in for spikes, as in training.
+        out : dict of {Probe or str: array}, shape (n_items, n_steps, size), optional
+            Where to write the outputs of some Probes, instead of keeping those of all
+            in memory: NumPy's arrays, `np.memmap` for files, arrays of Zarr, or
+            anything with ``shape`` and ``__setitem__``. Also a list in the order of the
+            Probes, or one array if there is one Probe only.
         **options
             For `keras.Model.predict`: ``verbose``, ``callbacks``, ``steps``.
 
@@ -1290,7 +1380,8 @@ class Simulator:
         -------
         dict of {Probe: np.ndarray}, shape (n_items, n_steps, size)
             Every time step, whatever the ``sample_every`` of a Probe; one step where
-            it keeps the last one only. ``sim.data`` does not change.
+            it keeps the last one only. ``sim.data`` does not change. With ``out``, the
+            arrays that were written into.
 
         Raises
         ------
@@ -1312,17 +1403,23 @@ class Simulator:
         (6, 10, 1)
         """
         self._check_ready("predict")
-        return self._keras.predict(x, n_steps, stateful, self._printing(options))
+        return self._keras.predict(
+            x, n_steps, stateful, as_rates, out, self._printing(options)
+        )
 
     def predict_on_batch(
-        self, x: Any = None, n_steps: int | None = None, stateful: bool = False
+        self,
+        x: Any = None,
+        n_steps: int | None = None,
+        stateful: bool = False,
+        as_rates: bool = False,
     ) -> dict[nengo.Probe, np.ndarray]:
         """Return the outputs of all Probes for one minibatch.
 
         Parameters
         ----------
-        x, n_steps, stateful
-            As for `fit`, with ``minibatch_size`` items.
+        x, n_steps, stateful, as_rates
+            As for `predict`, with ``minibatch_size`` items.
 
         Returns
         -------
@@ -1349,7 +1446,7 @@ class Simulator:
         (2, 10, 1)
         """
         self._check_ready("predict")
-        return self._keras.predict_on_batch(x, n_steps, stateful)
+        return self._keras.predict_on_batch(x, n_steps, stateful, as_rates)
 
     # -- parameters
 

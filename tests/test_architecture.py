@@ -21,6 +21,7 @@ FLOORS = (
     "validation",
     "dists",
     "neurons",
+    "synapses",
     "surrogates",
     "user_code",
     "disk_cache",

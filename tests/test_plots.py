@@ -11,6 +11,7 @@ import pytest
 from matplotlib import pyplot
 from nengo.exceptions import SimulatorClosed, ValidationError
 from nengo.utils.ensemble import response_curves, tuning_curves
+from PIL import Image
 
 import nengo_dl
 from nengo_dl import plots
@@ -129,6 +130,7 @@ def test_raster_has_a_mark_for_each_spike(sim, net):
     assert np.array_equal(marks[:, 1], neurons)
     assert ax.get_xlim() == pytest.approx((0.001, 0.1))
     assert ax.get_ylim() == (-0.5, 19.5)
+    assert plots.probe_traces(sim, net.output).get_xlim() == ax.get_xlim()
 
 
 def test_raster_of_chosen_neurons_of_an_item(batch, net):
@@ -338,6 +340,154 @@ def test_plan_has_a_bar_for_each_group(net):
         )
     with pytest.raises(SimulatorClosed, match="draw its plan"):
         plots.plan(sim)
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    """Return a simulator of three classes, a Probe of spikes, and one of outputs."""
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        ensemble = nengo.Ensemble(12, 3, label="first")
+        other = nengo.Ensemble(8, 1, label="second", max_rates=[50] * 8)
+        nengo.Connection(nengo.Node([0.2, 0.9, -0.3], label="node"), ensemble)
+        nengo.Connection(ensemble[0], other)
+        spikes = nengo.Probe(ensemble.neurons)
+        output = nengo.Probe(ensemble, synapse=0.02, sample_every=0.002, label="class")
+    with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        sim.run(0.06)
+        yield sim, spikes, output
+
+
+def test_spikes_and_answer_have_one_axis_of_time(classifier):
+    sim, spikes, output = classifier
+    above, below = plots.spikes_and_answer(
+        sim, spikes, output, item=1, target=0, classes=["a", "b", "c"]
+    )
+    assert above.get_xlim() == below.get_xlim() == pytest.approx((0.001, 0.06))
+    assert len(above.lines[0].get_xdata()) == (sim.data[spikes][1] > 0).sum() > 20
+    samples = sim.data[output][1]
+    assert samples[-1].argmax() == 1
+    for line, column in zip(below.lines[:3], samples.T, strict=True):
+        assert np.array_equal(line.get_ydata(), column)
+    assert np.array_equal(below.lines[3].get_ydata(), samples.max(axis=1))
+    assert [line.get_color() for line in below.lines[:3]] == ["C1", "C0", "0.75"]
+    assert below.get_title(loc="left") == "answer: b, right: a (orange)"
+    assert (below.get_xlabel(), below.get_ylabel()) == ("time (s)", "class")
+    assert above.get_xlabel() == ""  # that of the axes below
+
+
+def test_spikes_and_answer_of_what_predict_returned(classifier):
+    sim, spikes, output = classifier
+    data = {spikes: np.eye(12)[None], output: np.eye(3)[None, [0, 1, 2, 2]]}
+    _, axs = pyplot.subplots(2)
+    above, below = plots.spikes_and_answer(sim, spikes, output, data=data, axs=axs)
+    assert (above, below) == tuple(axs)
+    assert len(above.lines[0].get_xdata()) == 12
+    assert below.get_title(loc="left") == "answer: 2"
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"target": 3}, "whole numbers from 0 to 2"),
+        ({"target": "cat"}, "whole numbers from 0 to 2"),
+        ({"classes": ["a", "b"]}, "3 names"),
+        ({"item": 2}, "from 0 to 1, got 2"),
+        ({"item": 0.5}, "from 0 to 1, got 0.5"),
+        ({"axs": [None]}, "2 axes"),
+        ({"data": 3}, "mapping"),
+    ],
+)
+def test_mistakes_about_answers(classifier, options, message):
+    with pytest.raises(ValidationError, match=message):
+        plots.spikes_and_answer(*classifier, **options)
+
+
+def test_accuracy_over_time(classifier):
+    sim, _, output = classifier
+    outputs = np.zeros((4, 5, 3))
+    outputs[:, :, 0] = 0.5
+    for item, step in enumerate((1, 2, 2, 9)):
+        outputs[item, step:, 2] = 1
+    outputs[2, 4, 1] = np.nan
+    labels = np.full((4, 1, 1), 2)
+    ax = plots.accuracy_over_time(sim, output, labels, data=outputs, label="one")
+    assert ax.lines[0].get_ydata().tolist() == [0, 25, 75, 75, 50]
+    assert np.allclose(ax.lines[0].get_xdata(), 0.002 * np.arange(1, 6))
+    assert ax.lines[1].get_ydata()[0] == pytest.approx(100 / 3)
+    plots.accuracy_over_time(sim, output, labels, data=outputs, label="two", ax=ax)
+    assert len(ax.lines) == 3 and legend(ax) == ["one", "two"]
+    assert ax.get_xlabel() == "presentation time (s)"
+    assert ax.get_ylabel() == "recognised (%)"
+    ax = plots.accuracy_over_time(sim, output, [1, 1])
+    assert ax.lines[0].get_ydata()[-1] == 100
+
+
+def test_mistakes_about_accuracy(classifier, sim, net):
+    simulator, _, output = classifier
+    for labels in ([1], [1, 3], [1, 0.5], ["a", "b"], None, [1, -1], [1, np.nan]):
+        with pytest.raises(ValidationError, match="2 whole numbers from 0 to 2"):
+            plots.accuracy_over_time(simulator, output, labels)
+    with pytest.raises(ValidationError, match="of a simulator with a minibatch"):
+        plots.accuracy_over_time(sim, net.probe, [1])
+
+
+def test_histograms_of_rates_have_one_axis(classifier):
+    sim = classifier[0]
+    activity = sim.activity(n_steps=50)
+    axs = plots.rate_histograms(activity, bins=4, color="red")
+    assert [ax.get_xlabel() for ax in axs] == ["", "rate (Hz)"]
+    assert axs[0].get_xlim() == axs[1].get_xlim()
+    for ax, population in zip(axs, activity.populations, strict=True):
+        heights = [bar.get_height() for bar in ax.patches]
+        edges = [
+            ax.patches[0].get_x(),
+            *(b.get_x() + b.get_width() for b in ax.patches),
+        ]
+        assert heights == list(np.histogram(population.rates, edges)[0])
+        assert ax.get_title(loc="left").startswith(f"{population.label}: mean ")
+    assert sum(bar.get_height() for bar in axs[0].patches) == 12
+    (one,) = plots.rate_histograms(activity, ["second"])
+    assert one.get_title(loc="left").endswith("of 8 silent")
+    for wrong in (["third"], "second", [], [3]):
+        with pytest.raises(ValidationError, match="labels or Ensembles"):
+            plots.rate_histograms(activity, wrong)
+    with pytest.raises(ValidationError, match="Activity of a network with neurons"):
+        plots.rate_histograms(sim)
+
+
+def test_silent_networks_have_histograms_too():
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        nengo.Ensemble(5, 1, intercepts=[0.5] * 5)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        (ax,) = plots.rate_histograms(sim.activity(n_steps=2))
+    assert sum(bar.get_height() for bar in ax.patches) == 5
+
+
+def test_animations_end_with_the_whole_picture(classifier, tmp_path):
+    sim, spikes, output = classifier
+    path = plots.animate_spikes(
+        sim, spikes, tmp_path / "spikes.gif", output, item=1, n_frames=3, fps=5
+    )
+    with Image.open(path) as image:
+        assert image.n_frames == 3 and image.info["duration"] == 200
+        black = []
+        for frame in range(3):
+            image.seek(frame)
+            black.append((np.asarray(image.convert("L")) < 60).sum())
+    assert black[0] < black[1] < black[2]
+    page = plots.animate_spikes(
+        sim, spikes, str(tmp_path / "spikes.html"), n_frames=2
+    ).read_text()
+    assert page.count("data:image/png;base64") == 2
+    assert not pyplot.get_fignums()
+    for wrong in ("spikes.mp4", "spikes", None):
+        with pytest.raises(ValidationError, match=r"ends with .gif or .html"):
+            plots.animate_spikes(sim, spikes, wrong)
+    for wrong in ({"n_frames": 0}, {"fps": 0.5}):
+        with pytest.raises(ValidationError, match="whole number of at least 1"):
+            plots.animate_spikes(sim, spikes, path, **wrong)
 
 
 def test_axes_that_are_given_are_drawn_on(sim, net):

@@ -40,3 +40,17 @@ def test_page_about_releases_names_environments_that_there_are():
     for path in ("nengo_dl/version.py", "CHANGES.rst", ".ci/run", "setup.py"):
         assert f"``{path}``" in page
         assert (ROOT / path).exists()
+
+
+def test_no_hint_installs_an_earlier_release_from_pypi():
+    kinds = {".py", ".rst", ".ipynb", ".inc", ".toml"}
+    folders = ("nengo_dl", "docs", "examples", "benchmarks")
+    files = [*ROOT.glob("*.*"), *(f for d in folders for f in (ROOT / d).rglob("*.*"))]
+    hints = 0
+    for path in files:
+        if path.suffix in kinds:
+            text = " ".join(path.read_text(encoding="utf-8").split())
+            for hint in re.finditer(r"pip install [\"'`]*nengo[-_]dl\b.{0,40}", text):
+                hints += 1
+                assert "earlier release" in hint[0], f"{path}: {hint[0]}"
+    assert hints >= 2  # README and the page about installation warn of it

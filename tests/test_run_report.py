@@ -4,7 +4,7 @@ import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
-from nengo.exceptions import SimulatorClosed
+from nengo.exceptions import SimulatorClosed, ValidationError
 
 import nengo_dl
 from nengo_dl.program import traces
@@ -124,3 +124,29 @@ def test_closed_simulators():
     with pytest.raises(SimulatorClosed, match="report"):
         sim.report()
     assert sim.times["plan"] > 0
+
+
+def test_what_training_keeps_of_the_steps():
+    with network(surrogate="arctan") as net:
+        (ensemble,) = net.ensembles
+        nengo.Connection(ensemble, ensemble)
+    found = {}
+    for setting in (None, True):
+        with net:
+            nengo_dl.configure_settings(rematerialisation=setting)
+        with nengo_dl.Simulator(net, minibatch_size=4, progress_bar=False) as sim:
+            assert sim.report().training == ""
+            found[setting] = sim.report(10_000)
+            with pytest.raises(ValidationError, match="n_steps"):
+                sim.report(0)
+    assert found[None].training.startswith(
+        "Training over 10,000 time steps keeps the state of each of them: "
+    )
+    assert found[True].training.startswith(
+        "Training over 10,000 time steps keeps 100 states, and computes the 100 steps "
+        "behind each a second time: "
+    )
+    assert found[True].training in str(found[True])
+    assert found[True].training in found[True]._repr_html_()
+    with nengo_dl.Simulator(nengo.Network(), progress_bar=False) as sim:
+        assert "keeps" in sim.report(5).training

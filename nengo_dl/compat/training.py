@@ -25,13 +25,23 @@ _TRAIN = (
     "profile",
     "extra_feeds",
     "progress_bar",
+    "steps_per_epoch",
 )
 #: up to 1.x: inputs and targets apart, in front of the rest
 _OLDER_TRAIN = ("inputs", "targets", *_TRAIN[1:])
 #: 0.5 had fewer options, in another order
 _OLDEST_TRAIN = (*_OLDER_TRAIN[:6], "profile", "summaries")
 
-_LOSS = ("data", "objective", "combine", "extra_feeds", "progress_bar", "training")
+_LOSS = (
+    "data",
+    "objective",
+    "combine",
+    "extra_feeds",
+    "progress_bar",
+    "training",
+    "as_rates",
+    "steps",
+)
 _OLDER_LOSS = ("inputs", "targets", "objective", "extra_feeds")
 
 

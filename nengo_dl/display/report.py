@@ -14,6 +14,7 @@ from nengo_dl.lowering.indexing import MAX_SLICES
 from nengo_dl.lowering.registry import Lowering
 from nengo_dl.plan.groups import OpGroup
 from nengo_dl.program.program import Program
+from nengo_dl.program.rematerialisation import Storage
 
 #: so many numbers per step are worth a remark: 40 MB per simulated second
 MANY_SAMPLES = 10_000
@@ -60,16 +61,20 @@ class Report:
         How long each stage has taken so far (s).
     remarks : tuple of str
         What keeps the model from being faster, and what to do about it.
+    training : str
+        What training keeps of the time steps; empty if nobody asked.
     """
 
     how: str
     groups: tuple[GroupReport, ...]
     times: Mapping[str, float]
     remarks: tuple[str, ...]
+    training: str = ""
 
     def __str__(self) -> str:
         parts = [
             self.how,
+            *([self.training] if self.training else []),
             text_table("Time (s)", self._times()),
             text_table("One time step", [_HEADER, *self._rows()]),
         ]
@@ -79,7 +84,8 @@ class Report:
 
     def _repr_html_(self) -> str:
         remarks = [("remark", remark) for remark in self.remarks]
-        facts = [("how", self.how), *self._times(), *remarks]
+        training = [("training", self.training)] if self.training else []
+        facts = [("how", self.how), *training, *self._times(), *remarks]
         return html_table("How the model runs", (), facts) + html_table(
             "One time step", _HEADER, self._rows()
         )
@@ -104,7 +110,11 @@ _HEADER = ("group", "operators", "elements", "gathers", "runs in")
 
 
 def report(
-    program: Program, times: Mapping[str, float], dtype: str, jit_asked: bool
+    program: Program,
+    times: Mapping[str, float],
+    dtype: str,
+    jit_asked: bool,
+    storage: Storage | None = None,
 ) -> Report:
     """Describe how a program runs.
 
@@ -118,13 +128,16 @@ def report(
         Floating point type of the simulation.
     jit_asked : bool
         Whether the user wants XLA.
+    storage : Storage, optional
+        What training keeps of the time steps.
     """
     groups = tuple(
         _group(program, group, lowering)
         for group, lowering in zip(program.plan, program.lowerings, strict=True)
     )
     remarks = tuple(_remarks(program, dtype, jit_asked))
-    return Report(_how(program), groups, dict(times), remarks)
+    training = "" if storage is None else _kept(storage)
+    return Report(_how(program), groups, dict(times), remarks, training)
 
 
 def _how(program: Program) -> str:
@@ -138,6 +151,20 @@ def _how(program: Program) -> str:
     if not program.use_loop:
         return f"{unrolled} one computation of {kind}{calls}, without a loop."
     return f"{found} {unrolled} one iteration of it."
+
+
+def _kept(storage: Storage) -> str:
+    steps = f"Training over {storage.n_steps:,} time steps keeps"
+    size = f"{storage.bytes / 1e6:,.1f} MB for a minibatch"
+    if storage.length >= storage.n_steps:
+        return (
+            f"{steps} the state of each of them: {size}. With "
+            "`configure_settings(rematerialisation=True)` it keeps fewer."
+        )
+    return (
+        f"{steps} {storage.n_states:,} states, and computes the {storage.length:,} "
+        f"steps behind each a second time: {size}."
+    )
 
 
 def _group(program: Program, group: OpGroup, lowering: Lowering) -> GroupReport:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from itertools import count
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import tensorflow as tf
 from nengo.exceptions import ValidationError
@@ -13,6 +15,10 @@ from nengo.exceptions import ValidationError
 from nengo_dl.distribution.replicas import Replicas
 
 _SUPPORTED = tf.distribute.MirroredStrategy | tf.distribute.MultiWorkerMirroredStrategy
+
+#: strategies whose collectives have numbers of their own, and the next of these
+_numbered: WeakSet[tf.distribute.Strategy] = WeakSet()
+_first_numbers = count(100_000, 100_000)
 
 T = TypeVar("T", bound=type)
 
@@ -61,7 +67,32 @@ def replicas_of(
             "one of them",
             attr="device",
         )
+    _number_apart(strategy)
     return replicas
+
+
+def _number_apart(strategy: tf.distribute.Strategy) -> None:
+    """Let the collectives of several strategies of one process not be taken for equal.
+
+    Each strategy numbers its groups of devices from 1, but TensorFlow knows a
+    collective by these numbers in the whole process. The second MirroredStrategy of a
+    notebook ended in "Collective instance 103 expected type 2 and data_type 1", and so
+    did all collectives after it. TensorFlow's own tests let strategies begin at
+    different numbers, for which there is no public name. Processes that work together
+    would have to agree on numbers; there, TensorFlow wants one strategy for each.
+    """
+    extended = strategy.extended
+    names = ("_collective_key_base", "_collective_ops", "_cross_device_ops")
+    known = isinstance(strategy, tf.distribute.MirroredStrategy)
+    known = known and all(hasattr(extended, name) for name in names)
+    if strategy in _numbered or not known:
+        return
+    _numbered.add(strategy)
+    before = extended._collective_ops
+    extended._collective_key_base = next(_first_numbers)
+    extended._collective_ops = extended._make_collective_ops_with_fallbacks()
+    if extended._cross_device_ops is before:
+        extended._cross_device_ops = extended._collective_ops
 
 
 @contextmanager

@@ -147,7 +147,7 @@ def lost_workers() -> Iterator[None]:
         yield
     except _LOST as error:
         text = str(error)
-        if "ollective" not in text:
+        if "ollective" not in text or "expected type" in text:
             raise
         raise SimulationError(
             "Another process of the strategy has ended, or cannot be reached, so the "

@@ -68,6 +68,11 @@ def written(op: Operator) -> list[Signal]:
     return [*op.sets, *op.incs, *op.updates]
 
 
+def payload_of(op: Operator) -> Any:
+    """Return the NeuronType or Process that ``op`` simulates, or None."""
+    return getattr(op, "neurons", getattr(op, "process", None))
+
+
 def describe(op: Operator) -> str:
     """Return the operator's class and what it was built for, for messages."""
     return f"{type(op).__name__} '{op.tag}'" if op.tag else describe_with_signals(op)

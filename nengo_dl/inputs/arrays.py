@@ -12,6 +12,7 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.graph.number_range import beyond
 from nengo_dl.inputs.names import find, listing
+from nengo_dl.inputs.pieces import is_large, let_go, pieces
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,9 @@ def numbers(
 ) -> np.ndarray:
     """Return an array of floating point numbers, without a copy if it is one.
 
+    Arrays that may not fit into memory twice keep their type, which may be one of whole
+    numbers; they are read piece by piece.
+
     Parameters
     ----------
     values : array_like or tf.Tensor
@@ -201,8 +205,9 @@ def numbers(
         target = dtype
         if not convert:
             target = given.dtype if given.dtype in _FLOATS else np.dtype(float)
+        large = is_large([given], target)
         with np.errstate(over="ignore"):
-            array = np.asarray(given, target)
+            array = given if large else np.asarray(given, target)
     except OverflowError:
         raise _too_large(what, dtype, attr) from None
     except (TypeError, ValueError, NotImplementedError) as error:
@@ -212,6 +217,10 @@ def numbers(
             f"shape {expected}",
             attr=attr,
         ) from None
+    if large:
+        for piece in pieces(given) if given.dtype.kind == "f" else ():
+            numbers(piece, dtype, what, expected, attr, missing=missing)
+        return given
     if missing:
         good = not np.isinf(array).any()
     else:
@@ -345,7 +354,7 @@ def held(values: Any) -> Any:
     n_steps, size = values.shape[-2:]
     by_bytes = values.flags.c_contiguous and n_steps * size >= _MANY
     same = (
-        all(map(_repeats, values.reshape(-1, n_steps, size)))
+        all(map(_repeats_in_memory, values.reshape(-1, n_steps, size)))
         if by_bytes
         else all(
             (values[..., start : start + _PART, :] == first).all()
@@ -363,6 +372,13 @@ _MANY = 10_000
 
 #: bytes that are compared at once, small enough for the cache
 _BYTES = 2**16
+
+
+def _repeats_in_memory(rows: np.ndarray) -> bool:
+    """Return whether all rows have the same bytes; files do not stay in memory."""
+    repeats = _repeats(rows)
+    let_go(rows)
+    return repeats
 
 
 def _repeats(rows: np.ndarray) -> bool:

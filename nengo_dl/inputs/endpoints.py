@@ -13,6 +13,7 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.arrays import Side, held, numbers
 from nengo_dl.inputs.names import find, io_names, listing
+from nengo_dl.inputs.pieces import pieces
 from nengo_dl.inputs.shapes import Shape, TargetSize
 from nengo_dl.user_code import warn_user
 from nengo_dl.validation import positive_int
@@ -29,7 +30,8 @@ class TrainingData:
     Attributes
     ----------
     inputs : dict of {nengo.Node: np.ndarray}, shape (n_items, n_steps, size_out)
-        What to present; Nodes that are not here have their own output.
+        What to present; Nodes that are not here have their own output. Of those that
+        are held, shape (n_items, 1, size_out).
     targets : dict of {nengo.Probe: np.ndarray}, shape (n_items, n_steps, size_in)
         What is wanted.
     n_items : int
@@ -202,6 +204,7 @@ class Endpoints:
         own_steps: bool = False,
         sizes: Mapping[nengo.Probe, TargetSize] = {},
         one_minibatch: bool = False,
+        held: bool = False,
     ) -> TrainingData:
         """Check inputs and targets; return arrays for whole minibatches.
 
@@ -224,12 +227,16 @@ class Endpoints:
             Which sizes the last axis of targets may have, if not that of the Probe.
         one_minibatch : bool
             Whether there have to be just as many items as fill a minibatch.
+        held : bool
+            Whether inputs of one step may be held for all of ``n_steps``; they have one
+            step in what is returned, too.
 
         Returns
         -------
         TrainingData
             Floating point arrays of the simulator's type, without a copy where they
-            have it already. What does not fill a minibatch is left out, with a warning.
+            have it already; large ones keep the type that they have. What does not fill
+            a minibatch is left out, with a warning.
 
         Raises
         ------
@@ -269,6 +276,7 @@ class Endpoints:
                     attr,
                     one_step=obj in self.last_only,
                     any_steps=is_probe and own_steps,
+                    held=held and n_steps is not None and not is_probe,
                     size=sizes.get(obj, "equal"),
                 )
         if shape.steps is None:
@@ -381,7 +389,9 @@ def warn_about_missing(
         Those whose loss becomes NaN if a target is.
     """
     for probe in dict.fromkeys(needed):
-        if probe in targets and np.isnan(targets[probe]).any():
+        own = targets.get(probe)
+        parts = pieces(own) if own is not None and own.dtype.kind == "f" else ()
+        if any(np.isnan(part).any() for part in parts):
             warn_user(
                 f"Targets for {probe} are NaN in some places, and so becomes the loss, "
                 "or a metric, which does not know that they are missing. "

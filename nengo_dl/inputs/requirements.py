@@ -40,6 +40,8 @@ class Requirements:
         Which sizes the last axis of their targets may have.
     need_all : collection of Probe
         Those with a loss that becomes NaN if a target is.
+    n_steps : int or None
+        Steps that inputs of one step are held for.
     """
 
     endpoints: Endpoints
@@ -47,6 +49,7 @@ class Requirements:
     with_targets: Collection[nengo.Probe] = ()
     sizes: Mapping[nengo.Probe, TargetSize] = field(default_factory=dict)
     need_all: Collection[nengo.Probe] = ()
+    n_steps: int | None = None
 
     def check(
         self, x: Any, y: Any, n_steps: int | None = None, one_minibatch: bool = False
@@ -61,12 +64,13 @@ class Requirements:
         data = self.endpoints.check(
             x,
             y,
-            n_steps,
+            n_steps if self.n_steps is None else self.n_steps,
             attrs=("x", "y"),
             first_of_several=True,
             own_steps=True,
             sizes=self.sizes,
             one_minibatch=one_minibatch,
+            held=self.n_steps is not None,
         )
         if self.outputs:
             self._check_outputs(data.targets, "targets", "y")

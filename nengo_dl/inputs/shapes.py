@@ -56,26 +56,30 @@ class Shape:
         attr: str,
         one_step: bool = False,
         any_steps: bool = False,
+        held: bool = False,
         size: TargetSize = "equal",
     ) -> np.ndarray:
         """Return an array with three axes, if it fits those before it.
 
         Where a probe keeps the last step only, one step is wanted; where ``any_steps``,
-        the objective decides how many are. See `TargetSize` for ``size``.
+        the objective decides how many are; where ``held``, one is as good as all. See
+        `TargetSize` for ``size``.
         """
         given = array.shape
         if array.ndim == 2 and self.minibatch_size is None:
             array = array[None]
         steps = None if any_steps else 1 if one_step else self.steps
+        once = held and array.ndim == 3 and array.shape[1] == 1
         sizes = {side.size(obj)} | ({1} if size == "class" else set())
         if (
             array.ndim != 3
             or min(array.shape[:2]) < 1
             or (size != "any" and array.shape[2] not in sizes)
             or self.items not in (None, array.shape[0])
-            or steps not in (None, array.shape[1])
+            or (steps not in (None, array.shape[1]) and not once)
         ):
             words = self.words(side.size(obj), "n_steps" if any_steps else steps)
+            words += ", or one step, which is held" if held else ""
             why = "" if self.origin is None else f"; data for {self.origin} decided"
             if len(given) == 2:
                 why += ". Is it one item? `array[None]` adds the axis of items"

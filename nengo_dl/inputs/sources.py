@@ -15,6 +15,7 @@ from nengo_dl.graph.number_range import largest
 from nengo_dl.graph.python_calls import Calling
 from nengo_dl.graph.signals import initial_elements
 from nengo_dl.inputs.memory import copy_into
+from nengo_dl.inputs.pieces import let_go
 from nengo_dl.inputs.random_streams import (
     DrawStream,
     ProcessStream,
@@ -155,6 +156,7 @@ class Sources:
             rows = presented[item.node][:, :n_steps].swapaxes(0, 1)
             for minibatch in out:
                 copy_into(minibatch, rows)
+            let_go(rows)
         elif item.source is Source.CONSTANT:
             out[...] = initial_elements(item.signal)
         elif item.source is Source.FUNCTION:

@@ -13,7 +13,7 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.arrays import Side
 from nengo_dl.inputs.shapes import TargetSize
-from nengo_dl.losses.firing import of_probe
+from nengo_dl.losses.firing import OfSpikes, of_probe
 from nengo_dl.training.loss_functions import (
     LossFunction,
     OutputLoss,
@@ -64,6 +64,14 @@ class Compilation:
         if probe in self.measured or loss is None:
             return True
         return _function(loss).uses_targets
+
+    def with_targets(self, probes: Sequence[nengo.Probe]) -> list[nengo.Probe]:
+        """Return those of some Probes for which targets make a difference."""
+        return [probe for probe in probes if self.uses_targets(probe)]
+
+    def counts_spikes(self, probe: nengo.Probe) -> bool:
+        """Return whether the loss of a Probe is about its spikes in all time steps."""
+        return isinstance(self.losses.get(probe), OfSpikes)
 
     def target_size(self, probe: nengo.Probe) -> TargetSize:
         """Return which sizes targets may have: loss and metrics decide."""

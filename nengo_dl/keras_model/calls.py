@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -23,16 +24,18 @@ from nengo_dl.inputs.endpoints import (
 )
 from nengo_dl.inputs.names import listing
 from nengo_dl.inputs.requirements import Parts, Requirements
+from nengo_dl.inputs.streams import is_stream
 from nengo_dl.keras_model import arguments
 from nengo_dl.keras_model.arguments import Compilation
 from nengo_dl.keras_model.datasets import (
     Slices,
     class_weights,
     cut,
-    is_stream,
+    held_for,
     item_orders,
     stream,
 )
+from nengo_dl.keras_model.kept_outputs import KeptOutputs
 from nengo_dl.keras_model.keras_step import KerasStep
 from nengo_dl.keras_model.loop_options import check_options, compile_options
 from nengo_dl.keras_model.model import SimulatorModel
@@ -42,12 +45,13 @@ from nengo_dl.program.built import Built
 from nengo_dl.program.compile import compile_program
 from nengo_dl.program.program import Program
 from nengo_dl.program.value_keys import value_key
+from nengo_dl.simulation.out_arrays import out_arrays
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training import optimizers
 from nengo_dl.training.model_function import ModelFunction
 from nengo_dl.training.trainer import NOTHING_TO_TRAIN, Trainer
 from nengo_dl.user_code import warn_user
-from nengo_dl.validation import flag, positive_int
+from nengo_dl.validation import flag, flags, positive_int, refused
 
 
 class KerasCalls:
@@ -142,6 +146,8 @@ class KerasCalls:
         n_steps: Any,
         stateful: bool,
         truncation: Any,
+        validate_as: Any,
+        validation_n_steps: Any,
         options: dict[str, Any],
     ) -> Any:
         """Train; see `Simulator.fit`."""
@@ -149,14 +155,36 @@ class KerasCalls:
         stateful = flag(stateful, "stateful")
         if truncation is not None:
             truncation = positive_int(truncation, "truncation")
+        if validation_n_steps is not None:
+            validation_n_steps = positive_int(validation_n_steps, "validation_n_steps")
+        as_rates = self._validates_as_rates(validate_as)
         self.model.fitting.truncation = truncation
         try:
-            return self._fit(x, y, n_steps, stateful, options)
+            with _with_rates(self.model.testing, as_rates):
+                return self._fit(x, y, n_steps, stateful, validation_n_steps, options)
         finally:
             self.model.fitting.truncation = None
 
+    def _validates_as_rates(self, validate_as: Any) -> bool:
+        """Return whether validation is about firing rates."""
+        known = isinstance(validate_as, str) and validate_as in ("rates", "spikes")
+        if validate_as is not None and not known:
+            raise refused(validate_as, "validate_as", "'rates', 'spikes' or None")
+        if validate_as == "spikes" and self._settings.learning_phase:
+            warn_user(
+                "validate_as='spikes' is ignored: the network is configured with "
+                "`configure_settings(learning_phase=True)`, and runs as in training"
+            )
+        return validate_as == "rates"
+
     def _fit(
-        self, x: Any, y: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
+        self,
+        x: Any,
+        y: Any,
+        n_steps: Any,
+        stateful: bool,
+        validation_n_steps: int | None,
+        options: dict[str, Any],
     ) -> Any:
         if self._settings.inference_only:
             raise SimulationError(
@@ -171,7 +199,8 @@ class KerasCalls:
         shuffle = options.pop("shuffle", True)
         held_out: Minibatches | None = None
         if given is not None:
-            held_out = self._held_out(given, needs, n_steps)
+            longer = replace(needs, n_steps=validation_n_steps)
+            held_out = self._held_out(given, longer, n_steps)
         data: Minibatches
         if is_stream(x):
             _refuse_for_streams({**weights, "validation_split": split or None})
@@ -184,10 +213,17 @@ class KerasCalls:
             if split and held_out is None:
                 n_items = len(parts[0][STEPS])
                 n_train = check_split(n_items, split, self._batch)
-                held_out = Slices(cut(parts, slice(n_train, n_items)), self._batch)
+                last = cut(parts, slice(n_train, n_items))
+                held_out = Slices(held_for(last, validation_n_steps), self._batch)
                 parts = cut(parts, slice(n_train))
             seed = self._trainer.new_seed() if shuffle else 0
             data = Slices(parts, self._batch, item_orders(self._batch, shuffle, seed))
+        if held_out is None and (validation_n_steps or self.model.testing.as_rates):
+            warn_user(
+                "'validate_as' and 'validation_n_steps' are ignored: there are no data "
+                "for validation. Expected `validation_data=(x, y)` or "
+                "`validation_split=0.2`"
+            )
         self._check_reach(self.model.fitting.function)
         with self._going_on(self.model.fitting, stateful):
             return self._loop().fit(data, held_out, **options)
@@ -201,6 +237,7 @@ class KerasCalls:
             )
         self._runner.store.follow_learned()
         self._trainer.check_reach(function, refuse=False)
+        self._trainer.high_rates.warn(function)
         if not function.reach.trained:
             warn_user(
                 "The model does not have any trainable weights, or none that a "
@@ -209,13 +246,19 @@ class KerasCalls:
             )
 
     def evaluate(
-        self, x: Any, y: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
+        self,
+        x: Any,
+        y: Any,
+        n_steps: Any,
+        stateful: bool,
+        as_rates: bool,
+        options: dict[str, Any],
     ) -> dict[str, float]:
         """Measure losses and metrics; see `Simulator.evaluate`."""
         check_options(options, "evaluate")
-        stateful = flag(stateful, "stateful")
+        stateful, as_rates = flags(stateful=stateful, as_rates=as_rates)
         y = self._for_output(y)
-        needs = self._requirements(x, y)
+        needs = replace(self._requirements(x, y), n_steps=n_steps)
         weights = _weights_of(options)
         data: Minibatches
         if is_stream(x):
@@ -224,35 +267,53 @@ class KerasCalls:
         else:
             data = Slices(self._parts(needs, x, y, n_steps, **weights), self._batch)
         options.pop("return_dict", None)
-        with self._going_on(self.model.testing, stateful):
+        testing = self.model.testing
+        with _with_rates(testing, as_rates), self._going_on(testing, stateful):
             return self._loop().evaluate(data, **options)
 
     def predict(
-        self, x: Any, n_steps: Any, stateful: bool, options: dict[str, Any]
-    ) -> dict[nengo.Probe, np.ndarray]:
+        self,
+        x: Any,
+        n_steps: Any,
+        stateful: bool,
+        as_rates: bool,
+        out: Any,
+        options: dict[str, Any],
+    ) -> dict[nengo.Probe, Any]:
         """Return the outputs of all Probes; see `Simulator.predict`."""
         check_options(options, "predict")
-        stateful = flag(stateful, "stateful")
-        needs = Requirements(self._endpoints)
+        stateful, as_rates = flags(stateful=stateful, as_rates=as_rates)
+        kept = self._kept(out)
+        needs = Requirements(self._endpoints, n_steps=n_steps)
         data: Minibatches
         if is_stream(x):
             data = stream(x, needs, None, n_steps)
         else:
             data = Slices(self._parts(needs, x, None, n_steps), self._batch)
         _weights_of(options)
-        with self._going_on(self.model.predicting, stateful):
-            return self._by_probe(self._loop().predict(data, **options))
+        own = self.model.predicting
+        with _with_rates(own, as_rates), self._going_on(own, stateful):
+            self._loop().predict(data, kept, **options)
+        return self._by_probe(kept.result())
 
     def predict_on_batch(
-        self, x: Any, n_steps: Any, stateful: bool
+        self, x: Any, n_steps: Any, stateful: bool, as_rates: bool
     ) -> dict[nengo.Probe, np.ndarray]:
         """Return the outputs of all Probes for one minibatch."""
-        stateful = flag(stateful, "stateful")
-        needs = Requirements(self._endpoints)
+        stateful, as_rates = flags(stateful=stateful, as_rates=as_rates)
+        needs = Requirements(self._endpoints, n_steps=n_steps)
         parts = needs.parts(needs.check(x, None, n_steps, one_minibatch=True))
-        with self._going_on(self.model.predicting, stateful):
-            data = Slices(parts, self._batch)
-            return self._by_probe(self._loop().predict(data, verbose=0))
+        kept = KeptOutputs(None)
+        own = self.model.predicting
+        with _with_rates(own, as_rates), self._going_on(own, stateful):
+            self._loop().predict(Slices(parts, self._batch), kept, verbose=0)
+        return self._by_probe(kept.result())
+
+    def _kept(self, out: Any) -> KeptOutputs:
+        """Return what keeps outputs, in the arrays of the user if there are some."""
+        own = out_arrays(out, self._endpoints.outputs)
+        names = self._endpoints.names
+        return KeptOutputs(own and {names[probe]: own[probe] for probe in own})
 
     # -- data
 
@@ -279,10 +340,14 @@ class KerasCalls:
                 attr="y",
             )
         self._activate(outputs)
+        names, with_targets = self._endpoints.names, compilation.with_targets(outputs)
+        self.model.testing.readouts = [
+            names[p] for p in with_targets if not compilation.counts_spikes(p)
+        ]
         return Requirements(
             self._endpoints,
             outputs,
-            [p for p in outputs if compilation.uses_targets(p)],
+            with_targets,
             {p: compilation.target_size(p) for p in outputs},
             [p for p in outputs if compilation.needs_all(p)],
         )
@@ -322,9 +387,9 @@ class KerasCalls:
         y = self._for_output(y)
         return Slices(self._parts(needs, x, y, n_steps, weights), self._batch)
 
-    def _by_probe(self, outputs: dict[str, np.ndarray]) -> dict:
-        names = self._endpoints.names
-        return {probe: outputs[names[probe]] for probe in self._endpoints.probes}
+    def _by_probe(self, outputs: dict[str, Any]) -> dict:
+        named = ((p, self._endpoints.names[p]) for p in self._endpoints.probes)
+        return {probe: outputs[name] for probe, name in named if name in outputs}
 
     def _loop(self) -> Loop:
         return Loop(self.model, self._options.get("steps_per_execution"))
@@ -369,9 +434,9 @@ def keras_calls(
         What the parameters are called.
     """
 
-    def beside() -> Runner:
+    def beside(as_rates: bool) -> Runner:
         training = bool(built.settings.learning_phase)
-        own = compile_program(built, training, every_step=True)
+        own = compile_program(built, training, every_step=True, as_rates=as_rates)
         return Runner(own, built.model, built.order, True, {})
 
     model = SimulatorModel(
@@ -384,8 +449,19 @@ def keras_calls(
         trainer.new_seed,
         trainer.traces,
         Workers(built.replicas),
+        trainer.one_step_spikes.judge,
     )
     return KerasCalls(model, endpoints, trainer, runner, built.settings)
+
+
+@contextmanager
+def _with_rates(own: KerasStep | Predictions, as_rates: bool) -> Iterator[None]:
+    """Let rates stand in for spikes, if that is wanted."""
+    own.as_rates = as_rates
+    try:
+        yield
+    finally:
+        own.as_rates = False
 
 
 def _weights_of(options: dict[str, Any]) -> dict[str, Any]:

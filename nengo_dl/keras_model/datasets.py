@@ -1,24 +1,22 @@
-"""Minibatches one after the other: parts of arrays, or as users make them.
-
-Users have datasets of TensorFlow or Keras, and generators.
-"""
+"""Minibatches for Keras' interface: parts of arrays, or as users make them."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from nengo.exceptions import SimulationError, ValidationError
 
+from nengo_dl.inputs.blocks import rows_of
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.inputs.names import listing
+from nengo_dl.inputs.pieces import is_large
 from nengo_dl.inputs.requirements import Parts, Requirements
+from nengo_dl.inputs.streams import Stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +37,9 @@ class Slices:
     minibatch_size: int
     orders: Callable[[int], np.ndarray] | None = None
 
+    attr = "x"
+    is_endless = False
+
     @property
     def n_minibatches(self) -> int:
         """Number of minibatches in an epoch."""
@@ -51,80 +52,60 @@ class Slices:
             return np.arange(n_items)
         return self.orders(self.n_minibatches)
 
-    def __iter__(self) -> Iterator[Parts]:
+    @property
+    def worth_threads(self) -> bool:
+        """Whether reading takes long: arrays are large, and may be in files."""
+        groups = (group.values() for group in self.parts if group)
+        return is_large([array for group in groups for array in group])
+
+    def elements(self) -> Iterator[Parts]:
+        """Begin another epoch: yield the items of each minibatch."""
         for chosen in self.order().reshape(-1, self.minibatch_size):
             yield cut(self.parts, chosen)
 
-
-@dataclass(eq=False)
-class Stream:
-    """Minibatches of a dataset or generator of the user's, each checked as it comes.
-
-    Attributes
-    ----------
-    source : tf.data.Dataset, keras.utils.PyDataset or iterator
-        Yields inputs, ``(inputs, targets)`` or ``(inputs, targets, weights)``: arrays
-        of shape (minibatch_size, n_steps, size) by name.
-    needs : Requirements
-        What minibatches have to have.
-    shuffle : np.random.RandomState or None
-        Decides on the order of a PyDataset in each epoch.
-    """
-
-    source: Any
-    needs: Requirements
-    shuffle: np.random.RandomState | None = None
-
-    @property
-    def n_minibatches(self) -> int | None:
-        """Number of minibatches in an epoch, if it is known."""
-        if isinstance(self.source, keras.utils.PyDataset):
-            return self.source.num_batches
-        if isinstance(self.source, tf.data.Dataset):
-            known = int(self.source.cardinality().numpy())
-            return known if known >= 0 else None
-        return None
-
-    def __iter__(self) -> Iterator[Parts]:
-        for element in self._elements():
-            yield _minibatch(element, self.needs)
-
-    def _elements(self) -> Iterable[Any]:
-        if isinstance(self.source, tf.data.Dataset):
-            return self.source.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
-        if isinstance(self.source, keras.utils.PyDataset):
-            return self._numbered(self.source)
-        return self.source
-
-    def _numbered(self, source: keras.utils.PyDataset) -> Iterator[Any]:
-        """Yield the minibatches of a PyDataset, made by several threads if it says so.
-
-        Keras' own way supposes that all have one shape.
-        """
-        source.on_epoch_begin()
-        count, i = source.num_batches, 0
-        order: Any = range(count) if count is not None else None
-        if order is not None and self.shuffle is not None:
-            order = self.shuffle.permutation(count)
-        waiting: deque[Future] = deque()
-        with ThreadPoolExecutor(max(1, source.workers)) as pool:
-            while waiting or count is None or i < count:
-                room = max(source.max_queue_size, 1) if source.workers > 1 else 1
-                while len(waiting) < room and (count is None or i < count):
-                    number = i if order is None else int(order[i])
-                    waiting.append(pool.submit(source.__getitem__, number))
-                    i += 1
-                yield waiting.popleft().result()
-        source.on_epoch_end()
+    def minibatch(self, element: Parts) -> Parts:
+        """Return a minibatch: what `elements` yields."""
+        return element
 
 
 def cut(parts: Parts, chosen: Any) -> Parts:
     """Return some of the items of all arrays, by slice or by number."""
     inputs, targets, weights = (
-        None if group is None else {name: a[chosen] for name, a in group.items()}
+        None
+        if group is None
+        else {name: rows_of(array, chosen) for name, array in group.items()}
         for group in parts
     )
     return inputs or {}, targets or {}, weights
+
+
+def held_for(parts: Parts, n_steps: int | None) -> Parts:
+    """Return arrays of which inputs of one step are held for several.
+
+    Parameters
+    ----------
+    parts : tuple
+        Arrays of shape (n_items, ...) by name.
+    n_steps : int or None
+        How many steps are run; None: as many as the data have.
+
+    Raises
+    ------
+    ValidationError
+        If the data have another number of steps than this or one.
+    """
+    inputs, targets, weights = parts
+    steps = inputs[STEPS]
+    if n_steps is None:
+        return parts
+    if steps.shape[1] not in (1, n_steps):
+        raise ValidationError(
+            f"Got {n_steps}, and data of {steps.shape[1]} time steps; expected data of "
+            f"{n_steps} steps, or of one, which is held",
+            attr="validation_n_steps",
+        )
+    longer = np.zeros((len(steps), n_steps, 0), steps.dtype)
+    return {**inputs, STEPS: longer}, targets, weights
 
 
 def item_orders(
@@ -209,7 +190,8 @@ def class_weights(
         n_classes = max(n_classes, 2)
     else:
         classes = array.argmax(axis=-1)
-    table = np.ones(n_classes, array.dtype)
+    # large targets are whole numbers if they were given so
+    table = np.ones(n_classes, np.result_type(array.dtype, np.float32))
     for number, weight in weights.items():
         if number not in range(n_classes):
             raise ValidationError(
@@ -232,22 +214,18 @@ def class_weights(
     return {name: table[classes]}
 
 
-def is_stream(x: Any) -> bool:
-    """Return whether something yields minibatches: a dataset, a generator."""
-    if isinstance(x, tf.data.Dataset | keras.utils.PyDataset):
-        return True
-    return isinstance(x, Iterator)
-
-
 def stream(
     x: Any, needs: Requirements, y: Any, n_steps: Any, seed: int | None = None
-) -> Stream:
+) -> Stream[Parts]:
     """Return the minibatches of a dataset or generator of the user's.
 
     Parameters
     ----------
-    x, needs
-        See `Stream`.
+    x : tf.data.Dataset, keras.utils.PyDataset or iterator
+        Yields inputs, ``(inputs, targets)`` or ``(inputs, targets, weights)``: arrays
+        of shape (minibatch_size, n_steps, size) by name.
+    needs : Requirements
+        What minibatches have to have.
     y, n_steps : object
         What else the user gave, which has to be None.
     seed : int, optional
@@ -265,10 +243,11 @@ def stream(
                 "everything: ({name of Node: array, 'n_steps': array}, {name of Probe: "
                 "array})"
             )
-    return Stream(x, needs, None if seed is None else np.random.RandomState(seed))
+    rng = None if seed is None else np.random.RandomState(seed)
+    return Stream(x, partial(_minibatch, needs), "x", rng)
 
 
-def _minibatch(element: Any, needs: Requirements) -> Parts:
+def _minibatch(needs: Requirements, element: Any) -> Parts:
     """Check a minibatch of the user's; return inputs, targets and weights by name."""
     x, y, weights = _unpacked((element,), needs)
     data = needs.check(x, y, one_minibatch=True)

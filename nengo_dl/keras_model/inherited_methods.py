@@ -13,8 +13,8 @@ import tensorflow as tf
 from nengo.exceptions import NengoException, ValidationError
 
 from nengo_dl.inputs.checks import real_type
+from nengo_dl.inputs.streams import is_stream
 from nengo_dl.keras_model.arguments import CHOSEN_BY_SHAPE
-from nengo_dl.keras_model.datasets import is_stream
 from nengo_dl.keras_model.loop_options import KNOWN, check_options
 from nengo_dl.validation import NotPossibleError, flag, path_name, refused
 

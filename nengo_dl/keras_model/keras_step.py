@@ -7,7 +7,7 @@ for the model in a `Frame`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,8 @@ class Frame:
         Steps of it that earlier parts have run.
     carried : sequence of tf.Tensor or None
         Where the part before this one ended.
+    averaged : collection of str
+        Outputs of which the mean over the steps is wanted, as if it was one step.
     """
 
     state: Tensors
@@ -53,6 +55,7 @@ class Frame:
     n_steps: int
     skipped: int | tf.Tensor = 0
     carried: Tensors | None = None
+    averaged: Collection[str] = ()
 
 
 class KerasStep:
@@ -84,6 +87,11 @@ class KerasStep:
         What runs minibatches, by their shapes.
     truncation : int or None
         Steps that gradients go back, with an update after so many steps.
+    as_rates : bool
+        Whether rates stand in for spikes outside of training, too.
+    readouts : collection of str
+        Outputs that are compared with targets; where inputs of one step are held for
+        several, and there is one target for them, it is the mean output that is.
     """
 
     def __init__(
@@ -103,12 +111,14 @@ class KerasStep:
         self.start = Start(runner.store.state, lasting=lasting)
         self.epochs: dict[Any, Epoch] = {}
         self.truncation: int | None = None
+        self.as_rates = False
+        self.readouts: Collection[str] = ()
         self._frame: Frame | None = None
 
     @property
     def function(self) -> ModelFunction:
         """The model for the present outputs."""
-        return self._functions.of(self.probes, self._training)
+        return self._functions.of(self.probes, self._training, as_rates=self.as_rates)
 
     @property
     def output_names(self) -> list[str]:
@@ -143,7 +153,8 @@ class KerasStep:
         ValidationError
             If it cannot be told from them.
         """
-        for name, values in inputs.items():
+        # inputs may have one step, which is held
+        for name, values in sorted(inputs.items(), key=lambda item: item[0] != STEPS):
             expected = "(minibatch_size, n_steps, size)"
             real_type(values, f"Data for {name!r}", expected, "x")
             shape = values.shape
@@ -157,10 +168,35 @@ class KerasStep:
             attr="x",
         )
 
-    def specs(self, n_steps: int) -> dict[str, tf.TensorSpec]:
+    def averaged(
+        self, inputs: Mapping[str, Any], targets: Mapping[str, Any], n_steps: int
+    ) -> frozenset[str]:
+        """Return the outputs of which the mean is compared with one target.
+
+        Parameters
+        ----------
+        inputs, targets : mapping of str to array, shape (n_items, n_steps, size)
+            Data by name.
+        n_steps : int
+            How many steps are run.
+        """
+        held = any(v.shape[1] < n_steps for k, v in inputs.items() if k in self.nodes)
+        return frozenset(
+            name
+            for name, values in targets.items()
+            if held and name in self.readouts and values.shape[1] == 1
+        )
+
+    def specs(
+        self, n_steps: int, averaged: Collection[str] = ()
+    ) -> dict[str, tf.TensorSpec]:
         """Return shapes and types of the outputs by name, for so many steps."""
         specs = self.function.specs(n_steps)
-        return {self._names[probe]: specs[probe] for probe in self.probes}
+        found = {self._names[probe]: specs[probe] for probe in self.probes}
+        for name in averaged:
+            shape = found[name].shape
+            found[name] = tf.TensorSpec((shape[0], 1, *shape[2:]), found[name].dtype)
+        return found
 
     # -- in TensorFlow
 
@@ -192,7 +228,13 @@ class KerasStep:
         if weights:
             given.append(dict(zip(weights, others[count:], strict=True)))
         generated = {key: v for key, v in inputs.items() if isinstance(key, Signal)}
-        frame = self._frame = Frame(state, generated, first_step, n_steps)
+        frame = self._frame = Frame(
+            state,
+            generated,
+            first_step,
+            n_steps,
+            averaged=self.averaged(data, given[1], n_steps),
+        )
 
         def part(
             first: tf.Tensor, count: int, carried: Tensors | None
@@ -223,7 +265,7 @@ class KerasStep:
         Parameters
         ----------
         inputs : mapping of str to tf.Tensor, shape (minibatch_size, n_steps, size)
-            Data by name.
+            Data by name; of one step where it is held.
         seed : int
             Of everything random, if the model is called by hand.
 
@@ -237,7 +279,9 @@ class KerasStep:
         for name, node in self.nodes.items():
             if name in inputs:
                 values = tf.cast(inputs[name], function.dtype)
-                given[node] = tf.reshape(values, (function.minibatch_size, n_steps, -1))
+                held = len(values.shape) == 3 and values.shape[1] == 1
+                shape = (function.minibatch_size, 1 if held else n_steps, -1)
+                given[node] = tf.reshape(values, shape)
         frame = self._frame or self._by_hand(list(given), n_steps, seed)
         for signal, values in frame.generated.items():
             given[signal] = steps_of(values, frame.skipped, n_steps, frame.n_steps)
@@ -258,7 +302,10 @@ class KerasStep:
         )
         if self._training:
             adapt(function.layout, self._store.params, adapted)
-        return {self._names[probe]: outputs[probe] for probe in self.probes}
+        found = {self._names[probe]: outputs[probe] for probe in self.probes}
+        for name in frame.averaged:
+            found[name] = tf.reduce_mean(found[name], axis=1, keepdims=True)
+        return found
 
     @property
     def _gradients(self) -> Gradients:

@@ -44,7 +44,7 @@ from nengo_dl.program.xla_support import Xla
 from nengo_dl.simulation.keras_variables import without_names
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training.epoch import Epoch
-from nengo_dl.training.model_function import ModelFunctions
+from nengo_dl.training.model_function import ModelFunction, ModelFunctions
 from nengo_dl.training.optimizer_step import OptimizerStep
 from nengo_dl.validation import function_of, positive_int
 
@@ -129,6 +129,9 @@ class SimulatorModel(Refusals, keras.Model):
         Where compiled functions are kept.
     workers : Workers
         The processes that train together; one of them writes files.
+    judge : callable
+        Warns about what `evaluate` measures of a function of the model, in so many
+        steps.
 
     Attributes
     ----------
@@ -153,6 +156,7 @@ class SimulatorModel(Refusals, keras.Model):
         new_seed: Callable[[], int],
         traces: Traces,
         workers: Workers,
+        judge: Callable[[ModelFunction, int], None],
     ) -> None:
         super().__init__(name="simulator", dtype=program.dtype.name)
         # Keras wraps it, and finds wrong arguments before it is refused
@@ -164,6 +168,7 @@ class SimulatorModel(Refusals, keras.Model):
         self.seed = 0
         self.key: Callable[[], Hashable] = lambda: None
         self._names, self._new_seed, self._traces = names, new_seed, traces
+        self._judge = judge
         self._runner = runner
         self._program = program
         self._xla = Xla(program.jit_compile)
@@ -276,14 +281,14 @@ class SimulatorModel(Refusals, keras.Model):
 
     def _epoch(self, own: KerasStep, parts: Parts, nodes: Any, others: Any) -> Epoch:
         inputs, targets, weights = parts
-        batch = own.function.minibatch_size
+        batch, dtype = own.function.minibatch_size, self._program.dtype
         n_items, n_steps = inputs[STEPS].shape[:2]
         if not self.run_eagerly:  # then they would see no values
             self.build_losses(
-                own.specs(n_steps),
+                own.specs(n_steps, own.averaged(inputs, targets, n_steps)),
                 *(
                     {
-                        name: tf.TensorSpec((batch, *array.shape[1:]), array.dtype)
+                        name: tf.TensorSpec((batch, *array.shape[1:]), dtype)
                         for name, array in part.items()
                     }
                     if part
@@ -291,6 +296,8 @@ class SimulatorModel(Refusals, keras.Model):
                     for part in (targets, weights)
                 ),
             )
+        if own is self.testing:
+            self._judge(own.function, n_steps)
         step = partial(own.run, tuple(targets), tuple(weights or ()))
         update = None
         if own is self.fitting and self.optimizer is not None:
@@ -315,6 +322,7 @@ class SimulatorModel(Refusals, keras.Model):
                 "fit" if own is self.fitting else "evaluate",
                 self.key(),
                 tuple(own.output_names),
+                tuple(own.readouts),
                 self._trained(),
                 None if update is None else update.key,
                 truncation,

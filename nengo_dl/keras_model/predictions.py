@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 
 import nengo
 import numpy as np
@@ -26,7 +25,8 @@ class Predictions:
     runner : Runner
         The simulation.
     make : callable
-        Makes a simulation of the same model, whose Probes keep each step.
+        ``make(as_rates)`` makes a simulation of the same model, whose Probes keep each
+        step, with rates in the place of spikes or without.
     only : int or None
         The number of steps that minibatches have to have, without a loop around them.
 
@@ -34,17 +34,24 @@ class Predictions:
     ----------
     start : Start
         Where the next minibatch starts.
+    as_rates : bool
+        Whether rates stand in for spikes.
     """
 
     def __init__(
-        self, runner: Runner, make: Callable[[], Runner], only: int | None
+        self, runner: Runner, make: Callable[[bool], Runner], only: int | None
     ) -> None:
         self._simulation, self._make, self._only = runner, make, only
         self.start = Start(runner.store.state)
+        self.as_rates = False
+        self._made: dict[bool, Runner] = {}
 
-    @cached_property
+    @property
     def _own(self) -> Runner:
-        own, simulated = self._make(), self._simulation.store
+        if self.as_rates in self._made:
+            return self._made[self.as_rates]
+        own = self._made[self.as_rates] = self._make(self.as_rates)
+        simulated = self._simulation.store
         if own.store.is_like(simulated):
             own.store.params, own.store.origins = simulated.params, simulated.origins
         return own
@@ -72,7 +79,7 @@ class Predictions:
         Parameters
         ----------
         presented : mapping of Node to np.ndarray, shape (batch, n_steps, size_out)
-            What to present.
+            What to present; of one step where it is held.
         n_steps : int
             How many steps.
 
@@ -82,6 +89,10 @@ class Predictions:
             In the last step alone if a Probe keeps no history.
         """
         check_steps(n_steps, self._only)
+        presented = {
+            node: np.broadcast_to(array, (len(array), n_steps, array.shape[2]))
+            for node, array in presented.items()
+        }
         own, start = self._own, self.start
         own.store.state, own.n_steps = list(start.state), start.n_steps
         own.probes.clear()

@@ -10,23 +10,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
-from nengo.exceptions import ValidationError
 
 from nengo_dl.inputs.requirements import Parts
+from nengo_dl.inputs.streams import ByEpoch, Stream
 from nengo_dl.keras_model.callbacks_of_workers import without_writing
-from nengo_dl.keras_model.datasets import Slices, Stream
+from nengo_dl.keras_model.datasets import Slices
+from nengo_dl.keras_model.kept_outputs import KeptOutputs
 from nengo_dl.keras_model.keras_step import KerasStep
 from nengo_dl.keras_model.model import SimulatorModel
 from nengo_dl.user_code import warn_user
 
 #: minibatches, in one of two forms
-Minibatches = Slices | Stream
+Minibatches = Slices | Stream[Parts]
 
 _HOOKS = (
     "on_batch_begin",
@@ -60,52 +60,6 @@ def wants_each_batch(callback: Any) -> bool:
         is not getattr(base, hook)
         for hook in _HOOKS
     )
-
-
-@dataclass(eq=False)
-class _OneByOne:
-    """Minibatches that come one after the other, for one epoch after the other.
-
-    Attributes
-    ----------
-    minibatches : Slices or Stream
-        Where they come from.
-    steps : int or None
-        How many of them are an epoch; None: all.
-    """
-
-    minibatches: Minibatches
-    steps: int | None = None
-    _going_on: Iterator[Parts] | None = field(default=None, init=False)
-    _n_epochs: int = field(default=0, init=False)
-
-    @property
-    def n_minibatches(self) -> int | None:
-        """How many there are in an epoch, if that is known."""
-        return self.steps or self.minibatches.n_minibatches
-
-    def epoch(self) -> Iterator[Parts]:
-        """Yield those of the next epoch."""
-        if self._going_on is None or self.steps is None:
-            self._going_on = iter(self.minibatches)
-        count = 0
-        for parts in islice(self._going_on, self.steps):
-            yield parts
-            count += 1
-        missing = self.steps is not None and count < self.steps
-        if missing:
-            self._going_on = None
-        if count == 0 and not self._n_epochs:
-            raise ValidationError("The dataset yields nothing", attr="x")
-        if missing or count == 0:
-            expected = f" of {self.steps}" if self.steps else ""
-            warn_user(
-                f"The data ran out after {count}{expected} minibatches. Expected a "
-                "dataset that yields more of them, in each epoch anew, or fewer epochs "
-                "and steps",
-                UserWarning,  # as Keras' own
-            )
-        self._n_epochs += 1
 
 
 class Loop:
@@ -148,10 +102,12 @@ class Loop:
         model = self._model
         with model.at_work():
             model.begin(model.fitting)
-            training = self._runs(model.fitting, data, steps_per_epoch)
+            steps = (steps_per_epoch, "steps_per_epoch")
+            training = self._runs(model.fitting, data, *steps)
             validation = None
             if held_out is not None:
-                validation = self._runs(model.testing, held_out, validation_steps)
+                steps = (validation_steps, "validation_steps")
+                validation = self._runs(model.testing, held_out, *steps)
             callbacks = self._callbacks(
                 callbacks, training.n_minibatches, verbose, epochs, add_history=True
             )
@@ -190,42 +146,38 @@ class Loop:
     ) -> dict[str, float]:
         """Measure losses and metrics; see `keras.Model.evaluate`."""
         with self._model.at_work():
-            runs = self._runs(self._model.testing, data, steps)
+            runs = self._runs(self._model.testing, data, steps, "steps")
             callbacks = self._callbacks(callbacks, runs.n_minibatches, verbose)
             return self._measure(runs, callbacks)
 
     def predict(
         self,
         data: Minibatches,
+        kept: KeptOutputs,
         callbacks: Any = None,
         steps: int | None = None,
         verbose: Any = "auto",
-    ) -> dict[str, np.ndarray]:
-        """Return the outputs of all Probes by name; see `keras.Model.predict`.
-
-        Returns
-        -------
-        dict of {str: np.ndarray}, shape (n_items, n_steps, *shape)
-            If minibatches have different numbers of steps, arrays of objects, shape
-            (n_items,): the outputs for each item, shape (n_steps, *shape).
-        """
-        model, source = self._model, _OneByOne(data, steps)
-        found: list[dict[str, np.ndarray]] = []
+    ) -> None:
+        """Keep the outputs of all Probes; see `keras.Model.predict`."""
+        model, source = self._model, ByEpoch(data, steps, "steps", _warn_about_end)
+        number = source.n_minibatches
+        kept.expect(number)
+        last: dict[str, np.ndarray] = {}
 
         def calls(at_most: int | None) -> Iterator[int]:
             for inputs, _, _ in source.epoch():
-                found.append(model.predict_one(inputs))
+                last.update(model.predict_one(inputs))
+                kept.add(last)
                 yield 1
 
         with model.at_work():
-            runs = _Runs(source.n_minibatches, calls)
+            runs = _Runs(number, calls)
             callbacks = self._callbacks(callbacks, runs.n_minibatches, verbose)
             model.predicting.begin(model.seed)
             model.stop_predicting = False
             callbacks.on_predict_begin()
-            self._run(runs, callbacks, "predict", lambda: {"outputs": found[-1]})
+            self._run(runs, callbacks, "predict", lambda: {"outputs": dict(last)})
             callbacks.on_predict_end()
-        return {name: _joined([own[name] for own in found]) for name in found[0]}
 
     def _measure(self, runs: _Runs, callbacks: Any) -> dict[str, float]:
         model = self._model
@@ -260,7 +212,9 @@ class Loop:
             **options,
         )
 
-    def _runs(self, own: KerasStep, data: Minibatches, steps: int | None) -> _Runs:
+    def _runs(
+        self, own: KerasStep, data: Minibatches, steps: int | None, option: str
+    ) -> _Runs:
         """Return what runs an epoch of minibatches."""
         model = self._model
         if isinstance(data, Slices) and steps is None:
@@ -275,7 +229,7 @@ class Loop:
                 epoch.pass_over(n_epochs)
 
             return _Runs(epoch.n_minibatches, at_once, pass_over)
-        source = _OneByOne(data, steps)
+        source = ByEpoch(data, steps, option, _warn_about_end)
 
         def one_by_one(at_most: int | None) -> Iterator[int]:
             own.epochs.clear()
@@ -342,14 +296,14 @@ class _Runs:
     pass_over: Callable[[int], None] = lambda n_epochs: None
 
 
-def _joined(outputs: list[np.ndarray]) -> np.ndarray:
-    """Return the outputs for the items of all minibatches as one array."""
-    if len({array.shape[1:] for array in outputs}) == 1:
-        return np.concatenate(outputs)
-    items = [item for array in outputs for item in array]
-    joined = np.empty(len(items), object)
-    joined[:] = items
-    return joined
+def _warn_about_end(count: int, steps: int | None) -> None:
+    """Warn as Keras does, which goes on with what there was."""
+    expected = f" of {steps}" if steps else ""
+    warn_user(
+        f"The data ran out after {count}{expected} minibatches. Expected a dataset "
+        "that yields more of them, in each epoch anew, or fewer epochs and steps",
+        UserWarning,  # as Keras' own
+    )
 
 
 def _is_due(epoch: int, frequency: Any) -> bool:

@@ -16,12 +16,12 @@ from nengo.builder.signal import Signal, SignalDict
 from nengo.exceptions import SimulationError
 
 from nengo_dl.graph.number_range import beyond, cast_into
-from nengo_dl.graph.signals import describe_with_signals, written
+from nengo_dl.graph.signals import describe_with_signals, payload_of, written
 from nengo_dl.lowering.context import Context
 from nengo_dl.lowering.python_call import PythonLowering
 from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
-from nengo_dl.plan.groups import OpGroup, payload_of
+from nengo_dl.plan.groups import OpGroup
 from nengo_dl.plan.layout import View
 
 

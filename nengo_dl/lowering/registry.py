@@ -12,10 +12,10 @@ from nengo.builder.signal import Signal
 from nengo.exceptions import BuildError, ValidationError
 
 from nengo_dl.graph.draws import Draws
-from nengo_dl.graph.signals import describe_with_signals
+from nengo_dl.graph.signals import describe_with_signals, payload_of
 from nengo_dl.lowering.context import Context
 from nengo_dl.lowering.values import SignalValues
-from nengo_dl.plan.groups import OpGroup, payload_of
+from nengo_dl.plan.groups import OpGroup
 from nengo_dl.plan.layout import View
 from nengo_dl.user_code import warn_user
 
@@ -134,6 +134,15 @@ class Lowering:
         If all that it reads is known at once, or nothing in the loop depends on it.
         """
         return False
+
+    @classmethod
+    def attributes(cls, op: Operator, dt: float) -> Mapping[str, float | str]:
+        """Return what of the neurons or the synapse ``configure_settings`` can train.
+
+        For each name its value, or why it cannot be trained. Where it is trained, the
+        lowering of a `TrainedNeurons` or `TrainedSynapse` runs.
+        """
+        return {}
 
     @classmethod
     def user_code(cls, op: Operator) -> bool:
@@ -351,6 +360,38 @@ def fed_draws(op: Operator, nengo_only: bool = False) -> Draws | None:
         others then run their own NumPy code.
     """
     return lowering_of(op).fed_draws(op, nengo_only)
+
+
+def attributes_of(
+    op: Operator, dt: float, surrogate: Any = None
+) -> dict[str, float | str]:
+    """Return what of neurons or of a synapse a setting of ``trainable`` can name.
+
+    Parameters
+    ----------
+    op : Operator
+        The operator of the neurons or the synapse.
+    dt : float
+        Length of a time step (s).
+    surrogate : Surrogate, "rate" or None
+        How gradients pass through spikes in training.
+
+    Returns
+    -------
+    dict of {str: float or str}
+        The value of each attribute, or why it cannot be trained, in words.
+    """
+    lowering, payload = lowering_of(op), payload_of(op)
+    found: dict[str, float | str] = dict(lowering.attributes(op, dt))
+    for name in ("tau_rc", "tau_ref", "tau_n", "inc_n", "tau"):
+        if name not in found and hasattr(payload, name):
+            found[name] = f"{lowering.__name__} runs it, which knows no such parameter"
+    spikes = bool(getattr(payload, "spiking", False))
+    if "tau_ref" in found and spikes and surrogate not in (None, "rate"):
+        found["tau_ref"] = (
+            f"with surrogate={surrogate!r} no gradient passes through refractory times"
+        )
+    return found
 
 
 def lower(group: OpGroup, context: Context) -> Lowering:

@@ -27,7 +27,7 @@ from nengo_dl.lowering.indexing import (
     sort_targets,
     stretch,
 )
-from nengo_dl.plan.layout import SignalLayout, View
+from nengo_dl.plan.layout import DerivedView, SignalLayout, View
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,8 @@ class SignalValues:
         Returns
         -------
         tf.Tensor, shape (batch,) + view.shape, or view.shape if it is not batched
-            The batch axis has length 1 while all items of the batch are equal.
+            The batch axis has length 1 while all items of the batch are equal. Of a
+            `DerivedView`, what its function returns.
         """
         if view in self._invariant:
             return self._invariant[view]
@@ -121,7 +122,8 @@ class SignalValues:
             parts.append(select(covering, [(a - low, b - low) for a, b in stretches]))
         flat = parts[0] if len(parts) == 1 else tf.concat(self._align(parts), axis=-1)
         shape = (flat.shape[0], *view.shape) if view.batched else view.shape
-        return reshaped(flat, shape)
+        value = reshaped(flat, shape)
+        return view.function(value) if isinstance(view, DerivedView) else value
 
     def set(self, view: View, value: tf.Tensor) -> None:
         """Replace the values of ``view``.

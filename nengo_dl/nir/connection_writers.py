@@ -13,6 +13,7 @@ from nengo.transforms import SparseMatrix
 from nengo_dl.nir.approximations import synapse_difference
 from nengo_dl.nir.ensemble_writers import Findings
 from nengo_dl.nir.written_graph import WrittenNode
+from nengo_dl.synapses import Delay
 
 #: a matrix of more numbers than these is not made of a sparse or a sliced one
 _MAX_MATRIX = 50_000_000
@@ -244,10 +245,27 @@ def synapse_nodes(
         return [_leaky(synapse.tau, size, "synapse")]
     if isinstance(synapse, nengo.Alpha):
         return _alpha(synapse, size, dt, obj, found)
+    if isinstance(synapse, Delay):
+        return _delay(synapse, size, dt, obj, found)
     if isinstance(synapse, nengo.LinearFilter):
         return _linear_filter(synapse, size, dt, obj, found)
     found.refuse(obj, f"NIR has no {type(synapse).__name__} filter")
     return None
+
+
+def _delay(
+    synapse: Delay, size: int, dt: float, obj: Any, found: Findings
+) -> list[WrittenNode] | None:
+    steps = synapse.steps(dt)
+    if steps % 1 and not found.stands_for(
+        obj,
+        f"readers of NIR delay by whole time steps, and {synapse} by {steps:g}",
+        f"a delay of {round(steps)} steps",
+        lambda: synapse_difference(synapse, [Delay(round(steps))], dt, late=0),
+    ):
+        return None
+    seconds = np.full(size, round(steps) * dt)
+    return [WrittenNode("Delay", {"delay": seconds}, size)]
 
 
 def _leaky(tau: float, size: int, role: str, r: float = 1.0) -> WrittenNode:

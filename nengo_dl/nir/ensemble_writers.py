@@ -126,8 +126,8 @@ def write_ensemble(
     elif np.any(bias):
         graph.add_bias(name, bias)
     sender = _add_adaptation(graph, source, ensemble, name)
-    amplitude = float(ensemble.neuron_type.amplitude)
-    spiking = ensemble.neuron_type.spiking
+    amplitude = float(source.neuron_type(ensemble).amplitude)
+    spiking = source.neuron_type(ensemble).spiking
     scale = amplitude / source.dt if spiking else amplitude
     return Ports(represented, name, sender, gain, scale)
 
@@ -139,7 +139,7 @@ def _lif(
     bias: np.ndarray,
     found: Findings,
 ) -> WrittenNode | None:
-    neuron_type = ensemble.neuron_type
+    neuron_type = source.neuron_type(ensemble)
     notes = {
         "tau_ref": float(neuron_type.tau_ref),
         "min_voltage": float(neuron_type.min_voltage),
@@ -176,14 +176,13 @@ def _lif(
             f"{neuron_type.min_voltage:g}; with -np.inf it is the same; "
             f"{difference()}",
         )
-    return _lif_node(ensemble, reset, notes)
+    return _lif_node(neuron_type, ensemble.n_neurons, reset, notes)
 
 
 def _lif_node(
-    ensemble: nengo.Ensemble, reset: float, notes: dict[str, Any]
+    neuron_type: NeuronType, n: int, reset: float, notes: dict[str, Any]
 ) -> WrittenNode:
-    n = ensemble.n_neurons
-    if ensemble.neuron_type.tau_rc == NO_LEAK and not reset:
+    if neuron_type.tau_rc == NO_LEAK and not reset:
         parameters = {
             "r": np.full(n, 1 / NO_LEAK),
             "v_threshold": np.ones(n),
@@ -191,7 +190,7 @@ def _lif_node(
         }
         return WrittenNode("IF", parameters, n, notes)
     parameters = {
-        "tau": np.full(n, float(ensemble.neuron_type.tau_rc)),
+        "tau": np.full(n, float(neuron_type.tau_rc)),
         "r": np.ones(n),
         "v_leak": np.zeros(n),
         "v_threshold": np.ones(n),
@@ -224,7 +223,7 @@ def _measured_reset(
 ) -> WrittenNode:
     """Return neurons whose voltage is reset far below 0 instead of being held there."""
     gain, bias = scales
-    neuron_type = ensemble.neuron_type
+    neuron_type = source.neuron_type(ensemble)
     # with u = (v - reset) / (1 - reset) Nengo's neurons are these
     height = 1 - reset
     difference = spike_difference(
@@ -237,7 +236,7 @@ def _measured_reset(
     )
     found.warn(ensemble, f"{reason}, v_reset is {reset:.3g} in its place; {difference}")
     notes = {**notes, "v_reset": 0.0}
-    return _lif_node(ensemble, reset, notes)
+    return _lif_node(neuron_type, ensemble.n_neurons, reset, notes)
 
 
 def _adaptive(
@@ -252,12 +251,15 @@ def _adaptive(
         "NIR's neurons do not adapt",
         "LI and Linear around the LIF inhibit it",
         lambda: spike_difference(
-            ensemble.neuron_type,
-            without_floor(ensemble.neuron_type),
+            source.neuron_type(ensemble),
+            without_floor(source.neuron_type(ensemble)),
             gain,
             bias,
             source.dt,
-            adaptation=(ensemble.neuron_type.tau_n, ensemble.neuron_type.inc_n),
+            adaptation=(
+                source.neuron_type(ensemble).tau_n,
+                source.neuron_type(ensemble).inc_n,
+            ),
         ),
     ):
         return None
@@ -268,7 +270,7 @@ def _add_adaptation(
     graph: WrittenGraph, source: SourceModel, ensemble: nengo.Ensemble, name: str
 ) -> str:
     """Add what inhibits adaptive neurons after their spikes; return the sender."""
-    neuron_type: Any = ensemble.neuron_type
+    neuron_type: Any = source.neuron_type(ensemble)
     if isinstance(neuron_type, nengo.AdaptiveLIF):
         n = ensemble.n_neurons
         filtered = WrittenNode(
@@ -300,7 +302,7 @@ def _rectified(
         tau_rc=NO_LEAK,
         tau_ref=0,
         min_voltage=-np.inf,
-        amplitude=ensemble.neuron_type.amplitude,
+        amplitude=source.neuron_type(ensemble).amplitude,
     )
     if not found.stands_for(
         ensemble,
@@ -308,7 +310,7 @@ def _rectified(
         "SpikingRectifiedLinear neurons keep it",
         "IF",
         lambda: spike_difference(
-            ensemble.neuron_type,
+            source.neuron_type(ensemble),
             written,
             gain,
             bias,

@@ -15,8 +15,9 @@ import numpy as np
 from nengo.synapses import Synapse
 
 from nengo_dl.nir.node_reader import NodeReader, register_node
+from nengo_dl.synapses import Delay
 
-#: more steps than these would be a matrix of that many rows and columns
+#: of each element, so many values are kept
 _MAX_DELAY_STEPS = 1000
 
 
@@ -198,7 +199,7 @@ class ReadDelay(NodeReader):
     .. math:: y(t) = x(t - \tau)
     """
 
-    became = "Connection with a delay"
+    became = "Connection with a Delay"
     elementwise = {"delay": None}  # noqa: RUF012
 
     @property
@@ -223,9 +224,6 @@ class ReadDelay(NodeReader):
         """Make two Nodes, and the Connections between them."""
         receiver, sender = self.node(shape_in, "input"), self.node(shape_in)
         for steps, index in by_value(self._steps(self.per_element("delay", shape_in))):
-            synapse = None
-            if steps:
-                past = [1.0] + [0.0] * int(steps)
-                synapse = nengo.LinearFilter([1.0], past, analog=False)
+            synapse = Delay(int(steps)) if steps else None
             self.connect(receiver[index], sender[index], synapse=synapse)
         return receiver, sender

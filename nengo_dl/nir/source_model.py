@@ -8,7 +8,10 @@ import nengo
 import numpy as np
 from nengo.builder import Model
 from nengo.exceptions import ValidationError
+from nengo.neurons import NeuronType
+from nengo.synapses import Synapse
 
+from nengo_dl.graph.trained_attributes import logarithms, with_values
 from nengo_dl.validation import positive_number, refused
 
 
@@ -61,6 +64,21 @@ class SourceModel:
     def parameters(self, obj: Any) -> Any:
         """Return Nengo's record of what an Ensemble or a Connection has now."""
         return self._data[obj]
+
+    def neuron_type(self, ensemble: nengo.Ensemble) -> NeuronType:
+        """Return an Ensemble's neuron type, with what has been trained of it."""
+        return with_values(ensemble.neuron_type, self._trained(ensemble), self.dt)
+
+    def synapse(self, connection: Any) -> Synapse | None:
+        """Return a Connection's synapse, with what has been trained of it."""
+        return with_values(connection.synapse, self._trained(connection), self.dt)
+
+    def _trained(self, obj: Any) -> dict[str, float]:
+        """Return the attributes of an object that are parameters, by name."""
+        owner = obj.neurons if isinstance(obj, nengo.Ensemble) else obj
+        # a Probe that stands for a Connection has no Signals of its own
+        names = logarithms(self._model.sig.get(owner, {})).keys() - {"gain"}
+        return {name: self._data.get_params((obj, name))[0].item() for name in names}
 
     def weights(self, connection: nengo.Connection) -> Any:
         """Return the weights that a Connection has now, as Nengo keeps them."""

@@ -224,7 +224,11 @@ class _Writer:
         for connection in connections:
             self._check_learning(connection)
             synapse_nodes(
-                connection.synapse, 1, self._source.dt, connection, self._found
+                self._source.synapse(connection),
+                1,
+                self._source.dt,
+                connection,
+                self._found,
             )
 
     def _check_learning(self, connection: nengo.Connection) -> bool:
@@ -353,7 +357,11 @@ class _Writer:
             transform = None
         nodes = weight_nodes(weights, transform, ends, connection, self._found)
         filters = synapse_nodes(
-            connection.synapse, ends.size_out, self._source.dt, connection, self._found
+            self._source.synapse(connection),
+            ends.size_out,
+            self._source.dt,
+            connection,
+            self._found,
         )
         if nodes is None or filters is None:
             return [], None

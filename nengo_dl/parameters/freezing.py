@@ -17,6 +17,7 @@ from nengo.solvers import NoSolver
 from nengo.transforms import SparseMatrix
 
 from nengo_dl.graph.signals import coordinates, initial_elements
+from nengo_dl.graph.trained_attributes import logarithms, with_values
 from nengo_dl.parameters.signal_names import parameters
 from nengo_dl.simulation.store import StateStore
 from nengo_dl.validation import NotPossibleError, WrongTypeError, flag
@@ -256,18 +257,44 @@ class Frozen:
                 "so no encoders stand for this. Build it with other gains",
                 attr="objs",
             )
+        changed = self._attributes(ensemble.neurons)
+        factors = changed.pop("gain", np.ones(()))
         encoders = np.divide(scaled, scale, out=np.ones_like(scaled), where=scale != 0)
         return {
             "encoders": encoders,
             "normalize_encoders": False,
-            "gain": np.array(built.gain),
-            "bias": bias,
+            # a factor of all currents is one of gains and biases
+            "gain": np.array(built.gain) * factors,
+            "bias": bias * factors,
             # they follow from gain and bias
             "max_rates": nengo.Ensemble.max_rates.default,
             "intercepts": nengo.Ensemble.intercepts.default,
+            **self._argument("neuron_type", ensemble, changed),
+        }
+
+    def _argument(
+        self, name: str, obj: Any, changed: Mapping[str, np.ndarray]
+    ) -> dict[str, Any]:
+        """Return a neuron type or synapse with what trains of it, if anything does."""
+        values = {key: value.item() for key, value in changed.items()}
+        new = with_values(getattr(obj, name), values, self._model.dt)
+        return {name: new} if values else {}
+
+    def _attributes(self, obj: Any) -> dict[str, np.ndarray]:
+        """Return the current values of what trains beside weights, by name."""
+        return {
+            name: signal.value(self._values[signal])
+            for name, signal in logarithms(self._model.sig[obj]).items()
         }
 
     def _connection(self, connection: nengo.Connection) -> dict[str, Any]:
+        changed = self._attributes(connection)
+        return {
+            **self._weights(connection),
+            **self._argument("synapse", connection, changed),
+        }
+
+    def _weights(self, connection: nengo.Connection) -> dict[str, Any]:
         transform, solver = connection.transform, connection.solver
         if self._model.sig[connection].get("weights") is None:
             return {"transform": None}

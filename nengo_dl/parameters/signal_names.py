@@ -9,7 +9,8 @@ its address in memory. The names here are made of where an object stands in its 
 - where several of a kind in one network would have the same name, the second is
   ``a#1``, and so on;
 - the networks around an object stand in front, ``inner/a``, and the parameter behind:
-  ``inner/a.encoders``, ``inner/a.bias``, ``a->b.weights``;
+  ``inner/a.encoders``, ``inner/a.bias``, ``a->b.weights``, and ``a.log_tau_rc`` for
+  the natural logarithm of a time constant that trains;
 - characters of labels that have a meaning here, or none in ASCII, are written as in
   URLs: ``a/b`` is ``a%2Fb``.
 """
@@ -17,7 +18,7 @@ its address in memory. The names here are made of where an object stands in its 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -30,6 +31,7 @@ from nengo.ensemble import Neurons
 
 from nengo_dl.graph.roles import Role
 from nengo_dl.graph.simplify.factor_pes import Factor
+from nengo_dl.graph.trained_attributes import PREFIX, logarithms
 from nengo_dl.plan.layout import SignalLayout
 
 #: characters of labels that stay as they are, beside letters and digits
@@ -119,15 +121,25 @@ def parameters(model: Model) -> dict[str, Signal]:
         if not isinstance(ensemble.neuron_type, nengo.Direct):
             found[f"{names[ensemble]}.encoders"] = model.sig[ensemble]["encoders"]
             found[f"{names[ensemble]}.bias"] = model.sig[ensemble.neurons]["bias"]
+            _add_attributes(found, names[ensemble], model.sig[ensemble.neurons])
     for connection in model.toplevel.all_connections:
         weights = model.sig[connection].get("weights")
         if weights is not None:
             found[f"{names[connection]}.weights"] = weights
+        _add_attributes(found, names[connection], model.sig[connection])
     for node in model.toplevel.all_nodes:
         for key, signal in model.sig[node].items():
             if key not in ("in", "out"):  # variables of TensorFlow code
                 found[f"{names[node]}.{key}"] = signal
     return found
+
+
+def _add_attributes(
+    found: dict[str, Signal], name: str, signals: Mapping[str, Signal]
+) -> None:
+    """Add the attributes of an object that train: ``a.log_tau_rc``."""
+    for attribute, signal in logarithms(signals).items():
+        found[f"{name}.{PREFIX}{attribute}"] = signal
 
 
 def states(model: Model, layout: SignalLayout) -> dict[str, Signal]:

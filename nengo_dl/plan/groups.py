@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 from nengo.exceptions import BuildError
 
 from nengo_dl.graph.opgraph import OpGraph
-from nengo_dl.graph.signals import describe
+from nengo_dl.graph.signals import describe, payload_of
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,6 @@ Plan = tuple[OpGroup, ...]
 Planner = Callable[
     [OpGraph, Mapping[Operator, Hashable], Callable[[Operator], bool]], Plan
 ]
-
-
-def payload_of(op: Operator) -> Any:
-    """Return the NeuronType or Process that ``op`` simulates, or None."""
-    return getattr(op, "neurons", getattr(op, "process", None))
 
 
 def check_plan(plan: Sequence[OpGroup], graph: OpGraph) -> None:

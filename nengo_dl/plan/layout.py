@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from nengo.builder.signal import Signal
@@ -139,6 +139,26 @@ class View:
             for a, b in zip(first, last, strict=True)
         )
         return View(runs, elements.shape, self.batched)
+
+
+@dataclass(frozen=True, eq=False)
+class DerivedView(View):
+    """Parameters, which are read as something that is computed from them.
+
+    A loop computes it once, for all steps, since parameters stay the same meanwhile.
+
+    Attributes
+    ----------
+    function : callable
+        Takes the values in the shape of the view, and returns what is read: one tensor.
+        A frozen dataclass, so that it is known when two are equal.
+    """
+
+    function: Callable[[Any], Any]
+
+    # whether two views are of the same parameters does not tell if the functions are
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
 
 @dataclass(frozen=True)

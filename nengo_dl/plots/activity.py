@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from nengo_dl.plots.axes import axes, tidy
-from nengo_dl.validation import refused
+import numpy as np
+
+from nengo_dl.plots.axes import axes, new_axes, tidy
+from nengo_dl.validation import positive_int, refused
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+#: of one figure: more rows than this are not looked at
+_MAX_ROWS = 30
 
 
 def firing_rates(activity: Any, ax: Axes | None = None, **boxes: Any) -> Axes:
@@ -59,6 +65,96 @@ def firing_rates(activity: Any, ax: Axes | None = None, **boxes: Any) -> Axes:
     return tidy(ax)
 
 
+def rate_histograms(
+    activity: Any,
+    populations: Sequence[Any] | None = None,
+    bins: int = 20,
+    axs: Sequence[Axes] | None = None,
+    **bars: Any,
+) -> list[Axes]:
+    """Draw how many neurons of each population fire at which rate.
+
+    Parameters
+    ----------
+    activity : nengo_dl.activity.Activity
+        What `nengo_dl.Simulator.activity` returns.
+    populations : sequence of str or nengo.Ensemble, optional
+        Labels of the populations, or the Ensembles; by default all of them.
+    bins : int, optional
+        Number of bars, the same for all populations.
+    axs : sequence of matplotlib.axes.Axes, optional
+        Axes to draw on, one for each population; by default those of a new figure,
+        below each other and with the same axis of rates.
+    **bars
+        For `matplotlib.axes.Axes.hist`, such as ``color``.
+
+    Returns
+    -------
+    list of matplotlib.axes.Axes
+        Rates (Hz) to the right, numbers of neurons upwards. Titles have the mean rate
+        and the number of neurons that never fire.
+
+    Raises
+    ------
+    ValidationError
+        If it is no Activity, there are no neurons or no such population, or there are
+        more than 30 of them and none were chosen.
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import nengo, nengo_dl
+    >>> with nengo.Network(seed=0) as net:
+    ...     a, b = (nengo.Ensemble(20, 1, label=label) for label in "ab")
+    >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
+    ...     axs = nengo_dl.plots.rate_histograms(sim.activity(n_steps=50), bins=5)
+    >>> [sum(bar.get_height() for bar in ax.patches) for ax in axs]
+    [20.0, 20.0]
+    """
+    chosen = _chosen(activity, populations)
+    bins = positive_int(bins, "bins")
+    fastest = max(float(population.rates.max()) for population in chosen)
+    edges = np.linspace(0, fastest or 1.0, bins + 1).tolist()
+    axs = new_axes(axs, len(chosen), (6.0, 0.8 + 1.3 * len(chosen)))
+    for ax, population in zip(axs, chosen, strict=True):
+        ax.hist(population.rates, edges, **bars)
+        ax.set_title(
+            f"{population.label}: mean {population.mean:.3g} Hz, "
+            f"{population.silent} of {population.n_neurons} silent",
+            fontsize="medium",
+            loc="left",
+        )
+        ax.set(ylabel="neurons")
+        ax.locator_params(axis="y", integer=True, nbins=4)
+        tidy(ax)
+    axs[-1].set(xlabel="rate (Hz)")
+    return list(axs)
+
+
+def _chosen(activity: Any, populations: Sequence[Any] | None) -> list[Any]:
+    """Return the populations that are to be drawn."""
+    known = getattr(activity, "populations", ())
+    if not known:
+        raise refused(activity, "activity", "the Activity of a network with neurons")
+    if populations is None:
+        if len(known) > _MAX_ROWS:
+            raise refused(
+                f"{len(known)} populations",
+                "populations",
+                f"the labels of those to draw, where there are more than {_MAX_ROWS}",
+            )
+        return list(known)
+    if isinstance(populations, str) or not populations:
+        raise refused(populations, "populations", "a list of labels or Ensembles")
+    try:
+        return [activity[one] for one in populations]
+    except KeyError as error:
+        labels = ", ".join(repr(one.label) for one in known)
+        expected = f"labels or Ensembles among {labels}"
+        raise refused(populations, "populations", expected) from error
+
+
 def energy_bars(energy: Any, ax: Axes | None = None, **bars: Any) -> Axes:
     """Draw the estimated energy of an inference, device by device.
 
@@ -104,9 +200,14 @@ def energy_bars(energy: Any, ax: Axes | None = None, **bars: Any) -> Axes:
         for one in devices
     ]
     colors = ["C0" if one.device.spiking else "grey" for one in devices]
-    ax.barh(names, [one.per_inference for one in devices], **{"color": colors, **bars})
-    if any(one.per_inference > 0 for one in devices):
+    joules = [one.per_inference for one in devices]
+    drawn = ax.barh(names, joules, **{"color": colors, **bars})
+    ax.bar_label(drawn, [f" {value:.2g}" for value in joules], fontsize="small")
+    positive = [value for value in joules if value > 0]
+    if positive:
         ax.set_xscale("log")
+        # the shortest bar can be seen, and there is room for numbers
+        ax.set_xlim(10 ** np.floor(np.log10(0.5 * min(positive))), 3 * max(positive))
     ax.invert_yaxis()
     ax.set(xlabel="estimated energy of an inference (J)")
     return tidy(ax)

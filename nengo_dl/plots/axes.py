@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nengo_dl.validation import refused
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +50,39 @@ def axes(ax: Axes | None, figsize: tuple[float, float] = (7.0, 3.0)) -> Axes:
 
     _, new = pyplot.subplots(figsize=figsize, layout="constrained")
     return new
+
+
+def new_axes(
+    axs: Sequence[Axes] | None, n_rows: int, figsize: tuple[float, float]
+) -> Sequence[Axes]:
+    """Return the axes that were given, or those of a new figure, below each other.
+
+    Parameters
+    ----------
+    axs : sequence of matplotlib.axes.Axes or None
+        As the user gave them.
+    n_rows : int
+        How many there have to be.
+    figsize : tuple of float
+        Width and height of a new figure (inches).
+
+    Raises
+    ------
+    ValidationError
+        If another number of axes was given.
+    """
+    require_matplotlib()
+    if axs is not None:
+        given = list(np.ravel(np.asarray(axs, dtype=object)))
+        if len(given) != n_rows:
+            raise refused(axs, "axs", f"{n_rows} axes to draw on")
+        return given
+    from matplotlib import pyplot
+
+    _, rows = pyplot.subplots(
+        n_rows, figsize=figsize, sharex=True, squeeze=False, layout="constrained"
+    )
+    return list(rows[:, 0])
 
 
 def tidy(ax: Axes, n_lines: int = 0) -> Axes:

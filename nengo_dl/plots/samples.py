@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import nengo
@@ -10,6 +10,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from nengo_dl.plots.axes import axes, tidy
+from nengo_dl.validation import refused
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,11 +68,12 @@ def probe_traces(
     >>> [line.get_label() for line in ax.lines]
     ['dimension 0', 'dimension 1']
     """
-    times, samples = _samples(sim, probe, item, data)
+    times, samples = item_samples(sim, probe, item, data)
     ax = axes(ax)
     samples = samples.reshape(len(samples), -1)
     for i, column in enumerate(samples.T):
         ax.plot(times, column, **{"label": f"dimension {i}", **line})
+    ax.margins(x=0)  # as in rasters: one below the other, their times line up
     ax.set(xlabel="time (s)", ylabel=_name(probe))
     one_label = "label" in line or samples.shape[1] == 1
     return tidy(ax, 0 if one_label else samples.shape[1])
@@ -132,7 +134,7 @@ def spike_raster(
     >>> len(ax.lines[0].get_xdata()) == int((sim.data[probe] > 0).sum())
     True
     """
-    times, samples = _samples(sim, probe, item, data)
+    times, samples = item_samples(sim, probe, item, data)
     samples = samples.reshape(len(samples), -1)
     if neurons is not None:
         samples = samples[:, list(neurons)]
@@ -159,10 +161,62 @@ def spike_raster(
     return tidy(ax)
 
 
-def _samples(
+def item_samples(
     sim: Any, probe: nengo.Probe, item: int, data: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return times (s), shape (n,), and samples of one item, shape (n, d)."""
+    """Return times (s), shape (n,), and samples of one item, shape (n, d).
+
+    Parameters
+    ----------
+    sim, probe, item, data
+        As for `probe_traces`.
+
+    Raises
+    ------
+    ValidationError
+        If the Probe has recorded nothing yet, or has no such item.
+    """
+    found = recorded(sim, probe, data)
+    batched = (
+        found.ndim == 3
+        if data is not None
+        else getattr(sim, "minibatch_size", None) is not None
+    )
+    if batched:
+        whole = isinstance(item, int | np.integer)
+        if not whole or not -len(found) <= item < len(found):
+            raise ValidationError(
+                f"Expected an item from 0 to {len(found) - 1}, got {item}", attr="item"
+            )
+        found = found[item]
+    return sample_times(sim, probe, len(found), data), found
+
+
+def given_samples(
+    data: Mapping[nengo.Probe, Any] | None,
+) -> Mapping[nengo.Probe, Any]:
+    """Return samples by Probe, as ``sim.predict`` returns them.
+
+    Raises
+    ------
+    ValidationError
+        If it is something else.
+    """
+    if data is None:
+        return {}
+    if not isinstance(data, Mapping):
+        raise refused(data, "data", "a mapping of Probes to samples")
+    return data
+
+
+def recorded(sim: Any, probe: nengo.Probe, data: Any) -> np.ndarray:
+    """Return what is to be drawn: ``data``, or what the Probe has recorded.
+
+    Raises
+    ------
+    ValidationError
+        If there is nothing.
+    """
     found = np.asarray(sim.data[probe] if data is None else data)
     if found.size == 0:
         raise ValidationError(
@@ -170,23 +224,18 @@ def _samples(
             "simulator, or give `data`",
             attr="probe",
         )
-    batched = (
-        found.ndim == 3
-        if data is not None
-        else getattr(sim, "minibatch_size", None) is not None
-    )
-    if batched:
-        if not -len(found) <= item < len(found):
-            raise ValidationError(
-                f"Expected an item from 0 to {len(found) - 1}, got {item}", attr="item"
-            )
-        found = found[item]
+    return found
+
+
+def sample_times(sim: Any, probe: nengo.Probe, n_samples: int, data: Any) -> np.ndarray:
+    """Return the times of samples (s), shape (n_samples,).
+
+    Those of ``data`` begin with the first step.
+    """
     if data is None:
         # a Probe that keeps no history has the last sample only
-        times = sim.trange(sample_every=probe.sample_every)[-len(found) :]
-    else:
-        times = np.arange(1, len(found) + 1) * (probe.sample_every or sim.dt)
-    return times, found
+        return sim.trange(sample_every=probe.sample_every)[-n_samples:]
+    return np.arange(1, n_samples + 1) * (probe.sample_every or sim.dt)
 
 
 def _name(probe: nengo.Probe) -> str:

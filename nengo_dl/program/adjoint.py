@@ -6,7 +6,8 @@ before, and contributions to parameters are added up [1]_. TensorFlow can differ
 `tf.while_loop`, and keeps every intermediate result of every step for that. Here only
 the state of each step is kept, and the way back computes a step again from it, which is
 rematerialisation or gradient checkpointing [2]_ [3]_: memory grows with what the model
-remembers, not with what it computes.
+remembers, not with what it computes. Where that is too much, one loop runs within
+another, `scan_in_segments`, and keeps the states between stretches of time only.
 
 References
 ----------
@@ -14,29 +15,56 @@ References
    it. Proceedings of the IEEE 78(10).
 .. [2] T. Chen, B. Xu, C. Zhang, C. Guestrin (2016). Training deep nets with sublinear
    memory cost. arXiv:1604.06174.
-.. [1] P. J. Werbos (1990). Backpropagation through time: what it does and how to do it.
-   backpropagation through time. NeurIPS.
+.. [3] A. Gruslys, R. Munos, I. Danihelka, M. Lanctot, A. Graves (2016).
+   Memory-efficient backpropagation through time. NeurIPS.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import tensorflow as tf
 
 Tensors = Sequence[tf.Tensor]
 
-#: ``impure(compute, count)`` gives the ``count`` tensors that ``compute()`` returned on
-#: the way forward
-Impure = Callable[[Callable[[], Tensors], int], Tensors]
 
-#: ``step(constants, state, row, impure) -> (state, outputs)``
-Step = Callable[[Tensors, Tensors, Tensors, Impure], tuple[Tensors, Tensors]]
+class Recorded:
+    """What steps compute that must not be computed a second time on the way back.
+
+    Python code, for example, which may have changed since. Called with a function, it
+    records the tensors that this returns, or gives those that were recorded.
+
+    Parameters
+    ----------
+    given : sequence of tf.Tensor, optional
+        What was recorded on the way forward; None: this is the way forward.
+    """
+
+    def __init__(self, given: Tensors | None = None) -> None:
+        self.again = given is not None
+        self.values: list[tf.Tensor] = list(given or ())
+        self._taken = 0
+
+    def __call__(self, compute: Callable[[], Tensors], count: int) -> Tensors:
+        """Return the ``count`` tensors of ``compute()``, called or recorded."""
+        if self.again:
+            return self.take(count)
+        computed = compute()
+        self.values.extend(computed)
+        return computed
+
+    def take(self, count: int) -> list[tf.Tensor]:
+        """Return the next of the recorded tensors."""
+        start, self._taken = self._taken, self._taken + count
+        return self.values[start : self._taken]
 
 
-def directly(compute: Callable[[], Tensors], count: int) -> Tensors:
-    """Call ``compute()``: the `Impure` of steps that are not computed a second time."""
-    return compute()
+#: ``step(constants, state, row, recorded) -> (state, outputs)``
+Step = Callable[[Tensors, Tensors, Tensors, Recorded], tuple[Tensors, Tensors]]
+
+#: shapes and types of the outputs of a step, and of what it records
+Specs = tuple[Sequence[tf.TensorSpec], Sequence[tf.TensorSpec]]
 
 
 def scan(
@@ -45,16 +73,18 @@ def scan(
     state: Tensors,
     series: Tensors,
     n_steps: int,
+    around: Recorded | None = None,
+    specs: Specs | None = None,
 ) -> tuple[Tensors, Tensors]:
     """Run a step again and again, differentiable by back-propagation through time.
 
     Parameters
     ----------
     step : callable
-        ``step(constants, state, row, impure)`` returns the next state, of the same
+        ``step(constants, state, row, recorded)`` returns the next state, of the same
         shapes and types, and the outputs of the step. What must not be computed a
         second time on the way back, because it calls Python, has to be wrapped:
-        ``impure(lambda: [tf.numpy_function(...)], 1)``.
+        ``recorded(lambda: [tf.numpy_function(...)], 1)``.
     constants : sequence of tf.Tensor
         What is the same in each step.
     state : sequence of tf.Tensor
@@ -63,6 +93,11 @@ def scan(
         What changes from step to step.
     n_steps : int
         How many steps; fixed when this is traced.
+    around : Recorded, optional
+        What the step of a loop around this one was given: that step is a stretch of
+        time, which is computed once without a way back, and again to be differentiated.
+    specs : pair of sequences of tf.TensorSpec, optional
+        What `specs_of` returns; otherwise the step is traced once more for it.
 
     Returns
     -------
@@ -72,13 +107,20 @@ def scan(
         The outputs of all steps.
     """
     n_constants, n_state = len(constants), len(state)
+    specs = specs_of(step, constants, state, series) if specs is None else specs
+    forward = partial(_forward, step, n_steps=n_steps, specs=specs)
+    if around is not None and not around.again:
+        final, _, outputs, kept = forward(constants, state, series, keep_states=False)
+        around.values.extend(kept)
+        return list(final), list(outputs)
+    recorded = None if around is None else around.take(len(specs[1]))
 
     @tf.custom_gradient
     def run(*flat: tf.Tensor) -> tuple[tuple, Callable]:
         fixed = flat[:n_constants]
         start = flat[n_constants : n_constants + n_state]
         rows = flat[n_constants + n_state :]
-        final, history, outputs, kept = _forward(step, fixed, start, rows, n_steps)
+        final, history, outputs, kept = forward(fixed, start, rows, recorded=recorded)
 
         def backward(*upstream: tf.Tensor) -> Tensors:
             return _backward(
@@ -99,6 +141,60 @@ def scan(
     return list(results[:n_state]), list(results[n_state:])
 
 
+def scan_in_segments(
+    segment: Callable[[int, Tensors, Tensors, Tensors, Recorded], tuple],
+    constants: Tensors,
+    state: Tensors,
+    series: Tensors,
+    n_steps: int,
+    length: int,
+    specs: Callable[[int], Specs | None],
+) -> tuple[Tensors, list[Tensors]]:
+    """Run stretches of time one after the other, and keep the states between them only.
+
+    On the way back each stretch is computed again from its first state, and then
+    differentiated: the memory is that of one stretch and of one state for each.
+
+    Parameters
+    ----------
+    segment : callable
+        ``segment(n_steps, constants, state, rows, recorded)`` runs some steps; see
+        `scan`, which it has to call, with ``around=recorded``, for whatever calls
+        Python. It returns the next state, and outputs of any shapes.
+    constants, state, series, n_steps
+        As for `scan`.
+    length : int
+        Steps of a stretch; those that remain make a shorter one.
+    specs : callable
+        ``specs(n_steps)`` returns shapes and types of what a stretch of so many steps
+        gives and records, or None if they are not known.
+
+    Returns
+    -------
+    state : list of tf.Tensor
+        Where it ends.
+    outputs : list of list of tf.Tensor, shape (n_stretches, ...)
+        Outputs of the stretches of full length, then those of the shorter one, if any.
+    """
+    whole, rest = divmod(n_steps, length)
+    rows = [
+        tf.reshape(v[: whole * length], (whole, length, *v.shape[1:])) for v in series
+    ]
+    state, outputs = scan(
+        partial(segment, length), constants, state, rows, whole, specs=specs(length)
+    )
+    parts = [outputs]
+    if rest:
+        rows = [
+            tf.reshape(v[whole * length :], (1, rest, *v.shape[1:])) for v in series
+        ]
+        state, outputs = scan(
+            partial(segment, rest), constants, state, rows, 1, specs=specs(rest)
+        )
+        parts.append(outputs)
+    return state, parts
+
+
 def in_line(
     step: Step,
     constants: Tensors,
@@ -110,43 +206,50 @@ def in_line(
     rows: list[Tensors] = []
     for i in range(n_steps):
         row = [values[i] for values in series]
-        state, outputs = step(constants, state, row, directly)
+        state, outputs = step(constants, state, row, Recorded())
         rows.append(outputs)
     return list(state), [tf.stack(values) for values in zip(*rows, strict=True)]
 
 
 def _forward(
-    step: Step, constants: Tensors, state: Tensors, series: Tensors, n_steps: int
+    step: Step,
+    constants: Tensors,
+    state: Tensors,
+    series: Tensors,
+    n_steps: int,
+    specs: Specs,
+    recorded: Tensors | None = None,
+    keep_states: bool = True,
 ) -> tuple[Tensors, Tensors, Tensors, Tensors]:
-    """Run all steps; return the last state, all states, outputs, impure values."""
-    specs = _specs(step, constants, state, series)
+    """Run all steps; return the last state, all states, outputs, recorded values."""
+    given = recorded or ()
 
     def body(i: tf.Tensor, now: tuple, *arrays: tuple) -> tuple:
-        kept: list[tf.Tensor] = []
-
-        def record(compute: Callable[[], Tensors], count: int) -> Tensors:
-            computed = compute()
-            kept.extend(computed)
-            return computed
-
         row = [tf.gather(values, i) for values in series]
-        new, outputs = step(constants, now, row, record)
+        calls = Recorded(recorded and [tf.gather(values, i) for values in given])
+        new, outputs = step(constants, now, row, calls)
+        kept = (
+            now if keep_states else (),
+            outputs,
+            () if calls.again else calls.values,
+        )
         written = (
             tuple(a.write(i, v) for a, v in zip(own, values, strict=True))
-            for own, values in zip(arrays, (now, outputs, kept), strict=True)
+            for own, values in zip(arrays, kept, strict=True)
         )
         return i + 1, tuple(new), *written
 
+    kept = (state if keep_states else (), specs[0], () if recorded else specs[1])
     start = (
         tf.constant(0),
         tuple(state),
-        *(tuple(_array(v, n_steps) for v in own) for own in (state, *specs)),
+        *(tuple(_array(v, n_steps) for v in own) for own in kept),
     )
     _, final, *arrays = tf.while_loop(
         lambda i, *_: i < n_steps, body, start, maximum_iterations=n_steps
     )
-    past, outputs, kept = ([a.stack() for a in own] for own in arrays)
-    return final, past, outputs, kept
+    past, outputs, made = ([a.stack() for a in own] for own in arrays)
+    return final, past, outputs, recorded or made
 
 
 def _backward(
@@ -173,14 +276,10 @@ def _backward(
         now = [tf.gather(values, i) for values in history]
         row = [tf.gather(values, i) for values in series]
         sources = (chosen(constants, 0), chosen(now, 1), chosen(row, 2))
-        recorded = iter([tf.gather(values, i) for values in kept])
-
-        def replay(compute: Callable[[], Tensors], count: int) -> Tensors:
-            return [next(recorded) for _ in range(count)]
-
+        recorded = Recorded([tf.gather(values, i) for values in kept])
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(sources)
-            new, outputs = step(constants, now, row, replay)
+            new, outputs = step(constants, now, row, recorded)
         floats = [v for v in outputs if v.dtype.is_floating]
         upstream = [
             tf.gather(values, i)
@@ -212,23 +311,15 @@ def _backward(
     return [next(found) if keep else None for group in differentiable for keep in group]
 
 
-def _specs(
-    step: Step, constants: Tensors, state: Tensors, series: Tensors
-) -> tuple[Tensors, Tensors]:
-    """Return shapes and types of outputs and impure values, by tracing a step."""
-    impure: list[tf.Tensor] = []
-
-    def record(compute: Callable[[], Tensors], count: int) -> Tensors:
-        computed = compute()
-        impure.extend(computed)
-        return computed
-
+def specs_of(step: Step, constants: Tensors, state: Tensors, series: Tensors) -> Specs:
+    """Return shapes and types of outputs and recorded values, by tracing a step."""
+    calls = Recorded()
     with tf.Graph().as_default():
         fixed = [tf.zeros(t.shape, t.dtype) for t in constants]
         start = [tf.zeros(t.shape, t.dtype) for t in state]
         row = [tf.zeros(t.shape[1:], t.dtype) for t in series]
-        _, outputs = step(fixed, start, row, record)
-        return [_spec(t) for t in outputs], [_spec(t) for t in impure]
+        _, outputs = step(fixed, start, row, calls)
+        return [_spec(t) for t in outputs], [_spec(t) for t in calls.values]
 
 
 def _spec(tensor: tf.Tensor) -> tf.TensorSpec:

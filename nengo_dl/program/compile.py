@@ -30,6 +30,7 @@ from nengo_dl.graph.signals import written
 from nengo_dl.graph.simplify import simplify
 from nengo_dl.graph.surrogate_neurons import with_surrogates
 from nengo_dl.graph.tensor_operator import SimTensorNode, with_training
+from nengo_dl.graph.trained_attributes import TrainedNeurons, with_attributes
 from nengo_dl.graph.verify import verify
 from nengo_dl.lowering import registry
 from nengo_dl.lowering.neurons.rate_equivalents import rate_equivalent
@@ -38,6 +39,7 @@ from nengo_dl.plan.layout import SignalLayout
 from nengo_dl.program.built import Built
 from nengo_dl.program.program import Program
 from nengo_dl.program.recording import Recording
+from nengo_dl.program.rematerialisation import Rematerialisation, machine_memory
 from nengo_dl.program.segment import Segment, compile_segment
 from nengo_dl.program.through_time import ThroughTime
 
@@ -82,6 +84,7 @@ def prepare(
     draws = partial(registry.fed_draws, nengo_only=settings.nengo_random_draws)
     operators, inputs = lift(built.model, operators, registry.runs_user_code, draws)
     fed = frozenset(i.signal for i in inputs if i.lifted and i.signal is not None)
+    operators = with_attributes(operators, built.trainable)
     verify(operators, fed, after="lifting the inputs")
     operators = simplify(operators, settings.simplifications, fed, built.trained)
     if wanted is not None:
@@ -94,7 +97,10 @@ def prepare(
 
 
 def compile_program(
-    built: Built, training: bool = False, every_step: bool = False
+    built: Built,
+    training: bool = False,
+    every_step: bool = False,
+    as_rates: bool = False,
 ) -> Program:
     """Translate a built model into one function of tensors.
 
@@ -106,6 +112,8 @@ def compile_program(
         Whether it runs as it does in training; see `compile_through_time`.
     every_step : bool
         Whether Probes keep each step, also those with ``sample_every``.
+    as_rates : bool
+        Whether rates stand in for spikes outside of training, too.
 
     Returns
     -------
@@ -114,7 +122,7 @@ def compile_program(
     """
     # what the loop does not have to do
     settings = built.settings
-    prepared = prepare(built, _as_trained(built) if training else built.order)
+    prepared = prepare(built, _in_mode(built, training, as_rates))
     operators, roles = prepared.operators, prepared.roles
     built = built.divided(operators)
     if settings.use_loop:
@@ -142,7 +150,10 @@ def compile_program(
 
 @no_garbage_collection()
 def compile_through_time(
-    built: Built, probes: Iterable[nengo.Probe], training: bool = True
+    built: Built,
+    probes: Iterable[nengo.Probe],
+    training: bool = True,
+    as_rates: bool = False,
 ) -> tuple[ThroughTime, tuple[Input, ...], Reach]:
     """Translate what some probes depend on into one differentiable function.
 
@@ -155,6 +166,8 @@ def compile_through_time(
     training : bool
         Whether rates, or spikes with surrogate gradients, stand in for spikes, and
         TensorFlow code runs as in training.
+    as_rates : bool
+        Whether rates stand in for spikes outside of training, too.
 
     Returns
     -------
@@ -167,7 +180,7 @@ def compile_through_time(
     """
     settings = built.settings
     targets = {probe: built.model.sig[probe]["in"] for probe in probes}
-    operators = _as_trained(built) if training else built.order
+    operators = _in_mode(built, training, as_rates)
     prepared = prepare(built, operators, targets.values())
     built = built.divided(prepared.operators)
 
@@ -206,20 +219,23 @@ def compile_through_time(
         tf.as_dtype(settings.dtype),
         frozenset(p for p in targets if not settings.keeps_history(p)),
         None if settings.use_loop else built.unroll,
+        Rematerialisation(settings.rematerialisation, machine_memory()),
     )
     reached = reach(prepared.operators, targets.values(), built.trained, _blocks)
     return through_time, prepared.inputs, reached
 
 
-def _as_trained(built: Built) -> Sequence[Operator]:
-    """Return the operators that run in training, in the place of all."""
+def _in_mode(built: Built, training: bool, as_rates: bool) -> Sequence[Operator]:
+    """Return the operators that run in training or outside of it, in place of all."""
     settings = built.settings
     operators: Sequence[Operator] = built.order
+    rates_of = partial(rate_equivalent, smoothing=settings.lif_smoothing)
+    if not training:
+        return with_rates(operators, rates_of) if as_rates else operators
     if settings.surrogate is not None:
         operators = with_surrogates(
             operators, settings.surrogate, has_surrogate, rate_equivalent
         )
-    rates_of = partial(rate_equivalent, smoothing=settings.lif_smoothing)
     return with_training(with_rates(operators, rates_of))
 
 
@@ -233,6 +249,8 @@ def _stays_in_loop(op: Operator) -> bool:
 
 def _blocks(op: Operator) -> bool:
     """Whether an operator lets no gradient pass: Python code, or spikes."""
+    if isinstance(op, TrainedNeurons):
+        return _blocks(op.op)
     spikes = type(op) is SimNeurons and bool(op.neurons.spiking)
     return spikes or registry.runs_python(op)
 

@@ -49,7 +49,7 @@ def _add(value: Any, update: Callable[[bytes], None], types: dict[type, int]) ->
         update(np.ascontiguousarray(value).tobytes())
     elif isinstance(value, np.dtype | range):
         update(f"r{value!r};".encode())
-    elif isinstance(value, View):
+    elif type(value) is View:
         runs = [(run.block, run.start, run.stop) for run in value.runs]
         update(f"w{value.shape}{value.batched}{len(runs)}:".encode())
         update(np.array(runs, dtype=np.int64).tobytes())

@@ -12,6 +12,9 @@ from nengo.builder.signal import Signal
 from nengo_dl.graph.signals import coordinates
 from nengo_dl.plan.layout import View
 
+#: steps that are looked at together
+_PART = 2**20
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -76,6 +79,16 @@ class Recording:
         """Return which steps behind ``first_step`` are sampled, as in Nengo."""
         steps = np.arange(first_step + 1, first_step + n_steps + 1)
         return steps % self.period < 1
+
+    def count(self, first_step: int, n_steps: int) -> int:
+        """Return how many steps behind ``first_step`` are sampled."""
+        if self.period == 1:
+            return n_steps
+        parts = range(0, n_steps, _PART)
+        return sum(
+            int(self.kept(first_step + done, min(_PART, n_steps - done)).sum())
+            for done in parts
+        )
 
     def rows(self, first_step: int, n_steps: int, total: int) -> np.ndarray:
         """Return the row for each step of a chunk, shape (total,), int32.

@@ -25,7 +25,7 @@ from nengo_dl.lowering.python_call import PythonLowering, independent
 from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import SignalLayout, View
-from nengo_dl.program.adjoint import Impure, directly
+from nengo_dl.program.adjoint import Recorded
 from nengo_dl.program.python_errors import remembered
 from nengo_dl.program.recording import Recording
 
@@ -275,19 +275,19 @@ class InGraph:
     ----------
     number : tf.Tensor, shape ()
         Number of the step, 1 for the first.
-    impure : callable
-        Gives the results; see `nengo_dl.program.adjoint.scan`.
+    recorded : Recorded, optional
+        Where results come from or go to; see `nengo_dl.program.adjoint.scan`.
     """
 
-    def __init__(self, number: tf.Tensor, impure: Impure = directly) -> None:
+    def __init__(self, number: tf.Tensor, recorded: Recorded | None = None) -> None:
         self._number = number
-        self._impure = impure
+        self._recorded = recorded or Recorded()
 
     def call(self, calls: PythonCalls, now: SignalValues) -> None:
         """Add a round of calls to the step, and write their results."""
         with tf.name_scope("Python"):
             compute = partial(self._results, calls, now)
-            calls.store(now, self._impure(compute, len(calls.shapes)))
+            calls.store(now, self._recorded(compute, len(calls.shapes)))
 
     def _results(self, calls: PythonCalls, now: SignalValues) -> Sequence[tf.Tensor]:
         arguments = calls.arguments(now)

@@ -20,8 +20,17 @@ from nengo_dl.graph.roles import Role
 from nengo_dl.graph.signals import coordinates, initial_elements, runs, size
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import Block, SignalLayout
-from nengo_dl.program.adjoint import Impure, Tensors, in_line, scan
+from nengo_dl.program.adjoint import (
+    Recorded,
+    Specs,
+    Tensors,
+    in_line,
+    scan,
+    scan_in_segments,
+    specs_of,
+)
 from nengo_dl.program.loop import check_steps
+from nengo_dl.program.rematerialisation import NEVER, Rematerialisation, Storage
 from nengo_dl.program.segment import Segment
 from nengo_dl.program.step import InGraph, TimeStep
 
@@ -49,6 +58,8 @@ class ThroughTime:
         Probes that give the last step only.
     only : int or None
         The only number of steps that there can be: there is no loop then.
+    rematerialisation : Rematerialisation
+        Whether the way back keeps every state, or computes most of them again.
     """
 
     before: Segment
@@ -59,6 +70,7 @@ class ThroughTime:
     dtype: tf.DType
     last_only: frozenset[nengo.Probe] = frozenset()
     only: int | None = None
+    rematerialisation: Rematerialisation = NEVER
 
     def __call__(
         self,
@@ -100,11 +112,104 @@ class ThroughTime:
         """
         check_steps(n_steps, self.only)
         adapted = {} if adapted is None else adapted
+        if state is None:
+            state = [_initial(live, b, self.minibatch_size) for b in self.carried]
+        length = self.storage(n_steps).length
+        if length < n_steps:
+            return self._in_segments(
+                live, inputs, n_steps, state, first_step, adapted, length
+            )
+        return self._run(live, inputs, n_steps, state, first_step, adapted)
+
+    def _in_segments(
+        self,
+        live: SignalValues,
+        inputs: Series,
+        n_steps: int,
+        state: Tensors,
+        first_step: int | tf.Tensor,
+        adapted: dict[Signal, tf.Tensor],
+        length: int,
+    ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
+        """Run all steps so that the way back computes most of them again."""
+        layout, signals, probes = live.layout, list(inputs), list(self.outputs)
+        params = layout.of_role(Role.PARAM)
+
+        def segment(
+            steps: int,
+            constants: Tensors,
+            state: Tensors,
+            rows: Tensors,
+            recorded: Recorded,
+        ) -> tuple[Tensors, list[tf.Tensor]]:
+            *fed, numbers = rows
+            changed: dict[Signal, tf.Tensor] = {}
+            outputs, state = self._run(
+                SignalValues(
+                    layout,
+                    dict(zip(params, constants, strict=True)),
+                    self.minibatch_size,
+                    self.dtype,
+                ),
+                dict(zip(signals, map(_exchange, fed), strict=True)),
+                steps,
+                state,
+                numbers[0] - 1,
+                changed,
+                recorded,
+            )
+            values = [_exchange(outputs[probe]) for probe in probes]
+            return state, [*values, *(changed[signal] for signal in self._adapted)]
+
+        state, parts = scan_in_segments(
+            segment,
+            [_initial(live, layout.blocks[i], 1) for i in params],
+            state,
+            [
+                *(_exchange(inputs[signal]) for signal in signals),
+                first_step + tf.range(1, n_steps + 1),
+            ],
+            n_steps,
+            length,
+            self._segment_specs,
+        )
+        n = len(probes)
+        for k, signal in enumerate(self._adapted, n):
+            values = [part[k] for part in parts]
+            if values[0].dtype.is_floating:
+                # the mean of all steps
+                weights = [length, n_steps % length]
+                sums = [
+                    tf.reduce_sum(v, 0) * weight
+                    for v, weight in zip(values, weights, strict=False)
+                ]
+                adapted[signal] = tf.add_n(sums) / n_steps
+            else:
+                adapted[signal] = values[-1][-1]
+        outputs = {}
+        for probe, *values in zip(probes, *(part[:n] for part in parts), strict=True):
+            flat = [tf.reshape(v, (-1, *v.shape[2:])) for v in values]
+            if probe in self.last_only:
+                flat = [flat[-1][-1:]]
+            outputs[probe] = _exchange(
+                flat[0] if len(flat) == 1 else tf.concat(flat, 0)
+            )
+        return outputs, state
+
+    def _run(
+        self,
+        live: SignalValues,
+        inputs: Series,
+        n_steps: int,
+        state: Tensors,
+        first_step: int | tf.Tensor,
+        adapted: dict[Signal, tf.Tensor],
+        recorded: Recorded | None = None,
+    ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
+        """Run all steps, or a stretch of them; see `scan` for ``recorded``."""
         series = dict(inputs)
         ends = {signal.base for signal in self.outputs.values()}
         wanted = ends | _fed(self.loop) | _fed(self.after)
-        if state is None:
-            state = [_initial(live, b, self.minibatch_size) for b in self.carried]
         remaining = iter(state)
         first, looped, behind = (
             [next(remaining) for _ in part.layout.carried()] for part in self.parts
@@ -121,16 +226,21 @@ class ThroughTime:
         seen_at_end: Series = {}
         if self.loop.lowerings:
             step = partial(self._step, begins, finals)
-            end, outputs = (scan if self.only is None else in_line)(
-                step,
+            given = (
                 self._constants(live),
                 looped,
                 [
                     *map(_exchange, self._blocks(self.loop, series)),
                     first_step + tf.range(1, n_steps + 1),
                 ],
-                n_steps,
             )
+            if self.only is not None:
+                end, outputs = in_line(step, *given, n_steps)
+            else:
+                if not self._loop_specs:
+                    self._loop_specs.extend(specs_of(step, *given))
+                specs = (self._loop_specs[0], self._loop_specs[1])
+                end, outputs = scan(step, *given, n_steps, recorded, specs)
             values = iter(outputs)
             series.update({base: _exchange(next(values)) for base in begins})
             seen_at_end = {base: _exchange(next(values)) for base in finals}
@@ -174,6 +284,21 @@ class ThroughTime:
             )
             for probe, signal in self.outputs.items()
         }
+
+    def storage(self, n_steps: int) -> Storage:
+        """Return what the way back through so many steps needs of the way forward."""
+        if self.only is not None:
+            return Storage(n_steps, n_steps, 0, 0)
+        size = self.dtype.size * self.minibatch_size
+        state = size * sum(block.size for block in self.carried)
+        # the loop keeps its state in each step; what is around it keeps everything
+        around = sum(
+            block.size
+            for part in (self.before, self.after)
+            for block in part.layout.blocks
+            if block.role is not Role.PARAM
+        )
+        return self.rematerialisation.storage(n_steps, state, state + size * around)
 
     @property
     def calls_python(self) -> bool:
@@ -231,6 +356,10 @@ class ThroughTime:
         return [values.read(view) for view in step.fixed_views]
 
     @property
+    def _adapted(self) -> list[Signal]:
+        return [s for part in self.parts for low in part.lowerings for s in low.adapts]
+
+    @property
     def _adapted_in_loop(self) -> list[Signal]:
         return [signal for low in self.loop.lowerings for signal in low.adapts]
 
@@ -238,6 +367,22 @@ class ThroughTime:
         layout = segment.layout
         carried = tuple(layout.carried())
         return TimeStep(segment.lowerings, layout, carried, batch, self.dtype)
+
+    @cached_property
+    def _loop_specs(self) -> list[Sequence[tf.TensorSpec]]:
+        """What `specs_of` a step of the loop are, as soon as it was traced."""
+        return []
+
+    def _segment_specs(self, n_steps: int) -> Specs | None:
+        """Return what `specs_of` a stretch of time are, if that is known."""
+        if self._adapted or (self.loop.lowerings and not self._loop_specs):
+            return None
+        outputs = [
+            tf.TensorSpec((s.shape[1], s.shape[0], *s.shape[2:]), s.dtype)
+            for s in self.specs(n_steps).values()
+        ]
+        recorded = self._loop_specs[1] if self._loop_specs else ()
+        return outputs, [tf.TensorSpec((n_steps, *s.shape), s.dtype) for s in recorded]
 
     @cached_property
     def _looped(self) -> TimeStep:
@@ -250,7 +395,7 @@ class ThroughTime:
         constants: Tensors,
         state: Tensors,
         row: Tensors,
-        impure: Impure,
+        recorded: Recorded,
     ) -> tuple[Tensors, Tensors]:
         """Run one step of the loop; see `scan`."""
         *fed, number = row
@@ -260,7 +405,7 @@ class ThroughTime:
         inputs = zip(step.layout.of_role(Role.INPUT), fed, strict=True)
         now = step.begin(params, state, dict(inputs))
         outputs = [self._value(now, base) for base in begins]
-        step.run(now, InGraph(number, impure))
+        step.run(now, InGraph(number, recorded))
         outputs += [self._value(now, base) for base in finals]
         outputs += [now.adapted[signal] for signal in self._adapted_in_loop]
         return list(step.state(now)), outputs
@@ -326,7 +471,7 @@ class ThroughTime:
 
 def _exchange(values: tf.Tensor) -> tf.Tensor:
     """Exchange the axes of items and steps: the loop takes and gives step by step."""
-    return tf.transpose(values, (1, 0, 2))
+    return tf.transpose(values, (1, 0, *range(2, values.shape.rank)))
 
 
 def _fed(segment: Segment) -> set[Signal]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import nengo
 from nengo.builder import Model
@@ -17,6 +18,7 @@ from nengo_dl.graph.inputs import input_nodes
 from nengo_dl.graph.number_range import check_initial_values
 from nengo_dl.graph.opgraph import nengo_order
 from nengo_dl.inputs.endpoints import Endpoints
+from nengo_dl.lowering.registry import attributes_of
 from nengo_dl.lowering.tensor_nodes.binding import bind
 from nengo_dl.program.built import Built
 from nengo_dl.program.compile import compile_program
@@ -89,7 +91,11 @@ def build(
             built = Built(
                 model,
                 tuple(nengo_order(model.operators)),
-                trainable.resolve(model, settings.inference_only),
+                trainable.resolve(
+                    model,
+                    settings.inference_only,
+                    partial(attributes_of, surrogate=settings.surrogate),
+                ),
                 settings,
                 batch,
                 options.unroll_simulation,

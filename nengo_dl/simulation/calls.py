@@ -11,6 +11,7 @@ from nengo_dl.display.profiling import profiling
 from nengo_dl.inputs import checks
 from nengo_dl.inputs.endpoints import Endpoints
 from nengo_dl.program.loop import check_steps
+from nengo_dl.simulation.out_arrays import out_arrays
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.user_code import warn_user
 from nengo_dl.validation import (
@@ -89,16 +90,17 @@ class RunCalls:
         progress_bar: Any,
         stateful: bool,
         profile: str | None,
+        out: Any = None,
     ) -> None:
         """Run some steps; see `Simulator.run_steps`."""
         n_steps = positive_int(n_steps, "n_steps")
         stateful = flag(stateful, "stateful")
         check_steps(n_steps, self._unroll)
         presented = self._endpoints.presented(data, n_steps)
+        own = out_arrays(out, self._endpoints.outputs)
+        stateful = stateful and self._stateful
         with profiling(profile):
-            self._runner.run(
-                n_steps, presented, progress_bar, stateful and self._stateful
-            )
+            self._runner.run(n_steps, presented, progress_bar, stateful, own)
 
     def step(self) -> None:
         """Run one step with nothing presented or shown; see `Simulator.step`."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import nengo
 import numpy as np
 
 from nengo_dl.program.recording import Recording
+from nengo_dl.simulation.out_arrays import check_form, write
 
 
 class ProbeStore:
@@ -19,12 +22,19 @@ class ProbeStore:
         What is kept of each probe.
     minibatched : bool
         Whether the data have a batch axis.
+    minibatch_size : int
+        How long it is.
     """
 
-    def __init__(self, recordings: Sequence[Recording], minibatched: bool) -> None:
+    def __init__(
+        self, recordings: Sequence[Recording], minibatched: bool, minibatch_size: int
+    ) -> None:
         self._recordings = {r.probe: r for r in recordings}
-        self.minibatched = minibatched
+        self.minibatched, self.minibatch_size = minibatched, minibatch_size
         self._chunks: dict[nengo.Probe, list[np.ndarray]] = {}
+        #: where samples are written instead, and how many were
+        self._out: dict[nengo.Probe, Any] = {}
+        self._n_written: dict[nengo.Probe, int] = {}
         self.clear()
 
     def __contains__(self, probe: object) -> bool:
@@ -42,6 +52,40 @@ class ProbeStore:
         else:
             self._chunks = {probe: [] for probe in self._recordings}
 
+    @contextmanager
+    def writing(
+        self, out: Mapping[nengo.Probe, Any], first_step: int, n_steps: int, dtype: Any
+    ) -> Iterator[None]:
+        """Write samples of some Probes into arrays as they come, and keep none.
+
+        Parameters
+        ----------
+        out : mapping of Probe to object, shape (n_samples, *shape) or (batch, ...)
+            The arrays, of the shape that `data` would have.
+        first_step, n_steps : int
+            Number of the step before the first, and how many will run.
+        dtype : dtype_like
+            Floating point type of the simulation.
+
+        Raises
+        ------
+        ValidationError
+            If an array does not have this shape; nothing is written then.
+        """
+        for probe, target in out.items():
+            own = self._recordings[probe]
+            sample = own.presented(np.zeros((1, 1, *own.view.shape), dtype))
+            count = own.count(first_step, n_steps) if own.keep_history else 1
+            shape = (count, *sample.shape[2:])
+            if self.minibatched:
+                shape = (self.minibatch_size, *shape)
+            check_form(probe, target, shape, sample.dtype, int(self.minibatched))
+        self._out, self._n_written = dict(out), dict.fromkeys(out, 0)
+        try:
+            yield
+        finally:
+            self._out = {}
+
     def append(self, first_step: int, n_steps: int, rows: Sequence[np.ndarray]) -> None:
         """Add the rows of a chunk.
 
@@ -57,16 +101,29 @@ class ProbeStore:
         for (probe, recording), buffer in zip(
             self._recordings.items(), rows, strict=True
         ):
-            count = n_steps
-            if recording.period != 1:
-                count = int(recording.kept(first_step, n_steps).sum())
+            count = recording.count(first_step, n_steps)
             if count == 0:
                 continue
             if not recording.keep_history:
-                self._chunks[probe].clear()
                 count = 1
             # a copy, so that the whole buffer does not live as long as its samples
-            self._chunks[probe].append(recording.presented(np.array(buffer[:count])))
+            samples = recording.presented(np.array(buffer[:count]))
+            if probe in self._out:
+                self._write(probe, samples, recording.keep_history)
+                continue
+            if not recording.keep_history:
+                self._chunks[probe].clear()
+            self._chunks[probe].append(samples)
+
+    def _write(self, probe: nengo.Probe, samples: np.ndarray, goes_on: bool) -> None:
+        """Write samples, shape (n_samples, batch, *shape), behind those before them."""
+        start = self._n_written[probe] if goes_on else 0
+        stop = self._n_written[probe] = start + len(samples)
+        if self.minibatched:
+            place = (slice(None), slice(start, stop))
+            write(self._out[probe], place, samples.swapaxes(0, 1))
+        else:
+            write(self._out[probe], slice(start, stop), samples[:, 0])
 
     def snapshot(self) -> dict[nengo.Probe, np.ndarray]:
         """Return all samples, shape (n_samples, batch, *shape) each."""

@@ -78,7 +78,9 @@ class Runner:
         #: of the last run; the first run is taken for a long one
         self._seconds_per_step = float("inf")
         self.store = StateStore(program)
-        self.probes = ProbeStore(program.recordings, minibatched)
+        self.probes = ProbeStore(
+            program.recordings, minibatched, program.minibatch_size
+        )
         self.n_steps = self.first_step = 0
 
     def run(
@@ -87,6 +89,7 @@ class Runner:
         presented: Mapping[nengo.Node, np.ndarray],
         progress_bar: Any,
         stateful: bool = True,
+        out: Mapping[nengo.Probe, Any] | None = None,
     ) -> None:
         """Run some steps; see `Simulator.run_steps`.
 
@@ -101,7 +104,22 @@ class Runner:
         stateful : bool
             Whether state and time stay where the run ends. What learning rules have
             changed is a parameter, and stays in any case.
+        out : mapping of Probe to object, optional
+            Arrays that samples of some Probes are written into.
         """
+        writing = self.probes.writing(
+            out or {}, self.n_steps, n_steps, self._program.dtype.as_numpy_dtype
+        )
+        with writing:
+            self._run(n_steps, presented, progress_bar, stateful)
+
+    def _run(
+        self,
+        n_steps: int,
+        presented: Mapping[nengo.Node, np.ndarray],
+        progress_bar: Any,
+        stateful: bool,
+    ) -> None:
         before = (self.n_steps, self.store.state)
         form = self._form(n_steps, presented)
         capacity = self._program.capacity(form)

@@ -16,6 +16,7 @@ from nengo.transforms import SparseMatrix
 
 from nengo_dl.display.tables import first, html_table, in_short, text_table
 from nengo_dl.graph.signals import coordinates, size
+from nengo_dl.graph.trained_attributes import Logarithm, logarithms
 from nengo_dl.simulation.built_records import About, recorded
 from nengo_dl.simulation.raw_samples import RawData
 from nengo_dl.user_code import warn_user
@@ -126,6 +127,7 @@ class SimulationData(Mapping):
         found = [(key, signals[obj].get(key)) for key in ("encoders", "weights")]
         if isinstance(obj, nengo.Ensemble):
             found.append(("bias", signals[obj.neurons].get("bias")))
+        found += logarithms(signals[_owner(obj)]).items()
         return [(key, signal) for key, signal in found if signal is not None]
 
     def samples(self) -> dict[nengo.Probe, np.ndarray]:
@@ -201,8 +203,13 @@ class SimulationData(Mapping):
                 raise refused(pair, "get_params", 'pairs such as (ensemble, "bias")')
             obj, attr = pair
             built = self[obj]
+            trained = logarithms(self._model.sig[_owner(obj)])
+            if attr in trained and attr != "gain":
+                found.append(self._attribute(trained[attr]))
+                continue
             if attr not in getattr(built, "_fields", ()):
-                names = ", ".join(getattr(built, "_fields", ())) or "none"
+                fields = (*getattr(built, "_fields", ()), *trained)
+                names = ", ".join(dict.fromkeys(fields)) or "none"
                 raise ValidationError(
                     f"{obj} has no parameter {attr!r}; it has {names}",
                     attr="get_params",
@@ -302,6 +309,7 @@ class SimulationData(Mapping):
     ) -> BuiltEnsemble:
         encoders = self._live(self._model.sig[ensemble].get("encoders"))
         bias = self._live(self._model.sig[ensemble.neurons].get("bias"))
+        factors = self._factors(ensemble)
         if bias is not None:
             built = built._replace(bias=bias)
         if encoders is not None:
@@ -315,9 +323,28 @@ class SimulationData(Mapping):
             built = built._replace(
                 scaled_encoders=encoders, encoders=unscaled, gain=gain
             )
-        if built.gain is not None and not (bias is None and encoders is None):
+        if factors is not None:
+            # of all currents: of gains and biases
+            built = built._replace(
+                gain=built.gain * factors,
+                bias=built.bias * factors,
+                scaled_encoders=built.scaled_encoders * factors[:, np.newaxis],
+            )
+        changed = any(x is not None for x in (bias, encoders, factors))
+        if built.gain is not None and changed:
             built = built._replace(**_tuning(ensemble, built))
         return built
+
+    def _factors(self, ensemble: nengo.Ensemble) -> np.ndarray | None:
+        """Return by which factors gains have been trained, or None if they were not."""
+        signal = logarithms(self._model.sig[ensemble.neurons]).get("gain")
+        value = self._live(signal)
+        return None if signal is None or value is None else signal.value(value)
+
+    def _attribute(self, signal: Logarithm) -> np.ndarray:
+        """Return the current value of an attribute in its own units."""
+        value = self._live(signal)
+        return np.array(signal.start if value is None else signal.value(value))
 
     def _connection(
         self, connection: nengo.Connection, built: BuiltConnection
@@ -332,6 +359,11 @@ class SimulationData(Mapping):
                 return built
             return built._replace(weights=_sparse(signal, weights))
         return built._replace(weights=weights)
+
+
+def _owner(obj: Any) -> Any:
+    """Return the object that ``model.sig`` has the attributes under which train."""
+    return obj.neurons if isinstance(obj, nengo.Ensemble) else obj
 
 
 def _tuning(ensemble: nengo.Ensemble, built: BuiltEnsemble) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
+import keras
 import nengo
 import numpy as np
 from nengo.builder import Model
@@ -16,10 +17,18 @@ from nengo_dl.display.profiling import profiling
 from nengo_dl.inputs import endpoints
 from nengo_dl.inputs.endpoints import Endpoints, TrainingData
 from nengo_dl.inputs.shapes import TargetSize
+from nengo_dl.inputs.streams import ByEpoch, Stream, is_stream
 from nengo_dl.program.program import Program
+from nengo_dl.program.rematerialisation import Storage
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training import run_batch, terms
 from nengo_dl.training.loss_functions import Reduction
+from nengo_dl.training.passes import (
+    check_supply,
+    checked,
+    minibatch_of,
+    refuse_to_end,
+)
 from nengo_dl.training.run_batch import Batches
 from nengo_dl.training.simulator_function import SimulatorFunction
 from nengo_dl.training.summaries import Board, Summaries
@@ -83,6 +92,11 @@ class TrainingCalls:
         function.rewind(self._trainer.new_seed())
         return SimulatorFunction(function, self._store, self._endpoints)
 
+    def storage(self, n_steps: int) -> Storage:
+        """Return what training with targets for all Probes keeps of some steps."""
+        function = self._trainer.functions.of(self._model.probes, training=True)
+        return function.through_time.storage(n_steps)
+
     def train(
         self,
         data: Any,
@@ -94,22 +108,39 @@ class TrainingCalls:
         summaries: Sequence[Any] | None,
         profile: str | None,
         progress_bar: Any,
+        steps_per_epoch: int | None,
     ) -> np.ndarray:
         """Optimise the trainable parameters; see `Simulator.train`."""
         self._refuse_without_training()
         n_epochs, shuffle = positive_int(n_epochs, "n_epochs"), flag(shuffle, "shuffle")
-        arrays, wanted = self._work(data, objective, "sum")
-        endpoints.warn_about_synapses(
-            self._model.toplevel, arrays.targets, arrays.n_steps
-        )
+        found: TrainingData | ByEpoch[TrainingData]
+        if is_stream(data):
+            if truncation is not None:
+                truncation = positive_int(truncation, "truncation")
+            found, wanted = self._streamed(
+                data,
+                objective,
+                "sum",
+                steps_per_epoch,
+                "steps_per_epoch",
+                shuffle,
+                n_epochs,
+            )
+        else:
+            _refuse_steps(steps_per_epoch, "steps_per_epoch")
+            found, wanted = self._work(data, objective, "sum")
+            endpoints.warn_about_synapses(
+                self._model.toplevel, found.targets, found.n_steps
+            )
+            truncation = endpoints.check_truncation(truncation, found.n_steps)
         with profiling(profile), self._summaries(summaries) as written:
             return self._trainer.train(
-                arrays,
+                found,
                 wanted,
                 optimizer,
                 n_epochs,
                 shuffle,
-                endpoints.check_truncation(truncation, arrays.n_steps),
+                truncation,
                 progress_bar,
                 written,
             )
@@ -121,12 +152,19 @@ class TrainingCalls:
         combine: Callable[[list], Any],
         progress_bar: Any,
         training: bool,
+        as_rates: bool,
+        steps: int | None,
     ) -> Any:
         """Measure how well the network does; see `Simulator.loss`."""
         function_of(combine, "combine", "a function of a list")
-        training = flag(training, "training")
-        arrays, wanted = self._work(data, objective, "mean")
-        values = self._trainer.loss(arrays, wanted, training, progress_bar)
+        training, as_rates = flags(training=training, as_rates=as_rates)
+        found: TrainingData | ByEpoch[TrainingData]
+        if is_stream(data):
+            found, wanted = self._streamed(data, objective, "mean", steps, "steps")
+        else:
+            _refuse_steps(steps, "steps")
+            found, wanted = self._work(data, objective, "mean")
+        values = self._trainer.loss(found, wanted, training, progress_bar, as_rates)
         return sum(combine(list(column)) for column in values.T)
 
     def check_gradients(
@@ -254,20 +292,53 @@ class TrainingCalls:
     ) -> tuple[TrainingData, tuple[Term, ...]]:
         """Check data and objectives of a call, and return them."""
         inputs, targets, n_steps = self._endpoints.split(data)
-        wanted = terms.resolve(
-            objective,
-            () if targets is None else tuple(targets),
-            self._endpoints.probes,
-            names=self._endpoints.names,
-            reduction=reduction,
-            dt=self._endpoints.dt,
-        )
-        sizes = _sizes([(term.probes, term.target_size) for term in wanted])
+        wanted, sizes = self._terms(objective, tuple(targets or ()), reduction)
         arrays = self._endpoints.check(inputs, targets, n_steps, sizes=sizes)
         endpoints.warn_about_missing(
             arrays.targets, [p for t in wanted if t.needs_all for p in t.probes]
         )
         return arrays, wanted
+
+    def _streamed(
+        self,
+        data: Any,
+        objective: Any,
+        reduction: Reduction,
+        steps: int | None,
+        option: str,
+        shuffle: bool = False,
+        n_epochs: int = 1,
+    ) -> tuple[ByEpoch[TrainingData], tuple[Term, ...]]:
+        """Return the minibatches of a dataset or generator, and the objectives.
+
+        The first minibatch tells which Probes have targets.
+        """
+        if steps is not None:
+            steps = positive_int(steps, option)
+        by_number = shuffle and isinstance(data, keras.utils.PyDataset)
+        rng = np.random.RandomState(self._trainer.new_seed()) if by_number else None
+        check: dict[str, Any] = {"endpoints": self._endpoints}
+        source = Stream(data, lambda element: checked(element, **check), "data", rng)
+        found = ByEpoch(source, steps, option, refuse_to_end)
+        check_supply(source, steps, n_epochs)
+        _, targets = minibatch_of(source.first(), self._endpoints)
+        wanted, sizes = self._terms(objective, tuple(targets), reduction)
+        check.update(probes=tuple(targets), sizes=sizes)
+        return found, wanted
+
+    def _terms(
+        self, objective: Any, targets: tuple[nengo.Probe, ...], reduction: Reduction
+    ) -> tuple[tuple[Term, ...], dict[nengo.Probe, TargetSize]]:
+        """Return the objectives of a call, and which sizes targets may have."""
+        wanted = terms.resolve(
+            objective,
+            targets,
+            self._endpoints.probes,
+            names=self._endpoints.names,
+            reduction=reduction,
+            dt=self._endpoints.dt,
+        )
+        return wanted, _sizes([(term.probes, term.target_size) for term in wanted])
 
     def _summaries(self, objects: Sequence[Any] | None) -> Summaries:
         """Return a writer of summaries about some objects, for TensorBoard."""
@@ -281,6 +352,16 @@ class TrainingCalls:
         if len(objects) and self._board is not None:
             return Summaries(self._board, objects, self._model, self._store)
         return found
+
+
+def _refuse_steps(steps: Any, option: str) -> None:
+    """Refuse a number of minibatches for data that have one."""
+    if steps is not None:
+        raise ValidationError(
+            f"Got {option}={steps!r:.100} with arrays, all of which are presented. "
+            "Expected a dataset or generator, or no such argument",
+            attr=option,
+        )
 
 
 def _sizes(

@@ -19,7 +19,7 @@ from nengo.builder.signal import Signal
 from nengo_dl.distribution.workers import Workers
 from nengo_dl.graph.inputs import Input, Source
 from nengo_dl.graph.signals import initial_elements
-from nengo_dl.inputs.memory import as_tensor
+from nengo_dl.inputs.blocks import Block, Blocks
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.program.python_errors import as_raised
 from nengo_dl.program.traces import Traced, Traces
@@ -98,7 +98,7 @@ class Start:
 
 
 class Epoch:
-    """Run a model on all minibatches of data that are in memory, again and again.
+    """Run a model on all minibatches of some arrays, again and again.
 
     Parameters
     ----------
@@ -181,11 +181,11 @@ class Epoch:
         others: Sequence[np.ndarray],
     ) -> None:
         """Take other data, of the same Nodes and shapes."""
+        arrays = [*(inputs[node] for node in self._presented), *others]
         with tf.device(self._device):
-            self._items = [
-                as_tensor(inputs[node], self._dtype) for node in self._presented
-            ]
-            self._others = [as_tensor(array, self._dtype) for array in others]
+            self._data = Blocks(
+                arrays, self._dtype, self.n_items, self._batch, self._device
+            )
 
     def _is_renewed(self, item: Input) -> bool:
         """Return whether an input is generated anew for each minibatch."""
@@ -205,7 +205,8 @@ class Epoch:
         """Return how many minibatches have generated inputs in one call, at most."""
         size = sum(i.signal.size for i in self._generated if self._is_renewed(i))
         row = size * self._batch * self._n_steps * self._dtype.size
-        return max(1, min(self.n_minibatches, MAX_GENERATED // max(row, 1)))
+        n_minibatches = self._data.n_items // self._batch
+        return max(1, min(n_minibatches, MAX_GENERATED // max(row, 1)))
 
     def run(
         self, order: np.ndarray, at_most: int | None = None, again: bool = False
@@ -226,55 +227,75 @@ class Epoch:
         np.ndarray, shape (n_minibatches, n_values)
             What ``step`` returned for the minibatches of one call.
         """
-        start = self._start
         if not again:
             self._fed = None
+        done = 0
         with tf.device(self._device):
-            chosen = tf.constant(order, tf.int32)
-            compiled = self._xla.used and self._function.jit_compile
-            traced = None if self._run_eagerly else self._traced(compiled)
-            if traced is not None and not self._warned:
-                self._warned = True
-                for message in traced.warnings:
-                    warn_user(message)
-            done = 0
-            while done < self.n_minibatches:
-                count = self.n_minibatches - done
-                if at_most is not None:
-                    count = min(count, at_most - done % at_most)
-                if self._renewed:
-                    count = min(count, self._room)
-                if traced is not None and at_most is None:
-                    # processes whose clocks divide them otherwise would wait forever
-                    count = min(count, self._workers.agree(traced.per_call))
-                if self._fed is None or self._renewed:
-                    self._fed = self._feed(count)
-                arguments = [chosen]
-                arguments += map(tf.constant, (done, done + count, start.n_steps))
-                arguments += [*start.state, *self._items, *self._fed, *self._others]
-                begin = time.perf_counter()
-                try:
-                    with as_raised():
-                        values, *end = (
-                            self._run(*arguments)
-                            if traced is None
-                            else traced(arguments, self._variables)
-                        )
-                        rows = values.numpy()
-                except tf.errors.OpError as error:
-                    if traced is None or not compiled:
-                        raise
-                    self._xla.give_up(error)
-                    compiled, traced = False, self._traced(False)
-                    continue
-                if traced is not None:
-                    traced.took(time.perf_counter() - begin, count)
-                if start.carries:
-                    start.state = end
-                if start.goes_on:
-                    start.n_steps += count * self._n_steps
-                yield rows[done : done + count]
-                done += count
+            for block in self._data.in_order(order):
+                yield from self._run_block(block, done, at_most)
+                done += block.n_minibatches
+
+    def _run_block(
+        self, block: Block, before: int, at_most: int | None
+    ) -> Iterator[np.ndarray]:
+        """Run the minibatches of a block, and yield their values as `run` does.
+
+        Parameters
+        ----------
+        block : Block
+            The data.
+        before : int
+            How many minibatches were run before.
+        at_most : int or None
+            As for `run`.
+        """
+        start, chosen = self._start, tf.constant(block.order, tf.int32)
+        n_nodes = len(self._presented)
+        items, others = block.arrays[:n_nodes], block.arrays[n_nodes:]
+        compiled = self._xla.used and self._function.jit_compile
+        traced = None if self._run_eagerly else self._traced(compiled)
+        if traced is not None and not self._warned:
+            self._warned = True
+            for message in traced.warnings:
+                warn_user(message)
+        done = 0
+        while done < block.n_minibatches:
+            count = block.n_minibatches - done
+            if at_most is not None:
+                count = min(count, at_most - (before + done) % at_most)
+            if self._renewed:
+                count = min(count, self._room)
+            if traced is not None and at_most is None:
+                # processes whose clocks divide them otherwise would wait forever
+                count = min(count, self._workers.agree(traced.per_call))
+            if self._fed is None or self._renewed:
+                self._fed = self._feed(count)
+            arguments = [chosen]
+            arguments += map(tf.constant, (done, done + count, start.n_steps))
+            arguments += [*start.state, *items, *self._fed, *others]
+            begin = time.perf_counter()
+            try:
+                with as_raised():
+                    values, *end = (
+                        self._run(*arguments)
+                        if traced is None
+                        else traced(arguments, self._variables)
+                    )
+                    rows = values.numpy()
+            except tf.errors.OpError as error:
+                if traced is None or not compiled:
+                    raise
+                self._xla.give_up(error)
+                compiled, traced = False, self._traced(False)
+                continue
+            if traced is not None:
+                traced.took(time.perf_counter() - begin, count)
+            if start.carries:
+                start.state = end
+            if start.goes_on:
+                start.n_steps += count * self._n_steps
+            yield rows[done : done + count]
+            done += count
 
     def pass_over(self, n_epochs: int) -> None:
         """Draw what would be fed in some epochs, as if they had been run."""
@@ -319,10 +340,13 @@ class Epoch:
             for item in self._generated
         ]
         number = tf.TensorSpec((), tf.int32)
-        specs = [tf.TensorSpec((self.n_items,), tf.int32), *[number] * 3]
-        specs += map(_spec, [*self._start.state, *self._items])
+        items = self._data.specs
+        specs = [tf.TensorSpec((self._data.n_items,), tf.int32), *[number] * 3]
+        specs += map(_spec, self._start.state)
+        specs += items[: len(self._presented)]
         specs += [tf.TensorSpec(shape, self._dtype) for shape in generated]
-        specs += map(_spec, [*self._constants.values(), *self._others])
+        specs += map(_spec, self._constants.values())
+        specs += items[len(self._presented) :]
         self._made[compiled] = self._traces.get(
             lambda: (
                 self._key(),
@@ -363,9 +387,9 @@ class Epoch:
         def take(like: Collection) -> list[tf.Tensor]:
             return [next(remaining) for _ in like]
 
-        first, items = take(self._start.state), take(self._items)
+        first, items = take(self._start.state), take(self._presented)
         generated, constants = take(self._generated), take(self._constants)
-        others = take(self._others)
+        others = list(remaining)
         n_minibatches = order.shape[0] // self._batch
         goes_on, carries = self._start.goes_on, self._start.carries
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import nengo
 import numpy as np
 import tensorflow as tf
+from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 
 from nengo_dl.distribution.replicas import Gradients, Replicas
@@ -167,7 +168,7 @@ class ModelFunction:
             Where it starts: the carried blocks of the simulation.
         inputs : mapping of Node or Signal to tf.Tensor, shape (batch, n_steps, size)
             Data by Node, and what `generate` returned for one minibatch; what is the
-            same for all items may have a batch axis of length 1.
+            same for all items, or in all steps, may have an axis of length 1.
         n_steps : int
             How many steps.
         first_step : int or tf.Tensor
@@ -247,7 +248,7 @@ class ModelFunction:
                 keep_state,
             )
         if self._called:
-            first_step = self._hold(inputs, first_step)
+            first_step = self._hold(inputs, n_steps, first_step)
         series = self._series(inputs, n_steps)
         return self.through_time(live, series, n_steps, carried, first_step, adapted)
 
@@ -342,6 +343,7 @@ class ModelFunction:
     def _hold(
         self,
         presented: Mapping[nengo.Node | Signal, tf.Tensor],
+        n_steps: int,
         first_step: int | tf.Tensor,
     ) -> tf.Tensor:
         """Hand data for Nodes that are called in the loop over to Python."""
@@ -350,7 +352,10 @@ class ModelFunction:
 
         def host(step: np.ndarray, *arrays: np.ndarray) -> np.ndarray:
             pairs = zip(held, arrays, strict=True)
-            place.values = {item.op: np.array(array) for item, array in pairs}
+            place.values = {
+                item.op: np.repeat(array, n_steps // array.shape[1], axis=1)
+                for item, array in pairs
+            }
             place.first_step = int(step)
             return np.int32(step)
 
@@ -412,6 +417,13 @@ class ModelFunction:
     def dtype(self) -> tf.DType:
         """Floating point type."""
         return self.through_time.dtype
+
+    @property
+    def operators(self) -> Iterator[Operator]:
+        """All operators that it runs."""
+        for part in self.through_time.parts:
+            for group in part.plan:
+                yield from group.ops
 
     @cached_property
     def _called(self) -> tuple[Input, ...]:
@@ -527,6 +539,7 @@ def described(function: ModelFunction) -> list[Any]:
         through_time.minibatch_size,
         through_time.dtype.name,
         through_time.only,
+        through_time.rematerialisation,
         function.jit_compile,
     ]
 
@@ -552,7 +565,11 @@ class ModelFunctions:
         return ModelFunctions(self._built.exact(), self._program)
 
     def of(
-        self, probes: Iterable[nengo.Probe], training: bool, any_state: bool = False
+        self,
+        probes: Iterable[nengo.Probe],
+        training: bool,
+        any_state: bool = False,
+        as_rates: bool = False,
     ) -> ModelFunction:
         """Return the model as a function of time, for some probes.
 
@@ -565,19 +582,28 @@ class ModelFunctions:
             ``configure_settings(learning_phase=...)`` has the last word.
         any_state : bool
             Whether users hand in the state that it begins with.
+        as_rates : bool
+            Whether rates stand in for spikes outside of training, too.
         """
         phase = self._built.settings.learning_phase
         training = training if phase is None else phase
-        key = (tuple(dict.fromkeys(probes)), training, any_state)
+        as_rates = as_rates and not training
+        key = (tuple(dict.fromkeys(probes)), training, any_state, as_rates)
         if key not in self._functions:
             self._functions[key] = self._make(*key)
         return self._functions[key]
 
     def _make(
-        self, probes: tuple[nengo.Probe, ...], training: bool, any_state: bool
+        self,
+        probes: tuple[nengo.Probe, ...],
+        training: bool,
+        any_state: bool,
+        as_rates: bool,
     ) -> ModelFunction:
         built = replace(self._built, any_state=any_state)
-        through_time, inputs, reached = compile_through_time(built, probes, training)
+        through_time, inputs, reached = compile_through_time(
+            built, probes, training, as_rates
+        )
         sources = Sources(
             inputs,
             through_time.loop.lowerings,

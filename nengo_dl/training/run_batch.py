@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
+from nengo_dl.inputs.blocks import rows_of
 from nengo_dl.inputs.endpoints import Endpoints, TrainingData
 from nengo_dl.inputs.names import listing
 from nengo_dl.program.adjoint import Tensors
@@ -164,14 +165,16 @@ class Batches:
     ) -> tuple[dict[Any, Any], Tensors]:
         """Run some steps of some items; return what is wanted, and where they end."""
         n_steps = steps.stop - steps.start
-        presented = {node: a[items, steps] for node, a in data.inputs.items()}
-        targets = {probe: a[items, steps] for probe, a in data.targets.items()}
+        chosen = (items, steps)
+        presented = {node: rows_of(a, chosen) for node, a in data.inputs.items()}
+        targets = {probe: rows_of(a, chosen) for probe, a in data.targets.items()}
         generated = function.generate(presented, n_steps, first_step=first_step)
+        dtype = self._program.dtype
         groups = [
             self._runner.store.param_values(),
             state,
-            [tf.constant(array) for array in presented.values()],
-            [tf.constant(array) for array in targets.values()],
+            [tf.constant(array, dtype) for array in presented.values()],
+            [tf.constant(array, dtype) for array in targets.values()],
             [tf.constant(array[0]) for array in generated.values()],
             [tf.constant(first_step)],
         ]

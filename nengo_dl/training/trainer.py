@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -17,6 +18,7 @@ from nengo_dl.graph.roles import Role
 from nengo_dl.graph.signals import describe_with_signals
 from nengo_dl.inputs.endpoints import TrainingData
 from nengo_dl.inputs.random_streams import MAX_SEED
+from nengo_dl.inputs.streams import ByEpoch
 from nengo_dl.program.built import Built
 from nengo_dl.program.program import Program
 from nengo_dl.program.traces import Traces, shared
@@ -24,10 +26,13 @@ from nengo_dl.program.value_keys import value_key
 from nengo_dl.simulation.store import StateStore
 from nengo_dl.training.epoch import Epoch, Start
 from nengo_dl.training.gradient_check import compare
+from nengo_dl.training.high_rates import HighRates
 from nengo_dl.training.minibatch import Minibatch
 from nengo_dl.training.model_function import ModelFunction, ModelFunctions
+from nengo_dl.training.one_step_spikes import OneStepSpikes
 from nengo_dl.training.optimizer_step import OptimizerStep
 from nengo_dl.training.optimizers import Optimizers
+from nengo_dl.training.passes import OfArrays, OfStream, Passes
 from nengo_dl.training.summaries import Summaries
 from nengo_dl.training.terms import Term
 from nengo_dl.user_code import warn_user
@@ -60,6 +65,10 @@ class Trainer:
         What was compiled for this simulation alone.
     optimizers : Optimizers
         The optimizers that were used, with what they remember.
+    one_step_spikes : OneStepSpikes
+        Warns about them where losses are measured.
+    high_rates : HighRates
+        Warns about them where networks are trained.
     """
 
     def __init__(self, built: Built, program: Program, store: StateStore) -> None:
@@ -68,6 +77,8 @@ class Trainer:
         self.optimizers = Optimizers()
         self.functions = ModelFunctions(built, program)
         self.traces = Traces(beneath=shared)
+        self.one_step_spikes = OneStepSpikes(built.settings)
+        self.high_rates = HighRates(built.model, store)
         self._rng = np.random.RandomState()
 
     def reset(self, seed: int, optimizers: bool = False) -> None:
@@ -102,7 +113,7 @@ class Trainer:
 
     def train(
         self,
-        data: TrainingData,
+        data: TrainingData | ByEpoch[TrainingData],
         terms: Sequence[Term],
         optimizer: Any,
         n_epochs: int = 1,
@@ -115,7 +126,7 @@ class Trainer:
 
         Parameters
         ----------
-        data : TrainingData
+        data : TrainingData or ByEpoch
             What to present, and what is wanted.
         terms : sequence of Term
             What is minimised.
@@ -144,35 +155,40 @@ class Trainer:
         update = OptimizerStep(found, trained)
         function = self._function(terms, training=True)
         self.check_reach(function)
-        epochs = self._epoch(
-            function,
-            terms,
+        self.high_rates.warn(function)
+        passes = self._passes(
             data,
-            Start(self._store.fresh_state),
-            ("train", update.key, truncation),
-            update.variables,
-            owner=found,
-            update=update,
-            truncation=truncation,
+            shuffle,
+            partial(
+                self._epoch,
+                function,
+                terms,
+                Start(self._store.fresh_state),
+                ("train", update.key, truncation),
+                update.variables,
+                owner=found,
+                update=update,
+                truncation=truncation,
+            ),
         )
-        total = n_epochs * epochs.n_minibatches
+        number = passes.n_minibatches
+        total = None if number is None else n_epochs * number
         losses = np.zeros(n_epochs)
+        before = 0
         one_by_one = summaries is not None and summaries.wanted
         with stage("Training", total, progress_bar, "compiling") as tracker:
             try:
                 for epoch in range(n_epochs):
-                    order = np.arange(data.n_items)
-                    if shuffle:
-                        order = self._rng.permutation(order)
-                    done = np.zeros(0)
-                    for part in epochs.run(order, 1 if one_by_one else None):
-                        done = np.append(done, part.sum(axis=1))
+                    done: list[np.ndarray] = []
+                    count, added = 0, 0.0
+                    for part in passes.run(1 if one_by_one else None):
+                        done.append(part.sum(axis=1))
+                        count, added = count + len(part), added + done[-1].sum()
                         if summaries is not None:
                             summaries.write(terms, part)
-                        tracker.update(
-                            epoch * epochs.n_minibatches + len(done), loss=done.mean()
-                        )
-                    losses[epoch] = done.mean()
+                        tracker.update(before + count, loss=added / count)
+                    losses[epoch] = np.concatenate(done).mean()
+                    before += count
             finally:
                 # some keep averages of the parameters, which are the result
                 found.finalize_variable_values(trained)
@@ -181,39 +197,67 @@ class Trainer:
 
     def loss(
         self,
-        data: TrainingData,
+        data: TrainingData | ByEpoch[TrainingData],
         terms: Sequence[Term],
         training: bool = False,
         progress_bar: Any = True,
+        as_rates: bool = False,
     ) -> np.ndarray:
         """Return the terms for each minibatch, shape (n_minibatches, n_terms).
 
-        With ``training``, rates stand in for spikes as they do in training.
+        With ``training``, everything runs as it does in training; with ``as_rates``,
+        rates stand in for spikes, and the rest runs as in simulations.
         """
-        function = self._function(terms, training)
+        function = self._function(terms, training, as_rates)
         store = self._store
         start = Start(store.fresh_state, lasting=() if training else store.learned)
-        epoch = self._epoch(function, terms, data, start, ("loss", start.lasting))
+        key = ("loss", start.lasting)
+
+        def measuring(data: TrainingData) -> Epoch:
+            if not training:
+                self.one_step_spikes.judge(function, data.n_steps)
+            return self._epoch(function, terms, start, key, data=data)
+
+        passes = self._passes(data, False, measuring)
         parts: list[np.ndarray] = []
         with stage(
-            "Measuring", epoch.n_minibatches, progress_bar, "compiling"
+            "Measuring", passes.n_minibatches, progress_bar, "compiling"
         ) as tracker:
-            for part in epoch.run(np.arange(data.n_items)):
+            done = 0
+            for part in passes.run():
                 parts.append(part)
-                tracker.update(sum(map(len, parts)))
+                done += len(part)
+                tracker.update(done)
         if start.carries:
             store.state = store.with_learned(store.state, start.state)
         return np.concatenate(parts)
+
+    def _passes(
+        self,
+        data: TrainingData | ByEpoch[TrainingData],
+        shuffle: bool,
+        make: Callable[..., Epoch],
+    ) -> Passes:
+        """Return what runs all minibatches, given what makes an `Epoch` of some."""
+        if isinstance(data, ByEpoch):
+            return OfStream(data, lambda own: make(data=own))
+        items = np.arange(data.n_items)
+
+        def order() -> np.ndarray:
+            return self._rng.permutation(items) if shuffle else items
+
+        return OfArrays(make(data=data), order)
 
     def _epoch(
         self,
         function: ModelFunction,
         terms: Sequence[Term],
-        data: TrainingData,
         start: Start,
         key: tuple,
         variables: Sequence[tf.Variable] = (),
         owner: Any = None,
+        *,
+        data: TrainingData,
         **options: Any,
     ) -> Epoch:
         """Return an `Epoch` that runs all minibatches of some data."""
@@ -278,11 +322,12 @@ class Trainer:
     def _trained(self) -> list[tf.Variable]:
         return [variable for _, variable in self._store.trained]
 
-    def _function(self, terms: Sequence[Term], training: bool) -> ModelFunction:
+    def _function(
+        self, terms: Sequence[Term], training: bool, as_rates: bool = False
+    ) -> ModelFunction:
         """Return the model as a function of time, for the probes of some terms."""
-        function = self.functions.of(
-            (p for term in terms for p in term.probes), training
-        )
+        probes = (p for term in terms for p in term.probes)
+        function = self.functions.of(probes, training, as_rates=as_rates)
         function.rewind(self.new_seed())
         return function
 

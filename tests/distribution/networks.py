@@ -155,6 +155,21 @@ def in_scope(kind, dtype, jit, strategy):
             }
 
 
+def another(kind, dtype, jit, strategy):
+    """Check a second strategy of the process with another type; it is no result.
+
+    Each strategy numbers what its devices exchange from 1.
+    """
+    if strategy is None:
+        return {}
+    other = "float32" if dtype == "float64" else "float64"
+    second = tf.distribute.MirroredStrategy(strategy.extended.worker_devices)
+    found, expected = (briefly(kind, other, jit, s) for s in (second, None))
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, atol=1e-5, rtol=1e-5)
+    return {}
+
+
 def refused(kind, dtype, jit, strategy):
     """Check what a simulator says that cannot be divided; it is no result."""
     if strategy is None:

@@ -29,7 +29,7 @@ def run(*arguments):
 
 
 def test_what_is_made_in_a_scope_is_divided_or_refused():
-    found = run(2, "recurrent", "float64", False, "in_scope", "refused")
+    found = run(2, "recurrent", "float64", False, "in_scope", "another", "refused")
     assert len(found) >= 5
     assert {name: value for name, value in found.items() if not value < 1e-10} == {}
 

@@ -15,6 +15,7 @@ from nengo_dl.lowering.neurons import (
     soft_lif,
     stochastic,
     surrogate,
+    trained_neurons,
     whole_steps,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "soft_lif",
     "stochastic",
     "surrogate",
+    "trained_neurons",
     "whole_steps",
 ]

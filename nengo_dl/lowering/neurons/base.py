@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +20,9 @@ from nengo_dl.lowering.registry import Lowering, register
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import OpGroup
 from nengo_dl.plan.layout import View
+
+#: the parameters that can be trained, see `nengo_dl.graph.trained_attributes`
+TRAINED = ("tau_rc", "tau_ref", "tau_n", "inc_n")
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,15 @@ class LowerNeurons(Lowering):
         return tuple(op.state.values())
 
     @classmethod
+    def attributes(cls, op: Operator, dt: float) -> Mapping[str, float | str]:
+        """Return the time constants and increments among the parameters."""
+        return {
+            name: float(getattr(op.neurons, name))
+            for name in TRAINED
+            if name in cls.parameters
+        }
+
+    @classmethod
     def build_pre(cls, group: OpGroup, context: Context, **fields: Any) -> Lowering:
         """Return the lowering of a group; ``fields`` are those that subclasses add."""
         ops = group.ops
@@ -103,6 +115,17 @@ class LowerNeurons(Lowering):
         values.set(self.output, output)
         for view, value in zip(self.state, new_state, strict=True):
             values.set(view, value)
+
+    def with_constants(self, others: Mapping[str, tf.Tensor]) -> LowerNeurons:
+        """Return the same with other values of some parameters, one for each neuron.
+
+        Parameters
+        ----------
+        others : mapping of {str: tf.Tensor}, shape (n_neurons,)
+            By name; those that the neurons have not play no part.
+        """
+        mine = {name: others[name] for name in self.constants if name in others}
+        return replace(self, constants={**self.constants, **mine})
 
     def step(self, j: tf.Tensor, *state: tf.Tensor) -> Sequence[tf.Tensor]:
         """Return the activity and the new state of all neurons.

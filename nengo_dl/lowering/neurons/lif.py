@@ -103,6 +103,8 @@ class LowerLIF(LowerNeurons):
     @property
     def decay(self) -> float:
         """How long a step is, in the shortest time constant of the membranes."""
+        if tf.is_tensor(self.tau_rc):  # it is trained, and may become anything
+            return np.inf
         return float(np.max(self.dt / self.tau_rc))
 
     @property

@@ -12,8 +12,15 @@ networks", IEEE Signal Processing Magazine 36(6), 2019.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import (
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import tensorflow as tf
@@ -154,6 +161,14 @@ class LowerRateGradient(Lowering):
         """Return the lowering of a group."""
         spikes, rates = map(_spikes, group.ops), map(_rates, group.ops)
         return cls(_lowered(spikes, context), _lowered(rates, context))
+
+    def with_constants(self, others: Mapping[str, tf.Tensor]) -> LowerRateGradient:
+        """Return the same with other parameters; see `LowerNeurons.with_constants`."""
+        return replace(
+            self,
+            spikes=self.spikes.with_constants(others),
+            rates=self.rates.with_constants(others),
+        )
 
     @property
     def views(self) -> tuple:

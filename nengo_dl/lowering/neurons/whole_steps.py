@@ -11,12 +11,13 @@ Micro 38(1), 2018.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
+from nengo.builder.operator import Operator
 from nengo.neurons import NeuronType, RectifiedLinear
 
 from nengo_dl.lowering.constants import merged
@@ -49,6 +50,12 @@ def rounded_tau_ref(tau_ref: float, dt: float) -> float:
 
 class _Rounded:
     """A lowering whose time constants are rounded to what the chip can hold."""
+
+    @classmethod
+    def attributes(cls, op: Operator, dt: float) -> Mapping[str, float | str]:
+        """Return why time constants cannot be trained."""
+        reason = "it is rounded to what the chip Loihi can hold"
+        return {"tau_rc": reason, "tau_ref": reason}
 
     @classmethod
     def build_pre(cls, group: OpGroup, context: Context, **fields: Any) -> Lowering:

@@ -1,5 +1,11 @@
 """Processes as TensorFlow computations, one family per file."""
 
-from nengo_dl.lowering.processes import filter_series, linear_filter, triangle
+from nengo_dl.lowering.processes import (
+    delay,
+    filter_series,
+    linear_filter,
+    trained_filter,
+    triangle,
+)
 
-__all__ = ["filter_series", "linear_filter", "triangle"]
+__all__ = ["delay", "filter_series", "linear_filter", "trained_filter", "triangle"]

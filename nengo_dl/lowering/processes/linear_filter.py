@@ -9,7 +9,7 @@ of ``nengo.LinearFilter``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,6 +22,7 @@ from nengo.synapses import Alpha, LinearFilter, Lowpass
 from nengo.utils.filter_design import cont2discrete, tf2ss
 
 from nengo_dl.graph.signals import initial_elements
+from nengo_dl.graph.trained_attributes import time_constant
 from nengo_dl.lowering.constants import merged
 from nengo_dl.lowering.context import Context
 from nengo_dl.lowering.registry import Lowering, register
@@ -167,6 +168,22 @@ class LowerLinearFilter(Lowering):
         if _order(op) == 0:
             return op.mode, "gain"
         return op.mode, _system(op.process), op.input.shape
+
+    @classmethod
+    def attributes(cls, op: Operator, dt: float) -> Mapping[str, float | str]:
+        """Return the geometric mean of the time constants (s), which train as one."""
+        synapse = op.process
+        if not synapse.analog:
+            return {}
+        if _order(op) == 0:
+            return {"tau": "it has no time constant"}
+        if synapse.den[-1] == 0:
+            return {"tau": "it integrates, which has no time constant"}
+        if synapse.method != "zoh":
+            return {
+                "tau": f"it is for filters with method='zoh', not {synapse.method!r}"
+            }
+        return {"tau": time_constant(synapse)}
 
     @classmethod
     def across_time(cls, op: Operator) -> bool:

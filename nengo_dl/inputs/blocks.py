@@ -1,0 +1,154 @@
+"""Data that may be larger than memory: read in pieces, handed over in blocks.
+
+Small data become tensors once, before the first minibatch. Large data stay where they
+are, in a memory-mapped file for example; the items of some minibatches at a time are
+read into a block, the next one by another thread while a block is computed with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import tensorflow as tf
+
+from nengo_dl.inputs.memory import aligned_zeros, as_tensor
+from nengo_dl.inputs.pieces import PIECE, is_large, let_go
+from nengo_dl.program.calling import to_tensor
+
+T = TypeVar("T")
+
+#: bytes of a block; there are up to three at a time: computed with, ready, and read
+BLOCK = 2**26
+
+_END = object()
+
+
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """Yield the members of an iterator, each made by another thread in advance.
+
+    Parameters
+    ----------
+    items : iterator
+        At most one more is taken from it than the caller has asked for.
+    """
+    with ThreadPoolExecutor(1, "nengo_dl-ahead") as pool:
+        waiting: Any = pool.submit(next, items, _END)
+        while (item := waiting.result()) is not _END:
+            waiting = pool.submit(next, items, _END)
+            yield item
+
+
+def rows_of(array: np.ndarray, chosen: Any) -> np.ndarray:
+    """Return some rows of an array, by slice or by number.
+
+    What is read of a file does not stay in memory.
+    """
+    rows = array[chosen]
+    if not isinstance(chosen, slice):
+        let_go(array)
+    return rows
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some minibatches as tensors.
+
+    Attributes
+    ----------
+    arrays : list of tf.Tensor, shape (n_items, ...)
+        Of each array the items.
+    order : np.ndarray, shape (n_items,)
+        Which of them belong to the first minibatch, to the second, and so on.
+    n_minibatches : int
+        How many there are. Items behind them have no meaning.
+    """
+
+    arrays: list[tf.Tensor]
+    order: np.ndarray
+    n_minibatches: int
+
+
+class Blocks:
+    """The items of some arrays as tensors: all at once, or block by block if large.
+
+    Parameters
+    ----------
+    arrays : sequence of np.ndarray, shape (n_items, ...)
+        Real numbers of any type.
+    dtype : tf.DType
+        Type of the tensors.
+    n_items, minibatch_size : int
+        How many items there are, and in a minibatch.
+    device : str or None
+        Where the tensors are.
+
+    Attributes
+    ----------
+    n_items : int
+        Items of a block.
+    """
+
+    def __init__(
+        self,
+        arrays: Sequence[np.ndarray],
+        dtype: tf.DType,
+        n_items: int,
+        minibatch_size: int,
+        device: str | None,
+    ) -> None:
+        self._arrays, self._dtype, self._device = arrays, dtype, device
+        self._batch = minibatch_size
+        self.n_items = n_items
+        self._whole: list[tf.Tensor] | None = None
+        if is_large(arrays, dtype.as_numpy_dtype):
+            row = sum(array[:1].size for array in arrays) * dtype.size
+            count = max(1, BLOCK // (row * minibatch_size))
+            self.n_items = min(n_items, count * minibatch_size)
+        else:
+            self._whole = [as_tensor(array, dtype) for array in arrays]
+
+    @property
+    def specs(self) -> list[tf.TensorSpec]:
+        """Shape and type of the tensors of a block."""
+        return [
+            tf.TensorSpec((self.n_items, *array.shape[1:]), self._dtype)
+            for array in self._arrays
+        ]
+
+    def in_order(self, order: np.ndarray) -> Iterator[Block]:
+        """Yield blocks with the items of the first minibatches, of the next, and so on.
+
+        Parameters
+        ----------
+        order : np.ndarray, shape (n_items,)
+            Numbers of the items.
+        """
+        if self._whole is not None:
+            yield Block(self._whole, order, len(order) // self._batch)
+        elif len(order):
+            starts = range(0, len(order), self.n_items)
+            parts = (order[start : start + self.n_items] for start in starts)
+            yield from ahead(map(self._block, parts))
+
+    def _block(self, chosen: np.ndarray) -> Block:
+        with tf.device(self._device):
+            tensors = [self._read(array, chosen) for array in self._arrays]
+        order = np.arange(self.n_items)
+        return Block(tensors, order, len(chosen) // self._batch)
+
+    def _read(self, array: np.ndarray, chosen: np.ndarray) -> tf.Tensor:
+        """Return some items, and zeros behind them, as a tensor."""
+        rows = aligned_zeros(
+            (self.n_items, *array.shape[1:]), self._dtype.as_numpy_dtype
+        )
+        # a file is read faster from front to back
+        places = np.argsort(chosen, kind="stable")
+        step = max(1, PIECE // max(array[:1].nbytes, 1))
+        for start in range(0, len(chosen), step):
+            part = places[start : start + step]
+            rows[part] = rows_of(array, chosen[part])
+        return to_tensor(rows, self._dtype)
