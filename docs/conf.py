@@ -70,6 +70,7 @@ html_static_path = [
 ]
 mathjax_path = "mathjax/tex-chtml.js"
 html_css_files = ["tables.css", "notebooks.css"]
+html_js_files = ["tables.js"]
 
 
 class _InventoriesAreOptional(logging.Filter):

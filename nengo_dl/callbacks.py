@@ -138,7 +138,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
 
 class IsolateState(keras.callbacks.Callback):
-    """Let each minibatch start where the simulation is, in stateful calls too.
+    """Start each minibatch in the simulation's current state, in stateful calls too.
 
     If one of Keras' steps runs several (``steps_per_execution``), the first of them.
     The state of the simulation, and its time, do not change.

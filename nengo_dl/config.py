@@ -92,7 +92,7 @@ class Settings:
 
 
 def configure_settings(**settings: Any) -> None:
-    """Attach settings to the network whose context is open.
+    """Set options of the network in whose ``with`` block it is called.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def configure_settings(**settings: Any) -> None:
 def configure_trainable(
     config: nengo.Config | nengo.Network, default: bool | None = None
 ) -> None:
-    """Make ``trainable`` a setting; `configure_settings` does the same.
+    """Make ``trainable`` configurable; an older form of `configure_settings`.
 
     Parameters
     ----------

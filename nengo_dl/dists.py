@@ -44,7 +44,7 @@ def _shape(n: Any, d: Any, rng: Any) -> tuple[int, ...]:
 
 
 class TruncatedNormal(Distribution):
-    """Normal distribution without its tails.
+    """Normal distribution without values that are far from the mean.
 
     What lies more than ``limit`` from the mean is not cut to the limit but drawn again.
 
@@ -242,7 +242,7 @@ class VarianceScaling(Distribution):
 
 
 class Glorot(VarianceScaling):
-    r"""Variance that keeps activity and gradients alike from layer to layer.
+    r"""Glorot's initial weights: activity and gradients keep their size between layers.
 
     .. math:: \mathrm{Var} = \frac{2 s}{n_{in} + n_{out}}
 
@@ -275,7 +275,7 @@ class Glorot(VarianceScaling):
 
 
 class He(VarianceScaling):
-    r"""Variance that keeps the activity of rectified neurons from layer to layer.
+    r"""He's initial weights, for layers of rectified neurons.
 
     .. math:: \mathrm{Var} = \frac{s^2}{n_{in}}
 

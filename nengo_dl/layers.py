@@ -26,7 +26,7 @@ _TUNING = ("gain", "bias", *_CURVE)
 
 
 class Layer:
-    """Make a TensorNode or neurons, and connect something to it.
+    """Apply a Keras layer, TensorFlow function or neuron type to an object's output.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def tensor_layer(
     return_conn: bool = False,
     **layer_args: Any,
 ) -> Any:
-    """Apply a layer; an older form of `nengo_dl.Layer`.
+    """Apply a layer to an object; an older form of `nengo_dl.Layer`.
 
     Parameters
     ----------

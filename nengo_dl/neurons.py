@@ -132,7 +132,7 @@ class SoftLIFRate(LIFRate):
 
 
 class LeakyReLU(RectifiedLinear):
-    r"""Rectified line that keeps a part of negative currents.
+    r"""Rectified linear rates, with a smaller slope for negative currents.
 
     .. math:: a = \alpha J \text{ for } J > 0, \text{ else } \alpha \lambda J
 
@@ -212,7 +212,7 @@ class LeakyReLU(RectifiedLinear):
 
 
 class LimitedReLU(RectifiedLinear):
-    r"""Rectified line up to a highest current.
+    r"""Rectified linear rates that stop rising at a highest current.
 
     .. math:: a = \alpha \min(\max(J, 0), J_{max})
 
@@ -271,7 +271,7 @@ class LimitedReLU(RectifiedLinear):
 
 
 class Heaviside(RectifiedLinear):
-    r"""Steps: a constant output for positive currents, else nothing.
+    r"""Step function: a constant output for positive currents, else 0.
 
     .. math:: a = \alpha [J > 0]
 
@@ -317,7 +317,7 @@ class Heaviside(RectifiedLinear):
 
 
 class SpikingLeakyReLU(LeakyReLU):
-    r"""Spikes at the rates of `LeakyReLU`, negative ones included.
+    r"""Spiking neurons with the rates of `LeakyReLU`, with negative spikes too.
 
     .. math:: v' = v + f(J)\,\Delta t, \quad
               a = \frac{\alpha}{\Delta t} n, \quad v \leftarrow v' - n

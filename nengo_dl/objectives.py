@@ -18,7 +18,7 @@ __all__ = ["Regularize", "mse"]
 
 
 def mse(outputs: Any, targets: Any) -> tf.Tensor:
-    """Return the mean squared error; targets that are not a number count as met.
+    """Return the mean squared error; targets that are ``nan`` count as met.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def mse(outputs: Any, targets: Any) -> tf.Tensor:
 
 @dataclass(frozen=True)
 class Regularize:
-    r"""Mean norm of an output, to be kept small: of firing rates or weights.
+    r"""Penalty on the mean norm of an output, such as firing rates or weights.
 
     .. math:: \frac{w}{N} \sum_{i=1}^N \Big(\sum_j |y_{ij}|^p\Big)^{1/p}
 

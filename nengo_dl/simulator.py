@@ -303,7 +303,7 @@ class Simulator:
         out: Any = None,
         **older: Any,
     ) -> None:
-        """Simulate for a length of time.
+        """Run the simulation for some seconds of simulated time.
 
         Parameters
         ----------
@@ -407,7 +407,7 @@ class Simulator:
         out: Any = None,
         **older: Any,
     ) -> None:
-        """Simulate a number of time steps.
+        """Run the simulation for a number of time steps.
 
         Parameters
         ----------
@@ -466,7 +466,7 @@ class Simulator:
         )
 
     def clear_probes(self) -> None:
-        """Forget all recorded samples.
+        """Delete all samples that Probes have recorded.
 
         Time goes on where it is.
 
@@ -890,7 +890,7 @@ class Simulator:
         as_rates: bool = False,
         steps: int | None = None,
     ) -> Any:
-        """Measure how well the network does what is wanted, with spikes or with rates.
+        """Return the value of an objective for data, with spikes or with rates.
 
         The neurons are those of simulations: spiking ones spike, also if the network is
         trained with firing rates. Of items of a single time step, spikes say next to
@@ -954,7 +954,7 @@ class Simulator:
         inputs: Any = None,
         n_steps: int | None = None,
     ) -> dict[nengo.Probe, dict[str, np.ndarray]]:
-        """Compare the gradients that training would use with differences of outputs.
+        """Check gradients against finite differences of the outputs.
 
         Parameters
         ----------
@@ -1019,7 +1019,7 @@ class Simulator:
         combine: Callable[[list], Any] = np.stack,
         isolate_state: bool = True,
     ) -> dict[Any, Any]:
-        """Present data, minibatch by minibatch, and compute something from the outputs.
+        """Apply functions to the outputs of Probes, minibatch by minibatch.
 
         Parameters
         ----------
@@ -1191,7 +1191,7 @@ class Simulator:
         validation_n_steps: int | None = None,
         **options: Any,
     ) -> Any:
-        """Train the network in Keras' way, with its losses, callbacks and metrics.
+        """Train the network like a Keras model, with losses, callbacks and metrics.
 
         Firing rates stand in for spikes, as in `train`; validation, and what callbacks
         learn from it, is about spikes unless ``validate_as="rates"``. Arrays run as
@@ -1452,7 +1452,7 @@ class Simulator:
         include_params: bool = True,
         optimizer: Any = None,
     ) -> None:
-        """Write parameters into a file.
+        """Save parameters to a file.
 
         Each has its name there, which follows from where its object stands in the
         network. So they can be loaded by a simulator with another planner, minibatch
@@ -1522,7 +1522,7 @@ class Simulator:
         include_params: bool = True,
         optimizer: Any = None,
     ) -> None:
-        """Read parameters that `save_params` has written; all of them, or none.
+        """Load parameters that `save_params` has written; all of them, or none.
 
         Parameters
         ----------
@@ -1770,7 +1770,7 @@ class Simulator:
         include_probes: bool = True,
         include_processes: bool = True,
     ) -> None:
-        """Return to the beginning.
+        """Reset time, state, samples and parameters to those of a new simulator.
 
         Parameters
         ----------
@@ -1818,7 +1818,7 @@ class Simulator:
     def soft_reset(
         self, include_trainable: bool = False, include_probes: bool = False
     ) -> None:
-        """Return the state of the simulation to its beginning; `reset` does the same.
+        """Reset the state, but not the samples and the time; see `reset`.
 
         Parameters
         ----------

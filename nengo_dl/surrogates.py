@@ -35,7 +35,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Surrogate:
-    r"""A derivative for the step with which a neuron begins to fire.
+    r"""Base class: a derivative in place of that of a spike.
 
     .. math:: \frac{\partial n}{\partial v} \approx c\, f(\beta (v - \vartheta)), \quad
               f(0) = 1
@@ -331,7 +331,7 @@ class HeaviErfc(Surrogate):
 
 @dataclass(frozen=True)
 class StraightThrough(Surrogate):
-    r"""The same derivative everywhere: the step counts as a straight line.
+    r"""A constant derivative: gradients pass the spike unchanged.
 
     .. math:: f(u) = 1
 

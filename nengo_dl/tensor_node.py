@@ -154,7 +154,7 @@ class TensorNode(Node):
 
 
 def reshaped(shape_in: Sequence[int]) -> Callable[[Callable], Callable]:
-    """Return a decorator that gives a function of vectors its input in a shape.
+    """Return a decorator that reshapes the input of a function of vectors.
 
     Parameters
     ----------

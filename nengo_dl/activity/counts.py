@@ -27,7 +27,7 @@ _HEADER = [
 
 @dataclass(frozen=True)
 class PopulationActivity:
-    """What the neurons of an Ensemble, or of a layer, have done.
+    """Firing rates and counts of operations of one Ensemble or layer.
 
     Attributes
     ----------
@@ -127,7 +127,7 @@ class PopulationActivity:
 
 @dataclass(frozen=True)
 class Activity:
-    """How active a network was: counts per inference, one item for ``n_steps`` steps.
+    """Firing rates and counts of operations for one inference: an item for ``n_steps``.
 
     It prints as a table.
 

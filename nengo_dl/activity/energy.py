@@ -27,7 +27,7 @@ _NOTES = (
 
 @dataclass(frozen=True)
 class Device:
-    """What operations take on a device.
+    """A device, with its energy for each kind of operation.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ DEVICES: dict[str, Device] = {device.name: device for device in _PUBLISHED}
 
 
 def register_device(device: Device) -> Device:
-    """Make a device known by its name; one of the same name is replaced.
+    """Add a device to those known by name; one of the same name is replaced.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def register_device(device: Device) -> Device:
 
 @dataclass(frozen=True)
 class DeviceEnergy:
-    """What an inference takes on one device (J).
+    """The estimated energy of an inference on one device (J).
 
     Attributes
     ----------
@@ -175,7 +175,7 @@ class DeviceEnergy:
 
 @dataclass(frozen=True)
 class Energy:
-    """What an inference takes on some devices; prints as a table.
+    """The estimated energy of an inference on some devices; prints as a table.
 
     Attributes
     ----------
@@ -250,7 +250,7 @@ def joules(value: float) -> str:
 
 
 def energy(activity: Activity, device: Any = None, multiplied: bool = False) -> Energy:
-    """Estimate what an inference takes on devices, from counts of its operations.
+    """Estimate the energy of an inference on devices, from counts of its operations.
 
     On devices with spikes,
 

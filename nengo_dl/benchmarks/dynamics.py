@@ -64,7 +64,7 @@ def basal_ganglia(
     neuron_type: NeuronType | None = None,
     seed: int = 0,
 ) -> nengo.Network:
-    """Return Nengo's network that selects the largest of its inputs.
+    """Return Nengo's model of the basal ganglia, which selects the largest input.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ def cconv(
     neuron_type: NeuronType | None = None,
     seed: int = 0,
 ) -> nengo.Network:
-    """Return Nengo's network that binds two vectors by circular convolution.
+    """Return Nengo's network for the circular convolution of two vectors.
 
     Parameters
     ----------

@@ -234,7 +234,7 @@ class LayerConverter:
     def add_nengo_obj(
         self, node_id: int, biases: Any = None, activation: Any = None
     ) -> Any:
-        """Make what has the layer's output: a Node, neurons or a TensorNode.
+        """Make the object that has the layer's output: a Node, neurons or a TensorNode.
 
         Parameters
         ----------
@@ -471,7 +471,7 @@ class LayerConverter:
 
     @staticmethod
     def set_trainable(obj: Any, trainable: bool) -> None:
-        """Say whether the parameters of an object are trained.
+        """Set whether the parameters of an object are trained.
 
         Parameters
         ----------

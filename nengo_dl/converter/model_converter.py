@@ -34,7 +34,7 @@ from nengo_dl.validation import (
 
 
 class Converter:
-    """Make a Nengo network of a Keras model, with the same weights.
+    """Convert a Keras model to a Nengo network with the same weights.
 
     Layers become Connections, Nodes and neurons, so that neurons can be swapped for
     spiking ones; layers that Nengo has no form of become TensorNodes, with a warning
@@ -278,7 +278,7 @@ class Converter:
         atol: float = 1e-8,
         rtol: float = 1e-5,
     ) -> bool:
-        """Check that the network computes what the Keras model does.
+        """Check that the network and the Keras model have the same outputs.
 
         Parameters
         ----------
@@ -317,7 +317,7 @@ class Converter:
     def report(
         self, data: Any = None, n_steps: int | None = None, targets: Any = None
     ) -> ConversionReport:
-        """Describe what became of each layer, and how well spikes stand in for it.
+        """Describe how each layer was converted, and how well spikes approximate it.
 
         Parameters
         ----------
@@ -369,7 +369,7 @@ class Converter:
         return report(self._shared, compared, self.model.name, n_steps, targets)
 
     def to_keras(self, sim: Any) -> None:
-        """Give the Keras model the values that the network has learned.
+        """Copy the trained values of the network to the Keras model.
 
         Parameters
         ----------

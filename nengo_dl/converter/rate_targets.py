@@ -24,7 +24,7 @@ _RARELY = ", but for {:.2g} % of the values"
 def rates_from_data(
     model: Any, data: Any, target_rate: float = 100.0, percentile: float = 99.9
 ) -> dict[Any, float]:
-    r"""Return factors of firing rates with which neurons reach a wanted rate.
+    r"""Return factors of firing rates with which neurons reach a target rate.
 
     .. math:: s_l = \frac{r}{P_p(|a_l|)}
 

@@ -119,7 +119,7 @@ class OfSpikes(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="nengo_dl")
 class TargetRate(OfSpikes, OutputsOnly):
-    r"""Keep the firing rates of neurons within a range, in Hz.
+    r"""Penalty on firing rates outside of a target range (Hz).
 
     .. math:: \frac{w}{n} \sum_{i=1}^n e_i^p, \quad
               e_i = \max(0, r_{\min} - r_i) + \max(0, r_i - r_{\max})
@@ -228,7 +228,7 @@ class TargetRate(OfSpikes, OutputsOnly):
 
 @keras.saving.register_keras_serializable(package="nengo_dl")
 class MaximumRate(TargetRate):
-    r"""Keep neurons from firing faster than a rate, in Hz.
+    r"""Penalty on neurons that fire faster than a maximum rate (Hz).
 
     .. math:: \frac{w}{n} \sum_{i=1}^n \max(0, r_i - r_{\max})^p
 
@@ -301,7 +301,7 @@ class MaximumRate(TargetRate):
 
 @keras.saving.register_keras_serializable(package="nengo_dl")
 class Sparsity(TargetRate):
-    r"""The mean firing rate in Hz, to be kept small.
+    r"""Penalty on the mean firing rate (Hz).
 
     .. math:: \frac{w}{n} \sum_{i=1}^n r_i^p
 
@@ -352,7 +352,7 @@ class Sparsity(TargetRate):
 
 @keras.saving.register_keras_serializable(package="nengo_dl")
 class SpikeCount(OfSpikes):
-    r"""Squared difference between numbers of spikes and those that are wanted.
+    r"""Squared error of the numbers of spikes, compared with target numbers.
 
     .. math:: \frac{w}{n} \sum_{i=1}^n (n_i - \hat n_i)^2
 
@@ -418,7 +418,7 @@ class SpikeCount(OfSpikes):
 
 @keras.saving.register_keras_serializable(package="nengo_dl")
 class FirstSpikeTime(SpikeCount):
-    r"""Squared difference between times of first spikes and those that are wanted.
+    r"""Squared error of the times of first spikes, compared with target times.
 
     .. math:: \frac{w}{n} \sum_{i=1}^n (t_i - \hat t_i)^2, \quad
               t_i = \Delta t \Big(1 + \sum_{k=1}^{K} \prod_{l=1}^k (1 - n_{il})\Big)

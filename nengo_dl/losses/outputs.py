@@ -15,7 +15,7 @@ from nengo_dl.validation import LARGEST, positive_number, whole_number
 
 @keras.saving.register_keras_serializable(package="nengo_dl")
 def nan_mse(y_true: Any, y_pred: Any) -> tf.Tensor:
-    """Return the mean squared error; targets that are not a number count as met.
+    """Return the mean squared error; targets that are ``nan`` count as met.
 
     Their error is zero, and they are counted in the mean: an output for which half of
     the targets are missing has half the loss.
@@ -104,7 +104,7 @@ class OutputsOnly(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="nengo_dl")
 class Regularize(OutputsOnly):
-    r"""Mean norm of an output, to be kept small: of firing rates or weights.
+    r"""Penalty on the mean norm of an output, such as firing rates or weights.
 
     .. math:: \frac{1}{N} \sum_{i=1}^N \Big(\sum_j |y_{ij}|^p\Big)^{1/p}
 

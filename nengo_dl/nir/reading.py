@@ -53,7 +53,7 @@ def from_nir(
     reset: str | None = None,
     max_elements: int = 50_000_000,
 ) -> nengo.Network:
-    r"""Make a network of a NIR graph, or of a file that has one.
+    r"""Make a Nengo network from a NIR graph, or from a file with one.
 
     NIR describes continuous time; how it becomes time steps is up to each framework,
     and spikes have the area of one of its steps. What a file means therefore depends
