@@ -5,6 +5,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import nengo
 
+from tests.suites.xla import compile_quickly
+
 pytest_plugins = ["tests.suites.workers"]
 
 # tests leave nothing behind in the home directory
@@ -15,7 +17,8 @@ def pytest_addoption(parser):
     parser.addoption(
         "--everything",
         action="store_true",
-        help="run the tests marked `everything`, too, and compile more by XLA",
+        help="run the tests marked `everything`, too, in more ways each, with all that "
+        "XLA does to make programs fast",
     )
 
 
@@ -28,7 +31,9 @@ def pytest_configure(config):
     if config.getoption("--everything"):
         from tests import helpers
 
-        helpers.JIT[:] = [True, False, True]
+        helpers.RUNS.update(helpers.MORE_RUNS)
+    else:
+        compile_quickly()
 
 
 def pytest_collection_modifyitems(config, items):

@@ -9,9 +9,22 @@ import pytest
 
 import nengo_dl
 
-#: Whether XLA compiles the first, second, third ... of the runs of a comparison. XLA
-#: takes most of their time and memory, so `--everything` compiles more of them.
-JIT = [True, False, False]
+#: The first, second ... run of a comparison: its precision, items of a minibatch, steps
+#: in one iteration of the loop, and whether XLA compiles it. Two runs show each value
+#: once; tracing and compiling them takes most of the time of the tests.
+RUNS: dict[str, tuple] = {
+    "dtypes": ("float64", "float32"),
+    "minibatch": (None, 3),
+    "unroll": (1, 3),
+    "jit": (True, False),
+}
+#: The same for `--everything`: 64 bits with a minibatch, and XLA in 32 bits, too.
+MORE_RUNS: dict[str, tuple] = {
+    "dtypes": ("float64", "float64", "float32"),
+    "minibatch": (None, 3, None),
+    "unroll": (1, 1, 3),
+    "jit": (True, False, True),
+}
 
 
 def rest_with_everything(values, number=1):
@@ -26,9 +39,9 @@ def rest_with_everything(values, number=1):
 def assert_matches_nengo(
     net,
     steps=30,
-    dtypes=("float64", "float64", "float32"),
-    minibatch=(None, 3, None),
-    unroll=(1, 1, 3),
+    dtypes=None,
+    minibatch=None,
+    unroll=None,
     jit=None,
     full=False,
     rtol=1e-10,
@@ -47,8 +60,8 @@ def assert_matches_nengo(
     steps : int
         How long both run.
     dtypes, minibatch, unroll, jit : sequence
-        Values of each axis. By default the k-th run takes the k-th value of each, in
-        circles, so that a handful of runs covers them all. ``jit``: `JIT` if None.
+        Values of each axis, those of `RUNS` if None. The k-th run takes the k-th value
+        of each, in circles, so that a handful of runs covers them all.
     full : bool
         Run the full product of the axes instead.
     rtol, rtol32 : float
@@ -69,14 +82,15 @@ def assert_matches_nengo(
     list of np.ndarray, shape (steps, size)
         What Nengo recorded, in the order of the probes.
     """
-    axes = (dtypes, minibatch, unroll, JIT if jit is None else jit)
+    given = {"dtypes": dtypes, "minibatch": minibatch, "unroll": unroll, "jit": jit}
+    axes = [RUNS[name] if own is None else own for name, own in given.items()]
     if full:
         runs = list(product(*map(dict.fromkeys, axes)))
     else:
         longest = max(map(len, axes))
         runs = [tuple(a[k % len(a)] for a in axes) for k in range(longest)]
     make = (lambda: net) if isinstance(net, nengo.Network) else net
-    n_items = max((items or 1 for items in minibatch), default=1)
+    n_items = max(items or 1 for items in axes[1])
     expected = [
         reference(make(), steps, item) for item in range(n_items if items_differ else 1)
     ]

@@ -7,6 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import nengo_dl
+from tests.helpers import rest_with_everything
 
 N_TRAIN, N_TEST = 1440, 350
 
@@ -46,7 +47,7 @@ def accuracy(net, image, probe, params, digits, n_steps):
     return np.mean(outputs[:, -1].argmax(-1) == labels[:, 0, 0])
 
 
-@pytest.mark.parametrize("how", ["fit", "train"])
+@pytest.mark.parametrize("how", rest_with_everything(["train", "fit"]))
 def test_digits_are_learned_saved_loaded_and_recognised_by_spikes(
     how, digits, tmp_path
 ):

@@ -5,10 +5,11 @@ import nengo.spa
 import numpy as np
 import pytest
 
-from tests.helpers import assert_matches_nengo, simulate
+from tests.helpers import assert_matches_nengo, rest_with_everything, simulate
 
 
-def test_communication_channel():
+@pytest.mark.parametrize("full", rest_with_everything([False, True]))
+def test_communication_channel(full):
     with nengo.Network(seed=0) as net:
         stimulus = nengo.Node(lambda t: np.sin(20 * t))
         a, b = nengo.Ensemble(40, 1), nengo.Ensemble(30, 1)
@@ -16,7 +17,7 @@ def test_communication_channel():
         nengo.Connection(a, b, function=np.square)
         nengo.Probe(b, synapse=0.02)
         nengo.Probe(a.neurons)
-    assert_matches_nengo(net, steps=100, full=True, unroll=(1, 3))
+    assert_matches_nengo(net, steps=100, full=full)
 
 
 def test_direct_mode():

@@ -5,7 +5,7 @@ from nengo.builder.operator import Copy, Reset
 from nengo.exceptions import BuildError
 
 import nengo_dl
-from tests.helpers import assert_matches_nengo
+from tests.helpers import assert_matches_nengo, rest_with_everything
 from tests.operators import assert_operators_match, model_of, random_signal
 
 SLICES = {
@@ -26,14 +26,15 @@ SLICES = {
 }
 
 
-def test_slices_and_indices_of_connections_all_at_once():
+@pytest.mark.parametrize("full", rest_with_everything([False, True]))
+def test_slices_and_indices_of_connections_all_at_once(full):
     with nengo.Network(seed=0) as net:
         source = nengo.Node(lambda t: np.sin(100 * t + np.arange(6)))
         for label, (pre, post) in SLICES.items():
             sink = nengo.Node(size_in=6)
             nengo.Connection(source[pre], sink[post], synapse=None)
             nengo.Probe(sink, label=label)
-    assert_matches_nengo(net, full=True, unroll=(1,))
+    assert_matches_nengo(net, full=full, unroll=(1,))
 
 
 @pytest.mark.parametrize("label", ["repeated target", "every second backwards"])

@@ -293,9 +293,7 @@ def test_nengos_own_numbers_on_request():
             ensemble = add_ensemble(stimulus, neuron_type, 9 + i)
             nengo.Connection(ensemble, ensemble, synapse=0.05)
             probe_state(ensemble, f"population {i}")
-    assert_matches_nengo(
-        net, steps=50, minibatch=(None, 1, None), nengo_random_draws=True
-    )
+    assert_matches_nengo(net, steps=50, minibatch=(None, 1), nengo_random_draws=True)
     for asked, calls in ((True, True), (False, False), (None, False)):
         with configured(net, nengo_random_draws=asked):
             sim = nengo_dl.Simulator(net, progress_bar=False)

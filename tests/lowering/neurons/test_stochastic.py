@@ -44,7 +44,7 @@ def test_spikes_and_rates_of_one_population(neuron_type):
         probe_state(ensemble, "the ensemble")
         nengo.Probe(ensemble, synapse=0.02)
     # other items of a minibatch draw other numbers
-    assert_matches_nengo(net, steps=60, minibatch=(None, 1, None))
+    assert_matches_nengo(net, steps=60, minibatch=(None, 1))
 
 
 def test_populations_of_all_types_and_sizes_together():
@@ -54,7 +54,7 @@ def test_populations_of_all_types_and_sizes_together():
             ensemble = add_ensemble(stimulus, neuron_type, 7 + i % 4)
             nengo.Connection(ensemble, ensemble, synapse=0.05)
             probe_state(ensemble, f"population {i}")
-    assert_matches_nengo(net, steps=50, minibatch=(None, 1, None))
+    assert_matches_nengo(net, steps=50, minibatch=(None, 1))
     with nengo_dl.Simulator(net, progress_bar=False) as sim:
         assert not sim._program.calls_python
         groups = [g for g in sim._program.plan if g.name.startswith("DrawnNeurons")]
