@@ -19,6 +19,9 @@ from nengo_dl.user_code import warn_user
 #: names the folder; unset or empty: there is no cache
 VARIABLE = "NENGO_DL_COMPILATION_CACHE"
 
+#: where this process keeps what it compiles; None: nowhere
+_folder: Path | None = None
+
 _FLAGS = "TF_XLA_FLAGS"
 _DIRECTORY = "--tf_xla_persistent_cache_directory"
 
@@ -60,6 +63,16 @@ def use_compilation_cache() -> None:
             "Import nengo_dl before that"
         )
     os.environ[_FLAGS] = f'{flags} {_DIRECTORY}="{path}"'.strip()
+    global _folder
+    _folder = path
+
+
+def folder() -> Path | None:
+    """Return the folder of this process, for this processor and these versions.
+
+    None if nothing is to be kept.
+    """
+    return _folder
 
 
 def _problem(path: Path) -> str:

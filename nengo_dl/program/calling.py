@@ -16,8 +16,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+#: takes tensors, returns tensors
+Call = Callable[..., Sequence[tf.Tensor]]
 
-def flat_call(concrete: Any, jit_compile: bool) -> Callable[..., Sequence[tf.Tensor]]:
+
+def flat_call(concrete: Any, jit_compile: bool) -> Call:
     """Return the quickest way to call a traced function with flat tensors.
 
     Parameters
@@ -34,29 +37,57 @@ def flat_call(concrete: Any, jit_compile: bool) -> Callable[..., Sequence[tf.Ten
         it is given, stands for the tensors and handles of variables that the trace has
         captured, in the order of ``concrete.captured_inputs``.
     """
+    # tensors and variables of the user's TensorFlow code
+    call = named_call(
+        concrete.inference_fn.name.decode("utf-8"),
+        len(concrete.outputs),
+        jit_compile,
+        list(concrete.captured_inputs),
+    )
+    if call is None:
+        return partial(_call_with, concrete)
+    # TensorFlow forgets a function together with its owner
+    call.owner = concrete  # type: ignore[attr-defined]
+    return call
+
+
+def named_call(
+    name: str,
+    outputs: int,
+    jit_compile: bool,
+    captured: Sequence[tf.Tensor] = (),
+) -> Call | None:
+    """Return what calls a function that TensorFlow knows; None if it cannot be done.
+
+    Parameters
+    ----------
+    name : str
+        The name of the function.
+    outputs : int
+        Number of its outputs.
+    jit_compile : bool
+        Whether XLA compiles it.
+    captured : sequence of tf.Tensor
+        What comes behind the arguments, if a call says nothing else.
+    """
     try:
         from tensorflow.python.eager import context, execute
 
         eager = context.context()
-        name = concrete.inference_fn.name.decode("utf-8")
         # how TensorFlow runs operations, which XLA does not ask; looking at it takes
         # a quarter of a short call
         options = {} if jit_compile else eager.function_call_options.as_attrs()
         attributes = tuple(chain(*options.items()))
         run = execute.execute
     except (ImportError, AttributeError):
-        return partial(_call_with, concrete)
-    outputs = len(concrete.outputs)
-    # tensors and variables of the user's TensorFlow code
-    captured = list(concrete.captured_inputs)
+        return None
+    always = captured
 
     def call(
-        *tensors: tf.Tensor, captured: Sequence[tf.Tensor] = captured
+        *tensors: tf.Tensor, captured: Sequence[tf.Tensor] = always
     ) -> Sequence[tf.Tensor]:
         return run(name, outputs, [*tensors, *captured], attributes, eager)
 
-    # TensorFlow forgets a function together with its owner
-    call.owner = concrete  # type: ignore[attr-defined]
     return call
 
 

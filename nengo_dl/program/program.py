@@ -26,6 +26,7 @@ from nengo_dl.program.calling import array_of, flat_call
 from nengo_dl.program.driven import DrivenLoop
 from nengo_dl.program.fingerprint import fingerprint
 from nengo_dl.program.form import LONG, Form
+from nengo_dl.program.kept_traces import kept
 from nengo_dl.program.loop import CompiledLoop, LoopResult
 from nengo_dl.program.recording import Recording
 from nengo_dl.program.step import TimeStep
@@ -246,8 +247,9 @@ class Program:
             arguments = [self._count(n_steps), *params, *state, *inputs, *rows]
             call = self._calls.get(form)
             if call is None:
-                make = partial(self._trace, arguments, form)
-                call = self._calls[form] = traces.shared.get(self._key(form), make)
+                key = self._key(form)
+                make = partial(self._trace, arguments, form, key)
+                call = self._calls[form] = traces.shared.get(key, make)
             self._callbacks.begin(first_step)
             outputs = call(*arguments)
         end = 1 + len(state)
@@ -295,7 +297,9 @@ class Program:
             self.device,
         )
 
-    def _trace(self, arguments: Sequence[tf.Tensor], form: Form) -> Callable[..., Any]:
+    def _trace(
+        self, arguments: Sequence[tf.Tensor], form: Form, key: Hashable | None
+    ) -> Callable[..., Any]:
         """Trace the compiled loop, once for any number of steps.
 
         Parameters
@@ -304,6 +308,8 @@ class Program:
             What it will be called with.
         form : Form
             In which form it runs.
+        key : Hashable or None
+            What it depends on, as `_key` says.
         """
         layout = self.layout
         step = self.step
@@ -334,15 +340,19 @@ class Program:
 
         function = tf.function(program, jit_compile=self.jit_compile, autograph=False)
         specs = [tf.TensorSpec(t.shape, t.dtype) for t in arguments]
-        self.traces += 1
-        start = time.perf_counter()
         if self.replicas is not None:
             function = self._divided(program, specs)
-        traced = function.get_concrete_function(*specs)
-        self.trace_seconds += time.perf_counter() - start
+
+        def trace() -> Any:
+            self.traces += 1
+            start = time.perf_counter()
+            traced = function.get_concrete_function(*specs)
+            self.trace_seconds += time.perf_counter() - start
+            return traced
+
         if self.replicas is None:
-            return flat_call(traced, self.jit_compile)
-        return lost_workers()(flat_call(traced, False))
+            return kept(key, trace, self.jit_compile)
+        return lost_workers()(flat_call(trace(), False))
 
     def _divided(
         self, program: Callable[..., Any], specs: Sequence[tf.TensorSpec]

@@ -4,11 +4,18 @@ import os
 import subprocess
 import sys
 import types
+from dataclasses import dataclass
+from pathlib import Path
 
+import nengo
+import numpy as np
 import pytest
 from nengo.exceptions import NengoWarning
 
+import nengo_dl
 from nengo_dl import disk_cache
+from nengo_dl.program import kept_traces, traces
+from nengo_dl.program.fingerprint import fingerprint
 
 SCRIPT = """
 import nengo
@@ -21,12 +28,12 @@ with nengo.Network(seed=0) as net:
     probe = nengo.Probe(ensemble, synapse=0.01)
 with nengo_dl.Simulator(net, progress_bar=False) as sim:
     sim.run_steps(20)
-    print(sim.data[probe].ravel().tolist())
+    print(sim._program.traces, sim.data[probe].ravel().tolist())
 """
 
 
 def _run(directory, n_neurons):
-    """Run the script in a process of its own; return what it prints."""
+    """Run the script in a process of its own; return its traces and its samples."""
     ended = subprocess.run(
         [sys.executable, "-c", SCRIPT.format(n_neurons=n_neurons)],
         env={
@@ -38,7 +45,8 @@ def _run(directory, n_neurons):
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+    traces, samples = ended.stdout.split(maxsplit=1)
+    return int(traces), samples
 
 
 def _entries(directory):
@@ -47,16 +55,17 @@ def _entries(directory):
 
 
 def test_next_process_reads_what_the_first_compiled(tmp_path):
-    first = _run(tmp_path, 10)
+    traces, first = _run(tmp_path, 10)
     written = _entries(tmp_path)
-    assert written
+    assert traces == 1 and {Path(name).suffix for name in written} == {".pb", ".trace"}
 
     # what is compiled again is written again
-    assert _run(tmp_path, 10) == first
+    assert _run(tmp_path, 10) == (0, first)
     assert _entries(tmp_path) == written
 
     # another model has an entry of its own
-    assert _run(tmp_path, 11) != first
+    traces, other = _run(tmp_path, 11)
+    assert traces == 1 and other != first
     assert written.items() < _entries(tmp_path).items()
 
 
@@ -109,3 +118,67 @@ def test_too_late_is_a_warning(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow.python.eager.context", context)
     with pytest.warns(NengoWarning, match="already run an operation"):
         disk_cache.use_compilation_cache()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return where traces are kept during a test."""
+    monkeypatch.setattr(disk_cache, "_folder", tmp_path)
+    return tmp_path
+
+
+def _simulated(**options):
+    """Run a network as another process would; return its program and its samples."""
+    traces.shared.forget()
+    with nengo.Network(seed=0) as net:
+        ensemble = nengo.Ensemble(5, 1)
+        learning = nengo.Connection(ensemble, nengo.Node(size_in=1), synapse=0.01)
+        learning.learning_rule_type = nengo.PES()
+        probe = nengo.Probe(ensemble, synapse=0.01)
+        nengo_dl.configure_settings(jit_compile=False)
+    with nengo_dl.Simulator(net, progress_bar=False, **options) as sim:
+        sim.run_steps(20)
+        return sim._program, sim.data[probe]
+
+
+def test_what_was_traced_once_is_read(folder):
+    program, expected = _simulated()
+    (path,) = folder.iterdir()
+    content = path.read_bytes()
+    again, found = _simulated()
+    assert (program.traces, again.traces) == (1, 0)
+    np.testing.assert_array_equal(found, expected)
+
+    # whatever is not what was written is no trace
+    for damaged in (content[:20], content[:40] + b"x" + content[41:]):
+        path.write_bytes(damaged)
+        program, found = _simulated()
+        assert program.traces == 1
+        np.testing.assert_array_equal(found, expected)
+    program, _ = _simulated()
+    assert program.traces == 0
+
+    other, _ = _simulated(minibatch_size=2)
+    assert other.traces == 1 and len(list(folder.iterdir())) == 2
+
+
+def test_without_a_place_to_write_to_a_trace_is_good_for_this_process(folder):
+    folder.rmdir()
+    program, samples = _simulated()
+    assert program.traces == 1 and len(samples) == 20
+
+
+def test_what_may_change_without_notice_is_not_kept(monkeypatch):
+    @dataclass(frozen=True)
+    class OfUser:
+        value: int
+
+    assert kept_traces._name(fingerprint(OfUser(1))) is None
+    assert kept_traces._name(None) is None
+
+    before = kept_traces._name(fingerprint(1))
+    assert before is not None and before == kept_traces._name(fingerprint(1))
+    kept_traces._versions.cache_clear()
+    monkeypatch.setattr(kept_traces, "_sources", lambda folder: iter(["changed"]))
+    assert kept_traces._name(fingerprint(1)) != before
+    kept_traces._versions.cache_clear()
