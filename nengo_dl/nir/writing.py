@@ -223,13 +223,8 @@ class _Writer:
         """Find what else cannot be written, so that one message has all of it."""
         for connection in connections:
             self._check_learning(connection)
-            synapse_nodes(
-                self._source.synapse(connection),
-                1,
-                self._source.dt,
-                connection,
-                self._found,
-            )
+            synapse = self._source.synapse(connection)
+            synapse_nodes(synapse, 1, self._source.dt, connection, self._found)
 
     def _check_learning(self, connection: nengo.Connection) -> bool:
         if connection.learning_rule_type is None:
@@ -356,12 +351,9 @@ class _Writer:
             # of a whole Ensemble, the transform is in the decoders
             transform = None
         nodes = weight_nodes(weights, transform, ends, connection, self._found)
+        synapse = self._source.synapse(connection)
         filters = synapse_nodes(
-            self._source.synapse(connection),
-            ends.size_out,
-            self._source.dt,
-            connection,
-            self._found,
+            synapse, ends.size_out, self._source.dt, connection, self._found
         )
         if nodes is None or filters is None:
             return [], None
