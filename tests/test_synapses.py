@@ -74,3 +74,12 @@ def test_filters_values_by_itself():
 def test_what_is_no_delay_is_refused(arguments, words):
     with pytest.raises(ValidationError, match=words):
         Delay(**arguments).make_state((1,), (1,), dt=0.001)
+
+
+@pytest.mark.everything
+def test_networks_with_delays_are_exported(tmp_path):
+    net, stimulus, _ = delayed([Delay(1), Delay(3)])
+    stimulus.output = [0.5, 0.5]
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        sim.export(tmp_path / "delays", format="saved_model")
+    assert (tmp_path / "delays" / "saved_model.pb").exists()

@@ -56,18 +56,19 @@ def same_as_nengo(sim, net, n_steps=25):
         )
 
 
-def trained(sim, net, epochs=2, rate=0.05):
+def trained(sim, net, epochs=2, size=1):
     """Train a network a little."""
-    x = np.random.RandomState(0).rand(2, 12, 1)
-    sim.compile(keras.optimizers.Adam(rate), loss={net.p: "mse"})
-    sim.fit({net.stimulus: x}, {net.p: np.ones((2, 12, 1))}, epochs=epochs, verbose=0)
+    x, y = np.random.RandomState(0).rand(2, 12, 1), np.ones((2, 12, size))
+    sim.compile(keras.optimizers.Adam(0.05), loss={net.p: "mse"})
+    sim.fit({net.stimulus: x}, {net.p: y}, epochs=epochs, verbose=0)
 
 
 def attributes(sim, net):
     """Return all that trains beside weights, by object and name."""
+    adapts = hasattr(net.c.neuron_type, "tau_n")
     names = {
         net.a: ["tau_rc", "tau_ref", "gain"],
-        net.c: ["tau_n", "inc_n"],
+        net.c: ["tau_n", "inc_n"] if adapts else [],
         net.conns[0]: ["tau"],
         net.conns[2]: ["tau"],
         net.conns[3]: ["tau"],
@@ -77,8 +78,50 @@ def attributes(sim, net):
     return dict(zip(pairs, sim.data.get_params(*pairs), strict=True))
 
 
-def test_what_trains_is_checked_trained_saved_and_frozen(tmp_path):
-    net = network(ALL)
+def test_time_constants_and_delays_train_and_are_nengos():
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(
+            trainable=["gain", "tau_rc", "tau", "delay"],
+            dtype="float64",
+            jit_compile=False,
+        )
+        net.stimulus = nengo.Node([0.5])
+        a = nengo.Ensemble(4, 1, neuron_type=nengo.LIFRate(), label="a")
+        node = nengo.Node(size_in=4)
+        late = nengo.Connection(
+            net.stimulus, a, synapse=nengo_dl.Delay(2, longest=0.005)
+        )
+        slow = nengo.Connection(a.neurons, node, synapse=0.01)
+        net.p = nengo.Probe(node)
+        net.probes_of_all = [net.p]
+    keys = [(a, "gain"), (a, "tau_rc"), (slow, "tau"), (late, "delay")]
+    with nengo_dl.Simulator(net, progress_bar=False, seed=0) as sim:
+        before = [np.array(value) for value in sim.data.get_params(*keys)]
+        assert list(map(float, before[1:])) == [0.02, 0.01, 0.002]
+        trained(sim, net, 1, size=4)
+        after = [np.array(value) for value in sim.data.get_params(*keys)]
+        assert all((x != y).any() for x, y in zip(before, after, strict=True))
+        sim.freeze_params(net)
+        assert a.neuron_type.tau_rc == after[1]
+        assert slow.synapse == nengo.Lowpass(float(after[2]))
+        assert late.synapse.seconds == after[3]
+        same_as_nengo(sim, net)
+
+
+@pytest.mark.everything
+@pytest.mark.parametrize(
+    ("neuron_type", "settings"),
+    [
+        (None, {}),
+        (nengo.AdaptiveLIFRate(), {}),
+        (nengo_dl.SoftLIFRate(), {"jit_compile": None}),
+        (nengo.LIF(), {"surrogate": "rate"}),
+    ],
+)
+def test_what_trains_is_checked_trained_saved_and_frozen(
+    tmp_path, neuron_type, settings
+):
+    net = network(ALL, neuron_type, **settings)
     with nengo_dl.Simulator(net, progress_bar=False, seed=0) as sim:
         same_as_nengo(sim, net)
         sim.check_gradients(outputs=[net.p], n_steps=6)
@@ -94,7 +137,7 @@ def test_what_trains_is_checked_trained_saved_and_frozen(tmp_path):
         assert {"a.log_tau_rc", "b.log_gain", "late.log_delay"} <= names
 
         sim.save_params(tmp_path / "trained")
-        other = network(ALL)
+        other = network(ALL, neuron_type, **settings)
         with nengo_dl.Simulator(other, progress_bar=False, seed=0) as loaded:
             loaded.load_params(tmp_path / "trained")
             same = attributes(loaded, other)

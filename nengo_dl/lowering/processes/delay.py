@@ -198,10 +198,10 @@ def _moved(values: SignalValues, u: View, kept: View) -> tf.Tensor:
     """
     latest = values.read(u)[..., None, :]
     past = values.read(kept)
-    rows = past.shape[0]
-    line = tf.concat(
-        [tf.broadcast_to(latest, (rows, *latest.shape[1:])), past], axis=-2
-    )
+    if latest.shape[0] != past.shape[0]:  # all items have the same input
+        rows = past.shape[0] or tf.shape(past)[0]
+        latest = tf.broadcast_to(latest, (rows, *latest.shape[1:]))
+    line = tf.concat([latest, past], axis=-2)
     values.set(kept, line[:, :, :-1])
     return line
 

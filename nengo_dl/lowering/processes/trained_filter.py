@@ -29,7 +29,7 @@ from nengo_dl.plan.layout import DerivedView, View
 #: terms of the exponential of a matrix whose norm is 1/2 at most
 _TERMS = 12
 #: how many times shorter time constants may become, as a power of two, with all digits
-_HEADROOM = 12
+_HEADROOM = 8
 
 
 @dataclass(frozen=True)
