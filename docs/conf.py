@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,15 @@ def _copy_notebooks() -> None:
             copy.write_bytes(path.read_bytes())
 
 
+def _copy_data_of_notebooks() -> None:
+    """Bring ``examples/data`` beside the notebooks, which read files in it."""
+    here = Path(__file__).parent
+    source, target = here.parent / "examples" / "data", here / "examples" / "data"
+    shutil.copytree(source, target, dirs_exist_ok=True)
+
+
 _copy_notebooks()
+_copy_data_of_notebooks()
 
 
 def _current_arguments(

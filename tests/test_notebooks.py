@@ -29,7 +29,7 @@ def is_prose(cell):
 def test_there_is_a_page_for_each_notebook_and_a_line_for_each_script():
     pages = re.findall(r"^   examples/(\w+)$", INDEX, re.M)
     assert sorted(pages) == [path.stem for path in NOTEBOOKS]
-    assert len(pages) == 13
+    assert len(pages) == 27
     scripts = re.findall(r"^``(\w+\.py)``", INDEX, re.M)
     assert sorted(scripts) == [path.name for path in SCRIPTS]
 
@@ -63,7 +63,7 @@ def test_links_of_notebooks_lead_somewhere(path):
     for link in links:
         if link.startswith("../"):  # from docs/examples, where the page is built
             assert (ROOT / "docs" / "examples" / link).resolve().exists(), link
-        elif link.endswith(".ipynb"):
+        elif link.endswith(".ipynb") or link.startswith("data/"):
             assert (ROOT / "examples" / link).exists(), link
         else:
             assert link.startswith("https://"), link

@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Path(options.rst).write_text(tables.list_tables(record), encoding="utf-8")
     if options.plot:
         picture.draw(record, options.plot)
+    if options.totals:
+        picture.draw_totals(record, options.totals)
     if options.compare:
         _compare(Record.read(options.compare), record)
 
@@ -101,6 +103,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--plot", metavar="FILE", help="draw a picture, which takes matplotlib"
+    )
+    parser.add_argument(
+        "--totals",
+        metavar="FILE",
+        help="draw the time of build and run over the time that is simulated, which "
+        "shows when compilation pays",
     )
     parser.add_argument("--rst", metavar="FILE", help="write tables for a page")
     return parser

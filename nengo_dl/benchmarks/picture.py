@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: parts of the time until the end of the first run, as the simulator names them
 STAGES = ("nengo build", "plan", "trace", "compile")
+#: pictures of networks in a row, and the time step of all networks (s)
+_COLUMNS, DT = 3, 0.001
 #: room for curves of accuracy, in rows of the other parts
 _CONVERSION_ROWS = 7
 OURS, NENGO, GREY = "#d95f02", "#7570b3", "#999999"
@@ -58,6 +60,58 @@ def draw(record: Record, path: str | Path) -> None:
         axes = next(parts).subplots(1, len(record.conversions), squeeze=False)[0]
         for ax, (name, runs) in zip(axes, record.conversions.items(), strict=True):
             _conversion(ax, name, OfSeeds.by_rate(runs))
+    figure.savefig(path, dpi=110)
+
+
+def draw_totals(record: Record, path: str | Path) -> None:
+    """Draw how long build and run take together, over the time that is simulated.
+
+    Nothing is measured for it: a simulation takes the time of the build and the first
+    run, and what further steps take in steady state.
+
+    Parameters
+    ----------
+    record : Record
+        What was measured.
+    path : str or Path
+        The file; its ending says in which format.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
+    found = [one for one in record.networks.values() if one.items == 1]
+    n_rows = -(-len(found) // _COLUMNS)
+    figure = Figure(figsize=(11, 2.6 * max(n_rows, 1)), layout="constrained")
+    axes = figure.subplots(
+        max(n_rows, 1), _COLUMNS, sharex=True, sharey=True, squeeze=False
+    )
+    for ax, one in zip(axes.flat, found, strict=False):
+        first = one.n_steps * DT
+        simulated = np.geomspace(first, 100 * first, 100)
+        more = simulated / first - 1
+        nengo = one.nengo_start + more * one.nengo_run
+        ours = one.start + more * one.run
+        ax.plot(simulated, nengo, color=NENGO, label="nengo.Simulator")
+        ax.plot(simulated, ours, color=OURS, label="nengo_dl.Simulator")
+        ax.set(xscale="log", yscale="log", title=one.name)
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.tick_params(labelbottom=True, labelleft=True)
+        ax.minorticks_off()
+        if np.any(ours < nengo):
+            ax.axvline(simulated[np.argmax(ours < nengo)], color=GREY, ls=":")
+        ax.spines[["top", "right"]].set_visible(False)
+    for ax in axes.flat[len(found) :]:
+        ax.remove()
+    figure.supxlabel("simulated time (s)", fontsize=10)
+    figure.supylabel("build and run (s)", fontsize=10)
+    if found:
+        axes.flat[0].legend(fontsize=8, frameon=False)
     figure.savefig(path, dpi=110)
 
 

@@ -103,6 +103,9 @@ def test_what_was_measured_is_shown_again(tmp_path, capsys):
     command.main(
         [f"--show={new}", f"--compare={old}", f"--rst={table}", f"--plot={picture}"]
     )
+    totals = tmp_path / "totals.svg"
+    command.main([f"--show={new}", f"--totals={totals}"])
+    assert "simulated time" in totals.read_text()
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[:4]] == [
         "network",
