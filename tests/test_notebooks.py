@@ -29,7 +29,7 @@ def is_prose(cell):
 def test_there_is_a_page_for_each_notebook_and_a_line_for_each_script():
     pages = re.findall(r"^   examples/(\w+)$", INDEX, re.M)
     assert sorted(pages) == [path.stem for path in NOTEBOOKS]
-    assert len(pages) == 27
+    assert len(pages) == 15
     scripts = re.findall(r"^``(\w+\.py)``", INDEX, re.M)
     assert sorted(scripts) == [path.name for path in SCRIPTS]
 
