@@ -124,7 +124,8 @@ def test_what_trains_is_checked_trained_saved_and_frozen(
     net = network(ALL, neuron_type, **settings)
     with nengo_dl.Simulator(net, progress_bar=False, seed=0) as sim:
         same_as_nengo(sim, net)
-        sim.check_gradients(outputs=[net.p], n_steps=6)
+        if "surrogate" not in settings:  # which are no slopes
+            sim.check_gradients(outputs=[net.p], n_steps=6)
         before = attributes(sim, net)
         assert before[net.a, "tau_rc"] == 0.02
         assert before[net.conns[2], "tau"] == 0.01
