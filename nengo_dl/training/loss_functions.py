@@ -94,11 +94,22 @@ class LossFunction:
 
     def call(self, outputs: Any, targets: Any) -> Any:
         """Return the loss for targets and outputs, in Keras' order."""
+        arguments: tuple[Any, ...] = (outputs, targets)
         if not self.uses_targets:
-            return self.function(outputs)
-        if self.targets_first:
-            return self.function(targets, outputs)
-        return self.function(outputs, targets)
+            arguments = (outputs,)
+        elif self.targets_first:
+            arguments = (targets, outputs)
+        try:
+            return self.function(*arguments)
+        except NotImplementedError as error:
+            if "to a numpy array" not in str(error):
+                raise
+            raise ValidationError(
+                f"{self.function!r:.200} calls NumPy with tensors, which have no "
+                "values while a graph is made of it. Expected functions of TensorFlow "
+                "or keras.ops, `tf.reduce_mean` instead of `np.mean` for example",
+                attr="loss",
+            ) from error
 
 
 def loss_function(
@@ -328,7 +339,7 @@ class OutputLoss(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss, before Keras takes means."""
         try:
-            return self._call.of_known_rank(y_pred, y_true)
+            value = self._call.of_known_rank(y_pred, y_true)
         except Exception as error:
             given, shown = (tuple(v.shape) for v in (y_true, y_pred))
             if given == shown:
@@ -340,6 +351,14 @@ class OutputLoss(keras.losses.Loss):
                 f"size). {type(error).__name__}: {error}",
                 attr="loss",
             ) from error
+        if value is None or isinstance(value, str):
+            raise ValidationError(
+                f"The loss {self.loss!r:.200} for {self.where} returned {value!r}; "
+                "expected a number, or a tensor with one for each item, such as "
+                "`tf.reduce_mean(..., axis=-1)` returns",
+                attr="loss",
+            )
+        return value
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal loss."""

@@ -393,3 +393,20 @@ def test_losses_for_keras_are_made_again_from_their_configuration():
         )
         assert isinstance(again, OutputLoss)
         assert float(again(targets, outputs)) == float(made(targets, outputs))
+
+
+@pytest.mark.parametrize("value", [None, "text"])
+def test_losses_that_return_no_number_name_themselves(value):
+    def forgetful(y_true, y_pred):
+        return value
+
+    loss = OutputLoss(forgetful, where="<Probe of 'a'>")
+    with pytest.raises(ValidationError, match=f"forgetful.*'a'.*returned {value!r}"):
+        loss(tf.zeros((2, 1, 1)), tf.zeros((2, 1, 1)))
+
+
+def test_losses_in_numpy_are_told_what_to_write():
+    function = loss_function(lambda y: np.mean(y), "probe")
+    run = tf.function(lambda y: function(y, None), autograph=False)
+    with pytest.raises(ValidationError, match=r"calls NumPy.*keras\.ops"):
+        run(tf.zeros((2, 1, 1)))
