@@ -278,8 +278,8 @@ def dtype_name(dtype: Any) -> str:
             name = None
     if name == "bfloat16":
         raise ValidationError(
-            "No simulation runs in bfloat16, whose 8 bits of precision cannot count "
-            "time steps or add small increments to a voltage. For training, "
+            f"Expected {', '.join(map(repr, _DTYPES))}; got bfloat16, whose 8 bits of "
+            "precision cannot add small increments to a voltage. For training, "
             "`configure_settings(mixed_precision='bfloat16')` computes products in it",
             attr="dtype",
         )

@@ -88,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
         help="run networks in this process: quicker, but the memory of a network then "
         "includes that of those before it",
     )
+    _add_files(parser)
+    return parser
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    """Add the options about what is read and written."""
     parser.add_argument("--json", metavar="FILE", help="write all figures to a file")
     parser.add_argument(
         "--resume",
@@ -111,7 +117,6 @@ def _parser() -> argparse.ArgumentParser:
         "shows when compilation pays",
     )
     parser.add_argument("--rst", metavar="FILE", help="write tables for a page")
-    return parser
 
 
 def _one_of(known: Sequence[str]) -> type:
