@@ -9,6 +9,7 @@ process, one after another.
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -33,6 +34,7 @@ def execute(path: Path) -> CacheBundleIn:
     """
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(NOTEBOOKS / "data", Path(folder, "data"))
         result = single_nb_execution(
             notebook, cwd=folder, timeout=LIMIT, allow_errors=False, meta_override=True
         )
