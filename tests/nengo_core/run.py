@@ -36,7 +36,7 @@ NENGO = Suite(
         ("--no-jit",),
     ),
     # the plain graph in 64 bits, and XLA in 32. The slow tests take ten minutes more
-    every_change=(("--no-jit",), ("--dtype", "float32", "--quick-xla")),
+    every_change=(("--no-jit",), ("--dtype", "float32")),
 )
 
 if __name__ == "__main__":

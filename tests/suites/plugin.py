@@ -15,7 +15,6 @@ from typing import Any
 
 import nengo
 import pytest
-from xla import compile_quickly
 
 import nengo_dl
 from nengo_dl import config as settings
@@ -38,17 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="time steps in one iteration of the loop (default %(default)s)",
     )
     group.addoption("--no-jit", action="store_true", help="simulate without XLA")
-    group.addoption(
-        "--quick-xla", action="store_true", help="compiled sooner, to slower programs"
-    )
     # pytest-allclose reads it without telling pytest, which would warn
     parser.addini("allclose_tolerances", "tolerances of single tests")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Set the level of XLA."""
-    if config.option.quick_xla:
-        compile_quickly()
 
 
 def pytest_report_header(config: pytest.Config) -> str:

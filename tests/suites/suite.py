@@ -123,7 +123,7 @@ def run(suite: Suite, arguments: list[str], usage: str) -> int:
     parser = argparse.ArgumentParser(
         description=usage,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="--unroll N, --no-jit, --quick-xla are handed on: see suites/plugin.py",
+        epilog="--unroll N and --no-jit are handed on: see suites/plugin.py",
         allow_abbrev=False,
     )
     parser.add_argument(
