@@ -1,12 +1,9 @@
 import os
-from pathlib import Path
 
 # the tests are about numbers, not speed, and a GPU would round differently
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import nengo
-
-from tests.quick_xla import compile_quickly
 
 pytest_plugins = ["tests.suites.workers"]
 
@@ -18,8 +15,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--everything",
         action="store_true",
-        help="run the tests marked `everything`, too, in more ways each, with all that "
-        "XLA does to make programs fast",
+        help="run the tests marked `everything`, too, and in more ways each",
     )
 
 
@@ -33,9 +29,6 @@ def pytest_configure(config):
         from tests import helpers
 
         helpers.RUNS.update(helpers.MORE_RUNS)
-    elif config.rootpath == Path(__file__).parents[1]:
-        # pytest reads this file, too, where suites of others are run from the checkout
-        compile_quickly()
 
 
 def pytest_collection_modifyitems(config, items):

@@ -109,8 +109,8 @@ def rate_histograms(
     ...     a, b = (nengo.Ensemble(20, 1, label=label) for label in "ab")
     >>> with nengo_dl.Simulator(net, progress_bar=False) as sim:
     ...     axs = nengo_dl.plots.rate_histograms(sim.activity(n_steps=50), bins=5)
-    >>> [sum(bar.get_height() for bar in ax.patches) for ax in axs]
-    [20.0, 20.0]
+    >>> [int(sum(bar.get_height() for bar in ax.patches)) for ax in axs]
+    [20, 20]
     """
     chosen = _chosen(activity, populations)
     bins = positive_int(bins, "bins")

@@ -191,9 +191,9 @@ def test_positions_behind_shuffle():
         ((), {"inputs": {A: X}, "data": BOTH}, "`data` besides `inputs` or `targets`"),
         (({A: X},), {"inputs": {A: X}}, "two values for 'inputs'"),
         (
-            (BOTH, "adam", *[None] * 9),
+            (BOTH, "adam", *[None] * 10),
             {},
-            "at most 10 arguments by position .*; got 11",
+            "at most 11 arguments by position .*; got 12",
         ),
         (({A: X}, {P: Y}), {"speed": 3}, "no argument 'speed'; it has inputs, targets"),
     ],

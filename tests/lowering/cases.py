@@ -32,6 +32,7 @@ from nengo_dl.neurons import (
     SoftLIFRate,
     SpikingLeakyReLU,
 )
+from nengo_dl.synapses import Delay
 from tests.lowering.case import (
     CONSTANT,
     COUNT,
@@ -160,6 +161,10 @@ FILTERS = {
     nengo.synapses.Triangle: {
         "output as sum": process(lambda i: nengo.synapses.Triangle(0.003)),
         "own sum": process(lambda i: nengo.synapses.Triangle(0.003), "inc", (2, 2)),
+    },
+    Delay: {
+        "whole steps": process(lambda i: Delay(3)),
+        "between steps": process(lambda i: Delay(seconds=0.0025), "inc", (2, 3)),
     },
     None: {
         "process of Nengo's": process(

@@ -11,6 +11,11 @@ import pytest
 from nengo.builder.neurons import SimNeurons
 
 from nengo_dl.graph.tensor_operator import SimTensorNode
+from nengo_dl.graph.trained_attributes import (
+    ScaleCurrents,
+    TrainedNeurons,
+    TrainedSynapse,
+)
 from nengo_dl.lowering.neurons import whole_steps
 from nengo_dl.lowering.registry import _LOWERINGS, Lowering, merge_kind
 from tests.lowering.case import PYTHON, SURROGATE
@@ -42,13 +47,15 @@ OWN = {
         kind.__module__.split(".")[0] in ("nengo", "nengo_dl") for kind in key if kind
     )
 }
-#: compared with Keras, in tests/test_tensor_node.py, and with neurons of NengoLoihi, in
-#: tests/compat/test_older_names.py: their gradients are not those of their stairs
+#: compared with Keras, in tests/test_tensor_node.py; with neurons of NengoLoihi, in
+#: tests/compat/test_older_names.py: their gradients are not those of their stairs; and
+#: with what Nengo gives for trained values, in tests/test_trained_attributes.py
 OF_LOIHI = {whole_steps.LowerWholeStepLIF, whole_steps.LowerWholeStepRectified}
 NOT_IN_NENGO = {
     (SimTensorNode, None),
     (SimNeurons, whole_steps.WholeStepLIFRate),
     (SimNeurons, whole_steps.WholeStepRectifiedRate),
+    *(key for key in OWN if key[0] in (TrainedNeurons, TrainedSynapse, ScaleCurrents)),
 }
 ALL = [
     pytest.param(case, id=".".join([*(kind.__name__ for kind in key if kind), name]))

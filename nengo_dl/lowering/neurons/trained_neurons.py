@@ -1,4 +1,13 @@
-"""Neurons whose time constants or gains are parameters."""
+"""Neurons whose time constants or gains are parameters.
+
+References
+----------
+N. Perez-Nieves, V. C. H. Leung, P. L. Dragotti and D. F. M. Goodman, "Neural
+heterogeneity promotes robust learning", Nature Communications 12:5791, 2021: time
+constants of membranes as parameters of training.
+C. Eliasmith and C. H. Anderson, *Neural Engineering*, MIT Press, 2003, chapter 4: gains
+of neurons.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +37,13 @@ from nengo_dl.plan.layout import DerivedView, View
 @register(TrainedNeurons)
 @dataclass(frozen=True)
 class LowerTrainedNeurons(Lowering):
-    """Compute what the neurons' own lowering does, with parameters for constants."""
+    r"""Compute what the neurons' own lowering does, with parameters for constants.
+
+    .. math:: \tau = \tau_0 e^{w - \ln \tau_0}
+
+    takes the place of each constant :math:`\tau_0` that trains, for its parameter
+    :math:`w`.
+    """
 
     neurons: Any
     trained: dict[str, DerivedView]

@@ -1,4 +1,11 @@
-"""Delays: values as they were some time steps ago."""
+"""Delays: values as they were some time steps ago.
+
+References
+----------
+J. O. Smith, *Physical Audio Signal Processing*, W3K Publishing, 2010, chapter 4: delays
+between samples by linear interpolation. That they start one step late is what Nengo's
+synapses do.
+"""
 
 from __future__ import annotations
 
@@ -196,7 +203,8 @@ def _moved(values: SignalValues, u: View, kept: View) -> tf.Tensor:
     tf.Tensor, shape (batch, count, n_kept + 1, size)
         The latest first.
     """
-    latest = values.read(u)[..., None, :]
+    latest = values.read(u)
+    latest = (latest if u.batched else latest[None])[..., None, :]
     past = values.read(kept)
     if latest.shape[0] != past.shape[0]:  # all items have the same input
         rows = past.shape[0] or tf.shape(past)[0]
