@@ -69,6 +69,12 @@ def test_next_process_reads_what_the_first_compiled(tmp_path):
     assert written.items() < _entries(tmp_path).items()
 
 
+@pytest.fixture(autouse=True)
+def no_folder(monkeypatch):
+    """Let the other tests of this process keep nothing on disk afterwards."""
+    monkeypatch.setattr(disk_cache, "_folder", None)
+
+
 @pytest.fixture
 def flags(monkeypatch):
     """Return the environment, without flags of TensorFlow's, before it has begun."""
