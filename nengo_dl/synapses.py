@@ -115,7 +115,7 @@ class Delay(Synapse):
         ValidationError
             If it is shorter than one step, or longer than ``longest``.
         """
-        steps = _rounded(self.seconds / dt if self.n_steps is None else self.n_steps)
+        steps = _rounded(self._given(dt))
         longest = self.most_steps(dt)
         if not 1 <= steps <= longest:
             raise ValidationError(
@@ -125,6 +125,10 @@ class Delay(Synapse):
                 obj=self,
             )
         return steps
+
+    def _given(self, dt: float) -> float:
+        """Return the delay in time steps, as it was given."""
+        return self.seconds / dt if self.n_steps is None else self.n_steps
 
     def most_steps(self, dt: float) -> int:
         """Return how many time steps back the values go that are kept.
@@ -138,11 +142,13 @@ class Delay(Synapse):
         -------
         int
             At least the delay, rounded up.
+
+        Raises
+        ------
+        ValidationError
+            If that would be too many to keep.
         """
-        if self.longest is not None:
-            steps = self.longest / dt
-        else:
-            steps = self.seconds / dt if self.n_steps is None else self.n_steps
+        steps = self._given(dt) if self.longest is None else self.longest / dt
         if steps > _MOST_STEPS:
             raise ValidationError(
                 f"{self} would keep {steps:.3g} steps. Expected at most {_MOST_STEPS}; "
