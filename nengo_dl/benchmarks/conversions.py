@@ -22,7 +22,7 @@ from nengo_dl.benchmarks.signals import mnist1d
 from nengo_dl.converter import Converter
 
 #: seeds of training, firing rates of the most active neurons (Hz), time steps of 1 ms
-SEEDS, TARGET_RATES, N_STEPS = range(3), (100.0, 200.0, 400.0), 100
+SEEDS, TARGET_RATES, N_STEPS = range(5), (100.0, 200.0, 400.0), 100
 #: time constant of all that leaves neurons (s)
 SYNAPSE = 0.005
 

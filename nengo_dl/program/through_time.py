@@ -132,69 +132,53 @@ class ThroughTime:
         length: int,
     ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
         """Run all steps so that the way back computes most of them again."""
-        layout, signals, probes = live.layout, list(inputs), list(self.outputs)
-        params = layout.of_role(Role.PARAM)
-
-        def segment(
-            steps: int,
-            constants: Tensors,
-            state: Tensors,
-            rows: Tensors,
-            recorded: Recorded,
-        ) -> tuple[Tensors, list[tf.Tensor]]:
-            *fed, numbers = rows
-            changed: dict[Signal, tf.Tensor] = {}
-            outputs, state = self._run(
-                SignalValues(
-                    layout,
-                    dict(zip(params, constants, strict=True)),
-                    self.minibatch_size,
-                    self.dtype,
-                ),
-                dict(zip(signals, map(_exchange, fed), strict=True)),
-                steps,
-                state,
-                numbers[0] - 1,
-                changed,
-                recorded,
-            )
-            values = [_exchange(outputs[probe]) for probe in probes]
-            return state, [*values, *(changed[signal] for signal in self._adapted)]
-
+        params = live.layout.of_role(Role.PARAM)
         state, parts = scan_in_segments(
-            segment,
-            [_initial(live, layout.blocks[i], 1) for i in params],
+            partial(self._segment, live.layout, list(inputs)),
+            [_initial(live, live.layout.blocks[i], 1) for i in params],
             state,
             [
-                *(_exchange(inputs[signal]) for signal in signals),
+                *map(_exchange, inputs.values()),
                 first_step + tf.range(1, n_steps + 1),
             ],
             n_steps,
             length,
             self._segment_specs,
         )
-        n = len(probes)
-        for k, signal in enumerate(self._adapted, n):
-            values = [part[k] for part in parts]
-            if values[0].dtype.is_floating:
-                # the mean of all steps
-                weights = [length, n_steps % length]
-                sums = [
-                    tf.reduce_sum(v, 0) * weight
-                    for v, weight in zip(values, weights, strict=False)
-                ]
-                adapted[signal] = tf.add_n(sums) / n_steps
-            else:
-                adapted[signal] = values[-1][-1]
-        outputs = {}
-        for probe, *values in zip(probes, *(part[:n] for part in parts), strict=True):
-            flat = [tf.reshape(v, (-1, *v.shape[2:])) for v in values]
-            if probe in self.last_only:
-                flat = [flat[-1][-1:]]
-            outputs[probe] = _exchange(
-                flat[0] if len(flat) == 1 else tf.concat(flat, 0)
-            )
+        values = list(zip(*parts, strict=True))
+        outputs = {
+            probe: _joined(of_parts, probe in self.last_only)
+            for probe, of_parts in zip(self.outputs, values, strict=False)
+        }
+        for signal, of_parts in zip(self._adapted, values[len(outputs) :], strict=True):
+            adapted[signal] = _over_parts(of_parts, length, n_steps)
         return outputs, state
+
+    def _segment(
+        self,
+        layout: SignalLayout,
+        inputs: Sequence[Signal],
+        n_steps: int,
+        constants: Tensors,
+        state: Tensors,
+        rows: Tensors,
+        recorded: Recorded,
+    ) -> tuple[Tensors, list[tf.Tensor]]:
+        """Run a stretch of the steps; see `scan_in_segments`."""
+        *fed, numbers = rows
+        params = dict(zip(layout.of_role(Role.PARAM), constants, strict=True))
+        adapted: dict[Signal, tf.Tensor] = {}
+        outputs, state = self._run(
+            SignalValues(layout, params, self.minibatch_size, self.dtype),
+            dict(zip(inputs, map(_exchange, fed), strict=True)),
+            n_steps,
+            state,
+            numbers[0] - 1,
+            adapted,
+            recorded,
+        )
+        values = [_exchange(outputs[probe]) for probe in self.outputs]
+        return state, [*values, *(adapted[signal] for signal in self._adapted)]
 
     def _run(
         self,
@@ -216,41 +200,12 @@ class ThroughTime:
         )
         at_once = partial(self._at_once, live, series, adapted, n_steps)
         first = at_once(self.before, first, wanted)
-        begins = [b for b in self._produced(_fed(self.after)) if self._updated(b)]
-        finals = [
-            base
-            for base in self._produced(ends | _fed(self.after))
-            if base in ends or base not in begins
-        ]
         end: Tensors = looped
         seen_at_end: Series = {}
         if self.loop.lowerings:
-            step = partial(self._step, begins, finals)
-            given = (
-                self._constants(live),
-                looped,
-                [
-                    *map(_exchange, self._blocks(self.loop, series)),
-                    first_step + tf.range(1, n_steps + 1),
-                ],
+            end, seen_at_end = self._through_loop(
+                live, series, adapted, n_steps, looped, first_step, recorded
             )
-            if self.only is not None:
-                end, outputs = in_line(step, *given, n_steps)
-            else:
-                if not self._loop_specs:
-                    self._loop_specs.extend(specs_of(step, *given))
-                specs = (self._loop_specs[0], self._loop_specs[1])
-                end, outputs = scan(step, *given, n_steps, recorded, specs)
-            values = iter(outputs)
-            series.update({base: _exchange(next(values)) for base in begins})
-            seen_at_end = {base: _exchange(next(values)) for base in finals}
-            for signal, new in zip(self._adapted_in_loop, values, strict=True):
-                adapted[signal] = (
-                    tf.reduce_mean(new, 0) if new.dtype.is_floating else new[-1]
-                )
-            for base, value in seen_at_end.items():
-                series.setdefault(base, value)
-
         behind = at_once(self.after, behind, ends)
         return {
             probe: self._sampled(live, {**series, **seen_at_end}, signal, n_steps)[
@@ -348,6 +303,60 @@ class ThroughTime:
         return [values.read(layout.view(b.signals, (b.size,))) for b in carried]
 
     # -- the loop
+
+    def _through_loop(
+        self,
+        live: SignalValues,
+        series: Series,
+        adapted: dict[Signal, tf.Tensor],
+        n_steps: int,
+        state: Tensors,
+        first_step: int | tf.Tensor,
+        recorded: Recorded | None,
+    ) -> tuple[Tensors, Series]:
+        """Run the loop; add what comes behind it to ``series``.
+
+        Returns
+        -------
+        state : sequence of tf.Tensor
+            Where the loop ends.
+        seen_at_end : dict of {Signal: tf.Tensor}
+            What Probes see at the end of each step.
+        """
+        ends = {signal.base for signal in self.outputs.values()}
+        behind = _fed(self.after)
+        begins = [b for b in self._produced(behind) if self._updated(b)]
+        finals = [
+            base
+            for base in self._produced(ends | behind)
+            if base in ends or base not in begins
+        ]
+        step = partial(self._step, begins, finals)
+        given = (
+            self._constants(live),
+            state,
+            [
+                *map(_exchange, self._blocks(self.loop, series)),
+                first_step + tf.range(1, n_steps + 1),
+            ],
+        )
+        if self.only is not None:
+            state, outputs = in_line(step, *given, n_steps)
+        else:
+            if not self._loop_specs:
+                self._loop_specs.extend(specs_of(step, *given))
+            specs = (self._loop_specs[0], self._loop_specs[1])
+            state, outputs = scan(step, *given, n_steps, recorded, specs)
+        values = iter(outputs)
+        series.update({base: _exchange(next(values)) for base in begins})
+        seen_at_end = {base: _exchange(next(values)) for base in finals}
+        for signal, new in zip(self._adapted_in_loop, values, strict=True):
+            adapted[signal] = (
+                tf.reduce_mean(new, 0) if new.dtype.is_floating else new[-1]
+            )
+        for base, value in seen_at_end.items():
+            series.setdefault(base, value)
+        return state, seen_at_end
 
     def _constants(self, live: SignalValues) -> list[tf.Tensor]:
         """Return the views of parameters that the loop reads, once for all steps."""
@@ -467,6 +476,31 @@ class ThroughTime:
             places[np.arange(row.size), row, column] = 1
             rows = tf.tensordot(rows, places.reshape(row.size, -1), 1)
         return tf.reshape(rows, (self.minibatch_size, n_steps, *shape))
+
+
+def _joined(parts: Sequence[tf.Tensor], last_only: bool) -> tf.Tensor:
+    """Return what a Probe sees in all steps, or the last, from stretches of them.
+
+    Parameters
+    ----------
+    parts : sequence of tf.Tensor, shape (n_stretches, n_steps, batch, *shape)
+        Stretches of equal lengths, and what is left over.
+    last_only : bool
+        Whether the Probe gives the last step only.
+    """
+    flat = [tf.reshape(values, (-1, *values.shape[2:])) for values in parts]
+    if last_only:
+        flat = [flat[-1][-1:]]
+    return _exchange(flat[0] if len(flat) == 1 else tf.concat(flat, 0))
+
+
+def _over_parts(parts: Sequence[tf.Tensor], length: int, n_steps: int) -> tf.Tensor:
+    """Return the mean of all steps from those of stretches; of integers the last."""
+    if not parts[0].dtype.is_floating:
+        return parts[-1][-1]
+    lengths = [length, n_steps % length]
+    sums = [tf.reduce_sum(v, 0) * n for v, n in zip(parts, lengths, strict=False)]
+    return tf.add_n(sums) / n_steps
 
 
 def _exchange(values: tf.Tensor) -> tf.Tensor:

@@ -156,7 +156,7 @@ def broken(call: Call, error: str, before: Snapshot, after: Snapshot) -> str:
             return f"{after.n_steps} steps after a reset, samples {after.samples}"
     elif call.name == "clear_probes":
         allowed = {"samples"}
-    elif call.name in ("evaluate", "predict", "loss"):
+    elif call.name in ("evaluate", "predict", "loss", "run_batch"):
         # what rules have learned stays
         allowed = {"learned"}
     if given.get("stateful") or given.get("isolate") is False or given.get("state"):
