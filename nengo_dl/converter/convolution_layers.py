@@ -19,19 +19,12 @@ from nengo_dl.converter.dense_layers import (
 )
 from nengo_dl.converter.layer_converter import LayerConverter
 from nengo_dl.converter.layer_registry import register_layer
+from nengo_dl.graph.kernels import dilated
 
 
 def channels_last(layer: Any) -> bool:
     """Return whether a layer has its channels in the last axis."""
     return bool(getattr(layer, "data_format", None) != "channels_first")
-
-
-def dilated(kernel: np.ndarray, rates: tuple[int, ...]) -> np.ndarray:
-    """Return a kernel with zeros between its elements."""
-    sizes = [(n - 1) * r + 1 for n, r in zip(kernel.shape, rates, strict=False)]
-    found = np.zeros((*sizes, *kernel.shape[len(rates) :]), kernel.dtype)
-    found[tuple(slice(None, None, rate) for rate in rates)] = kernel
-    return found
 
 
 class ConvertSpatial(LayerConverter):

@@ -70,14 +70,6 @@ def _check(
             "Its shape follows neither from its parameters nor from what it receives",
             f"{readers[unknown[0]].record.kind} {unknown[0]!r}",
         )
-    total = sum(n_elements(s) for s in (*shapes_in.values(), *shapes_out.values()))
-    limit = next((r.options.max_elements for r in readers.values()), total)
-    if total > limit:
-        raise ValidationError(
-            f"All signals together have {total} elements. Expected at most {limit}; "
-            "from_nir(..., max_elements=...) allows more",
-            "graph",
-        )
     for pre, post in graph.edges:
         sent, expected = shapes_out[pre], shapes_in[post]
         if not _fits(sent, expected):

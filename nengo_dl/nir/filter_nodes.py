@@ -21,12 +21,24 @@ from nengo_dl.synapses import Delay
 _MAX_DELAY_STEPS = 1000
 
 
-def by_value(values: np.ndarray) -> Iterator[tuple[float, list[int] | slice]]:
-    """Yield each value of a vector, and the indices of the elements that have it."""
-    for value in np.unique(values):
-        index = np.flatnonzero(values == value)
-        whole = len(index) == len(values)
-        yield float(value), slice(None) if whole else index.tolist()
+def by_value(
+    reader: NodeReader, values: np.ndarray
+) -> Iterator[tuple[float, list[int] | slice]]:
+    """Yield each value of a vector, and the indices of the elements that have it.
+
+    Raises
+    ------
+    ValidationError
+        If there are too many values, each of which becomes an object of its own.
+    """
+    order = np.argsort(values, kind="stable")
+    found, starts = np.unique(values[order], return_index=True)
+    if len(found) == 1:
+        yield float(found[0]), slice(None)
+        return
+    reader.options.budget.divide(len(found), len(values), reader.record)
+    for value, index in zip(found, np.split(order, starts[1:]), strict=True):
+        yield float(value), index.tolist()
 
 
 def lowpass(
@@ -47,7 +59,7 @@ def lowpass(
     late : bool
         Whether it is a synapse, one step late.
     """
-    for tau, index in by_value(taus):
+    for tau, index in by_value(reader, taus):
         tau = reader.options.time_constant(tau, reader.record, field)
         filtered(reader, nengo.Lowpass(tau), pre[index], post[index], late)
 
@@ -113,7 +125,9 @@ class ReadLI(NodeReader):
         if self._role == "identity":
             self.connect(receiver, sender)
         elif self._role == "filter":
-            self.add_bias(leak / r, receiver)
+            if np.any((r == 0) & (leak != 0)):
+                raise self.record.refused("Expected factors other than 0", "r")
+            self.add_bias(leak / np.where(r == 0, 1, r), receiver)
             self.connect(receiver, sender, synapse=self._noted_filter())
         else:
             driven = receiver
@@ -223,7 +237,8 @@ class ReadDelay(NodeReader):
     def build(self, shape_in: tuple[int, ...]) -> tuple[Any, Any]:
         """Make two Nodes, and the Connections between them."""
         receiver, sender = self.node(shape_in, "input"), self.node(shape_in)
-        for steps, index in by_value(self._steps(self.per_element("delay", shape_in))):
+        delays = self._steps(self.per_element("delay", shape_in))
+        for steps, index in by_value(self, delays):
             synapse = Delay(int(steps)) if steps else None
             self.connect(receiver[index], sender[index], synapse=synapse)
         return receiver, sender

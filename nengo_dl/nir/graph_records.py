@@ -99,7 +99,8 @@ def _parts(node: Any, name: str) -> tuple[str, Mapping[str, Any], Mapping[str, A
     else:
         fields = dict(getattr(node, "__dict__", {}))
         kind = type(node).__name__
-    metadata = fields.get("metadata") or {}
+    metadata = fields.get("metadata")
+    metadata = {} if metadata is None else metadata
     if not isinstance(metadata, Mapping):
         raise ValidationError(
             f"Expected metadata in a dict, got {type(metadata).__name__}", name

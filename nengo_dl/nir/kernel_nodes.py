@@ -8,6 +8,7 @@ from typing import Any
 import nengo
 import numpy as np
 
+from nengo_dl.graph.kernels import dilated
 from nengo_dl.nir.linear_nodes import channel_bias
 from nengo_dl.nir.node_reader import NodeReader, register_node
 from nengo_dl.nir.node_records import n_elements
@@ -193,14 +194,11 @@ class ReadConvolution(ReadKernel):
         """Make two Nodes, a convolution between them, and biases of channels."""
         weight = self.weight()
         sizes, _, _ = self.geometry(shape_in)
-        self.check_size((*sizes, *weight.shape[:2]))
         # (n_out, n_in, *sizes) -> (*sizes, n_in, n_out)
         kernel = np.moveaxis(weight, (1, 0), (-2, -1))
         dilation = self.record.whole_numbers("dilation", self.n_axes, 1, least=1)
         if set(dilation) != {1}:
-            # with Keras, which nothing else here needs
-            from nengo_dl.converter.convolution_layers import dilated
-
+            self.check_size((*sizes, *weight.shape[:2]))
             kernel = dilated(kernel, dilation)
         receiver, sender = self.convolve(shape_in, kernel, self.groups())
         bias = self.record.numbers("bias", 0.0, ndim=(0, 1))

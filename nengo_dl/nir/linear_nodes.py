@@ -49,6 +49,9 @@ class ReadLinear(NodeReader):
         receiver = self.node(shape_in, "input")
         sender = self.node(self.shape_out(shape_in))
         synapse = nengo.Lowpass(0) if self.delays else None
+        if front:
+            n = n_elements(tuple(front))
+            self.options.budget.divide(n, n * max(n_in, n_out), self.record)
         for i, matrix in enumerate(weight.reshape(-1, n_out, n_in)):
             self.connect(
                 receiver[i * n_in : (i + 1) * n_in] if front else receiver,

@@ -60,7 +60,7 @@ class ReadLIF(NodeReader):
             for tau in np.unique(taus).tolist()
         }
         return self.populations(
-            [(time_constants[tau], index) for tau, index in by_value(taus)],
+            [(time_constants[tau], index) for tau, index in by_value(self, taus)],
             gain,
             bias + self.per_element("v_leak", shape_in) / self.height(shape_in),
             initial,
@@ -98,7 +98,9 @@ class ReadLIF(NodeReader):
         at_reset = -self.per_element("v_reset", shape) / height
         initial = at_reset
         if self.options.own:
-            noted = self.record.noted_numbers("initial_voltage", n_elements(shape))
+            noted = self.record.noted_numbers(
+                "initial_voltage", n_elements(shape), finite=True
+            )
             initial = initial if noted is None else noted
         return self.per_element("r", shape) / height, at_reset, initial
 

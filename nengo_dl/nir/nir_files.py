@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 from nengo.exceptions import ValidationError
 
 #: how deep groups may be nested, and how many groups and arrays a file may have
 _MAX_DEPTH, _MAX_OBJECTS = 100, 500_000
+#: how many words an array may have: an edge is two of them
+_MAX_WORDS = 500_000
+#: how many bytes are at most read at once where lengths are not known before
+_WORD_BYTES = 256 * 2**20
 
 
 def require_nir() -> None:
@@ -48,6 +56,9 @@ def read_nir_file(path: str, max_elements: int) -> dict[str, Any]:
     require_nir()
     import h5py
 
+    if os.path.exists(path) and not os.path.isfile(path):
+        # a pipe would be waited for
+        raise ValidationError("It is no file", f"NIR file {path!r}")
     try:
         with h5py.File(path, "r") as file:
             if "node" not in file:
@@ -78,8 +89,9 @@ class _Walk:
         self._max_elements = max_elements
         self._elements = 0
         self._objects = 0
-        #: groups that the walk is in, by their address in the file
-        self._within: list[Any] = []
+        #: groups by their address in the file, and whether the walk is in them
+        self._within: dict[Any, bool] = {}
+        self._depth = 0
 
     def group(self, parent: Any, key: str) -> dict[str, Any]:
         """Return a member of a group that has to be a group itself."""
@@ -105,13 +117,16 @@ class _Walk:
         raise self._refused(f"{item.name} is neither a group nor an array")
 
     def _members(self, group: Any) -> dict[str, Any]:
-        if len(self._within) > _MAX_DEPTH:
+        if self._depth > _MAX_DEPTH:
             raise self._refused(f"Groups are nested deeper than {_MAX_DEPTH}")
-        if any(group == outer for outer in self._within):
-            raise self._refused(f"The group {group.name} is a member of itself")
-        self._within.append(group)
+        if group.id in self._within:
+            how = "itself" if self._within[group.id] else "two groups"
+            raise self._refused(f"The group {group.name} is a member of {how}")
+        self._within[group.id] = True
+        self._depth += 1
         found = {str(key): self._member(group, key) for key in group}
-        self._within.pop()
+        self._depth -= 1
+        self._within[group.id] = False
         return found
 
     def _array(self, dataset: Any) -> Any:
@@ -119,16 +134,56 @@ class _Walk:
             return None
         if dataset.is_virtual or dataset.external:
             raise self._refused(f"{dataset.name} is kept in another file")
-        self._elements += int(dataset.size)
+        dtype = dataset.dtype
+        words = self._h5py.check_string_dtype(dtype) is not None
+        if not (words or dtype.kind in "fiub") or dtype.itemsize > 4096:
+            raise self._refused(f"{dataset.name} is of type {dtype}")
+        if words and dataset.size > _MAX_WORDS:
+            raise self._refused(
+                f"{dataset.name} has {dataset.size} words. Expected at most "
+                f"{_MAX_WORDS}"
+            )
+        # of compressed arrays whole chunks are read, whatever the array has of them
+        sizes = [int(dataset.size), math.prod(dataset.chunks or ())]
+        self._count(dataset, max(sizes) * -(-dtype.itemsize // 8))
+        return self._words(dataset) if dtype.kind == "O" else dataset[()]
+
+    def _words(self, dataset: Any) -> Any:
+        """Read words of any length piece by piece: many may be a long one in the file.
+
+        Parameters
+        ----------
+        dataset : h5py.Dataset
+            The words.
+        """
+        found = np.empty(dataset.size, object)
+        n_read = 0
+        for index in self._pieces(dataset):
+            piece = np.atleast_1d(np.asarray(dataset[index], object)).reshape(-1)
+            self._count(dataset, sum(map(len, piece)) // 8)
+            found[n_read : n_read + piece.size] = piece
+            n_read += piece.size
+        return found.reshape(dataset.shape) if dataset.shape else found[0]
+
+    def _pieces(self, dataset: Any) -> Iterator[Any]:
+        """Give rows that cannot be too large together, as no word is as the file."""
+        if not dataset.shape:
+            yield ()
+            return
+        row = math.prod(dataset.shape[1:]) * os.path.getsize(self._path)
+        n = max(1, min(_WORD_BYTES, 8 * self._max_elements) // max(1, row))
+        for start in range(0, dataset.shape[0], n):
+            yield slice(start, start + n)
+
+    def _count(self, dataset: Any, n_elements: int) -> None:
+        """Count elements of 8 bytes that are going to be read, or have been."""
+        self._elements += n_elements
         if self._elements > self._max_elements:
             raise self._refused(
                 f"Its arrays up to {dataset.name} of shape {dataset.shape} have "
                 f"{self._elements} elements. Expected at most {self._max_elements}; "
                 "from_nir(..., max_elements=...) allows more"
             )
-        if dataset.dtype.kind not in "fiubOS" or dataset.dtype.itemsize > 4096:
-            raise self._refused(f"{dataset.name} is of type {dataset.dtype}")
-        return dataset[()]
 
     def _refused(self, problem: str) -> ValidationError:
         return ValidationError(problem, f"NIR file {self._path!r}")

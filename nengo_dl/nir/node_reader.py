@@ -16,6 +16,58 @@ from nengo_dl.nir.node_records import NodeRecord, n_elements
 BIAS_LABEL = "NIR bias"
 
 
+#: how many ensembles, Connections and filters the nodes of a graph may be divided into
+_MAX_PARTS = 10_000
+
+
+@dataclass
+class Budget:
+    """Counts what a graph asks for, which is refused before there is too much of it.
+
+    Attributes
+    ----------
+    max_elements : int
+        How many numbers signals and kernels may have altogether.
+    elements : int
+        How many they have up to now.
+    parts : int
+        How many parts nodes were divided into up to now.
+    """
+
+    max_elements: int
+    elements: int = 0
+    parts: int = 0
+
+    def take(self, shape: tuple[int, ...], record: NodeRecord) -> None:
+        """Count an array; raise an error naming the node if that is too much."""
+        n = n_elements(shape)
+        self.elements += n
+        if self.elements > self.max_elements:
+            what = f"Shape {shape} has {n} elements"
+            if n <= self.max_elements:
+                what = (
+                    f"Signals and kernels up to this node have {self.elements} "
+                    f"elements, {n} of them in shape {shape}"
+                )
+            raise record.refused(
+                f"{what}. Expected at most {self.max_elements}; "
+                "from_nir(..., max_elements=...) allows more"
+            )
+
+    def divide(self, n_parts: int, n_elements: int, record: NodeRecord) -> None:
+        """Count parts; raise an error naming the node if these are too many."""
+        self.parts += n_parts
+        # the indices of each part are looked up among all elements
+        work = n_parts * n_elements
+        if self.parts > _MAX_PARTS or work > 20 * self.max_elements:
+            raise record.refused(
+                f"It becomes {n_parts} parts of {n_elements} elements, one for each "
+                "value of a time constant or delay, or for each matrix. Expected at "
+                f"most {_MAX_PARTS} parts in a graph, and less for very large nodes; "
+                "round time constants to fewer values"
+            )
+
+
 @dataclass(frozen=True)
 class ReadOptions:
     """How the equations of a graph become time steps.
@@ -37,8 +89,8 @@ class ReadOptions:
         ``"zero"`` to reset to ``v_reset``; ``"subtract"`` or ``"subtract_late"``.
     late_spikes : bool
         Whether neurons send a spike in the step after.
-    max_elements : int
-        How many numbers signals and kernels may have altogether.
+    budget : Budget
+        How much more the graph may ask for.
     """
 
     spike_dt: float
@@ -48,7 +100,7 @@ class ReadOptions:
     whole_currents: bool
     reset: str
     late_spikes: bool
-    max_elements: int
+    budget: Budget
 
     def time_constant(self, tau: float, record: NodeRecord, field: str) -> float:
         r"""Return the time constant with which Nengo's steps are those that are meant.
@@ -124,14 +176,9 @@ class NodeReader:
         return shape_in
 
     def check_size(self, *shapes: tuple[int, ...]) -> None:
-        """Raise an error if an array of some shape would be too large."""
+        """Raise an error if arrays of some shapes more are too large altogether."""
         for shape in shapes:
-            if n_elements(shape) > self.options.max_elements:
-                raise self.record.refused(
-                    f"Shape {shape} has {n_elements(shape)} elements. Expected at most "
-                    f"{self.options.max_elements}; from_nir(..., max_elements=...) "
-                    "allows more"
-                )
+            self.options.budget.take(shape, self.record)
 
     # -- what it does
 

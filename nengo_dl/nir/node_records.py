@@ -157,13 +157,24 @@ class NodeRecord:
             raise self.refused(f"Expected at most 16 axes, got {sizes.size}", field)
         return record.whole_numbers(field, sizes.size, least=1)
 
-    def noted(self, key: str) -> Any:
-        """Return what our own writer noted as a number, an array or a word, or None."""
-        value = self.metadata.get(f"nengo_{key}")
-        return as_text(value) if isinstance(value, str | bytes) else value
+    def noted(self, key: str) -> str | None:
+        """Return a word that our own writer noted, or None."""
+        return as_text(self.metadata.get(f"nengo_{key}"))
 
-    def noted_numbers(self, key: str, size: int) -> np.ndarray | None:
-        """Return finite or infinite numbers that our own writer noted, or None."""
+    def noted_numbers(
+        self, key: str, size: int, finite: bool = False
+    ) -> np.ndarray | None:
+        """Return numbers that our own writer noted, or None.
+
+        Parameters
+        ----------
+        key : str
+            What it called them.
+        size : int
+            How many are expected; a single one stands for all.
+        finite : bool
+            Whether infinity is refused, too.
+        """
         value = self.metadata.get(f"nengo_{key}")
         if value is None:
             return None
@@ -171,9 +182,12 @@ class NodeRecord:
             array = np.asarray(value, np.float64).reshape(-1)
         except (TypeError, ValueError):
             raise self.refused("Expected numbers", f"metadata.nengo_{key}") from None
-        if array.size not in (1, size) or np.isnan(array).any():
+        wrong = ~(np.abs(array) < _LARGEST) if finite else np.isnan(array)
+        if array.size not in (1, size) or wrong.any():
             raise self.refused(
-                f"Expected {size} numbers, got {array.size}", f"metadata.nengo_{key}"
+                f"Expected {size} {'finite ' * finite}number{'s' * (size > 1)}, got "
+                f"{array[wrong][0] if wrong.any() else array.size}",
+                f"metadata.nengo_{key}",
             )
         return np.broadcast_to(array, size)
 

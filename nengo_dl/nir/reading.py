@@ -15,7 +15,13 @@ from nengo.exceptions import ValidationError
 from nengo_dl.nir.edge_shapes import input_shapes, late_edges
 from nengo_dl.nir.graph_records import FlatGraph, flat_graph
 from nengo_dl.nir.nir_files import read_nir_file
-from nengo_dl.nir.node_reader import BIAS_LABEL, NodeReader, ReadOptions, reader_of
+from nengo_dl.nir.node_reader import (
+    BIAS_LABEL,
+    Budget,
+    NodeReader,
+    ReadOptions,
+    reader_of,
+)
 from nengo_dl.nir.node_records import as_text
 from nengo_dl.nir.reading_report import NodeReport, ReadingReport
 from nengo_dl.user_code import warn_user
@@ -83,7 +89,8 @@ def from_nir(
         (default), or lose the height of their threshold, in the same step or in the
         next one (snnTorch's and Spyx's defaults).
     max_elements : int
-        How many numbers the file, and all signals of the network, may have.
+        How many numbers the file, and all signals and kernels of the network, may
+        have.
 
     Returns
     -------
@@ -196,7 +203,7 @@ def _options(
         whole_currents=meant.whole_currents,
         reset=reset or meant.reset,
         late_spikes=meant.late_spikes,
-        max_elements=max_elements,
+        budget=Budget(max_elements),
     )
 
 

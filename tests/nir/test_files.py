@@ -1,7 +1,9 @@
 """Files and graphs of others are not trusted: an error of Nengo's, at once."""
 
+import os
 import time
 import tracemalloc
+import zlib
 from contextlib import suppress
 
 import h5py
@@ -128,6 +130,110 @@ def test_arrays_are_looked_at_before_they_are_read(path):
     )
     assert path.stat().st_size < 10**6
     assert_refused(path, "max_elements")
+
+
+@pytest.mark.parametrize("size, dtype", [(10**6, "S4096"), (10**8, "S1")])
+def test_words_are_counted_before_they_are_read(path, size, dtype):
+    shape = {"shape": (size,), "chunks": (1000,), "compression": "gzip"}
+    change(path, f"{NODES}/lif/type", dtype=dtype, **shape)
+    assert_refused(path, "words")
+
+
+def test_chunks_larger_than_the_array_are_not_read(path):
+    more = {"maxshape": (None,), "chunks": (4 * 10**8,), "compression": "gzip"}
+    change(path, f"{NODES}/lif/tau_mem", shape=(4,), dtype="f8", **more)
+    assert_refused(path, "max_elements")
+
+
+def test_many_words_that_are_one_long_word_of_the_file(path):
+    name = f"{NODES}/lif/type"
+    n, text = 20_000, h5py.string_dtype()
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        words = file.create_dataset(name, (n,), text, chunks=(n,), compression="gzip")
+        words[0] = "x" * 100_000
+        raw = zlib.decompress(words.id.read_direct_chunk((0,))[1])
+        words.id.write_direct_chunk((0,), zlib.compress(raw[: len(raw) // n] * n))
+    assert_refused(path, "max_elements", max_elements=10**6)
+
+
+def test_groups_shared_by_groups_are_refused(path):
+    with h5py.File(path, "r+") as file:
+        group = file.create_group("node/first")
+        for i in range(9):
+            outer = file.create_group(f"node/g{i}")
+            for k in range(10):
+                outer[f"m{k}"] = group
+            group = outer
+    assert_refused(path, "a member of two groups")
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert_refused(tmp_path / "pipe", "no file")
+    assert_refused(tmp_path, "no file")
+
+
+def line(node, shape):
+    """Return a graph of one node between an Input and an Output."""
+    ends = {"in": nir.Input(np.array(shape)), "out": nir.Output(np.array(shape))}
+    edges = [("in", "node"), ("node", "out")]
+    return nir.NIRGraph({**ends, "node": node}, edges, type_check=False)
+
+
+def test_nodes_in_too_many_parts_are_refused():
+    taus, ones = np.linspace(0.01, 0.02, 20_000), np.ones(20_000)
+    lif = nir.LIF(tau=taus, r=ones, v_leak=0 * ones, v_threshold=ones)
+    assert_refused(line(lif, [20_000]), "20000 parts")
+    weights = np.ones((20_000, 1, 1))
+    assert_refused(line(nir.Linear(weights), [20_000, 1]), "20000 parts")
+
+
+@pytest.mark.parametrize("kind", ["Conv2d", "SumPool2d"])
+def test_kernels_and_padding_are_counted_together(kind):
+    more = {
+        "Conv2d": lambda: nir.Conv2d(
+            None, np.ones((1, 1, 2, 2)), 2, 250, 500, 1, np.zeros(1)
+        ),
+        "SumPool2d": lambda: nir.SumPool2d(*np.array([[501] * 2, [2] * 2, [250] * 2])),
+    }
+    graph = line(more[kind](), [1, 1, 1])
+    nengo_dl.from_nir(graph, spike_dt=1e-3, max_elements=600_000)
+    assert_refused(graph, "Signals and kernels", max_elements=400_000)
+
+
+@pytest.mark.parametrize(
+    "what, value, match",
+    [
+        ("metadata", np.arange(5), "Expected metadata in a dict"),
+        ("lif/metadata", np.arange(5), "Expected metadata in a dict"),
+        ("lif/metadata/nengo_role", np.arange(5), None),
+        ("back/metadata/nengo_role", np.arange(5), None),
+        ("lif/metadata/nengo_initial_voltage", [np.inf] * 4, "4 finite numbers"),
+        ("lif/metadata/nengo_tau_ref", np.nan, "1 number, got nan"),
+    ],
+)
+def test_absurd_notes_are_refused(path, what, value, match):
+    with h5py.File(path, "r+") as file:
+        for key, noted in {"format": "ours", "dt": 1e-3}.items():
+            file[f"node/metadata/nengo_{key}"] = noted
+        name = f"node/{what}" if what == "metadata" else f"{NODES}/{what}"
+        if name in file:
+            del file[name]
+        file[name] = value
+    if match is not None:
+        assert_refused(path, match, spike_dt=None)
+    else:  # not ours, and of no meaning here
+        assert nengo_dl.from_nir(path).report.nodes
+
+
+def test_filters_that_nothing_comes_through_are_refused():
+    ones = np.ones(2)
+    graph = line(nir.LI(tau=ones, r=0 * ones, v_leak=ones), [2])
+    graph.metadata |= {"nengo_format": "ours", "nengo_dt": 1e-3}
+    noted = {"role": "filter", "num": [1.0], "den": [0.1, 1.0]}
+    graph.nodes["node"].metadata |= {f"nengo_{k}": v for k, v in noted.items()}
+    assert_refused(graph, "other than 0", spike_dt=None)
 
 
 def test_links_are_not_followed(path, tmp_path):
