@@ -30,7 +30,6 @@ from nengo_dl.distribution.workers import Workers
 from nengo_dl.export.calls import ExportCalls
 from nengo_dl.graph.python_calls import step_in_progress
 from nengo_dl.inputs.checks import check_eager
-from nengo_dl.inputs.random_streams import MAX_SEED
 from nengo_dl.keras_model.calls import KerasCalls, keras_calls
 from nengo_dl.keras_model.model import SimulatorModel
 from nengo_dl.parameters.calls import ParameterCalls
@@ -64,8 +63,9 @@ class Simulator:
     dt : float, optional
         Length of a time step (s).
     seed : int, optional
-        Seed of everything random at run time: Processes, shuffling. By default
-        ``network.seed + 1`` if that is set, else random.
+        Seed of everything random at run time: Processes, shuffling; and of the first
+        weights of Keras layers that have none yet, unless their initializers have
+        seeds. By default ``network.seed + 1`` if that is set, else random.
     model : nengo.builder.Model, optional
         A prebuilt model, or one that ``network`` is built into.
     dtype : {"float16", "float32", "float64"} or tf.DType, optional
@@ -176,7 +176,7 @@ class Simulator:
         self._replicas = replicas_of(strategy, options.minibatch_size, options.device)
         with outside_scopes():
             self._workers = Workers(self._replicas)
-            building = build(network, dt, model, options, self._replicas)
+            building = build(network, dt, model, options, self._workers, seed)
             built = self._built = building.built
             model = self.model = built.model
             program = self._program = building.program
@@ -197,13 +197,9 @@ class Simulator:
                 model, program, built.trainable, self.minibatch_size
             )
 
-            if seed is None:
-                own = getattr(network, "seed", None)
-                seed = np.random.randint(MAX_SEED) if own is None else own + 1
-            seed = self._workers.agree(seed)
             self._workers.check_same(v.numpy() for v in runner.store.variables)
             self.closed = False
-            self.reset(seed=seed)
+            self.reset(seed=building.seed)
 
     # -- components that are made when they are first needed; `close` lets them go
 

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from functools import partial
 
 import nengo
+import numpy as np
 from nengo.builder import Model
 
 from nengo_dl import config
 from nengo_dl.display.progress import Steps, stage
-from nengo_dl.distribution.replicas import Replicas
+from nengo_dl.distribution.workers import Workers
 from nengo_dl.graph import nengo_model, trainable
 from nengo_dl.graph.garbage import no_garbage_collection
 from nengo_dl.graph.inputs import input_nodes
 from nengo_dl.graph.number_range import check_initial_values
 from nengo_dl.graph.opgraph import nengo_order
 from nengo_dl.inputs.endpoints import Endpoints
+from nengo_dl.inputs.random_streams import MAX_SEED
 from nengo_dl.lowering.registry import attributes_of
 from nengo_dl.lowering.tensor_nodes.binding import bind
 from nengo_dl.program.built import Built
@@ -41,12 +43,15 @@ class Building:
         Its inputs and outputs.
     times : dict of {str: float}
         How long each stage took (s), by name.
+    seed : int
+        The seed of the simulator.
     """
 
     built: Built
     program: Program
     endpoints: Endpoints
     times: dict[str, float]
+    seed: int
 
 
 def build(
@@ -54,7 +59,8 @@ def build(
     dt: float,
     model: Model | None,
     options: Options,
-    replicas: Replicas | None = None,
+    workers: Workers,
+    seed: int | None,
 ) -> Building:
     """Build a network with Nengo, decide how it runs, and make a program of it.
 
@@ -68,8 +74,10 @@ def build(
         What the network is built into.
     options : Options
         The options of the simulator.
-    replicas : Replicas or None
-        What divides minibatches between devices.
+    workers : Workers
+        The processes that build it, and what divides minibatches between devices.
+    seed : int or None
+        The seed of the simulator; None: the network decides, or else chance.
 
     Raises
     ------
@@ -85,7 +93,9 @@ def build(
         settings = config.resolve(model.toplevel, options.dtype)
         check_initial_values(model.operators, settings.dtype)
         batch, jit = options.minibatch_size or 1, settings.jit_compile is not False
-        for warning in bind(model, settings.dtype, batch, jit):
+        # after Nengo has drawn what it draws without a seed, as in Nengo's simulator
+        seed = workers.agree(_of_network(network) if seed is None else seed)
+        for warning in bind(model, settings.dtype, batch, jit, seed):
             warn_user(warning)
         with no_garbage_collection():
             built = Built(
@@ -100,7 +110,7 @@ def build(
                 batch,
                 options.unroll_simulation,
                 options.device,
-                replicas,
+                workers.replicas,
             )
             program = compile_program(built)
         times = {
@@ -116,4 +126,10 @@ def build(
         {p: size for p in model.probes for size in model.sig[p]["in"].shape[-1:]},
         model.dt,
     )
-    return Building(built, program, endpoints, times)
+    return Building(built, program, endpoints, times, seed)
+
+
+def _of_network(network: nengo.Network | None) -> int:
+    """Return the seed of a simulator that was given none, as Nengo chooses it."""
+    own = getattr(network, "seed", None)
+    return int(np.random.randint(MAX_SEED) if own is None else own + 1)

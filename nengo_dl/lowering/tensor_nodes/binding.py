@@ -13,6 +13,7 @@ from nengo.builder import Model
 from nengo.builder.signal import Signal
 
 from nengo_dl.graph.tensor_operator import SimTensorNode, tensor_nodes
+from nengo_dl.lowering.tensor_nodes.first_weights import draw_again
 from nengo_dl.lowering.tensor_nodes.function import TensorFunction
 from nengo_dl.lowering.tensor_nodes.random_functions import seed_state
 from nengo_dl.lowering.tensor_nodes.variables import (
@@ -80,7 +81,7 @@ class _Look:
 
 
 def bind(
-    model: Model, dtype: str, minibatch_size: int, jit_compile: bool
+    model: Model, dtype: str, minibatch_size: int, jit_compile: bool, seed: int
 ) -> Iterator[str]:
     """Find the variables of all TensorNodes of a model, and make them Signals.
 
@@ -94,6 +95,9 @@ def bind(
         Number of items in the batch.
     jit_compile : bool
         Whether XLA shall compile the simulation.
+    seed : int
+        The seed of the simulator. Weights that nobody has given values begin with what
+        it decides.
 
     Yields
     ------
@@ -115,8 +119,9 @@ def bind(
         node = nodes.get(op.output)
         # Nengo draws one where the user has given none, another each time
         given = node is not None and model.seeded.get(node)
-        seed = model.seeds[node] if given else number
-        looks = _bind(op, dtype, minibatch_size, jit_compile, seed, known)
+        of_node = model.seeds[node] if given else number
+        first = (seed, number)
+        looks = _bind(op, dtype, minibatch_size, jit_compile, of_node, first, known)
         if node is not None:
             model.sig[node].update(op.weights)
         if not op.bound.compiles:
@@ -164,10 +169,12 @@ def _bind(
     minibatch_size: int,
     jit: bool,
     seed: int,
+    first: tuple[int, ...],
     known: dict[int, Signal],
 ) -> list[_Look]:
     """Look into one function; return what was seen.
 
+    What it draws follows ``seed``, and the first values of its weights ``first``.
     Signals of variables, by the identity of their storage, are taken from ``known``, or
     else added to it.
     """
@@ -203,6 +210,9 @@ def _bind(
         seed,
         plain.compiles,
     )
+    if not op.state:  # a model that is simulated again has its weights
+        of_others = (v for v in variables if id(storage(v)) not in known)
+        draw_again(list(of_others), first)
     signals = _signals(op, (*bound.weights, *bound.memory), known)
     free = dict(list(signals.items())[: len(weights)])
     op.bind(

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
+from nengo_dl.lowering.tensor_nodes.first_weights import watched
 from nengo_dl.lowering.tensor_nodes.item_shapes import check_axes
 from nengo_dl.lowering.tensor_nodes.precision import in_precision, layers_of
 from nengo_dl.lowering.tensor_nodes.random_functions import seeded
@@ -100,7 +101,8 @@ class TensorFunction:
             if self.pass_time:
                 time = keras.KerasTensor((), dtype=self.function.compute_dtype)
                 arguments.insert(0, time)
-            self._call(arguments, {})
+            with watched():
+                self._call(arguments, {})
 
     def pre_build(self, batch: int) -> None:
         """Call ``function.pre_build(shape_in, shape_out)``, if there is such a method.
@@ -111,7 +113,8 @@ class TensorFunction:
         if callable(method):
             given = None if self.shape_in is None else (batch, *self.shape_in)
             assert self.shape_out is not None
-            method(given, (batch, *self.shape_out))
+            with watched():
+                method(given, (batch, *self.shape_out))
 
     def post_build(self, rng: np.random.RandomState) -> bool:
         """Call ``function.post_build(None, rng)``, if there is such a method.
@@ -150,7 +153,8 @@ class TensorFunction:
         if x is not None:
             arguments.append(x)
         named = {"training": training} if self.takes_training else {}
-        with in_precision(self.function, t.dtype.name), seeded(self.random):
+        precision = in_precision(self.function, t.dtype.name)
+        with precision, seeded(self.random), watched():
             result = self._call(arguments, named)
         return self._checked(result, x, t.dtype)
 

@@ -41,12 +41,7 @@ def seeded(state: tf.Variable | None) -> Iterator[None]:
         yield
         return
     source = _Source(state, tf.compat.v1.get_default_graph())
-    originals = [
-        (module, name, getattr(module, name), make)
-        for module, functions in _REPLACEMENTS.items()
-        for name, make in functions.items()
-        if hasattr(module, name)
-    ]
+    originals = [*operations(), *_of(gen_stateful_random_ops)]
     for module, name, original, make in originals:
         setattr(module, name, source.replacement(original, make))
     try:
@@ -55,6 +50,26 @@ def seeded(state: tf.Variable | None) -> Iterator[None]:
         for module, name, original, _ in originals:
             setattr(module, name, original)
     source.finish()
+
+
+def operations() -> list[tuple[Any, str, Callable, Callable]]:
+    """Return what draws from a state of TensorFlow's own, and what can replace it.
+
+    Returns
+    -------
+    list of (module, str, callable, callable)
+        Where each is, its name and itself; and a function that is called with a seed,
+        a tensor of shape (2,), before the arguments of the original.
+    """
+    return _of(gen_random_ops)
+
+
+def _of(module: Any) -> list[tuple[Any, str, Callable, Callable]]:
+    return [
+        (module, name, getattr(module, name), make)
+        for name, make in _REPLACEMENTS[module].items()
+        if hasattr(module, name)
+    ]
 
 
 class _Source:
