@@ -128,11 +128,16 @@ def methods_outside_scopes(cls: T) -> T:
 
 
 def _outside(method: Callable[..., Any]) -> Callable[..., Any]:
+    # within a `tf.function` of the user's, AutoGraph would rewrite all that it calls:
+    # that takes 100 times as long as the call
+    unconverted = tf.autograph.experimental.do_not_convert(method)
+
     @wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
+        run = unconverted if tf.inside_function() else method
         if not tf.distribute.has_strategy():
-            return method(*args, **kwargs)
+            return run(*args, **kwargs)
         with outside_scopes():
-            return method(*args, **kwargs)
+            return run(*args, **kwargs)
 
     return call

@@ -181,7 +181,7 @@ def assert_gradients_match(operators, per_item=(), items=1, jit=True, rtol=1e-6)
     function = as_function(operators, per_item, items)
     weights = random_values(operators, per_item, items, seed=1)
 
-    @tf.function(jit_compile=jit)
+    @tf.function(jit_compile=jit, autograph=False)
     def loss(*values):
         results = function(*values)
         return tf.add_n(
@@ -192,7 +192,7 @@ def assert_gradients_match(operators, per_item=(), items=1, jit=True, rtol=1e-6)
             ]
         )
 
-    @tf.function(jit_compile=jit)
+    @tf.function(jit_compile=jit, autograph=False)
     def gradients(*values):
         with tf.GradientTape() as tape:
             tape.watch(values)

@@ -32,7 +32,8 @@ CONFIGURATIONS = [
     (3, 3, "equal"),
     (3, 3, "all"),
 ]
-#: both types share all code, so that the first and the last do for one of them
+#: without `--everything`, since tracing and compiling them takes all the time
+BY_DEFAULT = [CONFIGURATIONS[0], *CONFIGURATIONS[3:]]
 FEW = [CONFIGURATIONS[0], CONFIGURATIONS[-1]]
 VALUES = {"float64": 1e-12, "float32": 2e-5}
 GRADIENTS = {"float64": 1e-10, "float32": 1e-3}
@@ -70,31 +71,35 @@ USED = {
 
 
 @pytest.mark.parametrize("case", ALL)
-def test_values_and_gradients(case):
-    chosen = FEW if case.slow else CONFIGURATIONS
+def test_values_and_gradients(case, request):
+    everything = request.config.getoption("--everything")
+    chosen = FEW if case.slow else CONFIGURATIONS if everything else BY_DEFAULT
     runs = [Run(case, *configuration) for configuration in chosen]
     kinds = {merge_kind(op) for op in runs[-1].operators}
     assert (kinds == {None}) == bool(case.alone), "merges, or not, unlike the case"
     exact = {}
-    for dtype, used in (("float64", runs), ("float32", [runs[0], runs[-1]])):
+    for dtype, jit, used in (
+        ("float64", False, runs),
+        # they share all code: the last does for XLA, and for the other type
+        ("float64", True, runs if everything else runs[-1:]),
+        # not by XLA: TensorFlow keeps what it compiles, megabytes for each case
+        ("float32", False, [runs[0], runs[-1]] if everything else runs[-1:]),
+    ):
+        if jit and case.flat == PYTHON:
+            continue  # only whole programs call Python from compiled code
         compute = Computation(used, dtype)
-        for jit in (True, False):
-            if jit and case.flat == PYTHON:
-                continue  # only whole programs call Python from compiled code
-            if jit and dtype == "float32":
-                continue  # TensorFlow keeps what XLA compiles, megabytes for each case
-            found = dict(zip(used, compute(jit), strict=True))
-            if not exact:
-                exact = {run: gradients for run, (*_, gradients) in found.items()}
-                if case.flat not in (PYTHON, SURROGATE):
-                    assert_gradients_numerically(compute, jit, exact)
-            for run, (results, _, gradients) in found.items():
-                assert_values(run, results, dtype)
-                for gradient, truth in zip(gradients, exact[run], strict=True):
-                    assert_close(gradient, truth, GRADIENTS[dtype], "gradient")
-            assert_outputs_are_flat(compute, jit)
-            for numbers in EDGES:
-                assert_finite(compute, jit, runs[-1].edges(numbers))
+        found = dict(zip(used, compute(jit), strict=True))
+        if not exact:
+            exact = {run: gradients for run, (*_, gradients) in found.items()}
+            if case.flat not in (PYTHON, SURROGATE):
+                assert_gradients_numerically(compute, jit, exact)
+        for run, (results, _, gradients) in found.items():
+            assert_values(run, results, dtype)
+            for gradient, truth in zip(gradients, exact[run], strict=True):
+                assert_close(gradient, truth, GRADIENTS[dtype], "gradient")
+        assert_outputs_are_flat(compute, jit)
+        for numbers in EDGES:
+            assert_finite(compute, jit, runs[-1].edges(numbers))
 
 
 def test_every_lowering_has_a_case():

@@ -56,4 +56,5 @@ class Form:
 
     def run(self, jit=True):
         compiled = jit and not self.form.calls_python
-        return [values.numpy() for values in tf.function(self, jit_compile=compiled)()]
+        function = tf.function(self, jit_compile=compiled, autograph=False)
+        return [values.numpy() for values in function()]

@@ -39,7 +39,7 @@ def test_values_and_gradients_are_those_of_the_steps_one_by_one(jit):
     weights = tf.constant(np.random.RandomState(1).randn(N, 2, 3))
 
     def loss_and_gradients(run):
-        @tf.function(jit_compile=jit)
+        @tf.function(jit_compile=jit, autograph=False)
         def compute():
             with tf.GradientTape() as tape:
                 tape.watch(sources)

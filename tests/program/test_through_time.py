@@ -6,16 +6,17 @@ import pytest
 import tensorflow as tf
 
 import nengo_dl
-from tests.helpers import assert_close, rest_with_everything
+from tests.helpers import assert_close, configured, rest_with_everything
 from tests.program.forms import STEPS, Form
 from tests.random_networks.generator import generate
 
 
-def assert_equals_simulation(net, minibatch_size=None):
-    with nengo_dl.Simulator(
-        net, dtype="float64", minibatch_size=minibatch_size, seed=1, progress_bar=False
-    ) as sim:
-        outputs = Form(sim).run()
+def assert_equals_simulation(net, minibatch_size=None, jit=False):
+    options = {"dtype": "float64", "seed": 1, "progress_bar": False}
+    with configured(net, jit_compile=jit):
+        sim = nengo_dl.Simulator(net, minibatch_size=minibatch_size, **options)
+    with sim:
+        outputs = Form(sim).run(jit)
         sim.run_steps(STEPS)
         for probe, values in zip(sim.model.probes, outputs, strict=True):
             expected = sim.data[probe]
@@ -55,7 +56,7 @@ def recurrent():
 
 @pytest.mark.parametrize("minibatch_size", rest_with_everything([3, None]))
 def test_recurrent_network(minibatch_size):
-    assert_equals_simulation(recurrent(), minibatch_size)
+    assert_equals_simulation(recurrent(), minibatch_size, jit=True)
 
 
 def test_what_needs_no_loop_is_outside_of_it():
@@ -140,13 +141,16 @@ def smooth(neuron_type, synapse):
     return net
 
 
+rare = pytest.mark.everything
+
+
 @pytest.mark.parametrize(
     ("neuron_type", "synapse"),
     [
         (nengo.LIF(), 0.005),
-        (nengo.LIF(), None),
-        (nengo.Tanh(), None),
-        (nengo.RegularSpiking(nengo.LIFRate()), 0.005),
+        pytest.param(nengo.LIF(), None, marks=rare),
+        pytest.param(nengo.Tanh(), None, marks=rare),
+        pytest.param(nengo.RegularSpiking(nengo.LIFRate()), 0.005, marks=rare),
         (nengo.AdaptiveLIF(inc_n=0.001), None),
     ],
     ids=str,

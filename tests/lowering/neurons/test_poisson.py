@@ -12,7 +12,12 @@ from scipy import stats
 
 import nengo_dl
 from nengo_dl.plan.noop import noop_planner
-from tests.helpers import assert_matches_nengo, configured, simulate
+from tests.helpers import (
+    assert_matches_nengo,
+    configured,
+    rest_with_everything,
+    simulate,
+)
 from tests.lowering.neurons.test_rates import add_ensemble
 from tests.lowering.neurons.test_spiking import drive, probe_state
 
@@ -43,9 +48,10 @@ def constant_rates(rates, base_type=None, **parameters):
     return net
 
 
-def counts(net, steps, **options):
-    """Numbers of spikes, shape (steps, n_neurons)."""
-    sim = simulate(net, steps, **options)
+def counts(net, steps, jit=False, **options):
+    """Numbers of spikes, shape (steps, n_neurons); the same without XLA as with it."""
+    with configured(net, jit_compile=jit):
+        sim = simulate(net, steps, **options)
     return sim.data[net.spikes] * 0.001
 
 
@@ -81,11 +87,9 @@ def test_spikes_have_a_poisson_distribution(dtype):
         assert stats.chisquare(observed, expected).pvalue > LEVEL
 
 
-@pytest.mark.parametrize("jit", [True, False])
+@pytest.mark.parametrize("jit", rest_with_everything([True, False]))
 def test_items_differ_although_their_rates_are_equal(jit):
-    net = constant_rates(np.full(100, 700.0))
-    with configured(net, jit_compile=jit):
-        spikes = counts(net, 100, minibatch_size=3)
+    spikes = counts(constant_rates(np.full(100, 700.0)), 100, jit, minibatch_size=3)
     assert spikes.shape == (3, 100, 100)
     for i in (0, 1):
         assert not np.array_equal(spikes[i], spikes[i + 1])
@@ -113,6 +117,7 @@ def test_neurons_and_steps_are_independent():
 def test_populations_are_independent_although_they_run_as_one():
     rates = np.full(100, 700.0)
     with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
         probes = [
             nengo.Probe(
                 nengo.Ensemble(
@@ -135,7 +140,8 @@ def test_populations_are_independent_although_they_run_as_one():
 def test_spikes_are_scaled_and_signed_as_in_nengo():
     rates = np.array([-3000.0, -400, 0, 400, 3000])
     net = constant_rates(rates, nengo.Tanh(tau_ref=1e-4), amplitude=0.2)
-    sim = simulate(net, 400)
+    with configured(net, jit_compile=False):
+        sim = simulate(net, 400)
     spikes, means = sim.data[net.spikes], sim.data[net.rates][-1]
     assert np.allclose(spikes / 200, np.round(spikes / 200))
     assert np.all(np.sign(spikes) * np.sign(means) >= 0)
@@ -165,30 +171,39 @@ def test_no_python_runs_in_the_loop():
     assert [len(group.ops) for group in groups] == [4]
 
 
+@pytest.fixture(scope="module")
+def expected():
+    """What several populations fire in 30 steps, compiled by XLA."""
+    net = several_populations()
+    with configured(net, jit_compile=True):
+        sim = simulate(net, 30, seed=3)
+    return [sim.data[probe] for probe in net.populations]
+
+
 @pytest.mark.parametrize(
     "settings, options",
     [
-        ({"planner": noop_planner}, {}),
-        ({"jit_compile": False}, {}),
-        ({"jit_compile": True}, {"unroll_simulation": 3}),
+        ({"planner": noop_planner, "jit_compile": False}, {}),
+        pytest.param({"jit_compile": False}, {}, marks=pytest.mark.everything),
+        ({"jit_compile": False}, {"unroll_simulation": 3}),
         ({"jit_compile": True}, {"minibatch_size": 2}),
     ],
     ids=["planner", "jit", "unroll", "minibatch"],
 )
-def test_numbers_do_not_depend_on_how_the_model_is_run(settings, options):
+def test_numbers_do_not_depend_on_how_the_model_is_run(expected, settings, options):
     net = several_populations()
-    expected = simulate(net, 25, seed=3)
     with configured(net, **settings):
         sim = simulate(net, 25, seed=3, **options)
-    for probe in net.populations:
+    for probe, values in zip(net.populations, expected, strict=True):
         data = sim.data[probe]
         data = data[0] if "minibatch_size" in options else data
-        assert np.array_equal(data, expected.data[probe])
+        assert np.array_equal(data, values[:25])
 
 
 def test_numbers_of_a_population_do_not_depend_on_the_others():
     def network(n_others):
         with nengo.Network(seed=0) as net:
+            nengo_dl.configure_settings(jit_compile=False)
             stimulus = drive()
             for i in range(n_others + 1):
                 neuron_type = PoissonSpiking(nengo.LIFRate())
@@ -202,20 +217,23 @@ def test_numbers_of_a_population_do_not_depend_on_the_others():
     assert np.array_equal(first.data[p], second.data[q])
 
 
-def test_numbers_go_on_over_chunks_and_runs(monkeypatch):
+def test_numbers_go_on_over_chunks_and_runs(expected, monkeypatch):
     net = several_populations()
-    expected = simulate(net, 30, seed=3)
+    with net:
+        nengo_dl.configure_settings(jit_compile=False)
     monkeypatch.setattr("nengo_dl.program.program.MAX_CAPACITY", 8)
     with nengo_dl.Simulator(net, seed=3, dtype="float64", progress_bar=False) as sim:
         for steps in (1, 10, 1, 18):
             sim.run_steps(steps)
-        for probe in net.populations:
-            assert np.array_equal(sim.data[probe], expected.data[probe])
+        for probe, values in zip(net.populations, expected, strict=True):
+            assert np.array_equal(sim.data[probe], values)
 
 
 def test_looking_ahead_leaves_the_state_alone():
     rates = np.full(300, 600.0)
     net = constant_rates(rates)
+    with net:
+        nengo_dl.configure_settings(jit_compile=False)
     with nengo_dl.Simulator(net, dtype="float64", progress_bar=False) as sim:
         sim.run_steps(10)
         sim.run_steps(10, stateful=False)
@@ -231,6 +249,7 @@ def test_looking_ahead_leaves_the_state_alone():
 def test_seeds_of_simulator_ensemble_and_item():
     def network(seed):
         with nengo.Network(seed=0) as net:
+            nengo_dl.configure_settings(jit_compile=False)
             ensemble = add_ensemble(drive(), PoissonSpiking(nengo.LIFRate()), 20)
             ensemble.seed = seed
         return net, net.probes[0]
@@ -264,6 +283,7 @@ def test_seeds_of_simulator_ensemble_and_item():
 
 def test_numbers_of_steps_that_did_not_run_are_given_back():
     with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
         ensemble = add_ensemble(drive(), PoissonSpiking(nengo.LIFRate()))
         failing = set()
 
@@ -303,6 +323,7 @@ def test_nengos_own_numbers_on_request():
 
 def test_rates_and_decoded_values_are_those_of_nengo_on_average():
     with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
         ensemble = nengo.Ensemble(400, 1, neuron_type=PoissonSpiking(nengo.LIFRate()))
         nengo.Connection(nengo.Node(0.6), ensemble)
         rates = nengo.Probe(ensemble.neurons, "rate_out")
