@@ -116,7 +116,13 @@ def test_code_of_the_page_about_training(tmp_path, capsys):
 
 
 def test_page_about_several_devices(tmp_path):
-    others = ("MultiWorker", "BackupAndRestore", "load_params", "LogicalDevice")
+    others = (
+        "AutoShardPolicy",
+        "BackupAndRestore",
+        "LogicalDevice",
+        "MultiWorker",
+        "load_params",
+    )
     found = run("docs/distribution.rst", tmp_path, without=others)
     assert found["sim"].closed
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nengo_dl.benchmarks import build_and_profile, picture, tables
+from nengo_dl.benchmarks import build_and_profile, picture, scaling, tables
 from nengo_dl.benchmarks.apart import measure_apart, measure_named
 from nengo_dl.benchmarks.conversions import CONVERSIONS, SEEDS, measure_conversion
 from nengo_dl.benchmarks.converted_accuracy import ConvertedAccuracy
@@ -30,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments[:1] == ["build"]:
         build_and_profile.main(arguments)
+        return
+    if arguments[:1] == ["scaling"]:
+        scaling.main(arguments)
         return
     options = _parser().parse_args(arguments)
     if options.show:

@@ -86,9 +86,9 @@ class Replicas:
         """
         if gradients == "none":
             parts = self.strategy.run(
-                lambda: list(function(*shared, *self._own(items)))[:n_outputs]
+                lambda: list(function(*shared, *self.own_rows(items)))[:n_outputs]
             )
-            return self._gathered(parts)
+            return self.gathered(parts)
         return self._differentiable(function, shared, items, n_outputs, gradients)
 
     def _differentiable(
@@ -107,7 +107,7 @@ class Replicas:
             forward: dict[int, tuple] = {}
 
             def compute() -> list[tf.Tensor]:
-                own = [*flat[:n_shared], *self._own(flat[n_shared:])]
+                own = [*flat[:n_shared], *self.own_rows(flat[n_shared:])]
                 with tf.GradientTape(watch_accessed_variables=False) as tape:
                     wanted = _floats(own if of_items else own[:n_shared])
                     tape.watch(wanted)
@@ -115,7 +115,7 @@ class Replicas:
                 forward[_key()] = (tape, wanted, found)
                 return found
 
-            outputs = self._gathered(self.strategy.run(compute))
+            outputs = self.gathered(self.strategy.run(compute))
 
             def backward(*upstream: tf.Tensor) -> list[tf.Tensor | None]:
                 def compute() -> tuple[list[tf.Tensor], list[tf.Tensor]]:
@@ -125,14 +125,14 @@ class Replicas:
                     slopes = tape.gradient(
                         [y for y, _ in known],
                         wanted,
-                        self._own([up for _, up in known]),
+                        self.own_rows([up for _, up in known]),
                         unconnected_gradients=tf.UnconnectedGradients.ZERO,
                     )
                     n_params = len(_floats(flat[:n_shared]))
                     return slopes[:n_params], slopes[n_params:]
 
                 params, own = self.strategy.run(compute)
-                found = iter([*self._summed(params), *self._gathered(own)])
+                found = iter([*self.summed(params), *self.gathered(own)])
                 known = flat if of_items else flat[:n_shared]
                 slopes = [next(found) if t.dtype.is_floating else None for t in known]
                 return [*slopes, *[None] * (len(flat) - len(known))]
@@ -142,7 +142,7 @@ class Replicas:
         found = run(*shared, *items)
         return list(found) if isinstance(found, list | tuple) else [found]
 
-    def _own(self, whole: Tensors) -> list[tf.Tensor]:
+    def own_rows(self, whole: Tensors) -> list[tf.Tensor]:
         """Return the part of some tensors that this replica has."""
         context = tf.distribute.get_replica_context()
         first = tf.cast(context.replica_id_in_sync_group, tf.int32) * self.part
@@ -151,7 +151,7 @@ class Replicas:
             for t in whole
         ]
 
-    def _gathered(self, parts: Sequence[Any]) -> list[tf.Tensor]:
+    def gathered(self, parts: Sequence[Any]) -> list[tf.Tensor]:
         """Return whole tensors, given their parts by replica."""
 
         def gather(packed: Any) -> tf.Tensor:
@@ -159,7 +159,7 @@ class Replicas:
 
         return self._packed(parts, gather, self.part, self.minibatch_size)
 
-    def _summed(self, values: Sequence[Any]) -> list[tf.Tensor]:
+    def summed(self, values: Sequence[Any]) -> list[tf.Tensor]:
         """Return the sums of tensors over all replicas."""
 
         def add(packed: Any) -> tf.Tensor:

@@ -52,7 +52,7 @@ class Workers:
 
     def agree(self, number: int) -> int:
         """Return the number that the first of the processes has."""
-        return int(self._everyones(number)[0]) if self.several else number
+        return int(self.everyones(number)[0]) if self.several else number
 
     def wait_for_all(self) -> None:
         """Go on when all processes have come here."""
@@ -107,7 +107,7 @@ class Workers:
             digest.update(repr((array.shape, array.dtype.str)).encode())
             digest.update(np.ascontiguousarray(array).tobytes())
         mine = int.from_bytes(digest.digest(), "big")
-        if len(set(self._everyones(mine).tolist())) > 1:
+        if len(set(self.everyones(mine).tolist())) > 1:
             raise ValidationError(
                 "The processes of the strategy have built models with different "
                 "parameters. Expected the same in each: a network with a seed, "
@@ -115,7 +115,7 @@ class Workers:
                 attr="network",
             )
 
-    def _everyones(self, number: int) -> np.ndarray:
+    def everyones(self, number: int) -> np.ndarray:
         """Return the numbers of all processes, once for each of their replicas."""
         with lost_workers():
             return self._exchange(tf.constant(number, tf.int64)).numpy()

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
+from nengo_dl.distribution.shares import Share
 from nengo_dl.inputs.memory import aligned_zeros, as_tensor
 from nengo_dl.inputs.pieces import PIECE, is_large, let_go
 from nengo_dl.program.calling import to_tensor
@@ -85,6 +86,12 @@ class Blocks:
         How many items there are, and in a minibatch.
     device : str or None
         Where the tensors are.
+    share : Share, optional
+        What divides reading between processes: of large arrays each reads the rows that
+        it computes.
+    n_local : int
+        How many of the arrays, the first ones, no other process asks for; the rows of
+        the others are exchanged.
 
     Attributes
     ----------
@@ -99,8 +106,11 @@ class Blocks:
         n_items: int,
         minibatch_size: int,
         device: str | None,
+        share: Share | None = None,
+        n_local: int = 0,
     ) -> None:
         self._arrays, self._dtype, self._device = arrays, dtype, device
+        self._share, self._n_local = share, n_local
         self._batch = minibatch_size
         self.n_items = n_items
         self._whole: list[tf.Tensor] | None = None
@@ -132,7 +142,25 @@ class Blocks:
         elif len(order):
             starts = range(0, len(order), self.n_items)
             parts = (order[start : start + self.n_items] for start in starts)
-            yield from ahead(map(self._block, parts))
+            # here, not ahead: processes exchange everything in the same order
+            yield from map(self._exchanged, ahead(map(self._block, parts)))
+
+    def _exchanged(self, block: Block) -> Block:
+        """Return a block with what other processes have read, where that is needed."""
+        n_local = self._n_local
+        if self._share is None or n_local == len(block.arrays):
+            return block
+        shapes = [tuple(array.shape) for array in block.arrays[n_local:]]
+        by_minibatch = [
+            tf.reshape(array, (-1, self._batch, *shape[1:]))
+            for array, shape in zip(block.arrays[n_local:], shapes, strict=True)
+        ]
+        found = self._share.gathered([_swapped(array) for array in by_minibatch])
+        whole = [
+            tf.reshape(_swapped(array), shape)
+            for array, shape in zip(found, shapes, strict=True)
+        ]
+        return replace(block, arrays=[*block.arrays[:n_local], *whole])
 
     def _block(self, chosen: np.ndarray) -> Block:
         with tf.device(self._device):
@@ -147,8 +175,10 @@ class Blocks:
         )
         # a file is read faster from front to back
         places = np.argsort(chosen, kind="stable")
+        if self._share is not None:
+            places = places[self._share.among(len(chosen))[places]]
         step = max(1, PIECE // max(array[:1].nbytes, 1))
-        for start in range(0, len(chosen), step):
+        for start in range(0, len(places), step):
             part = places[start : start + step]
             wanted = chosen[part]
             first, last = wanted[0], wanted[-1]
@@ -156,3 +186,8 @@ class Blocks:
             rows[part] = array[first : last + 1] if in_a_row else array[wanted]
             let_go(array)
         return to_tensor(rows, self._dtype)
+
+
+def _swapped(array: tf.Tensor) -> tf.Tensor:
+    """Return an array with its first two axes exchanged."""
+    return tf.transpose(array, (1, 0, *range(2, len(array.shape))))

@@ -11,6 +11,7 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from nengo_dl.distribution.shares import Share
 from nengo_dl.inputs.arrays import Side, held, numbers
 from nengo_dl.inputs.names import find, io_names, listing
 from nengo_dl.inputs.pieces import pieces
@@ -74,6 +75,8 @@ class Endpoints:
         Elements of what Probes see: for those of learning rules ``size_in`` is 0.
     dt : float
         Time step of the simulation (s).
+    share : Share or None
+        What divides the reading of data between processes; None: there is one.
     """
 
     nodes: tuple[nengo.Node, ...]
@@ -83,6 +86,7 @@ class Endpoints:
     last_only: frozenset[nengo.Probe] = field(default_factory=frozenset)
     widths: Mapping[nengo.Probe, int] = field(default_factory=dict)
     dt: float = 0.001
+    share: Share | None = None
 
     @cached_property
     def names(self) -> dict[nengo.Node | nengo.Probe, str]:

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
+from nengo_dl.distribution.shares import Share
 from nengo_dl.inputs.blocks import ahead
 
 T = TypeVar("T", covariant=True)
@@ -69,13 +70,17 @@ class Stream(Generic[T]):
         The argument that it was given as, for errors.
     shuffle : np.random.RandomState or None
         Decides on the order of a PyDataset in each epoch.
+    share : Share or None
+        What divides the reading of a dataset between processes.
     """
 
     source: Any
     minibatch: Callable[[Any], T]
     attr: str
     shuffle: np.random.RandomState | None = None
+    share: Share | None = None
     _begun: Iterator[Any] | None = field(default=None, init=False)
+    _divided: Any = field(default=None, init=False)
 
     @property
     def n_minibatches(self) -> int | None:
@@ -83,6 +88,8 @@ class Stream(Generic[T]):
         if isinstance(self.source, keras.utils.PyDataset):
             return self.source.num_batches
         if isinstance(self.source, tf.data.Dataset):
+            if self._is_divided(self.source):
+                return None
             known = int(self.source.cardinality().numpy())
             return known if known >= 0 else None
         return None
@@ -121,10 +128,19 @@ class Stream(Generic[T]):
             begun, self._begun = self._begun, None
             return begun
         if isinstance(self.source, tf.data.Dataset):
+            if self.share is not None and self._is_divided(self.source):
+                if self._divided is None:
+                    # once, or each epoch would be shuffled alike
+                    self._divided = self.share.of(self.source)
+                return self.share.minibatches(self._divided)
             return iter(self.source.prefetch(tf.data.AUTOTUNE).as_numpy_iterator())
         if isinstance(self.source, keras.utils.PyDataset):
             return self._numbered(self.source)
         return iter(self.source)
+
+    def _is_divided(self, dataset: tf.data.Dataset) -> bool:
+        """Return whether each process reads a dataset of its own."""
+        return self.share is not None and self.share.divides(dataset)
 
     def _numbered(self, source: keras.utils.PyDataset) -> Iterator[Any]:
         """Yield the minibatches of a PyDataset, made by several threads if it says so.

@@ -243,7 +243,8 @@ def stream(
                 "array})"
             )
     rng = None if seed is None else np.random.RandomState(seed)
-    return Stream(x, partial(_minibatch, needs), "x", rng)
+    share = needs.endpoints.share
+    return Stream(x, partial(_minibatch, needs), "x", rng, share)
 
 
 def _minibatch(needs: Requirements, element: Any) -> Parts:

@@ -12,6 +12,7 @@ from nengo.builder import Model
 
 from nengo_dl import config
 from nengo_dl.display.progress import Steps, stage
+from nengo_dl.distribution.shares import share_of
 from nengo_dl.distribution.workers import Workers
 from nengo_dl.graph import nengo_model, trainable
 from nengo_dl.graph.garbage import no_garbage_collection
@@ -125,6 +126,7 @@ def build(
         frozenset(p for p in model.probes if not settings.keeps_history(p)),
         {p: size for p in model.probes for size in model.sig[p]["in"].shape[-1:]},
         model.dt,
+        share_of(workers.replicas),
     )
     return Building(built, program, endpoints, times, seed)
 

@@ -316,7 +316,13 @@ class TrainingCalls:
         by_number = shuffle and isinstance(data, keras.utils.PyDataset)
         rng = np.random.RandomState(self._trainer.new_seed()) if by_number else None
         check: dict[str, Any] = {"endpoints": self._endpoints}
-        source = Stream(data, lambda element: checked(element, **check), "data", rng)
+        source = Stream(
+            data,
+            lambda element: checked(element, **check),
+            "data",
+            rng,
+            self._endpoints.share,
+        )
         found = ByEpoch(source, steps, option, refuse_to_end)
         check_supply(source, steps, n_epochs)
         _, targets = minibatch_of(source.first(), self._endpoints)

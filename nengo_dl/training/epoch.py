@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.builder.signal import Signal
 
+from nengo_dl.distribution.shares import share_of
 from nengo_dl.distribution.workers import Workers
 from nengo_dl.graph.inputs import Input, Source
 from nengo_dl.graph.signals import initial_elements
@@ -163,6 +164,7 @@ class Epoch:
         self._xla = Xla(True) if xla is None else xla
         self._run_eagerly = run_eagerly
         self._workers = Workers(function.replicas)
+        self._share = share_of(function.replicas)
         self._presented = [item.node for item in function.inputs if item.node in inputs]
         self.n_items, self.n_minibatches = n_items, n_items // self._batch
         self.present(inputs, others)
@@ -184,7 +186,13 @@ class Epoch:
         arrays = [*(inputs[node] for node in self._presented), *others]
         with tf.device(self._device):
             self._data = Blocks(
-                arrays, self._dtype, self.n_items, self._batch, self._device
+                arrays,
+                self._dtype,
+                self.n_items,
+                self._batch,
+                self._device,
+                self._share,
+                len(self._presented),
             )
 
     def _is_renewed(self, item: Input) -> bool:

@@ -9,9 +9,11 @@ from pathlib import Path
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 import nengo_dl
+from nengo_dl.inputs import blocks, pieces
 from tests.distribution import networks
 
 N_EPOCHS = 6
@@ -28,6 +30,124 @@ def compare(folder, strategy, kinds, dtype, jit, *calls):
             for name, value in networks.differences(got, expected).items():
                 found[f"{kind}: {name}"] = value
     return found
+
+
+def reading(folder, strategy):
+    """Return what this process reads of data, and how far results are off."""
+    return {
+        "arrays": of_arrays(folder, strategy),
+        "files": of_files(folder, strategy),
+    }
+
+
+def of_arrays(folder, strategy):
+    """Train with memory-mapped arrays; return how many items of them are read."""
+    pieces.LARGE = 100
+    blocks.BLOCK = 500  # a minibatch
+    x, y = networks.data(2)
+    paths = [folder / f"{name}_{os.getpid()}.npy" for name in "xy"]
+    for path, array in zip(paths, (x + 10, y + 10), strict=True):
+        np.save(path, array)
+    read = []
+    fill = blocks.Blocks._read
+
+    def counted(self, array, chosen):
+        tensor = fill(self, array, chosen)
+        rows = tensor.numpy()[: len(chosen)].reshape(len(chosen), -1).any(axis=1)
+        read.append((rows.sum(), len(rows)))
+        return tensor
+
+    blocks.Blocks._read = counted
+    found, counts = {}, {}
+    for name, given in (("divided", strategy), ("alone", None)):
+        read.clear()
+        net, stimulus, probe = networks.network("recurrent", "float64", jit=False)
+        own = [np.load(path, mmap_mode="r") for path in paths]
+        with nengo_dl.Simulator(
+            net, minibatch_size=networks.BATCH, strategy=given, progress_bar=False
+        ) as sim:
+            losses = sim.train(
+                {stimulus: own[0], probe: own[1]},
+                networks.optimizers()["adam"],
+                n_epochs=2,
+            )
+            sim.compile(networks.optimizers()["adam"], loss="mse")
+            history = sim.fit({stimulus: own[0]}, {probe: own[1]}, epochs=2, verbose=0)
+            found[name] = {
+                "losses": losses,
+                "fit": np.array(history.history["loss"]),
+                "params": networks.parameters(sim),
+            }
+        counts[name] = np.sum(read, axis=0).tolist()
+    return {
+        "read": counts,
+        "differences": networks.differences(found["divided"], found["alone"]),
+    }
+
+
+def of_files(folder, strategy):
+    """Train with files, some for each process; return what of them it has read."""
+    x, y = networks.data(2)
+    half = networks.BATCH // 2
+    paths = [str(folder / f"{os.getpid()}_{i}.bin") for i in range(2)]
+    for i, path in enumerate(paths):
+        # the first file has the first half of each minibatch
+        rows = np.concatenate([x, y], axis=2).reshape(-1, 2, half, networks.N_STEPS, 4)
+        rows[:, i].tofile(path)
+    read = []
+
+    def record(line):
+        values = tf.reshape(tf.io.decode_raw(line, tf.float64), (networks.N_STEPS, 4))
+        values = tf.numpy_function(seen, [values], tf.float64)
+        values = tf.ensure_shape(values, (networks.N_STEPS, 4))
+        return {"stimulus": values[:, :2]}, {"probe": values[:, 2:]}
+
+    def seen(values):
+        read.append(values)
+        return values
+
+    options = tf.data.Options()
+    policy = tf.data.experimental.AutoShardPolicy
+    options.experimental_distribute.auto_shard_policy = policy.FILE
+    files = tf.data.FixedLengthRecordDataset(paths, networks.N_STEPS * 4 * 8)
+    dataset = files.map(record).batch(networks.BATCH).with_options(options)
+    found = {}
+    for name, given in (("divided", strategy), ("alone", None)):
+        net, stimulus, probe = networks.network("recurrent", "float64", jit=False)
+        probe.label = "probe"
+        with nengo_dl.Simulator(
+            net, minibatch_size=networks.BATCH, strategy=given, progress_bar=False
+        ) as sim:
+            noise = np.zeros((networks.N_ITEMS, networks.N_STEPS, 2))
+            if given is None:
+                data = {stimulus: x, net.nodes[1]: noise, probe: y}
+            else:
+                data = dataset.map(with_noise)
+            losses = sim.train(
+                data, networks.optimizers()["adam"], n_epochs=2, shuffle=False
+            )
+            if given is None:
+                inputs = {stimulus: x, net.nodes[1]: noise}
+                data, options = (inputs, {probe: y}), {"shuffle": False}
+            else:
+                data, options = (data,), {}
+            sim.compile(networks.optimizers()["adam"], loss="mse")
+            history = sim.fit(*data, epochs=2, verbose=0, **options)
+            found[name] = {
+                "losses": losses,
+                "fit": np.array(history.history["loss"]),
+                "params": networks.parameters(sim),
+            }
+    # numbers of an epoch
+    return {
+        "read": sorted({float(values.sum()) for values in read}),
+        "differences": networks.differences(found["divided"], found["alone"]),
+    }
+
+
+def with_noise(inputs, targets):
+    """Return a minibatch in which the second input is silent."""
+    return {**inputs, "noise": tf.zeros_like(inputs["stimulus"])}, targets
 
 
 def resume(folder, strategy, way, pause):

@@ -36,6 +36,20 @@ def test_results_are_those_of_one_process(tmp_path, kinds, dtype, jit, calls):
             assert {n: v for n, v in found.items() if not v < limit} == {}
 
 
+def test_each_process_reads_its_rows_and_its_files_only(tmp_path):
+    with Workers(tmp_path, "reading") as workers:
+        first, second = workers.results()
+    for found in (first, second):
+        part, whole = found["arrays"]["read"].values()
+        assert whole == [128, 128]  # two arrays, two calls, two epochs, 16 items
+        assert part == [64, 128]
+        for kind in ("arrays", "files"):
+            assert max(found[kind]["differences"].values()) < 1e-10, kind
+    read = [set(found["files"]["read"]) for found in (first, second)]
+    assert len(read[0]) == len(read[1]) == 8  # items of an epoch
+    assert not read[0] & read[1]
+
+
 @rare
 @pytest.mark.parametrize("way", ["train", "fit"])
 @pytest.mark.parametrize("killed", [0, 1])

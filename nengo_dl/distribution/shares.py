@@ -1,0 +1,156 @@
+"""The part of each minibatch that a process reads; what others read is exchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from nengo_dl.distribution.replicas import Replicas
+from nengo_dl.distribution.workers import Workers, lost_workers
+from nengo_dl.user_code import warn_user
+
+#: with these each process has a dataset of its own, in TensorFlow's words
+_OWN = (
+    tf.data.experimental.AutoShardPolicy.FILE,
+    tf.data.experimental.AutoShardPolicy.OFF,
+)
+
+#: types that are exchanged as others, since no collective has them
+_EXCHANGED = {"b": np.int32, "i": np.int64, "u": np.int64}
+
+
+def share_of(replicas: Replicas | None) -> Share | None:
+    """Return what divides the reading of data; None if there is one process."""
+    if replicas is None or not replicas.crosses_processes:
+        return None
+    context = tf.distribute.get_replica_context
+    strategy, part = replicas.strategy, replicas.part
+    numbers = strategy.run(lambda: tf.identity(context().replica_id_in_sync_group))
+    own = [int(n) for n in strategy.experimental_local_results(numbers)]
+    return Share(replicas, slice(min(own) * part, (max(own) + 1) * part))
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """The rows of each minibatch that this process computes, and so has to read.
+
+    Attributes
+    ----------
+    replicas : Replicas
+        What divides the minibatch, between this process and others.
+    rows : slice
+        The rows of a minibatch that are those of this process.
+    """
+
+    replicas: Replicas
+    rows: slice
+
+    def among(self, count: int) -> np.ndarray:
+        """Return which of the items of some minibatches are those of this process.
+
+        Parameters
+        ----------
+        count : int
+            Items of whole minibatches, one behind the other.
+
+        Returns
+        -------
+        np.ndarray of bool, shape (count,)
+        """
+        places = np.arange(count) % self.replicas.minibatch_size
+        return (places >= self.rows.start) & (places < self.rows.stop)
+
+    def gathered(self, arrays: Sequence[Any]) -> list[tf.Tensor]:
+        """Return arrays with the rows of all processes, in one exchange for each type.
+
+        All processes have to call it, with arrays of the same shapes.
+
+        Parameters
+        ----------
+        arrays : sequence of tf.Tensor or np.ndarray, shape (minibatch_size, ...)
+            Each process has its own rows in it, and anything in the others.
+        """
+        with lost_workers():
+            return list(self._exchange([tf.convert_to_tensor(a) for a in arrays]))
+
+    @cached_property
+    def _exchange(self) -> Any:
+        replicas = self.replicas
+
+        @tf.function(autograph=False)
+        def exchange(whole: list[tf.Tensor]) -> list[tf.Tensor]:
+            return replicas.gathered(
+                replicas.strategy.run(lambda: replicas.own_rows(whole))
+            )
+
+        return exchange
+
+    def divides(self, dataset: tf.data.Dataset) -> bool:
+        """Return whether each process is to read a dataset of its own.
+
+        So it is if ``experimental_distribute.auto_shard_policy`` says that each has
+        some of the files, or that the user has divided the dataset. Otherwise all yield
+        the same minibatches, of which each process takes its rows.
+        """
+        options = dataset.options().experimental_distribute
+        return options.auto_shard_policy in _OWN
+
+    def of(self, dataset: tf.data.Dataset) -> Any:
+        """Return what a process reads of a dataset, for one epoch after the other.
+
+        Parameters
+        ----------
+        dataset : tf.data.Dataset
+            Batches of the size of a whole minibatch. TensorFlow divides them, and gives
+            each process some of the files if the dataset's options say so.
+        """
+        return self.replicas.strategy.experimental_distribute_dataset(dataset)
+
+    def minibatches(self, own: Any) -> Iterator[Any]:
+        """Yield whole minibatches, of which each process has read its rows.
+
+        Parameters
+        ----------
+        own : tf.distribute.DistributedDataset
+            What `of` returned.
+
+        Warns
+        -----
+        UserWarning
+            If the processes come to their ends at different times, or with a minibatch
+            that is not complete: the rest is left out.
+        """
+        strategy, part = self.replicas.strategy, self.replicas.part
+        size, workers = self.replicas.minibatch_size, Workers(self.replicas)
+        local = strategy.experimental_local_results
+        remaining = iter(own)
+        while True:
+            with lost_workers():
+                element = next(remaining, None)
+            leaves = [local(leaf) for leaf in tf.nest.flatten(element)]
+            counts = [len(t) for values in leaves for t in values if t is not None]
+            complete = bool(counts) and set(counts) == {part}
+            # 2: a whole part, 1: less, 0: nothing
+            found = workers.everyones(2 * complete or int(max(counts, default=0) > 0))
+            if found.min() < 2:
+                if found.max() > 0:
+                    warn_user(
+                        "The parts of the dataset that the processes read are not "
+                        "equally long, or not a multiple of the minibatch. The rest "
+                        "was left out. Expected files with equal numbers of items",
+                        UserWarning,
+                    )
+                return
+            arrays = []
+            for values in leaves:
+                rows = np.concatenate([value.numpy() for value in values])
+                kind = _EXCHANGED.get(rows.dtype.kind, rows.dtype)
+                arrays.append(np.zeros((size, *rows.shape[1:]), kind))
+                arrays[-1][self.rows] = rows
+            whole = [tensor.numpy() for tensor in self.gathered(arrays)]
+            yield tf.nest.pack_sequence_as(element, whole)
