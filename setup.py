@@ -36,6 +36,8 @@ tests = [
     *tensorboard,
     "hypothesis",
     "matplotlib",
+    # data of examples/mnist1d_lmu.py
+    "mnist1d",
     "mypy>=1.15",
     "pytest-allclose",
     "pytest-plt",

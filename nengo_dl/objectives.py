@@ -18,7 +18,7 @@ __all__ = ["Regularize", "mse"]
 
 
 def mse(outputs: Any, targets: Any) -> tf.Tensor:
-    """Return the mean squared error; targets that are ``nan`` count as met.
+    """Return the mean squared error; targets of ``nan`` count as errors of 0.
 
     Parameters
     ----------

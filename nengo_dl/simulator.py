@@ -678,7 +678,9 @@ class Simulator:
         other._runner.store.restore(self._runner.store.parameters(parameters(model)))
         return other
 
-    def function(self, probes: Any = None, training: bool = False) -> SimulatorFunction:
+    def function(
+        self, probes: Any = None, training: bool = False, as_rates: bool = False
+    ) -> SimulatorFunction:
         """Return the network as a pure, differentiable TensorFlow function.
 
         For training loops of one's own, for whatever exports or distributes a model,
@@ -691,6 +693,9 @@ class Simulator:
         training : bool, optional
             Whether the network runs as it does in training, with firing rates, or
             surrogate gradients, in the place of spikes.
+        as_rates : bool, optional
+            Whether firing rates stand in for spikes, and everything else is as in
+            simulations.
 
         Returns
         -------
@@ -721,7 +726,7 @@ class Simulator:
         self._check_open("make a function")
         if not tf.inside_function():
             check_eager("Cannot make a function")
-        return self._training.function(probes, training)
+        return self._training.function(probes, training, as_rates)
 
     def get_name(self, obj: nengo.Node | nengo.Probe) -> str:
         """Return the name that an input Node or a Probe has for Keras.
@@ -1014,6 +1019,7 @@ class Simulator:
         callback: Callable[[dict, None], Any] | None = None,
         combine: Callable[[list], Any] = np.stack,
         isolate_state: bool = True,
+        as_rates: bool = False,
     ) -> dict[Any, Any]:
         """Apply functions to the outputs of Probes, minibatch by minibatch.
 
@@ -1052,6 +1058,9 @@ class Simulator:
             simulation does not change (default). If False, the first minibatch starts
             where the simulation is, each of the others where the one before it ended,
             and the simulation goes on from the last.
+        as_rates : bool, optional
+            Run it with firing rates in the place of spikes, and everything else as in
+            simulations.
 
         Returns
         -------
@@ -1090,6 +1099,7 @@ class Simulator:
             callback,
             combine,
             isolate_state,
+            as_rates,
             self.seed,
         )
 

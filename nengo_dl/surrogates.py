@@ -35,7 +35,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Surrogate:
-    r"""Base class: a derivative in place of that of a spike.
+    r"""Base class of derivatives that take the place of that of a spike.
 
     .. math:: \frac{\partial n}{\partial v} \approx c\, f(\beta (v - \vartheta)), \quad
               f(0) = 1
@@ -471,7 +471,7 @@ class LSO(Surrogate):
 
 @dataclass(frozen=True)
 class Custom(Surrogate):
-    r"""A function of your own of the distance to the threshold.
+    r"""A derivative of your own, as a function of the distance to the threshold.
 
     .. math:: \frac{\partial n}{\partial v} \approx c\, f(\beta (v - \vartheta))
 

@@ -23,7 +23,7 @@ _MOST_STEPS = 1_000_000
 
 
 class Delay(Synapse):
-    r"""A synapse that passes on what it gets later, and otherwise as it is.
+    r"""A synapse that delays its input by some time, and does not change it.
 
     .. math:: y(t) = x(t - d)
 

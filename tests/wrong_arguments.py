@@ -100,7 +100,10 @@ def calls_of_simulators(sim, folder):
         ),
         "step": (sim.step, {"data": None, "stateful": True, "progress_bar": False}),
         "trange": (sim.trange, {"sample_every": None}),
-        "function": (sim.function, {"probes": None, "training": False}),
+        "function": (
+            sim.function,
+            {"probes": None, "training": False, "as_rates": False},
+        ),
         "f": (
             f,
             {
@@ -138,6 +141,7 @@ def calls_of_simulators(sim, folder):
                 "combine": np.mean,
                 "progress_bar": False,
                 "training": False,
+                "as_rates": False,
                 "steps": None,
             },
         ),
@@ -164,6 +168,7 @@ def calls_of_simulators(sim, folder):
                 "callback": None,
                 "combine": np.stack,
                 "isolate_state": True,
+                "as_rates": False,
             },
         ),
         "compile": (

@@ -38,8 +38,8 @@ def mnist1d() -> Labelled:
         )
     except ImportError as error:
         raise ImportError(
-            "The benchmark mnist1d_cnn makes its data with the package mnist1d, which "
-            "cannot be imported. Install it with `pip install mnist1d`"
+            "The signals of MNIST-1D are made by the package mnist1d, which cannot be "
+            "imported. Install it with `pip install mnist1d`"
         ) from error
     # it sets the seeds of the whole process
     states = random.getstate(), np.random.get_state()

@@ -15,7 +15,7 @@ from nengo_dl.validation import LARGEST, positive_number, whole_number
 
 @keras.saving.register_keras_serializable(package="nengo_dl")
 def nan_mse(y_true: Any, y_pred: Any) -> tf.Tensor:
-    """Return the mean squared error; targets that are ``nan`` count as met.
+    """Return the mean squared error; targets of ``nan`` count as errors of 0.
 
     Their error is zero, and they are counted in the mean: an output for which half of
     the targets are missing has half the loss.

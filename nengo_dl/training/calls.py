@@ -83,11 +83,14 @@ class TrainingCalls:
         self._batches = Batches(trainer.functions, runner, program, trainer.traces)
         self._board = board
 
-    def function(self, probes: Any, training: bool) -> SimulatorFunction:
+    def function(
+        self, probes: Any, training: bool, as_rates: bool
+    ) -> SimulatorFunction:
         """Return the network as a pure function; see `Simulator.function`."""
         found = self._wanted(probes, "probes")
+        training, as_rates = flags(training=training, as_rates=as_rates)
         function = self._trainer.functions.of(
-            found, flag(training, "training"), any_state=True
+            found, training, any_state=True, as_rates=as_rates
         )
         function.rewind(self._trainer.new_seed())
         return SimulatorFunction(function, self._store, self._endpoints)
@@ -221,6 +224,7 @@ class TrainingCalls:
         callback: Callable[[dict, None], Any] | None,
         combine: Callable[[list], Any],
         isolate_state: bool,
+        as_rates: bool,
         seed: int,
     ) -> dict[Any, Any]:
         """Compute something from the outputs of minibatches; see `Simulator.run_batch`.
@@ -231,7 +235,7 @@ class TrainingCalls:
             Of everything random.
         """
         n_epochs = positive_int(n_epochs, "n_epochs")
-        training = flag(training, "training")
+        training, as_rates = flags(training=training, as_rates=as_rates)
         shuffle, isolate_state = flags(shuffle=shuffle, isolate_state=isolate_state)
         function_of(combine, "combine", "a function of a list")
         if callback is not None:
@@ -256,6 +260,7 @@ class TrainingCalls:
                 orders,
                 truncation,
                 training,
+                as_rates,
                 isolate_state,
                 seed,
             ):

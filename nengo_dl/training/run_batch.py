@@ -92,6 +92,7 @@ class Batches:
         orders: Iterable[np.ndarray],
         truncation: int | None,
         training: bool,
+        as_rates: bool,
         isolate_state: bool,
         seed: int,
     ) -> Iterator[dict[Any, Any]]:
@@ -109,6 +110,8 @@ class Batches:
             Steps in one part; None: minibatches are not divided.
         training : bool
             Whether rates, or spikes with surrogate gradients, stand in for spikes.
+        as_rates : bool
+            Whether rates stand in for spikes outside of training, too.
         isolate_state : bool
             Whether each minibatch starts in the initial state, but for what was learned
             online; that goes on, unless it is ``training``. If not, it goes on where
@@ -123,7 +126,9 @@ class Batches:
             Arrays, or structures of them, by the keys of ``outputs``.
         """
         function = self._model_functions.of(
-            (p for o in outputs.values() for p in o.probes), training
+            (p for o in outputs.values() for p in o.probes),
+            training,
+            as_rates=as_rates,
         )
         function.rewind(seed)
         xla = Xla(function.jit_compile)

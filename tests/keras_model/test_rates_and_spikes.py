@@ -68,6 +68,11 @@ def test_as_rates_all_calls_measure_the_network_as_it_is_trained(spiking):
     assert found == pytest.approx(error, rel=1e-12)
     found = sim.loss({net.node: x, net.p: y}, as_rates=True)
     assert found == pytest.approx(error, rel=1e-12)
+    found = sim.run_batch({net.node: x}, {net.p: None}, as_rates=True)[net.p]
+    np.testing.assert_allclose(np.concatenate(found), expected, rtol=1e-12)
+    f = sim.function(net.p, as_rates=True)
+    found, _ = f(f.params, f.initial_state, {net.node: x[:BATCH]})
+    np.testing.assert_allclose(found[net.p], expected[:BATCH], rtol=1e-12)
     # and the next call is about spikes again
     spikes = sim.predict(x, verbose=0)[net.p]
     assert abs(spikes - expected).max() > 0.1
