@@ -774,8 +774,8 @@ def test_closed_simulators_keep_what_was_recorded():
 
 
 def test_application_of_keras():
-    model = keras.applications.MobileNetV2(
-        weights=None, input_shape=(32, 32, 3), alpha=0.35, classes=10
+    model = keras.applications.MobileNet(
+        weights=None, input_shape=(32, 32, 3), alpha=0.25, classes=10
     )
     with nengo.Network(seed=0) as net:
         nengo_dl.configure_settings(jit_compile=False)
