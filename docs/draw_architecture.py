@@ -46,24 +46,26 @@ def imports() -> dict[str, set[str]]:
     for name, files in parts().items():
         found[name] = set()
         for path in files:
-            for module in _modules(ast.parse(path.read_text(encoding="utf-8"))):
+            for module in _modules(path):
                 if module.split(".")[0] == "nengo_dl":
                     found[name].add(part_of(module))
         found[name] &= set(parts()) - {name}
     return found
 
 
-def _modules(tree: ast.AST) -> set[str]:
+@cache
+def _modules(path: Path) -> set[str]:
     """Return the modules that a file imports, wherever in the file."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     for_types = {
         inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for node in nodes
+        if isinstance(node, ast.If) and _about_types(node.test)
         for child in node.body
         for inner in ast.walk(child)
     }
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if node in for_types:
             continue
         if isinstance(node, ast.Import):
@@ -74,6 +76,14 @@ def _modules(tree: ast.AST) -> set[str]:
             else:
                 found.add(node.module)
     return found
+
+
+def _about_types(test: ast.expr) -> bool:
+    """Return whether a condition holds for type checkers only."""
+    return any(
+        getattr(node, "id", getattr(node, "attr", "")) == "TYPE_CHECKING"
+        for node in ast.walk(test)
+    )
 
 
 def reduced(edges: dict[str, set[str]]) -> dict[str, set[str]]:
@@ -153,7 +163,7 @@ def uses_tensorflow(name: str) -> bool:
     return any(
         module.split(".")[0] in ("tensorflow", "keras")
         for path in parts()[name]
-        for module in _modules(ast.parse(path.read_text(encoding="utf-8")))
+        for module in _modules(path)
     )
 
 

@@ -1,6 +1,7 @@
 """What many tests need: the comparison with Nengo, above all."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import product
 
 import nengo
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import nengo_dl
+from nengo_dl import config
 
 #: The first, second ... run of a comparison: its precision, items of a minibatch, steps
 #: in one iteration of the loop, and whether XLA compiles it. Two runs show each value
@@ -29,12 +31,16 @@ MORE_RUNS: dict[str, tuple] = {
 }
 
 
-def rest_with_everything(values, number=1):
+def rest_with_everything(values, number=1, together=False):
     """Mark all but the first `number` values of a parameter to run with `--everything`.
 
-    For further cases of what the first ones show, where each takes seconds.
+    For further cases of what the first ones show, where each takes seconds. With
+    `together`, each value is a tuple of those of several parameters.
     """
-    rest = [pytest.param(v, marks=pytest.mark.everything) for v in values[number:]]
+    rest = [
+        pytest.param(*(v if together else [v]), marks=pytest.mark.everything)
+        for v in values[number:]
+    ]
     return [*values[:number], *rest]
 
 
@@ -173,6 +179,20 @@ def simulate(net, steps, data=None, **options):
     with nengo_dl.Simulator(net, **options) as sim:
         sim.run_steps(steps, data=data)
     return sim
+
+
+@contextmanager
+def without_xla():
+    """Let simulators made inside run as plain graphs, whatever their networks say.
+
+    For the code of pages and docstrings: compiling it would take most of the time.
+    """
+    resolve = config.resolve
+    with pytest.MonkeyPatch.context() as context:
+        context.setattr(
+            config, "resolve", lambda *a: replace(resolve(*a), jit_compile=False)
+        )
+        yield
 
 
 @contextmanager

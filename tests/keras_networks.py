@@ -28,8 +28,8 @@ def feed_forward(jit_compile=False, **settings):
     return net
 
 
-def with_memory(jit_compile=True, neuron_type=None, **settings):
-    """A network of spiking neurons and synapses, of one output."""
+def with_memory(jit_compile=False, neuron_type=None, **settings):
+    """A network of spiking neurons and synapses, of one output; XLA as above."""
     with nengo.Network(seed=0) as net:
         nengo_dl.configure_settings(
             dtype="float64", jit_compile=jit_compile, **settings

@@ -93,7 +93,10 @@ def imports_of(module, for_types=True):
     skipped = set()
     if not for_types:
         for node in ast.walk(tree):
-            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            if isinstance(node, ast.If) and any(
+                getattr(inner, "id", None) == "TYPE_CHECKING"
+                for inner in ast.walk(node.test)
+            ):
                 skipped.update(
                     inner for child in node.body for inner in ast.walk(child)
                 )

@@ -112,7 +112,7 @@ def test_tensorboard_shows_losses_and_profiles_predictions(tmp_path):
 
 
 def test_isolated_minibatches():
-    net = with_memory(jit_compile=False)
+    net = with_memory()
     with net:
         nengo.Connection(nengo.Node(lambda t: np.sin(30 * t)), net.ensembles[0][1])
     out = net.probes[0]

@@ -24,7 +24,8 @@ def digits():
 def classifier(neurons, seed=0):
     keras.utils.set_random_seed(seed)
     with nengo.Network(seed=seed) as net:
-        nengo_dl.configure_settings(lif_smoothing=0.1)
+        # XLA would take most of the time, for some hundred steps
+        nengo_dl.configure_settings(lif_smoothing=0.1, jit_compile=False)
         image = nengo.Node(np.zeros(64), label="image")
         x = nengo_dl.Layer(keras.layers.Conv2D(16, 3))(image, shape_in=(8, 8, 1))
         x = nengo_dl.Layer(neurons)(x)

@@ -4,11 +4,13 @@ import doctest
 import importlib
 import pkgutil
 import warnings
+from contextlib import nullcontext
 
 import pytest
 from nengo.exceptions import NengoWarning
 
 import nengo_dl
+from tests.helpers import without_xla
 
 MODULES = [
     "nengo_dl",
@@ -34,6 +36,9 @@ def examples():
 
 EXAMPLES = examples()
 
+#: Examples that show what XLA does. All others run without it, in half the time
+WITH_XLA = {"nengo_dl.simulator.Simulator.report"}
+
 
 def test_there_are_examples():
     assert len(EXAMPLES) > 70
@@ -49,7 +54,8 @@ def test_examples_do_what_they_show(name, tmp_path, monkeypatch):
     test.globs = {"__name__": "__main__"}
     runner = doctest.DocTestRunner(optionflags=doctest.REPORT_ONLY_FIRST_FAILURE)
     report = []
-    with warnings.catch_warnings():
+    context = nullcontext if name in WITH_XLA else without_xla
+    with warnings.catch_warnings(), context():
         warnings.simplefilter("error", DeprecationWarning)
         warnings.simplefilter("error", UserWarning)
         warnings.simplefilter("error", NengoWarning)

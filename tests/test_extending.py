@@ -17,7 +17,7 @@ from nengo.exceptions import BuildError, NengoWarning, ValidationError
 import nengo_dl
 from nengo_dl.lowering import registry
 from nengo_dl.lowering.neurons import lif, rate_equivalents
-from tests.helpers import assert_matches_nengo
+from tests.helpers import assert_matches_nengo, without_xla
 
 PAGE = Path(__file__).parents[1] / "docs" / "developer" / "extending.rst"
 
@@ -43,6 +43,9 @@ def blocks():
 
 MODULES, SCRIPTS = blocks()
 
+#: One comparison with Nengo, where the question is only whose code runs
+ONCE = {"dtypes": ("float64",), "minibatch": (None,), "unroll": (1,), "jit": (False,)}
+
 
 @pytest.fixture(autouse=True)
 def package(tmp_path, monkeypatch):
@@ -66,12 +69,16 @@ def script(module):
 
 
 def run(code, instead=()):
-    """Run a script, with other lines ``instead`` of some; return what it defines."""
+    """Run a script, with other lines ``instead`` of some; return what it defines.
+
+    Without XLA, which takes time; what comes out with it is compared with Nengo.
+    """
     for old, new in instead:
         assert old in code
         code = code.replace(old, new)
     namespace = {}
-    exec(compile(code, str(PAGE), "exec"), namespace)
+    with without_xla():
+        exec(compile(code, str(PAGE), "exec"), namespace)
     return namespace
 
 
@@ -154,7 +161,7 @@ def test_operators_that_nobody_registered_name_themselves_and_the_way_out(
     names = {"nengo_dl": nengo_dl, **vars(sys.modules[module_of_types])}
     eval(advice, names)
     assert calls_python(net) is True
-    assert_matches_nengo(net, 30)
+    assert_matches_nengo(net, 30, **ONCE)
 
 
 def test_spiking_neurons_are_trained_as_what_was_registered():
@@ -194,6 +201,8 @@ def gradients_of(net):
     """Return what a step of plain gradient descent changes in biases, or None."""
     (ensemble,), (node,), (probe,) = net.ensembles, net.nodes, net.probes
     x = np.full((1, 20, 1), 0.5)
+    with net:
+        nengo_dl.configure_settings(jit_compile=False)
     with nengo_dl.Simulator(net, progress_bar=False, seed=0) as sim:
         before = sim.data[ensemble].bias.copy()
         try:
@@ -222,7 +231,7 @@ def test_random_numbers_of_others_are_fed():
         nengo_dl.lowering.NumPyOperator
     )
     assert calls_python(net) is True
-    assert_matches_nengo(net, 20, minibatch=(None,))
+    assert_matches_nengo(net, 20, **ONCE)
 
 
 def test_page_shows_the_error_as_it_is():
@@ -260,7 +269,7 @@ def test_exact_types_decide(module, native):
             nengo.Connection(stimulus, ensemble)
             nengo.Probe(ensemble, synapse=0.02)
     assert calls_python(net) is not native
-    own, plain = assert_matches_nengo(net, 50)
+    own, plain = assert_matches_nengo(net, 50, **ONCE)
     assert abs(own - plain).max() > 0.01
 
 
@@ -321,7 +330,9 @@ def test_lowering_that_makes_no_dataclass_is_named():
         nengo_dl.Simulator(net, progress_bar=False)
 
 
+@pytest.mark.everything
 def test_lowering_is_imported_when_it_is_first_used():
+    # test_objectives.py asks the same in a process that it starts anyway
     program = (
         "import sys, nengo_dl, nengo_dl.plan, nengo_dl.graph.simplify\n"
         "assert 'tensorflow' not in sys.modules\n"

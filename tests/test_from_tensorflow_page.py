@@ -2,19 +2,14 @@
 
 import re
 import textwrap
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nengo_dl import config
+from tests.helpers import without_xla
 
 PAGE = Path(__file__).parents[1] / "docs" / "from_tensorflow.rst"
-
-
-def without_xla(*args, resolve=config.resolve):
-    return replace(resolve(*args), jit_compile=False)
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +22,8 @@ def steps(tmp_path_factory):
     blocks = re.findall(r"\.\. code-block:: python\n\n((?:(?:    .*)?\n)+)", text)
     assert len(blocks) == text.count("code-block:: python") == 9
     found, after = {}, []
-    with pytest.MonkeyPatch.context() as context:
+    with pytest.MonkeyPatch.context() as context, without_xla():
         context.chdir(tmp_path_factory.mktemp("page"))
-        context.setattr(config, "resolve", without_xla)
         for block in blocks:
             exec(compile(textwrap.dedent(block), str(PAGE), "exec"), found)
             after.append(dict(found))

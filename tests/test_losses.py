@@ -8,18 +8,15 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.losses import Regularize, nan_mse
 from nengo_dl.losses.outputs import norms
+from tests.helpers import rest_with_everything
 
-EVERYWHERE = [
-    pytest.mark.parametrize("jit_compile", [True, False]),
-    pytest.mark.parametrize("dtype", ["float32", "float64"]),
-]
+#: Types, with and without XLA
+WAYS = [("float32", True), ("float64", False), ("float32", False), ("float64", True)]
 ORDERS = [2, 1, 0.5, 3, np.inf]
 
-
-def everywhere(test):
-    for mark in EVERYWHERE:
-        test = mark(test)
-    return test
+everywhere = pytest.mark.parametrize(
+    "dtype, jit_compile", rest_with_everything(WAYS, 2, together=True)
+)
 
 
 def with_gradient(function, values, dtype, jit_compile):
@@ -220,6 +217,7 @@ def test_training_with_keras(tmp_path):
         keras.optimizers.Adam(0.05),
         loss={"fit": nan_mse, "small": Regularize()},
         loss_weights={"fit": 1.0, "small": 1e-4},
+        jit_compile=False,
     )
     targets = {"fit": y, "small": np.zeros((64, 5, 1))}
     model.fit(x, targets, epochs=60, batch_size=16, verbose=0)

@@ -113,9 +113,20 @@ def test_networks_in_networks_with_everything():
     assert_matches_nengo(net, steps=60, rtol32=1e-2)
 
 
-@pytest.mark.parametrize("simplifications", ["default", "none"])
-@pytest.mark.parametrize("planner", ["greedy", "noop"])
-def test_results_do_not_depend_on_plans_and_rewrites(simplifications, planner):
+@pytest.mark.parametrize(
+    "planner, simplifications",
+    rest_with_everything(
+        [
+            ("greedy", "default"),
+            ("noop", "none"),
+            ("greedy", "none"),
+            ("noop", "default"),
+        ],
+        2,
+        together=True,
+    ),
+)
+def test_results_do_not_depend_on_plans_and_rewrites(planner, simplifications):
     from nengo_dl.graph.simplify import default_simplifications
     from nengo_dl.plan.greedy import greedy_planner
     from nengo_dl.plan.noop import noop_planner

@@ -81,7 +81,9 @@ names = ("SoftLIFRate", "LeakyReLU", "SpikingLeakyReLU", "dists", "neurons")
 for name in (*names, "surrogates", "configure_settings"):
     assert name in nengo_dl.__all__
     getattr(nengo_dl, name)
+import nengo_dl.graph.simplify, nengo_dl.plan
 assert "tensorflow" not in sys.modules and "keras" not in sys.modules
+nengo_dl.lowering.register, nengo_dl.lowering.NumPyOperator
 assert nengo_dl.obj is nengo_dl.objectives
 assert nengo_dl.obj.mse and nengo_dl.losses.nan_mse
 assert "tensorflow" in sys.modules

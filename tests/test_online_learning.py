@@ -21,9 +21,10 @@ RULES = {
 STEPS = 40
 
 
-def network(name, value=0.0):
+def network(name, value=0.0, jit_compile=False):
     """Return a network that learns from one input, and where its weights are."""
     with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=jit_compile)
         net.config[nengo.Ensemble].neuron_type = nengo.LIFRate()
         net.stimulus = nengo.Node([value])
         pre, post = nengo.Ensemble(12, 1), nengo.Ensemble(10, 1)
@@ -52,8 +53,8 @@ def weights(sim, net):
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("values", [(0.6,), (-1.0, 0.3, 0.9)], ids=len)
 def test_every_item_learns_what_a_simulation_of_its_own_would(name, values):
-    net = network(name)
     batch = len(values)
+    net = network(name, jit_compile=batch > 1)
     data = np.tile(np.reshape(values, (batch, 1, 1)), (1, STEPS, 1))
     with nengo_dl.Simulator(
         net, dtype="float64", minibatch_size=batch, progress_bar=False

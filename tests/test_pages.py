@@ -3,7 +3,6 @@
 import re
 import textwrap
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,8 +11,8 @@ import numpy as np
 import pytest
 from nengo.exceptions import NengoWarning
 
-from nengo_dl import config
 from nengo_dl.export.calls import FORMATS
+from tests.helpers import without_xla
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
@@ -37,19 +36,14 @@ BLOCK_AT_PROMPT = re.compile(
 LINK = re.compile(r"(?<![\w`])(\w+)://([^\s>`\"'<)]*)")
 
 
-def without_xla(*args, resolve=config.resolve):
-    return replace(resolve(*args), jit_compile=False)
-
-
 def run(page, folder, without=()):
     """Return what is defined at the end of a page."""
     text = TEXTS[page]
     blocks = [textwrap.dedent(block) for block in BLOCK.findall(text + "\n")]
     assert len(blocks) == text.count("code-block:: python") > 0
     found = {"__name__": "__main__"}
-    with pytest.MonkeyPatch.context() as context:
+    with pytest.MonkeyPatch.context() as context, without_xla():
         context.chdir(folder)
-        context.setattr(config, "resolve", without_xla)
         for block in blocks:
             if not any(word in block for word in without):
                 exec(compile(block, page, "exec"), found)

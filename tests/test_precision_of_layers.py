@@ -1,5 +1,7 @@
 """Layers of Keras compute in the precision of the simulation, whatever Keras' own."""
 
+from itertools import product
+
 import keras
 import nengo
 import numpy as np
@@ -7,19 +9,34 @@ import pytest
 import tensorflow as tf
 
 import nengo_dl
+from tests.helpers import rest_with_everything
+
+SETTINGS = ("floatx64", "floatx16", "mixed_bfloat16", "float16", "float64")
+KINDS = ("layer", "function", "model")
+DTYPES = ("float32", "float64")
+#: Each setting, kind and type, and each kind in each type; the rest with `everything`
+FIRST = [
+    ("floatx64", "layer", "float32"),
+    ("floatx16", "function", "float64"),
+    ("mixed_bfloat16", "model", "float64"),
+    ("float16", "layer", "float64"),
+    ("float16", "function", "float32"),
+    ("float64", "model", "float32"),
+]
+CASES = [*FIRST, *(c for c in product(SETTINGS, KINDS, DTYPES) if c not in FIRST)]
 
 
-@pytest.fixture(params=["floatx64", "floatx16", "mixed_bfloat16", "float16", "float64"])
-def keras_setting(request):
+@pytest.fixture
+def keras_setting(setting):
     """Change one of Keras' settings for all that follows."""
     floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     try:
-        if request.param.startswith("floatx"):
-            keras.config.set_floatx("float" + request.param[-2:])
+        if setting.startswith("floatx"):
+            keras.config.set_floatx("float" + setting[-2:])
             keras.config.set_dtype_policy(keras.config.floatx())
         else:
-            keras.config.set_dtype_policy(request.param)
-        yield request.param
+            keras.config.set_dtype_policy(setting)
+        yield setting
     finally:
         keras.config.set_floatx(floatx)
         keras.config.set_dtype_policy(policy)
@@ -40,8 +57,9 @@ class Seen(keras.layers.Layer):
         return y / 3
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("kind", ["layer", "function", "model"])
+@pytest.mark.parametrize(
+    "setting, kind, dtype", rest_with_everything(CASES, len(FIRST), together=True)
+)
 def test_layers_compute_in_the_precision_of_the_simulation(keras_setting, dtype, kind):
     seen = Seen()
     if kind == "layer":

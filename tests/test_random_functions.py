@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from itertools import product
 
 import keras
 import nengo
@@ -12,6 +13,7 @@ from nengo.exceptions import NengoWarning
 from scipy import stats
 
 import nengo_dl
+from tests.helpers import rest_with_everything
 
 
 def network(function, size=4, jit=False, own_seed=None, **options):
@@ -83,12 +85,20 @@ FUNCTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-@pytest.mark.parametrize("jit", [False, True])
+#: XLA compiles the same as for others, or cannot compile the rest
+CASES = [
+    *product([False], FUNCTIONS),
+    (True, "normal"),
+    (True, "categorical"),
+    (True, "shuffle"),
+]
+
+
+@pytest.mark.parametrize(
+    "jit, name", rest_with_everything(CASES, len(CASES) - 1, together=True)
+)
 def test_seed_of_the_simulator_decides(name, jit):
     draw, cdf = FUNCTIONS[name]
-    if jit and name not in ("normal", "categorical", "shuffle"):
-        pytest.skip("XLA compiles the same as for others, or cannot compile it")
 
     def function(t, x):
         return 0 * x + draw(x)

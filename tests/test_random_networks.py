@@ -23,7 +23,13 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 SEEDS = range(100)
 #: Seeds that have each way of running a network at least once: XLA, minibatches,
 #: unrolling, parts, a reset, single operators, nothing rewritten, all calls before
-FIRST = {0, 2, 4, 5, 7, 9, 10, 11, 14, 15, 16, 19}
+FIRST = {0, 4, 5, 7, 9, 11, 15, 16}
+#: Seeds whose networks have, together, all that networks are made of. All others were
+#: left out, those that take longest to build first, as long as the tests passed
+COMPLETE = (
+    *(9, 11, 17, 18, 19, 29, 32, 34, 38, 45, 49),
+    *(50, 51, 52, 55, 57, 65, 72, 81, 82, 89, 98),
+)
 
 #: a network in which one rounding error decides between two futures
 FORKED = Program(
@@ -61,7 +67,7 @@ def test_random_network(seed):
 
 @pytest.fixture(scope="module")
 def networks():
-    return [generate(seed).build() for seed in SEEDS]
+    return [generate(seed).build() for seed in COMPLETE]
 
 
 def classes(module, base):

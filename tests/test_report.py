@@ -1,6 +1,6 @@
 """What ``python -m nengo_dl`` prints for reports of problems."""
 
-import subprocess
+import runpy
 import sys
 
 import numpy as np
@@ -53,10 +53,9 @@ def test_packages_that_are_not_there(monkeypatch):
     assert "not installed" in dict(command.report())["no_such_package"]
 
 
-def test_from_the_command_line():
-    done = subprocess.run(
-        [sys.executable, "-m", "nengo_dl"], capture_output=True, text=True, check=True
-    )
-    names = [line.split()[0] for line in done.stdout.splitlines()]
+def test_from_the_command_line(capsys):
+    # as `python -m nengo_dl` does; a process of its own would import TensorFlow again
+    runpy.run_module("nengo_dl", run_name="__main__")
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert names[:3] == ["nengo_dl", "nengo", "tensorflow"]
     assert len(names) == len(list(command.report()))

@@ -67,7 +67,7 @@ def test_epochs_shuffling_and_combining():
 
 
 def test_rates_instead_of_spikes():
-    net = with_memory(jit_compile=False)
+    net = with_memory()
     out = net.probes[0]
     with simulator(net) as sim:
         spikes = sim.run_batch({"in": X}, {out: None})[out]
@@ -110,7 +110,7 @@ def test_parts_of_items_and_the_state_of_the_simulation():
 
 
 def test_without_data():
-    net = with_memory(jit_compile=False)
+    net = with_memory()
     out = net.probes[0]
     with simulator(net) as sim:
         found = sim.run_batch(5, {out: None})[out]

@@ -280,7 +280,8 @@ def test_options_that_cannot_be(net, option, value, expected):
         warnings.simplefilter("error", ResourceWarning)
         with pytest.raises(ValidationError, match=expected):
             nengo_dl.Simulator(net, **{"progress_bar": False, option: value})
-        gc.collect()
+        # objects that are new: among all that other tests have left, it takes 2 s
+        gc.collect(1)
 
 
 def test_neither_network_nor_model():

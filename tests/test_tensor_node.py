@@ -12,6 +12,7 @@ from nengo.exceptions import NengoWarning, SimulationError, ValidationError
 
 import nengo_dl
 from nengo_dl.simulation.store import StateStore
+from tests.helpers import rest_with_everything
 
 
 def simulator(net, **options):
@@ -266,7 +267,7 @@ def test_code_that_xla_cannot_compile_runs_without_it_and_learns():
         sim.check_gradients()
 
 
-@pytest.mark.parametrize("minibatch", [None, 2])
+@pytest.mark.parametrize("minibatch", rest_with_everything([2, None]))
 def test_what_is_around_code_that_xla_cannot_compile_is_compiled(minibatch):
     tuning = {"gain": np.ones(10), "bias": np.linspace(-1, 1, 10)}
 
@@ -372,8 +373,21 @@ class Scaled(keras.layers.Layer):
         return (x @ self.kernel) * t
 
 
-@pytest.mark.parametrize("options", [{}, {"pass_time": True}, {"shape_out": (2,)}])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "options, dtype",
+    rest_with_everything(
+        [
+            ({}, "float32"),
+            ({"shape_out": (2,)}, "float64"),
+            ({"pass_time": True}, "float32"),
+            ({}, "float64"),
+            ({"shape_out": (2,)}, "float32"),
+            ({"pass_time": True}, "float64"),
+        ],
+        3,
+        together=True,
+    ),
+)
 def test_layer_is_called_with_a_list_of_time_and_input(options, dtype):
     net, source, node, probe = network(Scaled(), dtype=dtype, **options)
     assert node.pass_time and node.shape_out == (2,)
@@ -509,7 +523,7 @@ def test_training_takes_the_steps_that_keras_takes(how):
             np.testing.assert_array_equal(value, trained[key])
 
 
-@pytest.mark.parametrize("steps", [2, 6])
+@pytest.mark.parametrize("steps", rest_with_everything([2, 6]))
 def test_averages_are_the_same_in_front_of_the_loop_and_in_it(steps):
     # a delay of one step brings the node into the loop
     x = np.random.RandomState(0).randn(4, steps, 3)
@@ -557,8 +571,14 @@ def test_function_that_takes_a_fixed_number_of_items():
         assert sim.loss({source: x, probe: 2 * x}, progress_bar=False) < 1e-20
 
 
-@pytest.mark.parametrize("synapse", [None, 0.01])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "dtype, synapse",
+    rest_with_everything(
+        [("float64", 0.01), ("float32", None), ("float64", None), ("float32", 0.01)],
+        2,
+        together=True,
+    ),
+)
 def test_gradients(dtype, synapse):
     model = keras.Sequential(
         [
@@ -756,8 +776,8 @@ def test_closed_simulators_keep_what_was_recorded():
 
 
 def test_application_of_keras():
-    model = keras.applications.MobileNetV2(
-        weights=None, input_shape=(32, 32, 3), alpha=0.35, classes=10
+    model = keras.applications.MobileNet(
+        weights=None, input_shape=(32, 32, 3), alpha=0.25, classes=10
     )
     with nengo.Network(seed=0) as net:
         nengo_dl.configure_settings(jit_compile=False)

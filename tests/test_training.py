@@ -11,11 +11,13 @@ import tensorflow as tf
 from nengo.exceptions import NengoWarning, SimulatorClosed, ValidationError
 
 import nengo_dl
-from tests.helpers import assert_close
+from tests.helpers import assert_close, rest_with_everything
 
 
-def relu_chain(n=30, length=3, seed=0):
+def relu_chain(n=30, length=3, seed=0, jit_compile=False):
+    """A network without memory; XLA only where it matters."""
     with nengo.Network(seed=seed) as net:
+        nengo_dl.configure_settings(jit_compile=jit_compile)
         net.config[nengo.Ensemble].neuron_type = nengo.RectifiedLinear()
         net.config[nengo.Ensemble].gain = nengo.dists.Choice([1])
         net.config[nengo.Ensemble].bias = nengo.dists.Uniform(-1, 1)
@@ -30,9 +32,10 @@ def relu_chain(n=30, length=3, seed=0):
     return net
 
 
-def memory(neuron_type=None, seed=0):
-    """A recurrent network with filters."""
+def memory(neuron_type=None, seed=0, jit_compile=False):
+    """A recurrent network with filters; XLA only where it matters."""
     with nengo.Network(seed=seed) as net:
+        nengo_dl.configure_settings(jit_compile=jit_compile)
         net.config[nengo.Ensemble].neuron_type = neuron_type or nengo.LIF()
         net.a = nengo.Node([0.5])
         net.ensemble = nengo.Ensemble(20, 1)
@@ -63,7 +66,7 @@ def weights(sim):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_complete_example_of_the_first_release():
     rng = np.random.RandomState(0)
-    net, steps, size = relu_chain(), 5, 10
+    net, steps, size = relu_chain(jit_compile=True), 5, 10
     with simulator(net, step_blocks=steps, minibatch_size=size) as sim:
         x = rng.uniform(-1, 1, size=(10000, steps, 1))
         optimizer = tf.compat.v1.train.MomentumOptimizer(1e-2, 0.9)
@@ -117,9 +120,9 @@ def test_tutorial_for_users_of_nengo():
 
 
 @pytest.mark.filterwarnings("ignore:n_steps=5 is no multiple")
-@pytest.mark.parametrize("truncation", [None, 2, 3])
+@pytest.mark.parametrize("truncation", rest_with_everything([None, 2, 3]))
 def test_an_update_follows_the_slope_of_the_loss(truncation):
-    net = memory()
+    net = memory(jit_compile=True)
     data = data_of(net, items=2, steps=5)
     # just above its threshold, the rate of a LIF neuron is steep
     rate, step = 0.1, 1e-7
@@ -199,8 +202,6 @@ def test_every_item_is_seen_once_in_each_epoch(epochs):
         tf.py_function(lambda t: seen.extend(t.numpy().ravel()), [targets], [])
         return tf.reduce_mean(outputs)
 
-    with net:
-        nengo_dl.configure_settings(jit_compile=False)
     for shuffle in (False, True):
         seen.clear()
         with simulator(net, minibatch_size=3) as sim:
@@ -266,7 +267,7 @@ def test_the_optimizer_remembers():
 
 
 def test_reset_and_train_repeats_itself():
-    net, optimizer = memory(), tf.keras.optimizers.Adam(1e-3)
+    net, optimizer = memory(jit_compile=True), tf.keras.optimizers.Adam(1e-3)
     found = []
     with simulator(net, minibatch_size=5) as sim:
         for _ in range(2):
@@ -282,7 +283,7 @@ def test_reset_and_train_repeats_itself():
 
 
 def test_loss_is_that_of_the_simulation():
-    net = memory()
+    net = memory(jit_compile=True)
     data = data_of(net, items=6, steps=8)
     with simulator(net, dtype="float64", minibatch_size=3) as sim:
         measured = sim.loss(data)
@@ -443,7 +444,7 @@ def test_closed_simulators():
             call()
 
 
-@pytest.mark.parametrize("surrogate", ["rate", "fast_sigmoid"])
+@pytest.mark.parametrize("surrogate", rest_with_everything(["fast_sigmoid", "rate"]))
 def test_spikes_can_be_trained(surrogate):
     net = memory()
     with net:
@@ -460,7 +461,7 @@ def test_spikes_can_be_trained(surrogate):
 
 
 def test_summaries(tmp_path):
-    net = memory()
+    net = memory(jit_compile=True)
     with simulator(net, minibatch_size=5, tensorboard=str(tmp_path)) as sim:
         objects = ["loss", net.recurrent, net.ensemble, net.ensemble.neurons]
         for _ in range(2):
@@ -544,8 +545,6 @@ def test_profile(tmp_path):
 def test_an_objective_that_returns_an_array():
     """Training follows the sum; what is shown is the mean."""
     net = relu_chain(8, 1)
-    with net:
-        nengo_dl.configure_settings(jit_compile=False)
     data = data_of(net, 8, 2)
 
     def squares(outputs, targets):
@@ -590,11 +589,10 @@ def test_each_simulator_warns_of_an_array():
             sim.loss(data_of(net, 2, 1), lambda outputs, targets: outputs)
 
 
-@pytest.mark.parametrize("size", [0, 1, 3])
+@pytest.mark.parametrize("size", rest_with_everything([0, 1, 3], 2))
 def test_the_loss_decides_on_the_size_of_targets(size):
     with memory() as net:
         net.wide = nengo.Probe(net.ensemble.neurons)
-        nengo_dl.configure_settings(jit_compile=False)
     x, y = np.ones((2, 4, 1)), np.ones((2, 4, size))
     seen = []
 

@@ -51,12 +51,12 @@ def voltages(sim):
 @pytest.mark.parametrize("name", RULES)
 def test_what_was_learned_stays_after_calls(name, stateful):
     found = {}
-    for call, run in CALLS.items():
-        if call != "run" and name in ("BCM", "Oja", "RLS") and not stateful:
-            continue
-        net = network(name)
-        with simulator(net, stateful) as sim:
-            start, state = np.array(weights(sim, net)), voltages(sim)
+    net = network(name)
+    with simulator(net, stateful) as sim:
+        start, state = np.array(weights(sim, net)), voltages(sim)
+        for call, run in CALLS.items():
+            if call != "run" and name in ("BCM", "Oja", "RLS") and not stateful:
+                continue
             run(sim, net)
             found[call] = np.array(weights(sim, net))
             assert np.abs(found[call] - start).max() > 0, call

@@ -7,6 +7,7 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.compat.tf1_optimizers import RULES, TYPES, translate
 from nengo_dl.training.optimizers import Optimizers, resolve
+from tests.helpers import rest_with_everything
 
 v1 = tf.compat.v1.train
 
@@ -33,8 +34,9 @@ OPTIMIZERS = {
     ),
 }
 
+#: XLA compiles some of them in single precision, too
 everywhere = pytest.mark.parametrize(
-    "jit_compile", [True, False], ids=["xla", "no xla"]
+    "jit_compile", rest_with_everything([False, True]), ids=["no xla", "xla"]
 )
 
 

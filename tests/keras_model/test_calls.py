@@ -13,7 +13,7 @@ from nengo.exceptions import (
 )
 
 import nengo_dl
-from tests.helpers import assert_close
+from tests.helpers import assert_close, rest_with_everything
 from tests.keras_networks import (
     BATCH,
     assert_same,
@@ -35,17 +35,23 @@ def quiet(sim, x=X, y=Y, **options):
 # -- one machine under both interfaces
 
 
-@pytest.mark.parametrize("spe", [1, 2])
+OPTIMIZERS = {
+    "adam": lambda: keras.optimizers.Adam(0.01),
+    "sgd": lambda: keras.optimizers.SGD(0.01, momentum=0.9),
+    "tf1": lambda: tf.compat.v1.train.RMSPropOptimizer(1e-3),
+}
+
+
 @pytest.mark.parametrize(
-    "optimizer",
-    [
-        lambda: keras.optimizers.Adam(0.01),
-        lambda: keras.optimizers.SGD(0.01, momentum=0.9),
-        lambda: tf.compat.v1.train.RMSPropOptimizer(1e-3),
-    ],
-    ids=["adam", "sgd", "tf1"],
+    "name, spe",
+    rest_with_everything(
+        [("adam", 1), ("tf1", 2), ("sgd", 1), ("tf1", 1), ("adam", 2), ("sgd", 2)],
+        2,
+        together=True,
+    ),
 )
-def test_fit_and_train_end_with_the_same_weights(optimizer, spe):
+def test_fit_and_train_end_with_the_same_weights(name, spe):
+    optimizer = OPTIMIZERS[name]
     net = with_memory(jit_compile=spe == 1)
     x, y = data(12, 6)
     probe, y = net.probes[0], np.concatenate([y, -y], axis=-1)
@@ -147,7 +153,7 @@ def test_evaluate_names_and_values():
 
 
 def test_one_output_has_the_same_names():
-    net = with_memory(jit_compile=False)
+    net = with_memory()
     x, _ = data(8, 3)
     with simulator(net) as sim:
         sim.compile(loss="mse", loss_weights=4, metrics=["mae", "mse"])
@@ -161,7 +167,7 @@ def test_one_output_has_the_same_names():
 
 
 def test_predictions_are_what_a_run_records():
-    net = with_memory()
+    net = with_memory(jit_compile=True)
     with net:
         noise = nengo.Node(nengo.processes.WhiteNoise(seed=None), label="noise")
         nengo.Connection(noise, net.ensembles[0][0])
@@ -221,7 +227,7 @@ def test_stateful_calls_go_on():
 
 
 def test_stateful_training():
-    net = with_memory(jit_compile=False, neuron_type=nengo.LIFRate())
+    net = with_memory(neuron_type=nengo.LIFRate())
     x, _ = data(8, 4)
     with simulator(net) as sim:
         sim.compile(keras.optimizers.SGD(0.0), loss="mse")
@@ -235,7 +241,7 @@ def test_stateful_training():
 
 
 def test_a_network_configured_as_stateless():
-    net = with_memory(jit_compile=False, stateful=False)
+    net = with_memory(stateful=False)
     x, _ = data(4, 3)
     with simulator(net) as sim:
         with pytest.warns(NengoWarning, match="stateful=True is ignored"):
@@ -244,7 +250,7 @@ def test_a_network_configured_as_stateless():
 
 
 def test_the_state_at_the_time_of_the_call_is_the_start():
-    net = with_memory(jit_compile=False)
+    net = with_memory()
     out = net.probes[0]
     x, _ = data(4, 5)
     with simulator(net) as sim:
@@ -324,7 +330,7 @@ def test_early_stopping_returns_to_the_best_weights():
 
 
 def test_validation_data_may_have_another_length():
-    net = with_memory(jit_compile=False)
+    net = with_memory()
     x, _ = data(8, 4)
     longer, _ = data(4, 7)
     with simulator(net) as sim:
@@ -411,13 +417,7 @@ def test_weights_in_datasets():
             given = ({"in": x}, {"out": y, "mid": x}, weights)
             return tf.data.Dataset.from_tensor_slices(given).batch(BATCH)
 
-        for given in (
-            by_step,
-            by_step[..., None],
-            by_step[:, 0],
-            {"mid": by_step},
-            (by_step[:, 0], by_step),
-        ):
+        for given in (by_step[..., None], {"mid": by_step}, (by_step[:, 0], by_step)):
             expected = sim.evaluate(x, [y, x], verbose=0, sample_weight=given)
             assert sim.evaluate(dataset(given), verbose=0) == expected
             trained = quiet(sim, dataset(given), None)["loss"]
@@ -575,7 +575,7 @@ def test_networks_without_data():
 
 
 def test_targets_of_other_shapes():
-    net = with_memory(jit_compile=False)
+    net = with_memory()
     out = net.probes[0]
     x, _ = data(4, 5)
 
@@ -591,7 +591,7 @@ def test_targets_of_other_shapes():
 
 
 def test_spikes_are_measured_and_rates_are_trained():
-    net = with_memory(jit_compile=False)
+    net = with_memory()
     x, _ = data(4, 8)
     with simulator(net) as sim:
         sim.compile(keras.optimizers.SGD(0.0), loss="mse")
@@ -601,7 +601,7 @@ def test_spikes_are_measured_and_rates_are_trained():
         assert rates == pytest.approx(as_trained, rel=1e-12)
         assert spikes == pytest.approx(sim.loss({"in": x, "out": x}), rel=1e-12)
         assert spikes != pytest.approx(rates, rel=1e-3)
-    net = with_memory(jit_compile=False, learning_phase=True)
+    net = with_memory(learning_phase=True)
     with simulator(net) as sim:
         sim.compile(loss="mse")
         assert sim.evaluate(x, x, verbose=0)["loss"] == pytest.approx(rates, rel=1e-12)
@@ -703,7 +703,7 @@ def test_datasets_that_do_not_fit():
 
 
 def test_one_step_and_a_synapse():
-    net = with_memory(jit_compile=False)
+    net = with_memory()
     with simulator(net) as sim:
         sim.compile("sgd", loss="mse")
         with pytest.warns(NengoWarning, match="Did you mean to set synapse=None"):

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from nengo_dl.program import traces
-from tests.helpers import assert_close
+from tests.helpers import assert_close, rest_with_everything
 from tests.keras_networks import BATCH, data, parameters, simulator, with_memory
 
 LENGTHS = (3, 5, 3, 8)
@@ -40,15 +40,15 @@ def as_dataset():
 
 
 SOURCES = {
-    "generator": minibatches,
     "tf.data": as_dataset,
+    "generator": minibatches,
     "PyDataset": Numbered,
     "threads": lambda: Numbered(workers=2, max_queue_size=2),
 }
 
 
 def test_predictions_of_any_length_compile_nothing_new():
-    net = with_memory(jit_compile=False)
+    net = with_memory()
     out = net.probes[0]
     x, _ = data(BATCH, 40)
     with simulator(net) as sim:
@@ -66,7 +66,7 @@ def test_predictions_of_any_length_compile_nothing_new():
 
 
 def test_predictions_longer_than_one_call_of_compiled_code():
-    net = with_memory(jit_compile=False)
+    net = with_memory()
     out = net.probes[0]
     with simulator(net, minibatch_size=1) as sim:
         n_steps = sim._program.capacity() + 3
@@ -75,9 +75,9 @@ def test_predictions_longer_than_one_call_of_compiled_code():
         assert np.array_equal(seen, sim.data[out])
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", rest_with_everything([*SOURCES], 1))
 def test_minibatches_of_different_lengths(name):
-    net = with_memory(jit_compile=False)
+    net = with_memory()
     out = net.probes[0]
     source = SOURCES[name]
     with simulator(net) as sim:
@@ -110,7 +110,7 @@ def test_minibatches_of_different_lengths(name):
 
 
 def test_each_length_is_compiled_once():
-    net = with_memory(jit_compile=False)
+    net = with_memory()
     with simulator(net) as sim:
         sim.compile(keras.optimizers.SGD(0.0), loss="mse")
         traces.shared.forget()
@@ -120,7 +120,7 @@ def test_each_length_is_compiled_once():
 
 
 def test_stateful_calls_go_on_over_lengths():
-    net = with_memory(jit_compile=False)
+    net = with_memory()
     out = net.probes[0]
     joined = np.concatenate([x["in"] for x, _ in minibatches()], axis=1)
     with simulator(net) as sim:
@@ -141,7 +141,7 @@ def test_stateful_calls_go_on_over_lengths():
 
 
 def test_a_generator_that_is_exhausted():
-    net = with_memory(jit_compile=False)
+    net = with_memory()
     with simulator(net) as sim:
         sim.compile(keras.optimizers.SGD(0.0), loss="mse")
         with pytest.warns(UserWarning, match="ran out after 0 minibatches"):
@@ -150,7 +150,7 @@ def test_a_generator_that_is_exhausted():
 
 
 def test_steps_in_an_epoch():
-    net = with_memory(jit_compile=False)
+    net = with_memory()
     x, _ = data(3 * BATCH, 2)
     alone = []
     with simulator(net) as sim:

@@ -10,12 +10,13 @@ import tensorflow as tf
 from nengo.exceptions import NengoWarning, SimulationError, ValidationError
 
 import nengo_dl
+from tests.helpers import rest_with_everything
 from tests.keras_networks import BATCH, data, feed_forward, parameters, simulator
 
 X, Y = data(BATCH, 3)
 
 
-@pytest.mark.parametrize("size", [0, 1, 3])
+@pytest.mark.parametrize("size", rest_with_everything([0, 1, 3], 2))
 def test_the_loss_decides_on_the_size_of_targets(size):
     seen = []
 

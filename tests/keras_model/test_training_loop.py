@@ -10,6 +10,7 @@ import pytest
 import nengo_dl
 from nengo_dl.keras_model.training_loop import wants_each_batch
 from nengo_dl.program import traces
+from tests.helpers import rest_with_everything
 
 BATCH, ITEMS, STEPS = 4, 12, 6
 
@@ -74,20 +75,32 @@ def assert_same(ours, keras_own):
         np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
-@pytest.mark.parametrize("noise", [False, True])
+OPTIONS = {
+    "plain": {},
+    "validation_split": {"validation_split": 1 / 3},
+    "validation_data": {
+        "validation_data": (data(1)[0], {"p": data(1)[1]}),
+        "validation_freq": 2,
+    },
+    "sample_weight": {"sample_weight": np.linspace(0, 2, ITEMS)},
+    "initial_epoch": {"initial_epoch": 1},
+}
+CASES = [
+    ("plain", True),
+    ("validation_split", False),
+    ("validation_data", True),
+    ("sample_weight", False),
+    ("initial_epoch", False),
+]
+MORE_CASES = [(name, not noise) for name, noise in CASES]
+
+
 @pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"validation_split": 1 / 3},
-        {"validation_data": (data(1)[0], {"p": data(1)[1]}), "validation_freq": 2},
-        {"sample_weight": np.linspace(0, 2, ITEMS)},
-        {"initial_epoch": 1},
-    ],
-    ids=lambda options: "-".join(options) or "plain",
+    "name, noise",
+    rest_with_everything(CASES + MORE_CASES, len(CASES), together=True),
 )
-def test_all_that_comes_out_is_what_comes_out_of_keras_loop(noise, options):
-    net = network(noise)
+def test_all_that_comes_out_is_what_comes_out_of_keras_loop(name, noise):
+    net, options = network(noise), OPTIONS[name]
     ours = fitted(net, {}, **options)
     assert_same(ours, fitted(net, BY_KERAS, **options))
     assert len(ours[0]["loss"]) == 3 - options.get("initial_epoch", 0)

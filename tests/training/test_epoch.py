@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import nengo_dl
 from nengo_dl.program import traces
+from tests.helpers import rest_with_everything
 
 BATCH = 5
 
@@ -95,7 +96,7 @@ def test_a_sweep_over_seeds_gives_what_simulators_of_their_own_give():
     np.testing.assert_array_equal(together, losses(forget=True))
 
 
-@pytest.mark.parametrize("call", ["train", "fit"])
+@pytest.mark.parametrize("call", rest_with_everything(["fit", "train"]))
 def test_a_sweep_over_numbers_of_an_optimizer_compiles_once(call):
     def end(value, forget):
         if forget:

@@ -32,10 +32,16 @@ def simulator(net, **options):
 
 @pytest.mark.parametrize("dtype", rest_with_everything(["float32", "float64"]))
 @pytest.mark.parametrize(
-    "neuron_type", [None, nengo.Tanh(), nengo.AdaptiveLIF()], ids=str
+    "neuron_type, jit_compile",
+    rest_with_everything(
+        [(nengo.LIF(), True), (nengo.AdaptiveLIF(), False), (nengo.Tanh(), True)],
+        2,
+        together=True,
+    ),
+    ids=str,
 )
-def test_gradients_of_whole_networks(dtype, neuron_type):
-    net = network(neuron_type)
+def test_gradients_of_whole_networks(dtype, neuron_type, jit_compile):
+    net = network(neuron_type, jit_compile=jit_compile)
     with simulator(net, dtype=dtype, minibatch_size=2) as sim:
         found = sim.check_gradients(n_steps=6)
     assert list(found) == [net.p, net.q]
