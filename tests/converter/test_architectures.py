@@ -43,9 +43,7 @@ def check_layers(converter, tolerance):
         assert difference <= tolerance * max(largest, 1), name
 
 
-@pytest.mark.parametrize(
-    "make", some(NATIVE, architectures.residual, architectures.inception)
-)
+@pytest.mark.parametrize("make", some(NATIVE, architectures.residual))
 def test_inference(make):
     model = random_weights(make())
     check_layers(Converter(model, inference_only=True, allow_fallback=False), 1e-5)
@@ -57,9 +55,7 @@ def test_inference(make):
     some(
         NATIVE,
         architectures.tall,
-        architectures.u_net,
         architectures.inverted_residuals,
-        architectures.mixer,
     ),
 )
 def test_inference_in_double_precision(make):
@@ -86,14 +82,14 @@ def test_an_application_of_keras(dtype, request):
     check_layers(native, 1e-5 if dtype == "float32" else 1e-10)
 
 
-@pytest.mark.parametrize("seed", some(range(30), 0, 1))
+@pytest.mark.parametrize("seed", some(range(30), 1))
 def test_random_models(seed):
     converter = converted(random_weights(random_model(seed)))
     assert converter.verify(training=True, rtol=1e-4)
 
 
 @pytest.mark.usefixtures("double_precision")
-@pytest.mark.parametrize("seed", some(range(100, 130), 100, 101))
+@pytest.mark.parametrize("seed", some(range(100, 130), 101))
 def test_random_models_in_double_precision(seed):
     model = random_weights(random_model(seed))
     converter = Converter(model, allow_fallback=False)

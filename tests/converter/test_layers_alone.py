@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import nengo_dl
-from tests.converter.models import converted, model_of
+from tests.converter.models import converted, model_of, random_weights, some
 
 L = keras.layers
 
@@ -52,7 +52,41 @@ TRAINED = {
 }
 
 
-@pytest.mark.parametrize("name", TRAINED)
+def side_by_side(cases):
+    """Return one model of all cases, each between an input and an output of its own.
+
+    One comparison takes as long as some of the single ones; an error names the layer.
+    """
+    inputs, outputs = [], []
+    for shape, layers in cases.values():
+        x = keras.Input(shape)
+        inputs.append(x)
+        for layer in layers():
+            x = layer(x)
+        outputs.append(x)
+    return random_weights(keras.Model(inputs, outputs))
+
+
+def test_layers_with_weights_side_by_side():
+    model = side_by_side(TRAINED)
+    assert converted(model)
+    assert converted(model, inference_only=True)
+
+
+#: what is different in training
+LEARNED = [
+    "dense, relu",
+    "dense, 3 axes",
+    "conv1d causal",
+    "conv2d groups",
+    "conv3d",
+    "depthwise2d",
+    "separable2d",
+    "transposed2d",
+]
+
+
+@pytest.mark.parametrize("name", some(TRAINED, *LEARNED))
 def test_layers_with_weights(name):
     shape, layers = TRAINED[name]
     model = model_of(shape, *layers())
@@ -110,13 +144,20 @@ FIXED = {
 }
 
 
-@pytest.mark.parametrize("name", FIXED)
+def test_layers_without_weights_side_by_side():
+    assert converted(side_by_side(FIXED))
+
+
+@pytest.mark.parametrize("name", some(FIXED, "flatten first", "avg2d same"))
 def test_layers_without_weights(name):
     shape, layers = FIXED[name]
     converted(model_of(shape, *layers()))
 
 
-@pytest.mark.parametrize("kind", [L.Conv2D, L.DepthwiseConv2D, L.SeparableConv2D])
+KINDS = [L.Conv2D, L.DepthwiseConv2D, L.SeparableConv2D]
+
+
+@pytest.mark.parametrize("kind", some(KINDS, L.SeparableConv2D))
 def test_channels_in_front(kind):
     """TensorFlow itself has no such convolution on CPUs, so the other order tells."""
     args = (3,) if kind is L.DepthwiseConv2D else (4, 3)

@@ -110,6 +110,12 @@ def two_inputs():
     return random_weights(keras.Model([a, b], outputs))
 
 
+@pytest.fixture(scope="module")
+def of_two_inputs():
+    with pytest.warns(UserWarning, match="LayerNormalization"):
+        return Converter(two_inputs(), split_shared_weights=True)
+
+
 def test_report_of_several_inputs_shared_layers_and_models_in_models():
     with pytest.warns(UserWarning, match="LayerNormalization"):
         converter = Converter(two_inputs(), split_shared_weights=True)
@@ -150,16 +156,14 @@ def test_report_of_several_inputs_shared_layers_and_models_in_models():
         (["x", "x"], {"n_steps": 1, "targets": [0, 1, 3]}, "from 0 to 2"),
     ],
 )
-def test_what_reports_refuse(data, kwargs, message):
-    with pytest.warns(UserWarning):
-        converter = Converter(two_inputs(), split_shared_weights=True)
+def test_what_reports_refuse(of_two_inputs, data, kwargs, message):
     x = np.ones((3, 4))
     if isinstance(data, dict):
         data = dict.fromkeys(data, x)
     elif data is not None:
         data = [x if isinstance(v, str) and v == "x" else v for v in data]
     with pytest.raises(ValueError, match=message):
-        converter.report(data, **kwargs)
+        of_two_inputs.report(data, **kwargs)
 
 
 def test_rates_from_data():

@@ -9,11 +9,10 @@ import pytest
 
 import nengo_dl
 from nengo_dl import Converter
-from tests.converter.models import converted, quietly, random_weights
+from tests.converter.models import converted, quietly, random_weights, some
 
 L = keras.layers
 ops = keras.ops
-everything = pytest.mark.everything
 
 
 def model_of(shape, function, dtype="float32"):
@@ -53,7 +52,14 @@ NATIVE = {
 }
 
 
-@pytest.mark.parametrize("name", NATIVE)
+def test_native_side_by_side():
+    models = [make() for make in NATIVE.values()]
+    inputs = [tensor for model in models for tensor in model.inputs]
+    outputs = [tensor for model in models for tensor in model.outputs]
+    assert converted(keras.Model(inputs, outputs))
+
+
+@pytest.mark.parametrize("name", some(NATIVE, "no axes", "bytes"))
 def test_native(name):
     converted(NATIVE[name]())
 
@@ -123,10 +129,7 @@ WHOLE = {
 SHORT = ("several dtypes", "mask of a mean", "dicts", "training=True", "return_state")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [name if name in SHORT else pytest.param(name, marks=everything) for name in WHOLE],
-)
+@pytest.mark.parametrize("name", some(WHOLE, *SHORT))
 def test_with_tensor_nodes(name):
     converter = quietly(WHOLE[name]())
     assert not converter.report().native

@@ -35,18 +35,40 @@ def silent(size):
     return nengo.Node(size_in=size)
 
 
+def assert_synapses_match(synapses):
+    with nengo.Network(seed=0) as net:
+        labels = []
+        for synapse in synapses:
+            sink = nengo.Node(size_in=3)
+            nengo.Connection(silent(3), sink, synapse=synapse)
+            labels += [f"sink of {synapse}", f"filtered by {synapse}"]
+            nengo.Probe(sink, label=labels[-2])
+            nengo.Probe(sink, synapse=synapse, label=labels[-1])
+    assert_matches_nengo(net, steps=3, silent=labels)
+
+
+def test_synapses_of_all_forms_together():
+    assert_synapses_match(SYNAPSES)
+
+
+@pytest.mark.everything
 @pytest.mark.parametrize("synapse", SYNAPSES, ids=str)
 def test_synapses(synapse):
-    with nengo.Network(seed=0) as net:
-        sink = nengo.Node(size_in=3)
-        nengo.Connection(silent(3), sink, synapse=synapse)
-        nengo.Probe(sink, label="sink")
-        nengo.Probe(sink, synapse=synapse, label="filtered")
-    assert_matches_nengo(net, steps=3, silent=("sink", "filtered"))
+    assert_synapses_match([synapse])
 
 
-@pytest.mark.parametrize("transform", TRANSFORMS)
-@pytest.mark.parametrize("target", ["node", "ensemble", "neurons"])
+TARGETS = ["node", "ensemble", "neurons"]
+
+
+@pytest.mark.parametrize(
+    "transform, target",
+    [
+        # each transform with one target, and each target with two of them
+        pytest.param(name, target, marks=() if i % 3 == k else pytest.mark.everything)
+        for i, name in enumerate(TRANSFORMS)
+        for k, target in enumerate(TARGETS)
+    ],
+)
 def test_transforms(transform, target):
     with nengo.Network(seed=0) as net:
         ensemble = nengo.Ensemble(3, 3, neuron_type=nengo.LIFRate())
@@ -62,6 +84,7 @@ def test_transforms(transform, target):
         dtypes=("float64",),
         minibatch=(None, 2),
         silent=("sink", "neurons"),
+        brief=True,
     )
 
 
@@ -75,7 +98,7 @@ def test_learning_signals(rule):
         nengo.Connection(silent(size), connection.learning_rule, synapse=None)
         nengo.Probe(connection, "weights")
         nengo.Probe(b, "scaled_encoders")
-    assert_matches_nengo(net, steps=5)
+    assert_matches_nengo(net, steps=5, brief=True)
 
 
 def test_functions():
@@ -88,7 +111,7 @@ def test_functions():
         sink = nengo.Node(size_in=1)
         nengo.Connection(direct, sink, function=lambda x: x[0] + 1)
         nengo.Probe(sink)
-    assert_matches_nengo(net)
+    assert_matches_nengo(net, brief=True)
 
 
 @pytest.mark.parametrize(
@@ -118,4 +141,4 @@ def test_probes(sample_every):
         ensemble = nengo.Ensemble(4, 2)
         nengo.Probe(ensemble, "scaled_encoders", sample_every=sample_every)
         nengo.Probe(silent(2), sample_every=sample_every, label="silent")
-    assert_matches_nengo(net, silent=("silent",))
+    assert_matches_nengo(net, silent=("silent",), brief=True)

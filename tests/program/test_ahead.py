@@ -1,5 +1,7 @@
 """Products whose inputs are known run ahead of the loop, with the same results."""
 
+from itertools import product
+
 import nengo
 import numpy as np
 import pytest
@@ -9,7 +11,12 @@ from nengo_dl.graph.roles import Role
 from nengo_dl.program import program
 from nengo_dl.program.ahead import Ahead
 from nengo_dl.program.form import Form
-from tests.helpers import assert_close, assert_matches_nengo, configured
+from tests.helpers import (
+    assert_close,
+    assert_matches_nengo,
+    configured,
+    rest_with_everything,
+)
 
 SIZE = 20
 
@@ -51,9 +58,22 @@ def modes(sim):
     return {form.ahead for form in sim._program._calls}
 
 
-@pytest.mark.parametrize("recurrent", [True, False])
-@pytest.mark.parametrize("python", [True, False])
-@pytest.mark.parametrize("output", [None, changing])
+#: each value of each of them with each of another
+FEW = {
+    (None, False, True),
+    (None, True, False),
+    (changing, False, False),
+    (changing, True, True),
+}
+
+
+@pytest.mark.parametrize(
+    "output, python, recurrent",
+    [
+        pytest.param(*case, marks=() if case in FEW else pytest.mark.everything)
+        for case in product([None, changing], [True, False], [True, False])
+    ],
+)
 def test_as_nengo(recurrent, python, output, monkeypatch):
     monkeypatch.setattr(program, "MAX_AT_ONCE", 16)
     assert_matches_nengo(network(recurrent, output, python), steps=40)
@@ -104,7 +124,7 @@ def test_too_little_room_is_not_worth_it(monkeypatch):
         assert modes(sim) == {Ahead.NEVER}
 
 
-@pytest.mark.parametrize("repeat", [np.tile, np.broadcast_to])
+@pytest.mark.parametrize("repeat", rest_with_everything([np.broadcast_to, np.tile]))
 def test_pictures_are_looked_at_once(repeat):
     """Data that stay the same are found out, whether they are copies or views."""
     net = network()
@@ -153,7 +173,7 @@ def test_weights_that_learn_stay_in_the_loop():
             learning_rule_type=nengo.BCM(learning_rate=1e-9),
         )
         nengo.Probe(post.neurons, synapse=0.01)
-    assert_matches_nengo(net, steps=40)
+    assert_matches_nengo(net, steps=40, brief=True)
 
 
 def test_parameters_that_change_between_runs():

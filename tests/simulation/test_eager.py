@@ -127,8 +127,18 @@ def test_losses_and_metrics_get_eager_tensors(sim, stateful):
 @pytest.mark.parametrize(
     "environment, before, words",
     [
-        ({"KERAS_BACKEND": "jax"}, "", "KERAS_BACKEND=tensorflow"),
-        ({"KERAS_BACKEND": "numpy"}, "", "KERAS_BACKEND=tensorflow"),
+        pytest.param(
+            {"KERAS_BACKEND": "jax"},
+            "",
+            "KERAS_BACKEND=tensorflow",
+            marks=pytest.mark.everything,
+        ),
+        pytest.param(
+            {"KERAS_BACKEND": "numpy"},
+            "",
+            "KERAS_BACKEND=tensorflow",
+            marks=pytest.mark.everything,
+        ),
         ({}, "tf.compat.v1.disable_eager_execution()", "disable_eager_execution"),
     ],
 )

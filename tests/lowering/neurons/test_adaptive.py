@@ -4,7 +4,7 @@ import nengo
 import numpy as np
 import pytest
 
-from tests.helpers import assert_matches_nengo
+from tests.helpers import assert_matches_nengo, rest_with_everything
 from tests.lowering.neurons.test_rates import add_ensemble
 from tests.lowering.neurons.test_spiking import drive, probe_state
 
@@ -15,22 +15,22 @@ pytestmark = [
 ]
 
 TYPES = [
-    nengo.AdaptiveLIFRate(),
     nengo.AdaptiveLIFRate(tau_n=0.02, inc_n=0.1, tau_rc=0.05, amplitude=0.5),
-    nengo.AdaptiveLIF(),
     nengo.AdaptiveLIF(tau_n=0.05, inc_n=0.03, tau_ref=0.004, amplitude=0.5),
-    nengo.AdaptiveLIF(min_voltage=-1, inc_n=0.1),
-    nengo.Izhikevich(),
     nengo.Izhikevich(
         tau_recovery=0.1, coupling=0.25, reset_voltage=-55, reset_recovery=2
     ),
     nengo.RegularSpiking(nengo.LIFRate(), amplitude=0.1),
+    nengo.AdaptiveLIFRate(),
+    nengo.AdaptiveLIF(),
+    nengo.AdaptiveLIF(min_voltage=-1, inc_n=0.1),
+    nengo.Izhikevich(),
     nengo.RegularSpiking(nengo.Tanh(tau_ref=0.005)),
     nengo.RegularSpiking(nengo.AdaptiveLIFRate()),
 ]
 
 
-@pytest.mark.parametrize("neuron_type", TYPES, ids=str)
+@pytest.mark.parametrize("neuron_type", rest_with_everything(TYPES, 4), ids=str)
 def test_one_population(neuron_type):
     with nengo.Network(seed=0) as net:
         ensemble = add_ensemble(drive(), neuron_type)
@@ -50,13 +50,15 @@ def test_populations_of_all_types_and_sizes_together():
 
 @pytest.mark.parametrize(
     "neuron_type",
-    [
-        nengo.AdaptiveLIF(initial_state={"adaptation": nengo.dists.Uniform(0, 1)}),
-        nengo.Izhikevich(initial_state={"voltage": nengo.dists.Uniform(-70, -50)}),
-        nengo.RegularSpiking(
-            nengo.LIFRate(), initial_state={"voltage": nengo.dists.Choice([0.9])}
-        ),
-    ],
+    rest_with_everything(
+        [
+            nengo.AdaptiveLIF(initial_state={"adaptation": nengo.dists.Uniform(0, 1)}),
+            nengo.Izhikevich(initial_state={"voltage": nengo.dists.Uniform(-70, -50)}),
+            nengo.RegularSpiking(
+                nengo.LIFRate(), initial_state={"voltage": nengo.dists.Choice([0.9])}
+            ),
+        ]
+    ),
     ids=lambda t: type(t).__name__,
 )
 def test_initial_states(neuron_type):

@@ -3,7 +3,13 @@ import numpy as np
 import pytest
 
 import nengo_dl
-from tests.helpers import assert_close, assert_matches_nengo, reference, simulate
+from tests.helpers import (
+    assert_close,
+    assert_matches_nengo,
+    reference,
+    rest_with_everything,
+    simulate,
+)
 from tests.lowering.neurons.test_rates import add_ensemble
 from tests.lowering.neurons.test_spiking import drive, probe_state
 
@@ -53,7 +59,9 @@ class Integrating(nengo.neurons.NeuronType):
         total[output > 0] = 0
 
 
-@pytest.mark.parametrize("initial_state", [None, {"level": nengo.dists.Choice([0.05])}])
+@pytest.mark.parametrize(
+    "initial_state", rest_with_everything([{"level": nengo.dists.Choice([0.05])}, None])
+)
 def test_neuron_type_of_the_user_with_state(initial_state):
     with nengo.Network(seed=0) as net:
         for rise in (0.01, 0.02):

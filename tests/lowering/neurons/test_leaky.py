@@ -10,16 +10,16 @@ from nengo.builder.signal import Signal
 from nengo_dl.lowering.neurons.leaky import LowerLeakyReLU, LowerSpikingLeakyReLU
 from nengo_dl.lowering.registry import lowering_of
 from nengo_dl.neurons import LeakyReLU, SpikingLeakyReLU
-from tests.helpers import assert_matches_nengo, simulate
+from tests.helpers import assert_matches_nengo, rest_with_everything, simulate
 from tests.lowering.neurons.test_rates import add_ensemble
 from tests.lowering.neurons.test_spiking import drive, probe_state
 
 TYPES = [
-    LeakyReLU(),
     LeakyReLU(negative_slope=0.1, amplitude=0.2),
+    SpikingLeakyReLU(negative_slope=0.8, amplitude=0.1),
+    LeakyReLU(),
     LeakyReLU(negative_slope=-1),
     SpikingLeakyReLU(),
-    SpikingLeakyReLU(negative_slope=0.8, amplitude=0.1),
     SpikingLeakyReLU(initial_state={"voltage": nengo.dists.Uniform(-1, 1)}),
     nengo.RegularSpiking(LeakyReLU(negative_slope=0.5)),
 ]
@@ -30,7 +30,7 @@ class Doubled(SpikingLeakyReLU):
         super().step(dt, 2 * J, output, voltage)
 
 
-@pytest.mark.parametrize("neuron_type", TYPES, ids=str)
+@pytest.mark.parametrize("neuron_type", rest_with_everything(TYPES, 2), ids=str)
 def test_one_population(neuron_type):
     with nengo.Network(seed=0) as net:
         ensemble = nengo.Ensemble(30, 1, neuron_type=neuron_type)

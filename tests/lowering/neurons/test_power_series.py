@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from nengo_dl.lowering.neurons import power_series
-from tests.helpers import assert_matches_nengo
+from tests.helpers import assert_matches_nengo, rest_with_everything
 from tests.lowering.neurons.test_rates import add_ensemble
 from tests.lowering.neurons.test_spiking import drive, probe_state
 
@@ -52,15 +52,27 @@ def test_only_large_arguments_need_the_functions(dtype):
     assert "RealDiv" in operators("expm1", default, dtype)
 
 
-@pytest.mark.parametrize("tau_rc", [0.0002, 0.001, 0.003, 0.01, 0.5])
-@pytest.mark.parametrize("kind", [nengo.LIF, nengo.AdaptiveLIF])
-def test_time_constants(kind, tau_rc):
+@pytest.mark.parametrize(
+    "case",
+    rest_with_everything(
+        [
+            (nengo.LIF, 0.0002),  # by the functions
+            (nengo.AdaptiveLIF, 0.003),  # by a long series
+            *((nengo.LIF, tau_rc) for tau_rc in (0.001, 0.003, 0.01, 0.5)),
+            *((nengo.AdaptiveLIF, tau_rc) for tau_rc in (0.0002, 0.001, 0.01, 0.5)),
+        ],
+        2,
+    ),
+    ids=lambda case: f"{case[0].__name__}-{case[1]}",
+)
+def test_time_constants(case):
+    kind, tau_rc = case
     with nengo.Network(seed=0) as net:
         for i, other in enumerate((tau_rc, 0.02)):
             ensemble = add_ensemble(drive(), kind(tau_rc=other), 20 + i)
             probe_state(ensemble, f"population {i}")
             nengo.Probe(ensemble.neurons)
-    assert_matches_nengo(net, steps=100)
+    assert_matches_nengo(net, steps=60)
 
 
 def test_voltages_that_start_above_the_threshold():

@@ -2,7 +2,7 @@ import nengo
 import numpy as np
 import pytest
 
-from tests.helpers import assert_matches_nengo
+from tests.helpers import assert_matches_nengo, rest_with_everything
 
 # populations with neurons that never fire are wanted here
 pytestmark = [
@@ -37,7 +37,9 @@ def add_ensemble(stimulus, neuron_type, n_neurons=30):
     return ensemble
 
 
-@pytest.mark.parametrize("neuron_type", RATES[::2], ids=lambda t: type(t).__name__)
+@pytest.mark.parametrize(
+    "neuron_type", rest_with_everything(RATES[::-2]), ids=lambda t: type(t).__name__
+)
 def test_one_population(neuron_type):
     with nengo.Network(seed=0) as net:
         add_ensemble(nengo.Node(lambda t: np.sin(100 * t)), neuron_type)

@@ -25,9 +25,10 @@ SURROGATES = [FastSigmoid(), Arctan(), Triangular(), "rate"]
 
 
 @pytest.fixture
-def jit(surrogate, request):
+def jit(neuron_type, surrogate, request):
     """Whether XLA compiles a test: it takes most of the time, for each network."""
-    return request.config.getoption("--everything") or surrogate == SURROGATES[0]
+    first = (neuron_type, surrogate) == (TYPES[0], SURROGATES[0])
+    return request.config.getoption("--everything") or first
 
 
 def network(neuron_type, surrogate, **options):
@@ -60,8 +61,21 @@ def test_forward_they_are_the_spiking_neurons(neuron_type, surrogate, jit):
             np.testing.assert_allclose(values[0], sim.data[probe], atol=1e-12)
 
 
-@pytest.mark.parametrize("surrogate", SURROGATES, ids=str)
-@pytest.mark.parametrize("neuron_type", TYPES, ids=str)
+@pytest.mark.parametrize(
+    "neuron_type, surrogate",
+    [
+        # each type with one of them, and each of them with one type
+        pytest.param(
+            *case, marks=() if case[0] is TYPES[0] or i < 5 else pytest.mark.everything
+        )
+        for i, case in enumerate(
+            (neuron_type, surrogate)
+            for surrogate in SURROGATES
+            for neuron_type in TYPES
+        )
+    ],
+    ids=str,
+)
 def test_gradients_arrive_and_are_finite(neuron_type, surrogate, jit):
     with open_simulator(network(neuron_type, surrogate)) as sim:
         form = Form(sim, training=True)
