@@ -3,8 +3,8 @@
     python tests/packages/run.py keras-lmu [pytest arguments ...]
 
 for ``keras-lmu``, ``litert``, ``nengo-extras``, ``nengo-gui``, ``nengo-loihi``,
-``onnx`` or ``snntorch`` (with Norse and Spyx, for NIR): not among what the tests of
-this project need.
+``onnx``, ``ray`` or ``snntorch`` (with Norse and Spyx, for NIR): not among what the
+tests of this project need.
 ``tox run -e keras-lmu`` makes an environment with one of them and runs this.
 """
 
@@ -24,6 +24,7 @@ PACKAGES = {
     "nengo-gui": ("nengo_gui", "gui_programs.py"),
     "nengo-loihi": ("nengo_loihi", "loihi_programs.py"),
     "onnx": ("onnxruntime", "onnx_programs.py"),
+    "ray": ("ray", "ray_programs.py"),
     "snntorch": ("snntorch", "nir_programs.py"),
 }
 
