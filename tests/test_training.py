@@ -426,8 +426,10 @@ def test_only_the_last_step_of_probes_without_history():
     with net:
         nengo_dl.configure_settings(keep_history=False)
     data = data_of(net)
-    data[net.p] = data[net.p][:, -1:]
     with simulator(net, minibatch_size=5) as sim:
+        with pytest.raises(ValidationError, match="keep_history=False, only its last"):
+            sim.train(data, "adam")
+        data[net.p] = data[net.p][:, -1:]
         losses = sim.train(data, "adam", n_epochs=5)
         assert losses[-1] < losses[0]
 

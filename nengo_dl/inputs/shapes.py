@@ -81,6 +81,8 @@ class Shape:
             words = self.words(side.size(obj), "n_steps" if any_steps else steps)
             words += ", or one step, which is held" if held else ""
             why = "" if self.origin is None else f"; data for {self.origin} decided"
+            if one_step and array.ndim == 3 and array.shape[1] != 1:
+                why = "; with keep_history=False, only its last time step is compared"
             if len(given) == 2:
                 why += ". Is it one item? `array[None]` adds the axis of items"
             raise ValidationError(
