@@ -211,10 +211,10 @@ def path_name(value: Any, name: str, expected: str = "the name of a directory") 
     Raises
     ------
     ValidationError
-        If it is nothing of this kind, or empty.
+        If it is nothing of this kind, empty, or has a character that no path can have.
     """
     path = os.fspath(value) if isinstance(value, str | os.PathLike) else None
-    if not isinstance(path, str) or not path:
+    if not isinstance(path, str) or not path or "\0" in path:
         raise refused(value, name, expected)
     return path
 

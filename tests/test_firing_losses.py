@@ -326,3 +326,13 @@ def test_wrong_shapes_are_named():
         Sparsity()(None, outputs[0])
     with pytest.raises(ValidationError, match=r"\(batch, 1 or n_steps, size\)"):
         SpikeCountCrossentropy()(np.zeros((2, 1)), outputs)
+
+
+@pytest.mark.parametrize(
+    "values", ["abc", None, np.ones((1, 4, 2), complex), np.zeros((1, 0, 2))]
+)
+def test_what_is_no_output_is_named(values):
+    for loss in ALL:
+        targets = None if isinstance(loss, TargetRate) else np.zeros((1, 1, 2))
+        with pytest.raises(ValidationError, match="y_pred"):
+            loss(targets, values)

@@ -15,7 +15,7 @@ from nengo.builder.signal import Signal
 from nengo.exceptions import SimulationError, ValidationError
 
 from nengo_dl.export import litert, onnx, saved_model, stablehlo
-from nengo_dl.export.description import FILE, KIND, description
+from nengo_dl.export.description import FILE, KIND, STATE, description
 from nengo_dl.export.obstacles import obstacles, refuse_python
 from nengo_dl.export.portable import Portable
 from nengo_dl.export.portable_names import portable_names
@@ -105,7 +105,7 @@ class ExportCalls:
                 else:
                     onnx.write(portable, folder)
                 values: dict[str, Any] = dict(portable.initial_state())
-                np.savez(folder / "initial_state.npz", **values)
+                np.savez(folder / STATE, **values)
                 text = json.dumps(found, indent=1)
                 (folder / FILE).write_text(text, encoding="utf-8")
         except OSError as error:
@@ -273,14 +273,23 @@ def _target(path: Any) -> Path:
             "hold several files",
             attr="path",
         )
-    if any(target.iterdir()) and not _is_export(target):
+    names = [entry.name for entry in target.iterdir()]
+    others = sorted({*names} - _WRITTEN) if _is_export(target) else names
+    if others:
         raise ValidationError(
             f"The folder {str(target)!r} holds something else than an exported "
-            "network, and would be replaced; expected a folder that does not exist, is "
-            "empty, or was written by `sim.export`",
+            f"network, {others[0]!r} for example, and would be replaced; expected a "
+            "folder that does not exist, is empty, or was written by `sim.export`",
             attr="path",
         )
     return target
+
+
+#: all that exports write, and TensorFlow into a SavedModel
+_WRITTEN = frozenset(
+    {FILE, STATE, "model.tflite", "assets", "variables", "saved_model.pb"}
+    | {"fingerprint.pb", "run.onnx", "step.onnx", "run.mlir", "step.mlir"}
+)
 
 
 def _is_export(folder: Path) -> bool:

@@ -12,6 +12,9 @@ from nengo_dl.version import version
 #: the file beside the others, and what it says of itself
 FILE, KIND = "metadata.json", "a network exported by nengo_dl"
 
+#: the file with the state at the beginning of a simulation
+STATE = "initial_state.npz"
+
 
 def description(
     portable: Portable, form: str, weights: str, dt: float, n_recorded: int | None

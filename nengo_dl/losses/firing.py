@@ -17,14 +17,14 @@ from nengo.base import ObjView
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
-from nengo_dl.losses.outputs import OutputsOnly, real_tensor
+from nengo_dl.losses.outputs import OfNumbers, OutputsOnly, real_tensor
 from nengo_dl.validation import finite_number, positive_number, real_number, refused
 
 #: what a Probe of neurons can sample that is made of spikes or rates
 _OUTPUTS = ("output", "spikes", "rates")
 
 
-class OfSpikes(keras.losses.Loss):
+class OfSpikes(OfNumbers):
     """A loss that is about firing rates, or single spikes.
 
     Parameters
@@ -96,6 +96,8 @@ class OfSpikes(keras.losses.Loss):
                 f"shape {tuple(outputs.shape)}",
                 attr="y_pred",
             )
+        if outputs.shape[1] == 0:
+            raise ValidationError("Expected at least 1 time step, got 0", attr="y_pred")
         sizes = outputs.shape[2:].num_elements()
         n_neurons = -1 if sizes is None else sizes
         steps = outputs.shape[1]

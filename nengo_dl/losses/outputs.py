@@ -92,7 +92,23 @@ def real_tensor(values: Any, attr: str) -> tf.Tensor:
     return tensor if dtype.is_floating else tf.cast(tensor, keras.config.floatx())
 
 
-class OutputsOnly(keras.losses.Loss):
+class OfNumbers(keras.losses.Loss):
+    """A loss that names what is no array of real numbers, before Keras converts it."""
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the loss; see `keras.losses.Loss`.
+
+        Raises
+        ------
+        ValidationError
+            If targets or outputs are no real numbers.
+        """
+        real_tensor(y_true, "y_true")
+        real_tensor(y_pred, "y_pred")
+        return super().__call__(y_true, y_pred, sample_weight)
+
+
+class OutputsOnly(OfNumbers):
     """A loss for which targets make no difference: there may be none, or None."""
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:

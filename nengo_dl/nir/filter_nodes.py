@@ -227,7 +227,7 @@ class ReadDelay(NodeReader):
         steps = np.round(delays / self.options.spike_dt)
         if (steps > _MAX_DELAY_STEPS).any():
             raise self.record.refused(
-                f"{delays.max():g} s are {steps.max():.0f} steps of "
+                f"{delays.max():g} s are {steps.max():g} steps of "
                 f"{self.options.spike_dt:g} s. Expected at most {_MAX_DELAY_STEPS} "
                 "steps; set spike_dt if they are longer ones",
                 "delay",

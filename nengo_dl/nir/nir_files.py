@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from nengo_dl.nir.graph_records import MAX_NODES
+
 #: how deep groups may be nested, and how many groups and arrays a file may have
 _MAX_DEPTH, _MAX_OBJECTS = 100, 500_000
 #: how many words an array may have: an edge is two of them
@@ -122,6 +124,8 @@ class _Walk:
         if group.id in self._within:
             how = "itself" if self._within[group.id] else "two groups"
             raise self._refused(f"The group {group.name} is a member of {how}")
+        if len(group) > MAX_NODES:
+            raise self._refused(f"The group {group.name} has over {MAX_NODES} members")
         self._within[group.id] = True
         self._depth += 1
         found = {str(key): self._member(group, key) for key in group}

@@ -126,6 +126,27 @@ def _sparse():
     return _between(connect)
 
 
+def _trained_attributes():
+    """Return a network all of whose attributes are parameters."""
+    with nengo.Network(seed=1) as net:
+        x = nengo.Node([0.0], label="x")
+        a = nengo.Ensemble(20, 1, neuron_type=nengo.AdaptiveLIF(), label="a")
+        b = nengo.Ensemble(10, 1, neuron_type=nengo.LIFRate(), label="b")
+        filtered = nengo.LinearFilter([1, 30], [0.0004, 0.03, 1])
+        nengo.Connection(x, a, synapse=nengo_dl.Delay(2, longest=0.006))
+        nengo.Connection(a, b, synapse=filtered)
+        nengo.Connection(a, b, synapse=nengo.Alpha(0.01))
+        nengo.Probe(b, synapse=0.01)
+        nengo.Probe(a.neurons, synapse=0.01)
+        nengo_dl.configure_settings(trainable=ATTRIBUTES)
+    return net
+
+
+#: all that trains
+ATTRIBUTES = ["weights", "bias", "gain"]
+ATTRIBUTES += ["tau_rc", "tau_ref", "tau_n", "inc_n", "tau", "delay"]
+
+
 def _many(a, b):
     """Connect in many ways, so that operators are merged and signals cut."""
     nengo.Connection(a, b, function=lambda x: x**2)
@@ -148,6 +169,7 @@ def _neurons(neuron_type):
 
 MATRIX = {
     "many": _between(_many),
+    "trained attributes": _trained_attributes,
     "PES": _rule(nengo.PES(1e-3)),
     "convolution": _convolution,
     "sparse": _sparse(),

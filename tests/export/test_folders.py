@@ -30,7 +30,9 @@ def sim():
 def written(monkeypatch):
     """Write a line instead of a SavedModel."""
     monkeypatch.setattr(
-        saved_model, "write", lambda p, folder, *_: (folder / "model").write_text("x")
+        saved_model,
+        "write",
+        lambda p, folder, *_: (folder / "saved_model.pb").write_text("x"),
     )
 
 
@@ -71,6 +73,10 @@ def test_only_what_was_exported_is_replaced(sim, tmp_path, written):
     empty.mkdir()
     sim.export(empty)
     sim.export(empty, probes="1")
+    (empty / "notes.txt").write_text("mine, too")
+    with pytest.raises(nengo.exceptions.ValidationError, match=r"'notes\.txt'"):
+        sim.export(empty)
+    assert (empty / "notes.txt").read_text() == "mine, too"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "thesis"]
 
 
@@ -116,6 +122,7 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
         ({"inputs": 3.5}, "inputs"),
         ({"jit_compile": "yes"}, "jit_compile"),
         ({"path": ""}, "path"),
+        ({"path": "a\0b"}, "path"),
         ({"path": 3}, "path"),
         ({"path": "/"}, "path"),
     ],

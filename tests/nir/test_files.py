@@ -168,6 +168,14 @@ def test_groups_shared_by_groups_are_refused(path):
     assert_refused(path, "a member of two groups")
 
 
+def test_groups_of_many_members_are_refused(path):
+    with h5py.File(path, "r+") as file:
+        array, group = file[f"{NODES}/lif/r"], file.create_group("node/many")
+        for i in range(20_001):
+            group[f"m{i}"] = array
+    assert_refused(path, "over 20000 members")
+
+
 def test_what_is_no_file_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert_refused(tmp_path / "pipe", "no file")
