@@ -17,6 +17,7 @@ from nengo.params import BoolParam, Default, Parameter
 
 from nengo_dl import config
 from nengo_dl.graph.tensor_operator import SimTensorNode
+from nengo_dl.lowering.tensor_nodes.first_weights import begin, beginnings
 from nengo_dl.lowering.tensor_nodes.function import (
     TensorFunction,
     infer_shape_out,
@@ -145,6 +146,15 @@ class TensorNode(Node):
         self.shape_in = shape_in
         self.shape_out = shape_out
         self.pass_time = pass_time
+
+    def __getstate__(self) -> dict[str, Any]:
+        firsts = beginnings(self.function().variables)
+        return {**super().__getstate__(), "beginnings": firsts}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        firsts = state.pop("beginnings", {})
+        super().__setstate__(state)
+        begin(self.function().variables, firsts)
 
     def function(self) -> TensorFunction:
         """Return the function with what it was declared to be."""

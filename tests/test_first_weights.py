@@ -1,6 +1,7 @@
 """Weights of Keras layers begin with what the seed of the simulator decides."""
 
 import json
+import pickle
 import random
 import subprocess
 import sys
@@ -193,6 +194,19 @@ def test_simulators_side_by_side_keep_theirs():
         np.testing.assert_array_equal(flat(one, net), first)
         with nengo_dl.Simulator(None, model=one.model, seed=3) as again:
             np.testing.assert_array_equal(flat(again, net), first)
+
+
+@pytest.mark.parametrize("copy", [nengo.Network.copy, pickle.dumps])
+def test_copies_of_networks_begin_as_they_do(copy):
+    net = network(keras.Sequential([layers.Dense(3), layers.Dense(2)]))
+    net.layer.tensor_func.layers[1].kernel.assign(np.full((3, 2), 7))
+    other = copy(net)
+    other = pickle.loads(other) if isinstance(other, bytes) else other
+    (other.layer,) = [n for n in other.nodes if isinstance(n, nengo_dl.TensorNode)]
+    weights = [first_weights(net, 1), first_weights(other, 1), first_weights(other, 2)]
+    np.testing.assert_array_equal(weights[0], weights[1])
+    assert not np.array_equal(weights[1], weights[2])
+    assert all(np.sum(found == 7) == 6 for found in weights)
 
 
 def test_one_layer_in_two_nodes_has_one_set_of_weights():

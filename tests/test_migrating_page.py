@@ -266,6 +266,20 @@ def test_the_order_of_items_follows_the_seed(seed):
     assert np.array_equal(*trained) == (seed == 3)
 
 
+@shows("The seed of the simulator decides")
+def test_first_weights_follow_the_seed():
+    with nengo.Network() as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        layer = nengo_dl.Layer(tf.keras.layers.Dense(2))(nengo.Node([1.0]))
+        probe = nengo.Probe(layer)
+    found = []
+    for seed in (1, 1, 2):
+        with nengo_dl.Simulator(net, seed=seed, progress_bar=False) as sim:
+            sim.run_steps(1)
+            found.append(sim.data[probe])
+    assert np.array_equal(*found[:2]) and not np.array_equal(*found[1:])
+
+
 @shows("Code that XLA can compile")
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_what_is_compiled(jit_compile):

@@ -8,8 +8,9 @@ own seed. Initializers with a seed, and weights that were there before, are left
 from __future__ import annotations
 
 import hashlib
+import pickle
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -94,6 +95,46 @@ def draw_again(variables: Sequence[Variable], seed: Sequence[int]) -> None:
         with Draws([*seed, number]):
             variable.assign(beginning.draw())
         beginning.digest = _digest(storage(variable).numpy())
+
+
+def beginnings(variables: Sequence[Variable]) -> dict[int, Any]:
+    """Return how variables begin, for copies of them, which Keras makes from values.
+
+    Parameters
+    ----------
+    variables : sequence of keras.Variable or tf.Variable
+        The variables.
+
+    Returns
+    -------
+    dict of {int: object}
+        By the number of the variable, for `begin`; what cannot be pickled is left out.
+    """
+    found = {i: getattr(v, _ATTRIBUTE, None) for i, v in enumerate(variables)}
+    return {i: one for i, one in found.items() if one and _pickles(one)}
+
+
+def begin(variables: Sequence[Variable], found: Mapping[int, Any]) -> None:
+    """Let variables begin as those did that they are copies of.
+
+    Parameters
+    ----------
+    variables : sequence of keras.Variable or tf.Variable
+        The copies.
+    found : dict of {int: object}
+        What `beginnings` returned for the others.
+    """
+    for i, one in found.items():
+        if i < len(variables):
+            setattr(variables[i], _ATTRIBUTE, one)
+
+
+def _pickles(value: Any) -> bool:
+    try:
+        pickle.dumps(value)
+    except Exception:  # whatever the user's own initializer raises
+        return False
+    return True
 
 
 def _noted(variable: keras.Variable, initializer: Callable) -> Callable:
