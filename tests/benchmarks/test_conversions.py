@@ -106,7 +106,7 @@ def test_page_shows_what_was_measured():
     assert digits.most_lost(50) < 0.0101 and digits.mean_rate < 60
     signals = OfSeeds.by_rate(record.conversions["mnist1d_cnn"])[400]
     assert signals.keras[0] >= 0.9
-    assert signals.most_lost(50) < 0.0125 and signals.mean_rate < 60
+    assert signals.most_lost(50) < 0.03 and signals.mean_rate < 60
 
 
 @pytest.mark.everything
