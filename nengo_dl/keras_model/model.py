@@ -439,8 +439,8 @@ class SimulatorModel(Refusals, keras.Model):
 
     def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
         """Return the sum of the losses of all outputs; see Keras."""
-        # TensorFlow rewrites this sum and the one over minibatches as a single sum, in an
-        # order that differs from run to run, unless something stands between them
+        # TensorFlow rewrites this sum and the one over minibatches as a single sum, in
+        # an order that differs from run to run, unless something stands between them
         loss = tf.convert_to_tensor(super().compute_loss(*args, **kwargs))
         return tf.ensure_shape(loss, loss.shape)
 
