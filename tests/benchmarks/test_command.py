@@ -1,7 +1,5 @@
 """The command line, the current one and the older one."""
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -11,18 +9,11 @@ from nengo_dl.benchmarks.records import Record
 from nengo_dl.benchmarks.training import TASKS
 
 
-def test_networks_in_processes_of_their_own(tmp_path):
+def test_networks_in_processes_of_their_own(tmp_path, capsys):
     path = tmp_path / "record.json"
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "nengo_dl.benchmarks", "two_ensembles"),
-            *("--n-steps", "10", "--repetitions", "1", "--json", path),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    header, row = ended.stdout.splitlines()
+    options = ["--n-steps", "10", "--repetitions", "1", "--json", str(path)]
+    command.main(["two_ensembles", *options])
+    header, row = capsys.readouterr().out.splitlines()
     assert header.split()[0] == "network" and row.split()[0] == "two_ensembles"
     assert set(Record.read(path).networks) == {"two_ensembles"}
 

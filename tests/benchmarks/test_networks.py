@@ -7,6 +7,7 @@ import nengo
 import numpy as np
 import pytest
 
+import nengo_dl
 from nengo_dl import benchmarks
 from nengo_dl.benchmarks import images, networks
 from nengo_dl.benchmarks.dynamics import python_loop, two_ensembles
@@ -55,6 +56,8 @@ def test_output_is_that_of_nengo(name):
 def test_memory_tells_fillers_apart():
     net = benchmarks.spa_memory(32, 30, nengo.LIFRate(), n_pairs=2)
     memory, filler = net.all_probes
+    with net:
+        nengo_dl.configure_settings(jit_compile=False)
     sim = simulate(net, 400, dtype="float32")
     vectors = benchmarks.vectors.unit_vectors(4, 32, seed=0)
     similarity = sim.data[filler][-1] @ vectors[2:].T

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from nengo_dl.benchmarks.training import TASKS
+from tests.helpers import rest_with_everything
 
 PEERS = Path(__file__).parents[2] / "benchmarks" / "peers"
 
@@ -37,7 +38,7 @@ def test_scripts_run_in_turn(tmp_path, monkeypatch, capsys):
     assert found["versions"] == {"snntorch_step": "1", "nengo_dl_step": "1"}
 
 
-@pytest.mark.parametrize("form", ["rates", "spikes"])
+@pytest.mark.parametrize("form", rest_with_everything(["spikes", "rates"]))
 def test_our_side(form):
     step = script("nengo_dl_step")
     task = replace(TASKS[step.FORMS[form]], n_steps=2, n_minibatches=1)

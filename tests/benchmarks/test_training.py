@@ -18,7 +18,8 @@ from nengo_dl.benchmarks.training import TASKS, measure_training
     [
         pytest.param(1, False, (128,), 1e-6, marks=pytest.mark.everything),
         pytest.param(6, False, (128,), 1e-3, marks=pytest.mark.everything),
-        (6, True, (128,), 1e-6),
+        pytest.param(6, True, (128,), 1e-6, marks=pytest.mark.everything),
+        (3, True, (24,), 1e-6),
         (4, False, (20, 12, 8), 1e-9),
     ],
 )

@@ -28,8 +28,15 @@ def run(*arguments):
     return json.loads(done.stdout.split("RESULT", 1)[1])
 
 
-def test_what_is_made_in_a_scope_is_divided_or_refused():
-    found = run(2, "recurrent", "float64", False, "in_scope", "another", "refused")
+@pytest.mark.parametrize(
+    "calls",
+    [
+        ["in_scope", "refused"],
+        pytest.param(["in_scope", "another"], marks=rare),
+    ],
+)
+def test_what_is_made_in_a_scope_is_divided_or_refused(calls):
+    found = run(2, "recurrent", "float64", False, *calls)
     assert len(found) >= 5
     assert {name: value for name, value in found.items() if not value < 1e-10} == {}
 

@@ -13,7 +13,7 @@ import nengo_dl
 from tests.export.exported_networks import MATRIX, data_of, two_layers
 from tests.helpers import assert_close, rest_with_everything
 
-N_STEPS = 1000
+N_STEPS = 300
 
 #: runs in a process of its own, without Nengo and this package
 ALONE = """

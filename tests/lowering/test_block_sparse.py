@@ -11,7 +11,7 @@ from nengo.builder.signal import Signal
 
 import nengo_dl
 from nengo_dl.lowering.registry import merge_kind
-from tests.helpers import assert_close
+from tests.helpers import assert_close, rest_with_everything
 from tests.lowering.one_group import assert_gradients_match, assert_group_matches
 from tests.operators import assert_operators_match, random_signal
 
@@ -56,7 +56,7 @@ def per_item_of(operators, what):
 WHAT = st.sampled_from([(), ("X",), ("A",), ("X", "A")])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(groups(), st.integers(1, 3), WHAT)
 def test_any_blocks(operators, items, what):
     assert_group_matches(operators, per_item_of(operators, what), items)
@@ -69,7 +69,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("jit", [True, False])
+@pytest.mark.parametrize("jit", rest_with_everything([False, True]))
 @pytest.mark.parametrize("operators", CASES, ids=["few columns", "many columns"])
 def test_derivatives_by_blocks_and_input(operators, jit):
     assert_gradients_match(operators, per_item_of(operators, ["X"]), 2, jit=jit)
@@ -112,9 +112,10 @@ def test_operators_in_a_simulation():
     assert_operators_match(operators, [y])
 
 
-@pytest.mark.parametrize("minibatch", [None, 3])
-@pytest.mark.parametrize("dtype, rtol", [("float64", 1e-10), ("float32", 1e-3)])
-def test_models_that_nengo_has_optimized(minibatch, dtype, rtol):
+@pytest.mark.parametrize("minibatch", rest_with_everything([3, None]))
+@pytest.mark.parametrize("dtype", rest_with_everything(["float64", "float32"]))
+def test_models_that_nengo_has_optimized(minibatch, dtype):
+    rtol = {"float64": 1e-10, "float32": 1e-3}[dtype]
     with nengo.Network(seed=0) as net:
         net.config[nengo.Ensemble].neuron_type = nengo.LIFRate()
         source = nengo.Node(lambda t: np.sin(20 * t + np.arange(2)))

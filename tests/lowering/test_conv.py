@@ -15,7 +15,7 @@ from nengo_dl.lowering.correlation import (
     windows_table,
 )
 from nengo_dl.lowering.registry import merge_kind
-from tests.helpers import assert_matches_nengo
+from tests.helpers import assert_matches_nengo, rest_with_everything
 from tests.lowering.one_group import assert_gradients_match, assert_group_matches
 from tests.operators import assert_operators_match, random_signal
 
@@ -92,14 +92,14 @@ def transposed_convolutions(draw):
 WHAT = st.sampled_from([(), ("x",), ("kernel",), ("x", "kernel")])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(convolutions(), st.integers(1, 3), st.integers(1, 3), WHAT)
 def test_any_convolution(transform, number, items, what):
     operators = operators_of(transform, number)
     assert_group_matches(operators, per_item_of(operators, what), items)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(transposed_convolutions(), st.integers(1, 3), st.integers(1, 3), WHAT)
 def test_any_transposed_convolution(transform, number, items, what):
     operators = operators_of(transform, number)
@@ -130,7 +130,7 @@ GEOMETRIES = {
 }
 
 
-@pytest.mark.parametrize("jit", [True, False])
+@pytest.mark.parametrize("jit", rest_with_everything([False, True]))
 @pytest.mark.parametrize("name", GEOMETRIES)
 def test_derivatives_by_input_and_kernel(name, jit):
     operators = operators_of(GEOMETRIES[name], 2)
@@ -173,13 +173,16 @@ def test_only_equal_geometries_merge():
 
 @pytest.mark.parametrize(
     "options",
-    [
-        {},
-        {"padding": "same"},
-        {"strides": (2, 1), "channels_last": False},
-        {"groups": 2},
-        {"groups": 2, "strides": (3, 4), "padding": "same"},
-    ],
+    rest_with_everything(
+        [
+            {"strides": (2, 1), "channels_last": False},
+            {"groups": 2, "strides": (3, 4), "padding": "same"},
+            {},
+            {"padding": "same"},
+            {"groups": 2},
+        ],
+        2,
+    ),
     ids=str,
 )
 def test_convolutions_in_two_dimensions(options):
@@ -212,7 +215,7 @@ def test_convolution_in_one_dimension_onto_neurons():
     assert_matches_nengo(net, steps=10)
 
 
-@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("padding", rest_with_everything(["same", "valid"]))
 def test_transposed_convolutions(padding):
     transform = nengo.ConvolutionTranspose(
         2, (3, 3, 4), kernel_size=(2, 3), strides=(2, 1), padding=padding
@@ -247,7 +250,7 @@ def test_layers_of_spiking_neurons():
                 )
                 previous = layer.neurons
             branches.append(nengo.Probe(previous, synapse=0.01))
-    left, right = assert_matches_nengo(net, steps=50)
+    left, right = assert_matches_nengo(net, steps=50, brief=True)
     assert np.any(left != right), "the branches have kernels of their own"
 
 
@@ -317,7 +320,7 @@ def test_three_dimensions():
     )
 
 
-@pytest.mark.parametrize("filters", [1, 4])
+@pytest.mark.parametrize("filters", rest_with_everything([4, 1]))
 def test_through_a_loop_over_time(filters):
     rng = np.random.RandomState(0)
     kernel = tf.constant(rng.randn(1, 4, 1, 2, filters))

@@ -17,10 +17,12 @@ from nengo_dl.lowering.sampling import (
     random_bits,
     random_key,
 )
+from tests.helpers import rest_with_everything
 
 LEVEL = 1e-3
 Z = stats.norm.isf(LEVEL / 2)
-MEANS = [0.01, 0.3, 3.0, 12.0, 29.99, 30.0, 47.5, 300.0, 1e4, 1e7]
+#: on both sides of `LARGE`, the first ones by default
+MEANS = [0.3, 12.0, 29.99, 30.0, 1e4, 0.01, 3.0, 47.5, 300.0, 1e7]
 
 
 def keys(*shape):
@@ -72,10 +74,10 @@ def test_bits_are_those_of_the_published_generator():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-@pytest.mark.parametrize("jit", [True, False])
+@pytest.mark.parametrize("jit", rest_with_everything([False, True]))
 def test_keys_are_made_of_words_without_loss(dtype, jit):
     words = [[2**KEY_BITS - 1] * KEY_WORDS, [1, 2, 3, 4], [0, 0, 0, 1]]
-    make = tf.function(random_key, jit_compile=jit)
+    make = tf.function(random_key, jit_compile=jit, autograph=False)
     expected = [
         sum(word << (64 - KEY_BITS * (k + 1)) for k, word in enumerate(own))
         for own in words
@@ -83,7 +85,7 @@ def test_keys_are_made_of_words_without_loss(dtype, jit):
     assert make(tf.constant(words, dtype)).numpy().tolist() == expected
 
 
-@pytest.mark.parametrize("mean", MEANS)
+@pytest.mark.parametrize("mean", rest_with_everything(MEANS, 5))
 def test_distribution_is_that_of_poisson(mean):
     values = sample(mean, rows=20 if mean < 1 else 1).ravel()
     count = len(values)
@@ -111,7 +113,7 @@ def test_elements_with_small_and_large_means_stand_side_by_side():
 
 
 def test_no_number_comes_from_a_mean_of_zero():
-    assert not sample(0.0).any()
+    assert not sample(0.0, size=10_000).any()
 
 
 def test_elements_do_not_depend_on_each_other():
@@ -146,7 +148,9 @@ def test_keys_that_differ_in_one_bit_give_other_numbers():
     assert_independent(first, second)
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize(
+    "dtype", rest_with_everything(["float32", "float16", "float64"])
+)
 def test_numbers_do_not_depend_on_the_compiler(dtype):
     means = tf.constant(np.random.RandomState(1).uniform(0, 60, (3, 500)), dtype)
     compiled = draw(means, keys(3, 1), range(500), jit=True)
@@ -157,7 +161,7 @@ def test_numbers_do_not_depend_on_the_compiler(dtype):
 def test_an_element_gets_the_same_number_alone():
     means = tf.constant(np.random.RandomState(1).uniform(0, 60, (1, 300)))
     together = draw(means, keys(1, 1), range(300))
-    for k in (0, 7, 299):
+    for k in (7, 299):
         alone = draw(means[:, k : k + 1], keys(1, 1), [k])
         assert alone.item() == together[0, k]
 

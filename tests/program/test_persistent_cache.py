@@ -18,24 +18,27 @@ from nengo_dl.program import kept_traces, traces
 from nengo_dl.program.fingerprint import fingerprint
 
 SCRIPT = """
+import sys
+
 import nengo
 import nengo_dl
 
-with nengo.Network(seed=0) as net:
-    node = nengo.Node([0.5])
-    ensemble = nengo.Ensemble({n_neurons}, 1)
-    nengo.Connection(node, ensemble)
-    probe = nengo.Probe(ensemble, synapse=0.01)
-with nengo_dl.Simulator(net, progress_bar=False) as sim:
-    sim.run_steps(20)
-    print(sim._program.traces, sim.data[probe].ravel().tolist())
+for n_neurons in map(int, sys.argv[1:]):
+    with nengo.Network(seed=0) as net:
+        node = nengo.Node([0.5])
+        ensemble = nengo.Ensemble(n_neurons, 1)
+        nengo.Connection(node, ensemble)
+        probe = nengo.Probe(ensemble, synapse=0.01)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        sim.run_steps(20)
+        print(sim._program.traces, sim.data[probe].ravel().tolist())
 """
 
 
-def _run(directory, n_neurons):
-    """Run the script in a process of its own; return its traces and its samples."""
+def _run(directory, *sizes):
+    """Run networks in a process of its own; return traces and samples of each."""
     ended = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(n_neurons=n_neurons)],
+        [sys.executable, "-c", SCRIPT, *map(str, sizes)],
         env={
             **os.environ,
             "NENGO_DL_COMPILATION_CACHE": str(directory),
@@ -45,8 +48,8 @@ def _run(directory, n_neurons):
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    traces, samples = ended.stdout.split(maxsplit=1)
-    return int(traces), samples
+    rows = [line.split(maxsplit=1) for line in ended.stdout.splitlines()]
+    return [(int(traces), samples) for traces, samples in rows]
 
 
 def _entries(directory):
@@ -55,18 +58,18 @@ def _entries(directory):
 
 
 def test_next_process_reads_what_the_first_compiled(tmp_path):
-    traces, first = _run(tmp_path, 10)
+    ((traces, first),) = _run(tmp_path, 10)
     written = _entries(tmp_path)
     assert traces == 1 and {Path(name).suffix for name in written} == {".pb", ".trace"}
 
-    # what is compiled again is written again
-    assert _run(tmp_path, 10) == (0, first)
-    assert _entries(tmp_path) == written
-
-    # another model has an entry of its own
-    traces, other = _run(tmp_path, 11)
+    again, (traces, other) = _run(tmp_path, 10, 11)
+    assert again == (0, first)
+    # another model has entries of its own
     assert traces == 1 and other != first
-    assert written.items() < _entries(tmp_path).items()
+    now = _entries(tmp_path)
+    assert len(now) <= 2 * len(written)
+    # what is compiled again is written again
+    assert written.items() < now.items()
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,5 @@
 import logging
+from itertools import product
 
 import nengo
 import numpy as np
@@ -11,6 +12,8 @@ from nengo_dl.graph.roles import Role
 from nengo_dl.plan.layout import Block
 from nengo_dl.program.loop import loop_shape
 from tests.helpers import assert_close, configured, reference, simulate
+
+rare = pytest.mark.everything
 
 
 def network(python=False, sample_every=None):
@@ -59,9 +62,24 @@ def test_equal_state_has_one_shape_in_the_loop():
     assert shape(Role.ONLINE, matrix) == (1, 1, 5)
 
 
-@pytest.mark.parametrize("python", [False, True])
-@pytest.mark.parametrize("jit", [True, False])
-@pytest.mark.parametrize("sample_every", [None, 0.003])
+@pytest.mark.parametrize(
+    "python, jit, sample_every",
+    [
+        (False, True, 0.003),
+        (True, False, 0.003),
+        (True, True, None),
+        *(
+            pytest.param(*case, marks=rare)
+            for case in (
+                (False, True, None),
+                (True, True, 0.003),
+                (True, False, None),
+                (False, False, None),
+                (False, False, 0.003),
+            )
+        ),
+    ],
+)
 def test_one_trace_serves_every_number_of_steps(python, jit, sample_every):
     net = network(python, sample_every)
     with configured(net, jit_compile=jit):
@@ -128,9 +146,14 @@ def test_buffers_of_large_models_hold_fewer_steps():
     assert np.all(sim.data[p] == 1)
 
 
-@pytest.mark.parametrize("unroll", [1, 2, 5, 40])
-@pytest.mark.parametrize("python", [False, True])
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize(
+    "jit, python, unroll",
+    [
+        # only without XLA and Python is the loop unrolled
+        pytest.param(*case, marks=() if not any(case[:2]) or case[2] == 5 else rare)
+        for case in product([False, True], [False, True], [1, 2, 5, 20])
+    ],
+)
 def test_unrolling_runs_exactly_the_steps_that_were_asked_for(unroll, python, jit):
     net = network(python, sample_every=0.002)
     options = {"dtype": "float64", "progress_bar": False}

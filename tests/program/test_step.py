@@ -7,7 +7,7 @@ import tensorflow as tf
 import nengo_dl
 from nengo_dl.graph.roles import Role
 from nengo_dl.program.step import InGraph
-from tests.helpers import assert_close
+from tests.helpers import assert_close, rest_with_everything
 
 
 def network():
@@ -26,7 +26,7 @@ def network():
     return net
 
 
-@pytest.mark.parametrize("minibatch_size", [None, 2])
+@pytest.mark.parametrize("minibatch_size", rest_with_everything([2, None]))
 def test_steps_by_hand_are_those_of_the_simulation(minibatch_size):
     net = network()
     with nengo_dl.Simulator(

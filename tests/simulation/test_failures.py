@@ -6,11 +6,13 @@ import pytest
 from nengo.exceptions import SimulationError
 
 import nengo_dl
-from tests.helpers import assert_close, reference
+from tests.helpers import assert_close, reference, rest_with_everything
 
 #: where a function of time is called: before the loop, in the compiled loop through a
 #: callback, or between compiled stages
 PLACES = ["ahead", "callback", "driven"]
+
+rare = pytest.mark.everything
 
 
 class Faulty:
@@ -60,11 +62,21 @@ class Unusual(Exception):
         super().__init__(first, second)
 
 
-@pytest.mark.parametrize("place", PLACES)
+def each_place_once(values):
+    """Every value ahead of the loop, where it is fast, and the first in each place."""
+    return [
+        pytest.param(value, place, marks=() if i == 0 or k == 0 else rare)
+        for i, value in enumerate(values)
+        for k, place in enumerate(PLACES)
+    ]
+
+
 @pytest.mark.parametrize(
-    "value",
-    [None, np.nan, [np.inf], "text", [1, 2], np.array([np.nan]), object()],
-    ids=lambda value: type(value).__name__ + str(value)[:6],
+    "value, place",
+    each_place_once(
+        [np.nan, None, [np.inf], "text", [1, 2], np.array([np.nan]), object()]
+    ),
+    ids=lambda v: v if isinstance(v, str) else type(v).__name__ + str(v)[:6],
 )
 def test_values_that_are_no_output(value, place):
     net = network(Faulty(give(value)), place)
@@ -78,9 +90,10 @@ def test_values_that_are_no_output(value, place):
         assert sim.n_steps == 4
 
 
-@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize(
-    "error", [ValueError("no way"), KeyError("no way"), Unusual("no way", 2)], ids=repr
+    "error, place",
+    each_place_once([Unusual("no way", 2), ValueError("no way"), KeyError("no way")]),
+    ids=repr,
 )
 def test_exceptions_keep_their_class_and_are_simulation_errors(error, place):
     net = network(Faulty(throw(error)), place)
@@ -139,7 +152,7 @@ def test_simulator_can_be_reset_after_a_failure(place):
 
 
 @pytest.mark.parametrize("jit", [True, False])
-@pytest.mark.parametrize("minibatch_size", [None, 3])
+@pytest.mark.parametrize("minibatch_size", rest_with_everything([3, None]))
 def test_functions_with_input_that_fail(jit, minibatch_size):
     def function(t, x):
         return None if t > 0.0035 else x

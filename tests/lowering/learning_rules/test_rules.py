@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nengo_dl import Simulator
-from tests.helpers import assert_matches_nengo
+from tests.helpers import assert_matches_nengo, rest_with_everything
 
 
 @pytest.fixture
@@ -21,12 +21,14 @@ def net():
 
 @pytest.mark.parametrize(
     "rule",
-    [
-        nengo.BCM(learning_rate=1e-6, theta_synapse=0.05),
-        nengo.Oja(learning_rate=1e-4, beta=0.5),
-        [nengo.Oja(learning_rate=1e-4), nengo.BCM(learning_rate=1e-6)],
-    ],
-    ids=["BCM", "Oja", "both"],
+    rest_with_everything(
+        [
+            [nengo.Oja(learning_rate=1e-4), nengo.BCM(learning_rate=1e-6)],
+            nengo.BCM(learning_rate=1e-6, theta_synapse=0.05),
+            nengo.Oja(learning_rate=1e-4, beta=0.5),
+        ]
+    ),
+    ids=["both", "BCM", "Oja"],
 )
 def test_rules_of_neurons(net, rule):
     with net:
@@ -44,7 +46,7 @@ def test_rules_of_neurons(net, rule):
     assert np.abs(weights[-1] - weights[0]).max() > 1e-4
 
 
-@pytest.mark.parametrize("post_synapse", [None, 0.01])
+@pytest.mark.parametrize("post_synapse", rest_with_everything([0.01, None]))
 def test_voja(net, post_synapse):
     with net:
         pre, post = net.ensembles
@@ -72,7 +74,7 @@ def test_rls(net):
         nengo.Probe(connection, "weights", sample_every=0.003)
         nengo.Probe(connection.learning_rule, "inv_gamma", sample_every=0.01)
         nengo.Probe(error, synapse=0.01)
-    assert_matches_nengo(net, steps=60, rtol=1e-9)
+    assert_matches_nengo(net, steps=60, rtol=1e-9, brief=True)
 
 
 def test_learned_encoders_are_live_in_the_data(net):
@@ -146,4 +148,4 @@ def test_rules_without_filters():
                 nengo.Connection(stimulus, connection.learning_rule)
             nengo.Probe(connection, "weights", label=type(rule).__name__)
         nengo.Probe(post, "scaled_encoders")
-    assert_matches_nengo(net, rtol=1e-9)
+    assert_matches_nengo(net, rtol=1e-9, brief=True)

@@ -13,7 +13,13 @@ from nengo.processes import (
 )
 
 from nengo_dl import Simulator
-from tests.helpers import assert_close, assert_matches_nengo, reference, simulate
+from tests.helpers import (
+    assert_close,
+    assert_matches_nengo,
+    reference,
+    rest_with_everything,
+    simulate,
+)
 
 DETERMINISTIC = [
     PresentInput([[1, 2], [-1, 0.5], [0, 3]], 0.004),
@@ -89,7 +95,7 @@ class Counter(nengo.Process):
 
 
 @pytest.mark.parametrize("size_in", [0, 2])
-@pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.parametrize("seed", rest_with_everything([None, 3]))
 def test_processes_of_the_user_with_state(size_in, seed):
     with nengo.Network(seed=0) as net:
         source = nengo.Node(lambda t: [t, 2 * t])
