@@ -8,6 +8,8 @@ import nengo
 import numpy as np
 import pytest
 
+from tests.helpers import without_xla
+
 PAGE = Path(__file__).parents[1] / "docs" / "parameters.rst"
 
 BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:(?:    .*)?\n)+)", re.MULTILINE)
@@ -19,7 +21,7 @@ def found(tmp_path_factory):
     blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
     assert len(blocks) == PAGE.read_text(encoding="utf-8").count("code-block:: python")
     namespace = {}
-    with pytest.MonkeyPatch.context() as context:
+    with pytest.MonkeyPatch.context() as context, without_xla():
         context.chdir(tmp_path_factory.mktemp("page"))
         for block in blocks:
             exec(compile(textwrap.dedent(block), str(PAGE), "exec"), namespace)

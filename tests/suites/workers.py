@@ -18,6 +18,12 @@ except ImportError:  # Windows
     resource = None
 
 
+#: Tests that a worker is given at once. Tests of one module share fixtures and what has
+#: been traced and compiled, which one by one each of the workers would make for itself;
+#: with many more, a worker that shall end would go on growing for long
+NEIGHBOURS = 8
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the size from which on a worker is replaced."""
     parser.addini(
@@ -49,8 +55,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     distribution = config.pluginmanager.getplugin("dsession")
     if distribution is not None and config.option.dist == "load":
-        # few tests are left to a worker that shall end
-        config.option.maxschedchunk = config.option.maxschedchunk or 1
+        config.option.maxschedchunk = config.option.maxschedchunk or NEIGHBOURS
         config.pluginmanager.register(Replacement(config, distribution))
 
 
