@@ -16,7 +16,6 @@ LIMIT = 1200
 
 #: where Ray would give up, or let others go first, on such a machine
 PATIENT = {
-    "RAY_agent_register_timeout_ms": "900000",
     "RAY_health_check_timeout_ms": "100000",
     "RAY_worker_niceness": "0",
     "RAY_worker_register_timeout_seconds": "900",
