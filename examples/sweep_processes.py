@@ -105,11 +105,10 @@ def main(folder):
     for result in results:
         times[result["process"]].append(result["seconds"])
     for seconds in times.values():
-        rest = np.median(sorted(seconds)[:-1]) if len(seconds) > 1 else np.nan
-        print(
-            f"a process with {len(seconds)} runs: {max(seconds):.2f} s for the first, "
-            f"{rest:.2f} s for each of the others"
-        )
+        line = f"{seconds[0]:.2f} s for the first run of a process"
+        if len(seconds) > 1:
+            line += f", {np.median(seconds[1:]):.2f} s for each of the others"
+        print(line)
     for rate in RATES:
         found = [result["accuracy"] for result in results if result["rate"] == rate]
         print(f"learning rate {rate}: {np.mean(found):.1%} ± {np.std(found):.1%}")

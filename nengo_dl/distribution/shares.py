@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from nengo.exceptions import ValidationError
 
 from nengo_dl.distribution.replicas import Replicas
 from nengo_dl.distribution.workers import Workers, lost_workers
@@ -50,19 +52,19 @@ class Share:
     replicas: Replicas
     rows: slice
 
-    def among(self, count: int) -> np.ndarray:
+    def among(self, n_items: int) -> np.ndarray:
         """Return which of the items of some minibatches are those of this process.
 
         Parameters
         ----------
-        count : int
+        n_items : int
             Items of whole minibatches, one behind the other.
 
         Returns
         -------
-        np.ndarray of bool, shape (count,)
+        np.ndarray of bool, shape (n_items,)
         """
-        places = np.arange(count) % self.replicas.minibatch_size
+        places = np.arange(n_items) % self.replicas.minibatch_size
         return (places >= self.rows.start) & (places < self.rows.stop)
 
     def gathered(self, arrays: Sequence[Any]) -> list[tf.Tensor]:
@@ -119,25 +121,31 @@ class Share:
         own : tf.distribute.DistributedDataset
             What `of` returned.
 
+        Raises
+        ------
+        ValidationError
+            If already the first minibatch is not complete.
+
         Warns
         -----
         UserWarning
             If the processes come to their ends at different times, or with a minibatch
             that is not complete: the rest is left out.
         """
-        strategy, part = self.replicas.strategy, self.replicas.part
-        size, workers = self.replicas.minibatch_size, Workers(self.replicas)
-        local = strategy.experimental_local_results
+        part, workers = self.replicas.part, Workers(self.replicas)
+        local = self.replicas.strategy.experimental_local_results
         remaining = iter(own)
-        while True:
+        for number in count():
             with lost_workers():
                 element = next(remaining, None)
             leaves = [local(leaf) for leaf in tf.nest.flatten(element)]
-            counts = [len(t) for values in leaves for t in values if t is not None]
-            complete = bool(counts) and set(counts) == {part}
-            # 2: a whole part, 1: less, 0: nothing
-            found = workers.everyones(2 * complete or int(max(counts, default=0) > 0))
+            sizes = {len(t) for values in leaves for t in values if t is not None}
+            # 2: a whole part, 1: another number of items, 0: nothing
+            mine = 2 if sizes == {part} else int(max(sizes, default=0) > 0)
+            found = workers.everyones(mine)
             if found.min() < 2:
+                if found.max() > 0 and number == 0:
+                    raise self._wrong_size(sizes)
                 if found.max() > 0:
                     warn_user(
                         "The parts of the dataset that the processes read are not "
@@ -146,11 +154,27 @@ class Share:
                         UserWarning,
                     )
                 return
-            arrays = []
-            for values in leaves:
-                rows = np.concatenate([value.numpy() for value in values])
-                kind = _EXCHANGED.get(rows.dtype.kind, rows.dtype)
-                arrays.append(np.zeros((size, *rows.shape[1:]), kind))
-                arrays[-1][self.rows] = rows
+            arrays = [
+                self._among_zeros(np.concatenate([value.numpy() for value in values]))
+                for values in leaves
+            ]
             whole = [tensor.numpy() for tensor in self.gathered(arrays)]
             yield tf.nest.pack_sequence_as(element, whole)
+
+    def _among_zeros(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows of this process in their places in a whole minibatch."""
+        kind = _EXCHANGED.get(rows.dtype.kind, rows.dtype)
+        whole = np.zeros((self.replicas.minibatch_size, *rows.shape[1:]), kind)
+        whole[self.rows] = rows
+        return whole
+
+    def _wrong_size(self, sizes: Collection[int]) -> ValidationError:
+        """Return the error that the first minibatch is none."""
+        size, part = self.replicas.minibatch_size, self.replicas.part
+        return ValidationError(
+            "In the first minibatch of the dataset, divided by TensorFlow, there are "
+            f"{max(sizes, default=0)} items for a replica of this process, and all "
+            f"need {part}. Expected `dataset.batch({size}, drop_remainder=True)`, of "
+            "at least as many files as there are processes if these are divided",
+            attr="data",
+        )

@@ -10,7 +10,9 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
+from nengo.exceptions import ValidationError
 
 import nengo_dl
 from nengo_dl.inputs import blocks, pieces
@@ -138,6 +140,9 @@ def of_files(folder, strategy):
                 "fit": np.array(history.history["loss"]),
                 "params": networks.parameters(sim),
             }
+            if given is not None:
+                with pytest.raises(ValidationError, match=r"3 items .* all need 4"):
+                    sim.loss(dataset.unbatch().batch(6))
     # numbers of an epoch
     return {
         "read": sorted({float(values.sum()) for values in read}),
