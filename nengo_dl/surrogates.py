@@ -469,23 +469,23 @@ class LSO(Surrogate):
         return above + self.leak * (1 - above)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Custom(Surrogate):
     r"""A derivative of your own, as a function of the distance to the threshold.
 
     .. math:: \frac{\partial n}{\partial v} \approx c\, f(\beta (v - \vartheta))
 
-    ``configure_settings(surrogate=function)`` is ``Custom(function=function)``.
+    ``configure_settings(surrogate=function)`` is ``Custom(function)``.
 
     Parameters
     ----------
-    slope, scale : float
-        Factors :math:`\beta` of the distances and :math:`c` of the derivative.
     function : callable
         ``function(u)`` with an array or a tensor of any shape, voltages minus the
         threshold where ``slope`` is 1. It returns as many numbers, or a single one:
         by arithmetic, comparisons, which count as 1 and 0, functions of NumPy, or those
         of `keras.ops`.
+    slope, scale : float
+        Factors :math:`\beta` of the distances and :math:`c` of the derivative.
 
     Raises
     ------
@@ -499,14 +499,23 @@ class Custom(Surrogate):
     ...     return np.exp(-abs(u)) * (u > -1)
     >>> with nengo.Network() as net:
     ...     nengo_dl.configure_settings(surrogate=one_sided)
-    >>> surrogate = nengo_dl.surrogates.Custom(slope=2, function=one_sided)
+    >>> surrogate = nengo_dl.surrogates.Custom(one_sided, slope=2)
     >>> surrogate.derivative(np.array([-1.0, 0.0]))
     array([0., 1.])
     """
 
     function: Callable[[Any], Any] | None = None
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        function: Callable[[Any], Any] | None = None,
+        slope: float = 1.0,
+        scale: float = 1.0,
+    ) -> None:
+        # the function first, as users write it
+        given = {"slope": slope, "scale": scale, "function": function}
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
         for name in ("slope", "scale"):
             positive_number(getattr(self, name), name, obj=self)
         expected = "a function of the distance to the threshold"
@@ -580,7 +589,7 @@ def resolve(value: Any) -> Surrogate | Literal["rate"] | None:
     if isinstance(value, str) and value in _BY_NAME:
         return _BY_NAME[value]()
     if callable(value) and not isinstance(value, type):
-        return Custom(function=value)
+        return Custom(value)
     names = ", ".join(map(repr, (*(cls.name for cls in _KINDS), "rate")))
     raise ValidationError(
         f"Expected one of {names}, one with parameters of your own, such as "

@@ -191,7 +191,7 @@ class Rectangular(surrogates.Surrogate):
         (lambda u: keras.ops.sigmoid(u), 1 / (1 + np.exp(-X))),
         (lambda u: np.where(u > 0, 1, 0.25 * u), np.where(X > 0, 1, 0.25 * X)),
         (lambda u: 0.5, np.full(X.shape, 0.5)),
-        (Custom(slope=2, scale=3, function=np.cosh), 3 * np.cosh(2 * X)),
+        (Custom(np.cosh, 2, scale=3), 3 * np.cosh(2 * X)),
     ],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
