@@ -185,6 +185,17 @@ def test_what_users_draw_themselves_is_as_without_a_simulator():
     np.testing.assert_array_equal(draws(True), draws(False))
 
 
+def test_initializers_that_work_once_are_called_once():
+    left = [2.0]
+
+    def initializer(shape, dtype):
+        return left.pop() * keras.random.normal(shape, dtype=dtype)
+
+    net = network(Own(initializer))
+    before = np.ravel(net.layer.tensor_func.w)
+    np.testing.assert_array_equal(first_weights(net, 1), before)
+
+
 def test_simulators_side_by_side_keep_theirs():
     net = network(layers.Dense(2))
     with simulator(net, 1) as one, simulator(net, 2) as two:

@@ -92,8 +92,14 @@ def draw_again(variables: Sequence[Variable], seed: Sequence[int]) -> None:
         if _digest(storage(variable).numpy()) != beginning.digest:
             delattr(variable, _ATTRIBUTE)  # it has the user's values from now on
             continue
-        with Draws([*seed, number]):
-            variable.assign(beginning.draw())
+        try:
+            with Draws([*seed, number]):
+                value = beginning.draw()
+        except Exception:
+            # an initializer of the user's that works once, and did: its value stays
+            delattr(variable, _ATTRIBUTE)
+            continue
+        variable.assign(value)
         beginning.digest = _digest(storage(variable).numpy())
 
 

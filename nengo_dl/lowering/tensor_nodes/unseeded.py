@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework import random_seed
 
 from nengo_dl.lowering.tensor_nodes.random_functions import operations
 
@@ -23,9 +24,6 @@ _INITIALIZERS = (
     keras.initializers.VarianceScaling,
     keras.initializers.Orthogonal,
 )
-#: what TensorFlow's operations are given if a user has given a seed, and nobody has
-#: called `tf.random.set_seed`; `tensorflow.python.framework.random_seed` has the number
-_USER_GAVE_ONE = 87654321
 _MISSING = object()
 
 #: what is replaced meanwhile is the same for all threads
@@ -66,6 +64,7 @@ class Draws:
             state = np.random.SeedSequence(list(seed)).generate_state(4)
             self._rng = np.random.RandomState(state)
         self._of_initializers: dict[int, int] = {}
+        self._given = False  # whether the operation that comes next has a seed
         self._stack = ExitStack()
 
     def __enter__(self) -> Draws:
@@ -78,6 +77,8 @@ class Draws:
             self._replace(owner, "seed", self._seed_property())
         next_seed = keras.random.SeedGenerator.next
         self._replace(keras.random.SeedGenerator, "next", self._next(next_seed))
+        get_seed = self._of_operations(random_seed.get_seed)
+        self._replace(random_seed, "get_seed", get_seed)
         for module, name, original, make in operations():
             self._replace(module, name, self._operation(original, make))
         return self
@@ -143,11 +144,25 @@ class Draws:
 
         return next_seed
 
+    def _of_operations(self, original: Callable) -> Callable:
+        """Return what each function of TensorFlow asks for seeds of its operation.
+
+        With those of `tf.random.set_seed` the operation cannot tell who gave it one.
+        """
+
+        def get_seed(seed: Any) -> Any:
+            self._given = seed is not None
+            if self._given or self._rng is None:
+                return original(seed)
+            return 0, 0
+
+        return get_seed
+
     def _operation(self, original: Callable, make: Callable) -> Callable:
         """Return what an operation of TensorFlow that draws numbers is here."""
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            if kwargs.get("seed") == _USER_GAVE_ONE:
+            if self._given:
                 return original(*args, **kwargs)
             self.happened = True
             if self._rng is None:
