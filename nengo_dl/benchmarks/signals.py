@@ -32,10 +32,7 @@ def mnist1d() -> Labelled:
         If the package mnist1d is not installed; it says how to install it.
     """
     try:
-        from mnist1d.data import (  # type: ignore[import-not-found]
-            get_dataset_args,
-            make_dataset,
-        )
+        from mnist1d.data import get_dataset_args, make_dataset
     except ImportError as error:
         raise ImportError(
             "The signals of MNIST-1D are made by the package mnist1d, which cannot be "
