@@ -6,6 +6,8 @@ names the argument, what was given and what is expected.
 
 from __future__ import annotations
 
+import copyreg
+import inspect
 import math
 import operator
 import os
@@ -35,6 +37,20 @@ class UnknownKeyError(ValidationError, KeyError):
     def __str__(self) -> str:
         # KeyError would put the message in quotation marks
         return f"{self.attr}: {self.args[0]}"
+
+
+def _pickled(error: ValidationError) -> tuple:
+    """Return how a process makes the error anew that another one has raised."""
+    owner = error.obj
+    if owner is not None and not inspect.isclass(owner):
+        owner = type(owner)  # which is all that the message has of it
+    return type(error), (error.args[0], error.attr, owner)
+
+
+# Nengo's class has arguments that Python does not know of: a pool of processes would
+# break instead of raising the error that one of them has met
+for _kind in (ValidationError, WrongTypeError, UnknownKeyError):
+    copyreg.pickle(_kind, _pickled)
 
 
 class NotPossibleError(NengoException, NotImplementedError):

@@ -1,5 +1,6 @@
 """Single values that users give: what is taken, and what is refused in which words."""
 
+import pickle
 from pathlib import Path
 
 import nengo
@@ -98,3 +99,15 @@ def test_types_are_errors_of_nengo_and_of_python():
     assert isinstance(error, TypeError)
     assert isinstance(error, NengoException)
     assert str(error) == "objs: of a wrong type"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [ValidationError, validation.WrongTypeError, validation.UnknownKeyError],
+)
+@pytest.mark.parametrize("obj", [None, nengo.LIF, nengo.LIF()])
+def test_errors_reach_other_processes(kind, obj):
+    error = kind("Expected a number", "tau_rc", obj)
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind and str(again) == str(error)
+    assert again.attr == "tau_rc"
