@@ -60,7 +60,9 @@ def read_nir_file(path: str, max_elements: int) -> dict[str, Any]:
 
     if os.path.exists(path) and not os.path.isfile(path):
         # a pipe would be waited for
-        raise ValidationError("It is no file", f"NIR file {path!r}")
+        raise ValidationError(
+            "Expected a file, got a folder, a pipe or a device", f"NIR file {path!r}"
+        )
     try:
         with h5py.File(path, "r") as file:
             if "node" not in file:

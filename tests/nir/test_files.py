@@ -178,8 +178,8 @@ def test_groups_of_many_members_are_refused(path):
 
 def test_what_is_no_file_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    assert_refused(tmp_path / "pipe", "no file")
-    assert_refused(tmp_path, "no file")
+    assert_refused(tmp_path / "pipe", "Expected a file")
+    assert_refused(tmp_path, "Expected a file")
 
 
 def line(node, shape):
