@@ -1,4 +1,4 @@
-"""The floors of the house: imports go down only."""
+"""The layers of the package: imports go down only."""
 
 import ast
 import subprocess
@@ -13,8 +13,8 @@ import nengo_dl
 ROOT = Path(nengo_dl.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
-#: from the ground up; a module may import its own floor and those below
-FLOORS = (
+#: from the lowest up; a module may import its own layer and those below
+LAYERS = (
     "version",
     "backend",
     "tf_log",
@@ -77,9 +77,9 @@ def name_of(path):
 MODULES = {name_of(path): path for path in FILES}
 
 
-def floor_of(module):
+def layer_of(module):
     name = module.split(".")[1] if "." in module else "__init__"
-    return FLOORS.index(name)
+    return LAYERS.index(name)
 
 
 @cache
@@ -118,15 +118,15 @@ def own(modules):
     return {m for m in modules if m.split(".")[0] == "nengo_dl"}
 
 
-def test_every_module_stands_on_a_floor():
+def test_every_module_belongs_to_a_layer():
     names = {module.split(".")[1] for module in MODULES if "." in module}
-    assert names <= set(FLOORS), "add it to FLOORS, where it belongs"
+    assert names <= set(LAYERS), "add it to LAYERS, where it belongs"
     assert len(MODULES) > 40
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_go_down_only(module):
-    upwards = [m for m in own(imports_of(module)) if floor_of(m) > floor_of(module)]
+    upwards = [m for m in own(imports_of(module)) if layer_of(m) > layer_of(module)]
     assert not upwards, f"{module} imports {', '.join(sorted(upwards))}"
 
 
@@ -139,9 +139,9 @@ def test_imports_have_no_cycles():
             del waiting[module]
 
 
-@pytest.mark.parametrize("floor", FLOORS[: FLOORS.index("lowering")])
-def test_what_comes_before_lowering_knows_nothing_of_tensorflow(floor):
-    modules = [m for m in MODULES if m.split(".")[1:2] == [floor]]
+@pytest.mark.parametrize("layer", LAYERS[: LAYERS.index("lowering")])
+def test_what_comes_before_lowering_knows_nothing_of_tensorflow(layer):
+    modules = [m for m in MODULES if m.split(".")[1:2] == [layer]]
     assert modules
     for module in modules:
         foreign = {m.split(".")[0] for m in imports_of(module)}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_architecture import FLOORS
+from tests.test_architecture import LAYERS
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "draw_architecture.py"
 
@@ -28,7 +28,7 @@ def test_picture_has_all_parts(script):
         for text in root.iter("{http://www.w3.org/2000/svg}text")
         if text.get("class") == "name"
     }
-    assert names == set(FLOORS) - script["LEFT_OUT"]
+    assert names == set(LAYERS) - script["LEFT_OUT"]
 
 
 def test_picture_shows_imports_that_there_are(script):
