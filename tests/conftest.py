@@ -60,7 +60,7 @@ def pytest_runtest_setup(item):
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--everything"):
         return
-    rare = [item for item in items if item.get_closest_marker("everything")]
+    rare = {item for item in items if item.get_closest_marker("everything")}
     if rare:
-        config.hook.pytest_deselected(items=rare)
-        items[:] = [item for item in items if item not in set(rare)]
+        config.hook.pytest_deselected(items=[item for item in items if item in rare])
+        items[:] = [item for item in items if item not in rare]
