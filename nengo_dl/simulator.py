@@ -684,7 +684,8 @@ class Simulator:
         """Return the network as a pure, differentiable TensorFlow function.
 
         For training loops of one's own, for whatever exports or distributes a model,
-        and for gradients with respect to inputs.
+        and for gradients with respect to inputs. Regularizers and constraints of Keras
+        layers in TensorNodes are left to such loops: it is about outputs alone.
 
         Parameters
         ----------
@@ -786,7 +787,8 @@ class Simulator:
         state; the state, time and samples of the simulator itself do not change. Firing
         rates stand in for spikes, unless `configure_settings(surrogate=...)` says
         otherwise. Which parameters are trained is a matter of
-        `configure_settings(trainable=...)`.
+        `configure_settings(trainable=...)`. Keras layers in TensorNodes add their
+        regularizers to the loss, and have their constraints applied after each update.
 
         Parameters
         ----------
@@ -895,7 +897,8 @@ class Simulator:
 
         The neurons are those of simulations: spiking ones spike, also if the network is
         trained with firing rates. Of items of a single time step, spikes say next to
-        nothing; a warning says so.
+        nothing; a warning says so. Regularizers of Keras layers in TensorNodes are a
+        part of it.
 
         Parameters
         ----------

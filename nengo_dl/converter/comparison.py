@@ -16,7 +16,6 @@ from keras import KerasTensor
 from nengo_dl.converter.conversion import Conversion
 from nengo_dl.converter.model_data import arrays_of
 from nengo_dl.converter.tensor_mapping import TensorMapping
-from nengo_dl.graph.trainable import resolve
 from nengo_dl.simulator import Simulator
 from nengo_dl.validation import finite_number, flag, refused
 
@@ -337,8 +336,7 @@ def _trained(
     """
     model = comparison.model
     of_keras = sum(math.prod(v.shape) for v in model.trainable_variables)
-    trainable = resolve(sim.model, bool(comparison.conversion.inference_only))
-    of_nengo = sum(signal.size for signal, is_on in trainable.items() if is_on)
+    of_nengo = sum(math.prod(v.shape) for v in sim.keras_model.trainable_variables)
     if of_keras != of_nengo:
         raise ValueError(
             f"The Keras model has {of_keras} trainable values, and the network "
@@ -371,8 +369,15 @@ def _train_keras(comparison: Comparison) -> None:
     for _ in range(_EPOCHS):
         with tf.GradientTape() as tape:
             outputs = keras.tree.flatten(model(structure, training=True))
-            loss = tf.add_n([tf.reduce_mean((y - 1) ** 2) for y in outputs])
+            losses = [tf.reduce_mean((y - 1) ** 2) for y in outputs]
+            # of regularizers, and of `add_loss`
+            losses += [tf.reduce_sum(loss) for loss in model.losses]
+            loss = tf.add_n(losses)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         for variable, gradient in zip(variables, gradients, strict=True):
             if gradient is not None:
-                variable.assign(variable - _RATE * gradient)
+                # of the rows of an Embedding, it comes in slices
+                step = _RATE * tf.convert_to_tensor(gradient)
+                variable.assign(variable - step)
+                if variable.constraint is not None:
+                    variable.assign(variable.constraint(variable))

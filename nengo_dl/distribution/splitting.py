@@ -11,13 +11,15 @@ from nengo_dl.graph.tensor_operator import SimTensorNode
 from nengo_dl.lowering import registry
 
 
-def joined_items(operators: Iterable[Operator]) -> str | None:
+def joined_items(operators: Iterable[Operator], losses: bool = False) -> str | None:
     """Return what needs the items of a whole minibatch in one place, in words.
 
     Parameters
     ----------
     operators : iterable of Operator
         All that runs in compiled code.
+    losses : bool
+        Whether what layers add to the loss is asked for.
 
     Returns
     -------
@@ -32,6 +34,8 @@ def joined_items(operators: Iterable[Operator]) -> str | None:
         bound, label = op.bound, op.function.label
         if op.training and bound.adapted:
             return f"{label} keeps averages over whole minibatches"
+        if losses and bound.adds_loss:
+            return f"{label} adds a loss that is of whole minibatches"
         if bound.draws.get(op.training):
             return f"{label} draws its random numbers for all items at once"
         if bound.memory:

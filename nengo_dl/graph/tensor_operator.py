@@ -44,12 +44,15 @@ class SimTensorNode(Operator):
         Whether an optimizer may change each of the weights.
     random : Signal or None
         Random numbers of the step, if they are fed.
+    added : Signal or None
+        What layers in the function add to the loss of training, shape (1,), the same
+        for all items of a minibatch; None: nothing.
     bound : object
         What a simulator has found out about the function; never pickled.
 
     Notes
     -----
-    1. sets ``[output]``
+    1. sets ``[output] + [added]``
     2. incs ``[]``
     3. reads ``[t] + [x] + weights + [random]``, those that there are
     4. updates ``memory``
@@ -71,6 +74,7 @@ class SimTensorNode(Operator):
         self.memory: dict[str, Signal] = {}
         self.trainable: dict[Signal, bool] = {}
         self.random: Signal | None = None
+        self.added: Signal | None = None
         self.bound: Any = None
         self._use()
 
@@ -86,6 +90,7 @@ class SimTensorNode(Operator):
         memory: dict[str, Signal],
         trainable: dict[Signal, bool],
         uses_time: bool,
+        adds_loss: bool = False,
     ) -> None:
         """Take over the variables of the function.
 
@@ -100,14 +105,21 @@ class SimTensorNode(Operator):
         uses_time : bool
             Whether the function looks at the time. If not, all time steps can be
             computed at once.
+        adds_loss : bool
+            Whether layers in it add something to the loss of training.
         """
         self.bound = bound
+        if not adds_loss:
+            self.added = None
+        elif self.added is None:
+            name = f"{self.tag or 'TensorNode'}.loss"
+            self.added = Signal(np.zeros(1), name=name)
         self.weights, self.memory, self.trainable = weights, memory, trainable
         self._use(time=uses_time)
 
     def _use(self, time: bool = True) -> None:
         given = (self.t if time else None, self.x, *self.weights.values(), self.random)
-        self.sets = [self.output]
+        self.sets = [self.output, *([] if self.added is None else [self.added])]
         self.incs: list[Signal] = []
         self.reads = [signal for signal in given if signal is not None]
         self.updates = list(self.memory.values())

@@ -449,6 +449,7 @@ def keras_calls(
         trainer.new_seed,
         trainer.traces,
         Workers(built.replicas),
+        trainer.constrain,
         trainer.one_step_spikes.judge,
     )
     return KerasCalls(model, endpoints, trainer, runner, built.settings)

@@ -92,6 +92,8 @@ class KerasStep:
     readouts : collection of str
         Outputs that are compared with targets; where inputs of one step are held for
         several, and there is one target for them, it is the mean output that is.
+    layer_losses : list of tf.Tensor, shape ()
+        What layers of TensorNodes have added to the loss of the latest minibatch.
     """
 
     def __init__(
@@ -113,12 +115,15 @@ class KerasStep:
         self.truncation: int | None = None
         self.as_rates = False
         self.readouts: Collection[str] = ()
+        self.layer_losses: list[tf.Tensor] = []
         self._frame: Frame | None = None
 
     @property
     def function(self) -> ModelFunction:
         """The model for the present outputs."""
-        return self._functions.of(self.probes, self._training, as_rates=self.as_rates)
+        return self._functions.of(
+            self.probes, self._training, as_rates=self.as_rates, with_rules=True
+        )
 
     @property
     def output_names(self) -> list[str]:
@@ -252,6 +257,7 @@ class KerasStep:
             values, carried = in_parts(part, n_steps, self.truncation)
         finally:
             self._frame = None
+            self.layer_losses = []
         if not self.start.carries:
             return values, state
         live = function.live(self._params(), state)
@@ -290,8 +296,9 @@ class KerasStep:
             # within the gradient tape: what copies begin with is trained, too
             state = self._store.begin(state)
         adapted: dict[Signal, tf.Tensor] = {}
+        live = function.live(self._params(), state)
         outputs, frame.carried = function.part(
-            function.live(self._params(), state),
+            live,
             given,
             n_steps,
             frame.carried,
@@ -302,6 +309,7 @@ class KerasStep:
         )
         if self._training:
             adapt(function.layout, self._store.params, adapted)
+        self.layer_losses = function.layer_loss(live, outputs)
         found = {self._names[probe]: outputs[probe] for probe in self.probes}
         for name in frame.averaged:
             found[name] = tf.reduce_mean(found[name], axis=1, keepdims=True)

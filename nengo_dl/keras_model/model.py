@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from functools import partial, wraps
 from itertools import islice
@@ -129,6 +137,8 @@ class SimulatorModel(Refusals, keras.Model):
         Where compiled functions are kept.
     workers : Workers
         The processes that train together; one of them writes files.
+    constrain : callable or None
+        Applies constraints of layers after an update; see `Trainer.constrain`.
     judge : callable
         Warns about what `evaluate` measures of a function of the model, in so many
         steps.
@@ -156,6 +166,7 @@ class SimulatorModel(Refusals, keras.Model):
         new_seed: Callable[[], int],
         traces: Traces,
         workers: Workers,
+        constrain: Callable[[Collection[int]], None] | None,
         judge: Callable[[ModelFunction, int], None],
     ) -> None:
         super().__init__(name="simulator", dtype=program.dtype.name)
@@ -168,7 +179,12 @@ class SimulatorModel(Refusals, keras.Model):
         self.seed = 0
         self.key: Callable[[], Hashable] = lambda: None
         self._names, self._new_seed, self._traces = names, new_seed, traces
-        self._judge = judge
+        self._judge, self._constrain = judge, constrain
+        #: the mean of what layers add to the loss, so that those of outputs are known
+        self._added: keras.metrics.Mean | None = None
+        if functions.rules.has_losses:
+            with without_names():
+                self._added = keras.metrics.Mean("layer_losses", self.dtype)
         self._runner = runner
         self._program = program
         self._xla = Xla(program.jit_compile)
@@ -302,8 +318,8 @@ class SimulatorModel(Refusals, keras.Model):
         update = None
         if own is self.fitting and self.optimizer is not None:
             trained = [variable.value for variable in self.trainable_variables]
-            update = OptimizerStep(self.optimizer, trained)
-            if not self.run_eagerly:
+            update = OptimizerStep(self.optimizer, trained, self._constrain)
+            if not self.run_eagerly or self._constrain is not None:
                 step = update.in_place()(step)
         truncation = own.truncation
         return Epoch(
@@ -437,8 +453,16 @@ class SimulatorModel(Refusals, keras.Model):
         with in_own_words(), without_names():
             tf.function(measure).get_concrete_function(outputs, targets, weights)
 
+    @property
+    def losses(self) -> list[tf.Tensor]:
+        """What layers of TensorNodes add to the loss, as of the latest call."""
+        return [*self.testing.layer_losses, *self.fitting.layer_losses]
+
     def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
         """Return the sum of the losses of all outputs; see Keras."""
+        if self._added is not None:
+            size = self.testing.function.minibatch_size
+            self._added.update_state(sum(self.losses), sample_weight=size)
         # TensorFlow rewrites this sum and the one over minibatches as a single sum, in
         # an order that differs from run to run, unless something stands between them
         loss = tf.convert_to_tensor(super().compute_loss(*args, **kwargs))
@@ -475,13 +499,16 @@ class SimulatorModel(Refusals, keras.Model):
         results = super().get_metrics_result()
         outputs = self.testing.output_names
         ordered = {"loss": results.pop("loss")}
+        of_outputs = ordered["loss"]
+        if self._added is not None:
+            of_outputs = of_outputs - results.pop(self._added.name)
         if len(outputs) == 1:
             # Keras has no names for the parts if there is only one
             results = {f"{outputs[0]}_{key}": value for key, value in results.items()}
         with_loss = [name for name in outputs if name in self._loss_weights]
         if len(with_loss) == 1:
             weight = self._loss_weights[with_loss[0]]
-            ordered[f"{with_loss[0]}_loss"] = ordered["loss"] / weight
+            ordered[f"{with_loss[0]}_loss"] = of_outputs / weight
         for name in with_loss:
             if f"{name}_loss" in results:
                 ordered[f"{name}_loss"] = results.pop(f"{name}_loss")

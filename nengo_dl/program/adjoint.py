@@ -314,12 +314,18 @@ def _backward(
 def specs_of(step: Step, constants: Tensors, state: Tensors, series: Tensors) -> Specs:
     """Return shapes and types of outputs and recorded values, by tracing a step."""
     calls = Recorded()
-    with tf.Graph().as_default():
+    found: list[Sequence[tf.TensorSpec]] = []
+
+    def trace() -> None:
         fixed = [tf.zeros(t.shape, t.dtype) for t in constants]
         start = [tf.zeros(t.shape, t.dtype) for t in state]
         row = [tf.zeros(t.shape[1:], t.dtype) for t in series]
         _, outputs = step(fixed, start, row, calls)
-        return [_spec(t) for t in outputs], [_spec(t) for t in calls.values]
+        found.extend([list(map(_spec, outputs)), list(map(_spec, calls.values))])
+
+    # code of users may hold eager tensors, which a plain `tf.Graph` cannot take
+    tf.function(trace, autograph=False).get_concrete_function()
+    return found[0], found[1]
 
 
 def _spec(tensor: tf.Tensor) -> tf.TensorSpec:

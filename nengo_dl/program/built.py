@@ -60,11 +60,21 @@ class Built:
         """Number of items that are computed in one place."""
         return self.minibatch_size if self.replicas is None else self.replicas.part
 
-    def divided(self, operators: Iterable[Operator]) -> Built:
-        """Return the same for some operators, not divided if these cannot be."""
+    def divided(self, operators: Iterable[Operator], losses: bool = False) -> Built:
+        """Return the same for some operators, not divided if these cannot be.
+
+        Parameters
+        ----------
+        operators : iterable of Operator
+            What runs.
+        losses : bool
+            Whether what layers of TensorNodes add to the loss is asked for.
+        """
         if self.replicas is None:
             return self
-        reason = joined_items(operators) if self.replicas.count > 1 else "one replica"
+        reason: str | None = "one replica"
+        if self.replicas.count > 1:
+            reason = joined_items(operators, losses)
         if reason is None:
             return self
         if self.replicas.count > 1:

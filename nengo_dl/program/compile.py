@@ -154,6 +154,7 @@ def compile_through_time(
     probes: Iterable[nengo.Probe],
     training: bool = True,
     as_rates: bool = False,
+    added: Sequence[Signal] = (),
 ) -> tuple[ThroughTime, tuple[Input, ...], Reach]:
     """Translate what some probes depend on into one differentiable function.
 
@@ -168,6 +169,9 @@ def compile_through_time(
         TensorFlow code runs as in training.
     as_rates : bool
         Whether rates stand in for spikes outside of training, too.
+    added : sequence of Signal
+        What layers of TensorNodes add to the loss, if that is asked for: further
+        outputs, each by itself.
 
     Returns
     -------
@@ -179,10 +183,13 @@ def compile_through_time(
         What gradients reach.
     """
     settings = built.settings
-    targets = {probe: built.model.sig[probe]["in"] for probe in probes}
+    targets: dict[nengo.Probe | Signal, Signal] = {
+        **{probe: built.model.sig[probe]["in"] for probe in probes},
+        **{signal: signal for signal in added},
+    }
     operators = _in_mode(built, training, as_rates)
     prepared = prepare(built, operators, targets.values())
-    built = built.divided(prepared.operators)
+    built = built.divided(prepared.operators, bool(added))
     if training:
         built = replace(built, products=settings.mixed_precision)
 
@@ -219,7 +226,11 @@ def compile_through_time(
         ends,
         built.part,
         tf.as_dtype(settings.dtype),
-        frozenset(p for p in targets if not settings.keeps_history(p)),
+        frozenset(
+            output
+            for output in targets
+            if isinstance(output, nengo.Probe) and not settings.keeps_history(output)
+        ),
         None if settings.use_loop else built.unroll,
         Rematerialisation(settings.rematerialisation, machine_memory()),
     )

@@ -33,7 +33,7 @@ def step_graph(program: Program) -> tf.Graph:
         with tf.name_scope(scope):
             return {i: _placeholder(layout.blocks[i], program) for i in numbers}
 
-    with tf.Graph().as_default() as graph:
+    def trace() -> None:
         params = given(layout.of_role(Role.PARAM), "parameters")
         inputs = given(layout.of_role(Role.INPUT), "inputs")
         state = given(step.carried, "state_before")
@@ -49,7 +49,9 @@ def step_graph(program: Program) -> tf.Graph:
             for recording in step.recordings:
                 label = recording.probe.label or "probe"
                 tf.identity(step.sample(now, recording), _name(label))
-    return graph
+
+    # code of users may hold eager tensors, which a plain `tf.Graph` cannot take
+    return tf.function(trace, autograph=False).get_concrete_function().graph
 
 
 def _placeholder(block: Block, program: Program) -> tf.Tensor:

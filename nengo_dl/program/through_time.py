@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import TypeAlias
 
 import nengo
 import numpy as np
@@ -37,6 +38,9 @@ from nengo_dl.program.step import InGraph, TimeStep
 #: values of base Signals for all steps, shape (batch, n_steps, size)
 Series = dict[Signal, tf.Tensor]
 
+#: what stands for an output: a Probe, or a Signal that is asked for by itself
+Output: TypeAlias = nengo.Probe | Signal
+
 
 @dataclass(frozen=True)
 class ThroughTime:
@@ -48,8 +52,8 @@ class ThroughTime:
     ----------
     before, loop, after : Segment
         The three parts; see `nengo_dl.graph.phases`.
-    outputs : dict of {Probe: Signal}
-        What probes see.
+    outputs : dict of {Probe or Signal: Signal}
+        What probes see; and Signals that are asked for by themselves.
     minibatch_size : int
         Number of items in the batch.
     dtype : tf.DType
@@ -65,7 +69,7 @@ class ThroughTime:
     before: Segment
     loop: Segment
     after: Segment
-    outputs: Mapping[nengo.Probe, Signal]
+    outputs: Mapping[Output, Signal]
     minibatch_size: int
     dtype: tf.DType
     last_only: frozenset[nengo.Probe] = frozenset()
@@ -80,7 +84,7 @@ class ThroughTime:
         state: Tensors | None = None,
         first_step: int | tf.Tensor = 0,
         adapted: dict[Signal, tf.Tensor] | None = None,
-    ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
+    ) -> tuple[dict[Output, tf.Tensor], Tensors]:
         """Run all time steps; return the outputs of Probes in each, and the last state.
 
         Parameters
@@ -130,7 +134,7 @@ class ThroughTime:
         first_step: int | tf.Tensor,
         adapted: dict[Signal, tf.Tensor],
         length: int,
-    ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
+    ) -> tuple[dict[Output, tf.Tensor], Tensors]:
         """Run all steps so that the way back computes most of them again."""
         params = live.layout.of_role(Role.PARAM)
         state, parts = scan_in_segments(
@@ -189,7 +193,7 @@ class ThroughTime:
         first_step: int | tf.Tensor,
         adapted: dict[Signal, tf.Tensor],
         recorded: Recorded | None = None,
-    ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
+    ) -> tuple[dict[Output, tf.Tensor], Tensors]:
         """Run all steps, or a stretch of them; see `scan` for ``recorded``."""
         series = dict(inputs)
         ends = {signal.base for signal in self.outputs.values()}
@@ -226,7 +230,7 @@ class ThroughTime:
         """What runs before the loop, in it and after it."""
         return self.before, self.loop, self.after
 
-    def specs(self, n_steps: int) -> dict[nengo.Probe, tf.TensorSpec]:
+    def specs(self, n_steps: int) -> dict[Output, tf.TensorSpec]:
         """Return shape and type of what each probe sees in so many steps."""
         return {
             probe: tf.TensorSpec(

@@ -57,7 +57,9 @@ class Minibatch:
         first_step: int | tf.Tensor,
         n_steps: int,
     ) -> tuple[tf.Tensor, Tensors]:
-        """Return the losses of one minibatch, shape (n_terms,), and where it ends.
+        """Return the losses of one minibatch, and where it ends.
+
+        Of each term, and what layers of TensorNodes add to them, if they do.
 
         Training ends where it starts: what rules learn meanwhile is forgotten.
 
@@ -136,6 +138,7 @@ class Minibatch:
                     )
                     for term in self.terms
                 ]
+                + function.layer_loss(live, outputs)
             )
             total = tf.reduce_sum(losses)
             if self.update is not None:

@@ -30,9 +30,10 @@ from nengo_dl.program.compile import compile_through_time
 from nengo_dl.program.fingerprint import fingerprint
 from nengo_dl.program.program import Program
 from nengo_dl.program.segment import Segment
-from nengo_dl.program.through_time import Series, ThroughTime
+from nengo_dl.program.through_time import Output, Series, ThroughTime
 from nengo_dl.program.traces import Traces
 from nengo_dl.program.value_keys import Same
+from nengo_dl.training.layer_rules import LayerRules, rules_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,8 @@ class ModelFunction:
         What divides minibatches between devices; None: nothing does.
     jit_parts : bool
         Whether XLA compiles what computes a part of a minibatch.
+    rules : LayerRules or None
+        What layers of TensorNodes ask of training, if somebody wants to know.
     """
 
     through_time: ThroughTime
@@ -71,6 +74,7 @@ class ModelFunction:
     jit_compile: bool
     replicas: Replicas | None = None
     jit_parts: bool = False
+    rules: LayerRules | None = None
 
     # -- on the host
 
@@ -157,7 +161,7 @@ class ModelFunction:
         keep_state: bool = True,
         adapted: dict[Signal, tf.Tensor] | None = None,
         gradients: Gradients = "all",
-    ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
+    ) -> tuple[dict[Output, tf.Tensor], Tensors]:
         """Run one minibatch; return the outputs of Probes, and where the state ends.
 
         Parameters
@@ -213,7 +217,7 @@ class ModelFunction:
         adapted: dict[Signal, tf.Tensor] | None = None,
         gradients: Gradients = "params",
         keep_state: bool = True,
-    ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
+    ) -> tuple[dict[Output, tf.Tensor], Tensors]:
         """Run some of the steps of a minibatch.
 
         Parameters
@@ -252,6 +256,22 @@ class ModelFunction:
         series = self._series(inputs, n_steps)
         return self.through_time(live, series, n_steps, carried, first_step, adapted)
 
+    def layer_loss(
+        self, live: SignalValues, outputs: Mapping[Any, tf.Tensor]
+    ) -> list[tf.Tensor]:
+        """Return what layers of TensorNodes add to the loss, shape (), if they do.
+
+        Parameters
+        ----------
+        live : SignalValues
+            What `live` returned.
+        outputs : mapping of Probe or Signal to tf.Tensor
+            What `part` returned.
+        """
+        if self.rules is None or not self.rules.has_losses:
+            return []
+        return [self.rules.loss(self.layout, live, outputs)]
+
     def _divided(
         self,
         replicas: Replicas,
@@ -262,7 +282,7 @@ class ModelFunction:
         first_step: int | tf.Tensor,
         gradients: Gradients,
         keep_state: bool,
-    ) -> tuple[dict[nengo.Probe, tf.Tensor], Tensors]:
+    ) -> tuple[dict[Output, tf.Tensor], Tensors]:
         """Run some of the steps of a minibatch part by part; see `part`."""
         layout, probes = self.layout, list(self.through_time.outputs)
         own = replace(self, replicas=None)
@@ -406,7 +426,7 @@ class ModelFunction:
             return self.replicas.minibatch_size
         return self.through_time.minibatch_size
 
-    def specs(self, n_steps: int) -> dict[nengo.Probe, tf.TensorSpec]:
+    def specs(self, n_steps: int) -> dict[Output, tf.TensorSpec]:
         """Return shape and type of what each probe sees in so many steps."""
         return {
             probe: tf.TensorSpec((self.minibatch_size, *spec.shape[1:]), spec.dtype)
@@ -469,7 +489,8 @@ class ModelFunction:
         Functions with equal keys compute the same for the same arguments, whichever
         simulator they belong to.
         """
-        found = None if self.replicas else fingerprint(*described(self))
+        unknown = self.replicas or self.rules
+        found = None if unknown else fingerprint(*described(self))
         return Same(self) if found is None else found
 
 
@@ -565,6 +586,11 @@ class ModelFunctions:
         """Whether training computes products with fewer digits than the rest."""
         return self._built.settings.mixed_precision is not None
 
+    @cached_property
+    def rules(self) -> LayerRules:
+        """What layers of TensorNodes ask of training."""
+        return rules_of(self._built.order, self._built.trained)
+
     def exact(self) -> ModelFunctions:
         """Return the functions of the same model in double precision."""
         return ModelFunctions(self._built.exact(), self._program)
@@ -575,6 +601,7 @@ class ModelFunctions:
         training: bool,
         any_state: bool = False,
         as_rates: bool = False,
+        with_rules: bool = False,
     ) -> ModelFunction:
         """Return the model as a function of time, for some probes.
 
@@ -589,11 +616,20 @@ class ModelFunctions:
             Whether users hand in the state that it begins with.
         as_rates : bool
             Whether rates stand in for spikes outside of training, too.
+        with_rules : bool
+            Whether it is for losses, to which layers of TensorNodes may add theirs.
         """
         phase = self._built.settings.learning_phase
         training = training if phase is None else phase
         as_rates = as_rates and not training
-        key = (tuple(dict.fromkeys(probes)), training, any_state, as_rates)
+        with_rules = with_rules and bool(self.rules)
+        key = (
+            tuple(dict.fromkeys(probes)),
+            training,
+            any_state,
+            as_rates,
+            with_rules,
+        )
         if key not in self._functions:
             self._functions[key] = self._make(*key)
         return self._functions[key]
@@ -604,10 +640,12 @@ class ModelFunctions:
         training: bool,
         any_state: bool,
         as_rates: bool,
+        with_rules: bool,
     ) -> ModelFunction:
         built = replace(self._built, any_state=any_state)
+        added = self.rules.added if with_rules else ()
         through_time, inputs, reached = compile_through_time(
-            built, probes, training, as_rates
+            built, probes, training, as_rates, added
         )
         sources = Sources(
             inputs,
@@ -628,4 +666,5 @@ class ModelFunctions:
             jit and whole,
             None if whole else self._built.replicas,
             jit_parts=jit,
+            rules=self.rules if with_rules else None,
         )

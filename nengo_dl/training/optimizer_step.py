@@ -13,7 +13,7 @@ optimizers of Keras as far as it was tried, but for `Adam` with ``weight_decay``
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +72,9 @@ class OptimizerStep:
         Built for the variables.
     trained : sequence of tf.Variable
         What it changes.
+    constrain : callable, optional
+        ``constrain(identities of variables)`` is called after each update, with those
+        that are trained.
 
     Attributes
     ----------
@@ -82,9 +85,13 @@ class OptimizerStep:
     """
 
     def __init__(
-        self, optimizer: keras.optimizers.Optimizer, trained: Sequence[tf.Variable]
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        trained: Sequence[tf.Variable],
+        constrain: Callable[[Collection[int]], None] | None = None,
     ) -> None:
         self._optimizer, self._trained = optimizer, list(trained)
+        self._constrain = constrain
         self.variables = optimizer_variables(optimizer)
         self.key: Hashable = optimizer_key(optimizer)
         self._held = [*self.variables, *self._trained]
@@ -109,9 +116,15 @@ class OptimizerStep:
         gradients : sequence of tf.Tensor, shape variable.shape
             Of what is minimized, in the order of the variables.
         """
+        self._update(gradients)
+        if self._constrain is not None:
+            self._constrain({id(variable) for variable in self._trained})
+
+    def _update(self, gradients: Sequence[tf.Tensor]) -> None:
         graph = self._graph
-        if graph is None:
-            self._optimizer.apply(gradients, self._trained)
+        if graph is None or tf.executing_eagerly():
+            apply = type(self._optimizer).apply  # whatever is in its place
+            apply(self._optimizer, gradients, self._trained)
             return
         capture = tf.compat.v1.get_default_graph().capture
         handles = [capture(self._held[i].handle) for i in graph.captured]
@@ -131,7 +144,7 @@ class OptimizerStep:
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Let whoever calls ``optimizer.apply`` take this step."""
-        if self._graph is None:
+        if self._graph is None and self._constrain is None:
             yield
             return
         vars(self._optimizer)["apply"] = self

@@ -170,7 +170,8 @@ class Summaries:
     def _write_losses(self, terms: Sequence[Term], values: np.ndarray) -> None:
         tf.summary.scalar(self._loss, values.sum(), self._step)
         if len(terms) > 1:
-            for term, value in zip(terms, values, strict=True):
+            # behind them, what layers add
+            for term, value in zip(terms, values, strict=False):
                 label = "+".join(str(probe.label or "probe") for probe in term.probes)
                 tf.summary.scalar(f"{self._loss}/{_clean(label)}", value, self._step)
 

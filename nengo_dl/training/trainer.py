@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -152,7 +152,7 @@ class Trainer:
         self._store.follow_learned()
         trained = self._trained()
         found = self.optimizers.of(optimizer, trained)
-        update = OptimizerStep(found, trained)
+        update = OptimizerStep(found, trained, self.constrain)
         function = self._function(terms, training=True)
         self.check_reach(function)
         self.high_rates.warn(function)
@@ -204,6 +204,8 @@ class Trainer:
         as_rates: bool = False,
     ) -> np.ndarray:
         """Return the terms for each minibatch, shape (n_minibatches, n_terms).
+
+        One more if layers of TensorNodes add to the loss.
 
         With ``training``, everything runs as it does in training; with ``as_rates``,
         rates stand in for spikes, and the rest runs as in simulations.
@@ -266,7 +268,7 @@ class Trainer:
         return Epoch(
             function,
             Minibatch(function, self._store, terms, probes, **options),
-            len(terms),
+            len(terms) + self.functions.rules.has_losses,
             data.inputs,
             list(data.targets.values()),
             data.n_items,
@@ -322,6 +324,14 @@ class Trainer:
         """Return a Keras optimizer for the given one, built for the parameters."""
         return self.optimizers.of(optimizer, self._trained())
 
+    @property
+    def constrain(self) -> Callable[[Collection[int]], None] | None:
+        """What applies constraints of layers after an update; None: there are none."""
+        rules = self.functions.rules
+        if not rules.constraints:
+            return None
+        return partial(rules.constrain, self._program.layout, self._store.params)
+
     def _trained(self) -> list[tf.Variable]:
         return [variable for _, variable in self._store.trained]
 
@@ -330,7 +340,9 @@ class Trainer:
     ) -> ModelFunction:
         """Return the model as a function of time, for the probes of some terms."""
         probes = (p for term in terms for p in term.probes)
-        function = self.functions.of(probes, training, as_rates=as_rates)
+        function = self.functions.of(
+            probes, training, as_rates=as_rates, with_rules=True
+        )
         function.rewind(self.new_seed())
         return function
 

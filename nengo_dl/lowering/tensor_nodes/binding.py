@@ -51,6 +51,8 @@ class Bound:
         Seed of these.
     compiles : bool
         Whether XLA can compile it.
+    adds_loss : bool
+        Whether layers in it add something to the loss when they are called.
     """
 
     weights: tuple[Variable, ...]
@@ -61,6 +63,7 @@ class Bound:
     tells_steps: bool
     seed: int
     compiles: bool
+    adds_loss: bool = False
 
     @property
     def variables(self) -> list[Variable]:
@@ -78,6 +81,7 @@ class _Look:
     found: list[tf.Variable] = field(default_factory=list)
     drawn: set[str] = field(default_factory=set)
     compiles: bool = True
+    adds_loss: bool = False
 
 
 def bind(
@@ -209,6 +213,7 @@ def _bind(
         drawn,
         seed,
         plain.compiles,
+        any(look.adds_loss for look in looks),
     )
     if not op.state:  # a model that is simulated again has its weights
         of_others = (v for v in variables if id(storage(v)) not in known)
@@ -226,6 +231,7 @@ def _bind(
             )
         },
         any(look.uses_time for look in looks),
+        bound.adds_loss,
     )
     return looks
 
@@ -293,10 +299,11 @@ def _look(
 
     def call(*tensors: tf.Tensor) -> tf.Tensor:
         t, x = tensors[0], tensors[1] if first > 1 else None
-        stand_ins = StandIns(variables, tensors[first:])
+        stand_ins = StandIns(variables, tensors[first:], function.has_built_layers)
         with stand_ins():
             result = function(t, x, training)
         look.changed = stand_ins.changed
+        look.adds_loss = bool(stand_ins.losses)
         return result
 
     traced = tf.function(call, autograph=False, jit_compile=jit)

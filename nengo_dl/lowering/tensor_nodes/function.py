@@ -67,6 +67,12 @@ class TensorFunction:
         return list(found.values())
 
     @property
+    def has_built_layers(self) -> bool:
+        """Whether it is or refers to layers, all of which have their weights."""
+        layers = layers_of(self.function)
+        return bool(layers) and all(layer.built for layer in layers)
+
+    @property
     def takes_list(self) -> bool:
         """Whether the function is called with one list of time and input.
 
@@ -259,7 +265,7 @@ def infer_shape_out(function: TensorFunction, dtype: str) -> Shape:
     found: list[Shape] = []
 
     def call(t: tf.Tensor, x: tf.Tensor | None = None) -> tf.Tensor:
-        with StandIns(variables, values)():
+        with StandIns(variables, values, function.has_built_layers)():
             result = function(t, x, False)
         shape = result.shape[1:] if result.shape.rank else result.shape
         found.append(tuple(shape))

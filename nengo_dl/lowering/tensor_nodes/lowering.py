@@ -22,6 +22,10 @@ from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import OpGroup
 from nengo_dl.plan.layout import View
 
+#: output, new averages, new values of what the function remembers, and what layers add
+#: to the loss, shape () or one for each row, (rows, 1)
+_Result = tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor], tf.Tensor]
+
 #: so many time steps are written one after the other; more become a loop
 _UNROLLED = 4
 
@@ -32,8 +36,8 @@ class LowerTensorNode(Lowering):
     r"""Call a function of tensors: :math:`y \leftarrow f(t, x; w)`.
 
     Where all time steps are computed at once, they are further items of the batch,
-    unless the function could tell the difference: because it knows the time, or takes
-    averages over the batch in training.
+    unless the function could tell the difference: because it knows the time, takes
+    averages over the batch in training, or adds something to the loss.
 
     References
     ----------
@@ -47,6 +51,7 @@ class LowerTensorNode(Lowering):
     memory: tuple[View, ...]
     random: View | None
     output: View
+    added: View | None
     batch: int
 
     @classmethod
@@ -101,6 +106,7 @@ class LowerTensorNode(Lowering):
             tuple(context.view([s], s.shape) for s in op.memory.values()),
             None if op.random is None else context.view([op.random], op.random.shape),
             context.view([op.output], op.output.shape),
+            None if op.added is None else context.view([op.added], op.added.shape),
             context.minibatch_size,
         )
 
@@ -114,8 +120,10 @@ class LowerTensorNode(Lowering):
             result = self._whole(values, t, x, random, folded=steps > 1)
         if result is None:
             result = self._step_by_step(values, t, x, random, steps)
-        output, adapted, memory = result
+        output, adapted, memory, added = result
         values.set(self.output, tf.reshape(output, (output.shape[0], -1)))
+        if self.added is not None:
+            values.set(self.added, tf.broadcast_to(added, (rows, 1)))
         values.adapted.update(zip(self.adapts, adapted, strict=True))
         for view, value in zip(self.memory, memory, strict=True):
             values.set(view, tf.cast(value, _stored(values, view)))
@@ -124,7 +132,8 @@ class LowerTensorNode(Lowering):
     def _tells_steps(self) -> bool:
         """Whether more time steps in one call would make a difference."""
         op = self.op
-        return op.uses_time or op.bound.tells_steps or bool(self.adapts)
+        more = bool(self.adapts) or self.added is not None
+        return op.uses_time or op.bound.tells_steps or more
 
     def _inputs(
         self, values: SignalValues, rows: int
@@ -146,7 +155,7 @@ class LowerTensorNode(Lowering):
         x: tf.Tensor | None,
         random: tf.Tensor | None,
         folded: bool,
-    ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]] | None:
+    ) -> _Result | None:
         """Call the function once; return None if it does not take so many items."""
         try:
             return self._call(values, t, x, random)
@@ -162,7 +171,7 @@ class LowerTensorNode(Lowering):
         x: tf.Tensor | None,
         random: tf.Tensor | None,
         steps: int,
-    ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
+    ) -> _Result:
         """Call the function for one time step after the other."""
         given = [
             _exchange(tf.reshape(v, (self.batch, steps, *v.shape[1:])))
@@ -174,8 +183,8 @@ class LowerTensorNode(Lowering):
         def step(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
             remaining = iter(tensors)
             arguments = [next(remaining) if there else None for there in present]
-            output, adapted, _ = self._call(values, *arguments)
-            return [output, *adapted]
+            output, adapted, _, added = self._call(values, *arguments)
+            return [output, *([] if self.added is None else [added]), *adapted]
 
         if steps <= _UNROLLED or not given:
             made = [step([v[k] for v in given]) for k in range(steps)]
@@ -186,10 +195,12 @@ class LowerTensorNode(Lowering):
             batch = 1 if self.x is None else self.batch
             signature = [
                 tf.TensorSpec((batch, *self.op.function.shape_out), values.dtype),
+                *([] if self.added is None else [tf.TensorSpec((), values.dtype)]),
                 *(tf.TensorSpec(v.shape, value_type(v, values.dtype)) for v in adapted),
             ]
             results = tf.map_fn(step, given, fn_output_signature=signature)
         output, *adapted = results
+        added = tf.zeros(steps, values.dtype) if self.added is None else adapted.pop(0)
         if output.shape[1] != self.batch:
             output = tf.broadcast_to(output, (steps, self.batch, *output.shape[2:]))
         return (
@@ -199,6 +210,7 @@ class LowerTensorNode(Lowering):
                 for value in adapted
             ],
             [],
+            tf.reshape(tf.tile(added, [self.batch]), (-1, 1)),
         )
 
     def _call(
@@ -207,8 +219,8 @@ class LowerTensorNode(Lowering):
         t: tf.Tensor | None,
         x: tf.Tensor | None,
         random: tf.Tensor | None,
-    ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
-        """Return the output, new averages, and new values of what it remembers."""
+    ) -> _Result:
+        """Call the function with what stands in for its variables."""
         op, bound, dtype = self.op, self.op.bound, values.dtype
         kept = [
             *(values.read(view) for view in self.weights),
@@ -218,7 +230,11 @@ class LowerTensorNode(Lowering):
             tf.cast(value, value_type(variable, dtype))
             for value, variable in zip(kept, bound.variables, strict=False)
         ]
-        stand_ins = StandIns(bound.variables, [*kept, *_seeds(bound, random)])
+        stand_ins = StandIns(
+            bound.variables,
+            [*kept, *_seeds(bound, random)],
+            bound.adds_loss or op.function.has_built_layers,
+        )
         with stand_ins():
             time = tf.zeros((), dtype) if t is None else tf.reshape(t, (-1,))[0]
             output = op.function(time, x, op.training)
@@ -229,7 +245,15 @@ class LowerTensorNode(Lowering):
             output,
             [tf.stop_gradient(tf.cast(new[k], kept[k].dtype)) for k in adapted],
             new[first : first + len(bound.memory)],
+            _sum(stand_ins.losses, dtype),
         )
+
+
+def _sum(losses: Sequence[tf.Tensor], dtype: tf.DType) -> tf.Tensor:
+    """Return the sum of all elements of some losses, shape ()."""
+    if not losses:
+        return tf.zeros((), dtype)
+    return tf.add_n([tf.cast(tf.reduce_sum(loss), dtype) for loss in losses])
 
 
 def _exchange(values: tf.Tensor) -> tf.Tensor:

@@ -26,14 +26,28 @@ class StandIns:
         The variables.
     values : sequence of tf.Tensor
         Their values at the beginning.
+    layers : bool
+        Whether the code calls layers, which are built: what they add to the loss is
+        taken from them even if none of the variables is theirs.
+
+    Attributes
+    ----------
+    losses : list of tf.Tensor
+        What layers have added to the loss, with ``add_loss`` or because they have an
+        activity regularizer.
     """
 
     def __init__(
-        self, variables: Sequence[Variable], values: Sequence[tf.Tensor]
+        self,
+        variables: Sequence[Variable],
+        values: Sequence[tf.Tensor],
+        layers: bool = False,
     ) -> None:
         self.variables = list(variables)
+        self.losses: list[tf.Tensor] = []
         self._first = list(values)
         self._last = list(values)
+        self._layers = layers
         self._scope: Any = None
 
     @property
@@ -57,8 +71,10 @@ class StandIns:
                 stack.enter_context(self._patched(i, storage(variable)))
             # variables that are made within such a scope get no values at once, so
             # there is none without need
-            scope = stack.enter_context(keras.StatelessScope() if own else ExitStack())
-            self._scope = scope if own else None
+            scope: Any = _Collecting(self.losses) if own or self._layers else None
+            if scope is not None:
+                stack.enter_context(scope)
+            self._scope = scope
             # given to the constructor, they would be cast to the variables' precision
             for i in own:
                 scope.state_mapping[id(self.variables[i])] = self._last[i]
@@ -103,6 +119,25 @@ class StandIns:
             for name in methods:
                 del variable.__dict__[name]
             variable.__dict__.update(before)
+
+
+class _Collecting(keras.StatelessScope):
+    """Takes what layers add to the loss, which they forget when they are called again.
+
+    Parameters
+    ----------
+    losses : list
+        Filled with it.
+    """
+
+    def __init__(self, losses: list[tf.Tensor]) -> None:
+        super().__init__(collect_losses=True)
+        self._added = losses
+
+    def add_loss(self, loss: tf.Tensor) -> None:
+        """Take a loss that a layer adds."""
+        self._added.append(loss)
+        super().add_loss(loss)
 
 
 @contextmanager
