@@ -38,7 +38,7 @@ class ConvertActivation(LayerConverter):
     @classmethod
     def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
         """Return whether neurons have such an activation, or one in its place."""
-        swapped = converter.swap_activations.apply(layer, layer)
+        swapped = converter.swap_activations.apply(layer, converter.place, layer)
         if isinstance(layer, keras.layers.Activation) or swapped is not layer:
             return super().convertible(layer, converter)
         key = canonical(layer)

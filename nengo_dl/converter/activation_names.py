@@ -11,6 +11,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType
 
+from nengo_dl.converter.keras_graph import Place
 from nengo_dl.neurons import LeakyReLU, LimitedReLU
 from nengo_dl.validation import WrongTypeError
 
@@ -204,13 +205,15 @@ class Swaps(Mapping):
             if i not in self._used
         }
 
-    def apply(self, layer: Any, activation: Any) -> Any:
+    def apply(self, layer: Any, place: Place, activation: Any) -> Any:
         """Return what takes the place of an activation of a layer.
 
         Parameters
         ----------
         layer : keras.Layer or keras.Operation
             Whose activation it is.
+        place : Place
+            The models that the layer is in.
         activation : Any
             The activation.
 
@@ -220,16 +223,16 @@ class Swaps(Mapping):
             The activation itself if nothing does.
         """
         wanted = canonical(activation)
-        best, rank = None, 0
+        best, rank = None, (0, 0)
         for i, (target, old, key, _) in enumerate(self._rules):
-            if target is not None and not _is_layer(target, layer):
+            closeness = 0 if target is None else place.closeness(target, layer)
+            if target is not None and not closeness:
                 continue
             how = 3 if old is activation else 2 if _equal(key, wanted) else 0
             if not how and isinstance(wanted, tuple) and key == (wanted[0], None):
                 how = 1
-            how = how * 2 + (target is not None) if how else 0
-            if how > rank:
-                best, rank = i, how
+            if how and (how, closeness) > rank:
+                best, rank = i, (how, closeness)
         if best is None:
             return activation
         self._used.add(best)
@@ -250,10 +253,6 @@ def _by_name(name: str) -> Any:
 
 def _equal(one: Any, other: Any) -> bool:
     return one is other or (type(one) is type(other) and bool(one == other))
-
-
-def _is_layer(target: Any, layer: Any) -> bool:
-    return target is layer or (isinstance(target, str) and target == layer.name)
 
 
 def _new(value: Any) -> Any:

@@ -16,7 +16,19 @@ from nengo.exceptions import ValidationError
 
 from nengo_dl.config import configure_settings
 from nengo_dl.converter.conversion_options import Options
-from nengo_dl.converter.keras_graph import Call, ModelGraph, check_input, functional
+from nengo_dl.converter.independence import (
+    BY_STEP,
+    check_items,
+    check_outputs,
+    why_not_by_steps,
+)
+from nengo_dl.converter.keras_graph import (
+    Call,
+    ModelGraph,
+    Place,
+    check_input,
+    functional,
+)
 from nengo_dl.converter.layer_converter import LayerConverter, neurons_of
 from nengo_dl.converter.layer_registry import responsible
 from nengo_dl.converter.normalization_layers import affine, is_foldable
@@ -60,12 +72,34 @@ class Converted:
         Why it is not native; empty if it is.
     network : nengo.Network
         The network that the objects are in.
+    place : Place
+        The models that the layer is in.
     """
 
     call: Call
     objects: tuple[Any, ...]
     reason: str
     network: nengo.Network
+    place: Place
+
+
+@dataclass(frozen=True)
+class NeuronsOf:
+    """The layer that some neurons stand for.
+
+    Attributes
+    ----------
+    layer : keras.Layer or keras.Operation
+        The layer.
+    place : Place
+        The models that it is in.
+    scale : float
+        The factor of their firing rates.
+    """
+
+    layer: Any
+    place: Place
+    scale: float
 
 
 @dataclass
@@ -75,8 +109,7 @@ class Shared:
     options: Options
     links: list[WeightLink] = field(default_factory=list)
     converted: list[Converted] = field(default_factory=list)
-    #: whose neurons these are, and the factor of their rates
-    neurons: dict[Neurons, tuple[Any, float]] = field(default_factory=dict)
+    neurons: dict[Neurons, NeuronsOf] = field(default_factory=dict)
     #: layers whose weights are in the network already, by identity
     with_weights: dict[int, Any] = field(default_factory=dict)
     #: variables whose values Nengo's objects have in another form
@@ -96,8 +129,12 @@ class Conversion:
         The empty network that it becomes.
     shared : Shared
         What it has in common with the models around it.
-    is_inner : bool
-        Whether its inputs come from a network around it.
+    place : Place
+        The models around it, whose network its inputs come from.
+    temporal_model : bool, optional
+        Whether axis 1 is time; None: as was asked for.
+    one_call : Call, optional
+        Convert this call instead of those of the model.
 
     Attributes
     ----------
@@ -108,20 +145,29 @@ class Conversion:
     """
 
     def __init__(
-        self, model: Any, net: nengo.Network, shared: Shared, is_inner: bool = False
+        self,
+        model: Any,
+        net: nengo.Network,
+        shared: Shared,
+        place: Place | None = None,
+        temporal_model: bool | None = None,
+        one_call: Call | None = None,
     ) -> None:
         self.model = functional(model)
         self.net = net
         self.shared = shared
-        self.graph = ModelGraph(self.model)
-        self.layers = TensorMapping("layer", self.graph)
-        self.inputs = TensorMapping("input", self.graph)
+        self.place = Place() if place is None else place
+        self.temporal_model = (
+            shared.options.temporal_model if temporal_model is None else temporal_model
+        )
+        calls = None if one_call is None else (one_call,)
+        self.graph = ModelGraph(self.model, calls)
+        self.layers = TensorMapping("layer", self.graph, self.place)
+        self.inputs = TensorMapping("input", self.graph, self.place)
         #: normalisations that have become a part of the weights before them
         self.folded: set[int] = set()
-        self._is_inner = is_inner
         self._converters: dict[int, LayerConverter] = {}
         self._reasons: dict[int, str] = {}
-        self._stand_ins: dict[tuple[int, int], Call] = {}
 
     def __getattr__(self, name: str) -> Any:
         options = self.__dict__.get("shared")
@@ -132,7 +178,7 @@ class Conversion:
     @property
     def batch_axes(self) -> int:
         """How many leading axes Nengo knows nothing of: the batch's, and time's."""
-        return 2 if self.shared.options.temporal_model else 1
+        return 2 if self.temporal_model else 1
 
     def build(self) -> None:
         """Make all objects of the network."""
@@ -149,8 +195,8 @@ class Conversion:
         (tensor,) = call.outputs
         shape = tensor.shape[self.batch_axes :]
         check_input(call.operation.name, tensor, self.batch_axes)
-        size, label = math.prod(shape), call.operation.name
-        if self._is_inner:
+        size, label = math.prod(shape), f"{self.place.prefix}{call.operation.name}"
+        if self.place.around:
             node = nengo.Node(size_in=size, label=label)
         else:
             node = nengo.Node(np.zeros(size), label=label)
@@ -169,7 +215,9 @@ class Conversion:
         for tensor, obj in zip(call.outputs, objects, strict=True):
             self.layers.add(tensor, obj)
         reason = self._reasons.get(id(call.operation), "")
-        self.shared.converted.append(Converted(call, tuple(objects), reason, self.net))
+        self.shared.converted.append(
+            Converted(call, tuple(objects), reason, self.net, self.place)
+        )
 
     def _check_shared_weights(self, call: Call) -> None:
         """Refuse a second call of a layer whose weights no Connection is known for."""
@@ -210,16 +258,25 @@ class Conversion:
             is_convertible, why = cls.convertible(layer, self)
             if is_convertible and any(map(_has_mask, self.graph.calls_of(layer))):
                 is_convertible, why = False, "it is given a mask"
-            if is_convertible and not (cls.stepwise or self.batch_axes == 1):
-                is_convertible, why = False, _CONSUMES_TIME
+            if is_convertible and self.temporal_model and not cls.stepwise:
+                is_convertible, why = False, _NO_PART
             if is_convertible:
                 return cls(layer, self)
             reason = why or "its converter refuses it"
-        allowed = cls is None or cls.allow_fallback
-        if self.batch_axes == 2:
-            allowed = allowed and WholeLayerConverter.treats_steps_alone(layer)
-            if not allowed and _CONSUMES_TIME not in reason:
-                reason = f"{reason}, and {_CONSUMES_TIME}"
+        # a layer that takes time may have a time of its own within one step
+        is_step = self.shared.options.temporal_model and not self.temporal_model
+        allowed = cls is None or cls.allow_fallback or is_step
+        for call in self.graph.calls_of(layer):
+            check_items(call)
+            problem = why_not_by_steps(call) if self.temporal_model else ""
+            if problem and allowed:
+                allowed = False
+                if cls is None or reason == _NO_PART:
+                    reason = problem
+                elif BY_STEP not in reason:
+                    reason = f"{reason}. As a TensorNode, {problem}"
+            if not problem:
+                check_outputs(call, self.batch_axes)
         self.fall_back(layer, reason, allowed)
         return WholeLayerConverter(layer, self)
 
@@ -260,42 +317,52 @@ class Conversion:
             UserWarning,
         )
 
-    def inner_converter(self, layer: Any) -> LayerConverter:
-        """Return what converts a layer within another one, which no model has called.
+    def convert_within(self, call: Call, operation: Any) -> Any:
+        """Convert the layer that a wrapper applies to each time step.
 
-        Raises
-        ------
-        TypeError
-            If it has no native form.
+        Parameters
+        ----------
+        call : Call
+            The call of the wrapper.
+        operation : keras.Layer
+            The layer, which no model has called.
+
+        Returns
+        -------
+        nengo object or list
+            What has its outputs.
         """
-        cls = responsible(layer)
-        ok, why = (False, "") if cls is None else cls.convertible(layer, self)
-        if cls is None or not ok:
-            why = why or f"there is no conversion of {type(layer).__name__}"
-            raise WrongTypeError(
-                f"Layer {layer.name!r} ({type(layer).__name__}), which is applied to "
-                f"each time step, cannot be converted: {why}",
-                "model",
-            )
-        if id(layer) not in self._converters:
-            self._converters[id(layer)] = cls(layer, self)
-        return self._converters[id(layer)]
+        ends = {
+            id(tensor): KerasTensor((tensor.shape[0], *tensor.shape[2:]), tensor.dtype)
+            for tensor in (*call.inputs, *call.outputs)
+        }
+        inputs, outputs = (
+            tuple(ends[id(tensor)] for tensor in tensors)
+            for tensors in (call.inputs, call.outputs)
+        )
+        one = Call(operation, call.node_id, inputs, outputs, inputs)
+        place = self.place.within_wrapper(call.operation)
+        step = Conversion(
+            self.model, self.net, self.shared, place, temporal_model=False, one_call=one
+        )
+        for tensor in call.inputs:
+            step.layers.add(ends[id(tensor)], self.layers[tensor])
+        result = step.get_converter(operation).convert(call.node_id)
+        objects = result if isinstance(result, list | tuple) else [result]
+        for tensor, obj in zip(outputs, objects, strict=True):
+            step.layers.add(tensor, obj)
+        self.layers.add_inner(step.layers)
+        self._reasons[id(call.operation)] = step._reasons.get(id(operation), "")
+        return result
 
     def call(self, layer: Any, node_id: int) -> Call:
         """Return one call of a layer in this model."""
-        stand_in = self._stand_ins.get((id(layer), node_id))
-        if stand_in is not None:
-            return stand_in
         for call in self.graph.calls_of(layer):
             if call.node_id == node_id:
                 return call
         raise ValidationError(
             f"{layer.name!r} has no call {node_id} in {self.model.name!r}", "model"
         )
-
-    def stand_in(self, call: Call) -> None:
-        """Treat a layer as if it had been called in this model."""
-        self._stand_ins[id(call.operation), call.node_id] = call
 
     def is_private(self, tensor: KerasTensor) -> bool:
         """Return whether a tensor goes to one call only, and is no output."""
@@ -332,12 +399,12 @@ class Conversion:
         neurons = neurons_of(pre)
         if neurons is None or neurons not in self.shared.neurons:
             return None
-        layer, _ = self.shared.neurons[neurons]
-        return self.shared.options.synapse.of(layer)
+        source = self.shared.neurons[neurons]
+        return self.shared.options.synapse.of(source.layer, source.place)
 
     def neurons_added(self, neurons: Neurons, layer: Any, scale: float) -> None:
         """Note whose neurons these are, and the factor of their rates."""
-        self.shared.neurons[neurons] = (layer, scale)
+        self.shared.neurons[neurons] = NeuronsOf(layer, self.place, scale)
 
     def linked(self, variable: Any, connection: Any, to_keras: Callable) -> None:
         """Note which Connection has the values of a variable.
@@ -365,7 +432,4 @@ def _has_mask(call: Call) -> bool:
     return any(isinstance(mask, KerasTensor) for mask in masks)
 
 
-_CONSUMES_TIME = (
-    "it does not treat each time step by itself, as layers of a model with "
-    "temporal_model=True have to"
-)
+_NO_PART = "with temporal_model=True there is no conversion for a part of its axes"

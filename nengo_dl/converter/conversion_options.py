@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import keras
 from nengo.synapses import Synapse
 
 from nengo_dl.converter.activation_names import Swaps
 from nengo_dl.converter.firing_rates import check_scale
+from nengo_dl.converter.keras_graph import Place
 from nengo_dl.validation import synapse_of
 
 
@@ -29,29 +29,22 @@ class PerLayer:
     default: Any
     values: dict[Any, Any] = field(default_factory=dict)
 
-    def of(self, layer: Any) -> Any:
-        """Return the value of a layer."""
+    def of(self, layer: Any, place: Place) -> Any:
+        """Return the value of a layer, or else of a model that it is a part of."""
+        closest, found = 0, self.default
         for key, value in self.values.items():
-            if key_names(key, layer):
-                return value
-        return self.default
+            closeness = place.closeness(key, layer)
+            if closeness > closest:
+                closest, found = closeness, value
+        return found
 
-    def unknown(self, operations: list[Any]) -> list[Any]:
+    def unknown(self, operations: list[tuple[Any, Place]]) -> list[Any]:
         """Return the keys that are none of these layers."""
         return [
             key
             for key in self.values
-            if not any(key_names(key, operation) for operation in operations)
+            if not any(place.closeness(key, layer) for layer, place in operations)
         ]
-
-
-def key_names(key: Any, layer: Any) -> bool:
-    """Return whether a key of a user's means a layer."""
-    if isinstance(key, str):
-        return bool(key == layer.name)
-    if isinstance(key, keras.KerasTensor):
-        return key._keras_history.operation is layer
-    return key is layer
 
 
 @dataclass
@@ -68,7 +61,9 @@ class Options:
     temporal_model: bool = False
     freeze_batchnorm: bool = False
 
-    def unknown_keys(self, operations: list[Any]) -> list[tuple[str, Any]]:
+    def unknown_keys(
+        self, operations: list[tuple[Any, Place]]
+    ) -> list[tuple[str, Any]]:
         """Return keys that mean no layer of a model, with the argument's name."""
         return [
             (name, key)

@@ -109,7 +109,7 @@ class ConvertSpatial(LayerConverter):
         axis = 0 if last else 1
         padded = list(shape)
         padded[axis] += before
-        node = nengo.Node(size_in=math.prod(padded), label=f"{self.layer.name}.padding")
+        node = nengo.Node(size_in=math.prod(padded), label=f"{self.name}.padding")
         index = np.arange(node.size_in).reshape(padded)
         inner = [slice(None)] * len(padded)
         inner[axis] = slice(before, None)

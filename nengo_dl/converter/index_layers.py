@@ -10,6 +10,7 @@ import nengo
 import numpy as np
 import tensorflow as tf
 
+from nengo_dl.converter.independence import BY_STEP, N_STEPS
 from nengo_dl.converter.layer_converter import LayerConverter
 from nengo_dl.converter.layer_registry import operation_type, register_layer
 from nengo_dl.validation import WrongTypeError
@@ -63,7 +64,6 @@ class ConvertIndexing(LayerConverter):
     """A Node with elements of the input; the input itself if they are all the same."""
 
     unsupported_args = (("interpolation", "nearest"),)
-    stepwise = False
 
     @classmethod
     def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
@@ -76,25 +76,21 @@ class ConvertIndexing(LayerConverter):
         """
         for call in converter.graph.calls_of(layer):
             try:
-                sources = moved(call)
-            except Exception as error:
-                return False, f"what {layer.name} does depends on its data ({error})"
-            if sources is None and type(call.operation) is _RESHAPE:
-                raise WrongTypeError(
-                    f"Layer {layer.name!r} (Reshape) cannot be converted: it makes "
-                    f"{call.outputs[0].shape} of {call.inputs[0].shape}, and so moves "
-                    "elements from one item of the batch to another. Expected the axis "
-                    "of the batch as it is",
-                    "model",
-                )
-            if sources is None:
-                return False, f"{layer.name} adds something else than zeros"
+                moved(call, converter.batch_axes)
+            except WrongTypeError:
+                raise
+            except NotMovedError as error:
+                return False, f"{layer.name} {error}"
+            except Exception:
+                if converter.temporal_model:
+                    shapes = f"{call.outputs[0].shape} of {call.inputs[0].shape}"
+                    return False, f"{layer.name} makes {shapes}; {BY_STEP}"
+                return False, f"what {layer.name} does depends on its data"
         return super().convertible(layer, converter)
 
     def convert(self, node_id: int) -> Any:
         """Return the input, or a Node connected to some of its elements."""
-        sources = moved(self.call(node_id))
-        assert sources is not None
+        sources = moved(self.call(node_id), self.converter.batch_axes)
         label = self.label(node_id)
         if len(sources) == 1:
             return self._part(node_id, sources[0], label)
@@ -105,7 +101,8 @@ class ConvertIndexing(LayerConverter):
 
     def _part(self, node_id: int, source: np.ndarray, label: str) -> Any:
         """Return what has some elements of the inputs, of which -1 are zeros."""
-        sizes = [math.prod(tensor.shape[1:]) for tensor in self.call(node_id).inputs]
+        leading = self.converter.batch_axes
+        sizes = [math.prod(t.shape[leading:]) for t in self.call(node_id).inputs]
         if len(sizes) == 1 and np.array_equal(source, np.arange(sizes[0])):
             return self.get_input_obj(node_id)
         obj, start = nengo.Node(size_in=len(source), label=label), 0
@@ -122,7 +119,11 @@ class ConvertIndexing(LayerConverter):
         return obj
 
 
-def moved(call: Any) -> list[np.ndarray] | None:
+class NotMovedError(Exception):
+    """A layer does something else than moving elements of one item and time step."""
+
+
+def moved(call: Any, leading: int) -> list[np.ndarray]:
     """Return which input element each output element is; -1 for zeros.
 
     The layer itself is given the numbers of the elements.
@@ -131,24 +132,38 @@ def moved(call: Any) -> list[np.ndarray] | None:
     ----------
     call : Call
         The call of the layer.
+    leading : int
+        How many axes come before those of the elements: 1 for the batch, 2 with time.
 
     Returns
     -------
-    list of np.ndarray, shape (size_out,), or None
-        For each output; elements are counted over all inputs. None if there is
-        something else among the output.
+    list of np.ndarray, shape (size_out,)
+        For each output; elements are counted over all inputs.
+
+    Raises
+    ------
+    NotMovedError
+        If there is something else among the output, or elements of other time steps.
+    TypeError
+        If elements are moved from one item of the minibatch to another.
     """
-    sizes = [math.prod(tensor.shape[1:]) for tensor in call.inputs]
+    sizes = [math.prod(tensor.shape[leading:]) for tensor in call.inputs]
     total = sum(sizes)
-    if type(call.operation) is _RESHAPE and None not in call.outputs[0].shape[1:]:
+    first_in, first_out = call.inputs[0], call.outputs[0]
+    if type(call.operation) is _RESHAPE and None not in first_out.shape[leading:]:
         # its own argument may have the symbol of an unknown length
-        same = math.prod(call.outputs[0].shape[1:]) == total
-        return [np.arange(total)] if same else None
+        if math.prod(first_out.shape[leading:]) != total:
+            raise _between(call, leading)
+        if first_out.shape[1:leading] == first_in.shape[1:leading]:
+            return [np.arange(total)]
+    # two items, and some steps: an operation may look at these axes
+    axes = (2, *(n or N_STEPS for n in first_in.shape[1:leading]))
+    block = np.arange(math.prod(axes))
     numbers, start = {}, 1
     for tensor, size in zip(call.inputs, sizes, strict=True):
-        each = tf.reshape(tf.range(start, start + size), (1, *tensor.shape[1:]))
-        # two items: an operation may look at the batch axis
-        numbers[id(tensor)] = tf.concat([each, each + total], axis=0)
+        each = block[:, None] * total + np.arange(start, start + size)
+        shape = (*axes, *tensor.shape[leading:])
+        numbers[id(tensor)] = tf.constant(each.reshape(shape), tf.int64)
         start += size
 
     def fill(value: Any) -> Any:
@@ -156,15 +171,37 @@ def moved(call: Any) -> list[np.ndarray] | None:
 
     args, kwargs = keras.tree.map_structure(fill, (call.args, call.kwargs))
     sources = []
-    results = keras.tree.flatten(call.operation.call(*args, **kwargs))
-    for tensor, result in zip(call.outputs, results, strict=True):
-        first, second = np.asarray(result).reshape(2, -1) - 1
-        if not np.array_equal(second, np.where(first >= 0, first + total, -1)):
-            return None
-        if first.size != math.prod(tensor.shape[1:]):
-            return None
-        sources.append(np.asarray(first, dtype=np.int64))
+    for result in keras.tree.flatten(call.operation.call(*args, **kwargs)):
+        found = np.asarray(result)
+        if found.shape[:leading] != axes:
+            raise _between(call, leading, found.shape)
+        found = found.reshape(len(block), -1) - 1
+        inside = found >= 0
+        if np.any(inside != inside[0]) or np.any(found < -1):
+            raise NotMovedError("adds something else than zeros")
+        found[inside] -= (block[:, None] * total + np.zeros_like(found))[inside]
+        if np.any((found < 0) & inside) or np.any(found >= total):
+            raise _between(call, leading)
+        if np.any(found != found[0]):
+            raise NotMovedError("adds something else than zeros")
+        sources.append(found[0])
     return sources
+
+
+def _between(
+    call: Any, leading: int, shape: tuple[int, ...] | None = None
+) -> Exception:
+    """Return an error about elements that leave their item, or their time step."""
+    if leading == 2 and (shape is None or shape[:1] == (2,)):
+        return NotMovedError(f"moves elements from one time step to another; {BY_STEP}")
+    layer = call.operation
+    return WrongTypeError(
+        f"Layer {layer.name!r} ({type(layer).__name__}) cannot be converted: it makes "
+        f"{call.outputs[0].shape} of {call.inputs[0].shape}, and so moves elements "
+        "from one item of the batch to another. Expected the axis of the batch as it "
+        "is",
+        "model",
+    )
 
 
 @register_layer(

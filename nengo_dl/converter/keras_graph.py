@@ -186,14 +186,19 @@ class ModelGraph:
     ----------
     model : keras.Model
         A functional model.
+    calls : tuple of Call, optional
+        Some calls instead of all those of the model.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, calls: tuple[Call, ...] | None = None) -> None:
         self.model = model
+        self._some = calls
 
     @cached_property
     def calls(self) -> tuple[Call, ...]:
         """All calls, each behind those that it needs; inputs in the model's order."""
+        if self._some is not None:
+            return self._some
         inputs = [call_of(tensor) for tensor in self.model.inputs]
         by_depth = self.model._nodes_by_depth
         others = [
@@ -231,10 +236,16 @@ class ModelGraph:
 
     def producer(self, tensor: KerasTensor) -> Call | None:
         """Return the call that makes a tensor, if it is one of this model's."""
-        for call in self.calls_of(tensor._keras_history.operation):
+        for call in self.calls_of(operation_of(tensor)):
             if any(output is tensor for output in call.outputs):
                 return call
         return None
+
+
+def operation_of(tensor: KerasTensor) -> Any:
+    """Return the layer or operation that a tensor is an output of, None if of none."""
+    history = getattr(tensor, "_keras_history", None)
+    return None if history is None else history.operation
 
 
 def call_of(tensor: KerasTensor) -> Call:
@@ -243,15 +254,90 @@ def call_of(tensor: KerasTensor) -> Call:
     return _call(history.operation._inbound_nodes[history.node_index])
 
 
-def operations_within(model: Any) -> Iterator[Any]:
-    """Yield all layers and operations of a model, those of models within it too."""
-    for operation in functional(model).operations:
-        yield operation
-        if is_nested_model(operation):
-            yield from operations_within(operation)
-        inner = getattr(operation, "layer", None)
-        if isinstance(inner, keras.Layer):
-            yield inner
+@dataclass(frozen=True)
+class Place:
+    """The calls of models, and of wrappers such as TimeDistributed, around a layer.
+
+    Attributes
+    ----------
+    around : tuple of (Any, str, str)
+        Each model or wrapper, outermost first, with its names: those of the models
+        around it and its own, such as ``"block1/inner"``; and the same with the numbers
+        of calls where a model is called several times, ``"block1.0/inner"``.
+    prefix : str
+        What comes before the names of layers in labels, such as ``"block1.0/inner/"``.
+    plain : str
+        The same without numbers.
+    """
+
+    around: tuple[tuple[Any, str, str], ...] = ()
+    prefix: str = ""
+    plain: str = ""
+
+    def within_model(self, call: Call, graph: ModelGraph) -> Place:
+        """Return the place of what a model consists of that is called here."""
+        number = f".{call.node_id}" if len(graph.calls_of(call.operation)) > 1 else ""
+        here = self.names(call.operation, number)
+        return Place((*self.around, here), f"{here[2]}/", f"{here[1]}/")
+
+    def within_wrapper(self, wrapper: Any) -> Place:
+        """Return the place of the layer that another one applies."""
+        return Place((*self.around, self.names(wrapper)), self.prefix, self.plain)
+
+    def names(self, operation: Any, number: str = "") -> tuple[Any, str, str]:
+        """Return a layer or operation here with its names."""
+        name = operation.name
+        return operation, self.plain + name, f"{self.prefix}{name}{number}"
+
+    def closeness(self, key: Any, operation: Any) -> int:
+        """Return how closely a key of a user's means a layer or operation here.
+
+        Parameters
+        ----------
+        key : keras.Layer, KerasTensor, str or anything else
+            A layer, a tensor that it returns, or its name; with or without the names
+            of the models around it. A model means all layers within.
+        operation : keras.Layer or keras.Operation
+            The layer or operation.
+
+        Returns
+        -------
+        int
+            0 if it means another one; most for the layer itself, and more for objects
+            and full names than for short ones.
+        """
+        if isinstance(key, keras.KerasTensor):
+            key = operation_of(key)
+        chain = (*self.around, self.names(operation))
+        for i, (one, plain, numbered) in reversed(list(enumerate(chain))):
+            if key is one or (isinstance(key, str) and key in (plain, numbered)):
+                return 2 * i + 2
+            if isinstance(key, str) and key == one.name:
+                return 2 * i + 1
+        return 0
+
+
+def operations_within(model: Any, place: Place) -> Iterator[tuple[Any, Place]]:
+    """Yield all layers and operations of a model and of those within it.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The model.
+    place : Place
+        Where it is.
+    """
+    graph = ModelGraph(functional(model))
+    for call in graph.calls:
+        yield call.operation, place
+        inner, here = call.operation, place
+        while isinstance(getattr(inner, "layer", None), keras.Layer):
+            here, inner = here.within_wrapper(inner), inner.layer
+            yield inner, here
+        if is_nested_model(inner):
+            one = Call(inner, call.node_id, call.inputs, call.outputs)
+            outer = graph if inner is call.operation else ModelGraph(model, (one,))
+            yield from operations_within(inner, here.within_model(one, outer))
 
 
 def _call(node: Any) -> Call:

@@ -201,8 +201,16 @@ class LayerConverter:
         return self.converter.call(self.layer, node_id)
 
     def label(self, node_id: int) -> str:
-        """Return the label of objects: the layer's name and the number of the call."""
-        return f"{self.layer.name}.{node_id}"
+        """Return the label of objects: the layer's name and the number of the call.
+
+        Names of models around the layer come first: ``"block1/dense.0"``.
+        """
+        return f"{self.name}.{node_id}"
+
+    @property
+    def name(self) -> str:
+        """The layer's name, behind those of the models around it."""
+        return f"{self.converter.place.prefix}{self.layer.name}"
 
     input_shape = _shape_of("input")
     output_shape = _shape_of("output")
@@ -278,9 +286,9 @@ class LayerConverter:
 
     def neurons_for(self, activation: Any) -> Any:
         """Return the neuron type of an activation, None if linear, or a function."""
-        swaps = self.converter.swap_activations
-        found = self._default_neurons(swaps.apply(self.layer, activation))
-        found = self._default_neurons(swaps.apply(self.layer, found))
+        swaps, place = self.converter.swap_activations, self.converter.place
+        found = self._default_neurons(swaps.apply(self.layer, place, activation))
+        found = self._default_neurons(swaps.apply(self.layer, place, found))
         if found is None or isinstance(found, NeuronType):
             return found
         self.converter.fall_back(
@@ -309,7 +317,8 @@ class LayerConverter:
         self, size: int, label: str, neuron_type: NeuronType, biases: Any
     ) -> Neurons:
         """Return neurons whose input is their current."""
-        scale = self.converter.scale_firing_rates.of(self.layer)
+        place = self.converter.place
+        scale = self.converter.scale_firing_rates.of(self.layer, place)
         neuron_type, gain, problem = scaled(neuron_type, scale)
         if problem:
             warn_user(f"Layer {self.layer.name!r}: {problem}", UserWarning)

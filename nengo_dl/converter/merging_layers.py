@@ -97,7 +97,8 @@ class ConvertArithmetic(ConvertSum):
             constants = [np.ndim(c) for c in constants_of(call)]
             own_axes = min(ranks) - converter.batch_axes
             if max(constants, default=0) > own_axes or len(set(ranks)) > 1:
-                return False, f"{layer.name} broadcasts along the axis of the batch"
+                axis = "time" if converter.temporal_model else "the batch"
+                return False, f"{layer.name} broadcasts along the axis of {axis}"
         return super().convertible(layer, converter)
 
     def convert(self, node_id: int) -> Any:
@@ -150,8 +151,10 @@ class ConvertReduction(LayerConverter):
     def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
         """Return whether the items of the batch, and time steps, are kept apart."""
         for call in converter.graph.calls_of(layer):
-            if min(axes_of(layer, call), default=0) < converter.batch_axes:
-                return False, f"{layer.name}.axis is {layer.axis}"
+            first = min(axes_of(layer, call), default=0)
+            if first < converter.batch_axes:
+                axis = "time" if first else "the batch"
+                return False, f"{layer.name} reduces the axis of {axis}"
         return super().convertible(layer, converter)
 
     def convert(self, node_id: int) -> Any:

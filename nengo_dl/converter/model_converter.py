@@ -16,7 +16,7 @@ from nengo_dl.converter.comparison import Comparison, verify
 from nengo_dl.converter.conversion import Conversion, Shared
 from nengo_dl.converter.conversion_options import Options, scales, synapses
 from nengo_dl.converter.conversion_report import ConversionReport
-from nengo_dl.converter.keras_graph import ModelGraph, operations_within
+from nengo_dl.converter.keras_graph import ModelGraph, Place, operations_within
 from nengo_dl.converter.layer_converter import LayerConverter
 from nengo_dl.converter.layer_registry import CONVERTERS, register_layer
 from nengo_dl.converter.network_report import report
@@ -453,7 +453,7 @@ class Converter:
                 f"swap_activations: no activation of {self.model.name!r} was {names}",
                 UserWarning,
             )
-        operations = list(operations_within(self.model))
+        operations = list(operations_within(self.model, Place()))
         for argument, key in options.unknown_keys(operations):
             warn_user(
                 f"{argument}: {_name(key)} is no layer of {self.model.name!r}",
@@ -472,7 +472,13 @@ def _from_data(model: Any, data: Any, target_rate: float) -> Any:
 
 
 def _check_time_axis(inputs: list[keras.KerasTensor]) -> None:
-    """Refuse inputs without an axis beside those of batch and time."""
+    """Refuse inputs without an axis beside those of batch and time.
+
+    Raises
+    ------
+    ValueError
+        If there is one, or if they have different numbers of time steps.
+    """
     for tensor in inputs:
         if len(tensor.shape) < 3:
             raise ValidationError(
@@ -481,6 +487,14 @@ def _check_time_axis(inputs: list[keras.KerasTensor]) -> None:
                 "Expected (None, steps, size), or temporal_model=False",
                 attr="temporal_model",
             )
+    lengths = {t._keras_history.operation.name: t.shape[1] for t in inputs}
+    if len(set(lengths.values()) - {None}) > 1:
+        listed = ", ".join(f"{n} for {name!r}" for name, n in lengths.items())
+        raise ValidationError(
+            "All inputs have the same time steps, and these have different numbers of "
+            f"them: {listed}",
+            attr="temporal_model",
+        )
 
 
 def _name(key: Any) -> str:

@@ -29,10 +29,14 @@ class ConvertModel(LayerConverter):
 
     def convert(self, node_id: int) -> Any:
         """Add the network, and connect its inputs; return what has its outputs."""
+        converter = self.converter
+        place = converter.place.within_model(self.call(node_id), converter.graph)
         network = nengo.Network(label=self.label(node_id))
-        inner = Conversion(self.layer, network, self.converter.shared, is_inner=True)
+        inner = Conversion(
+            self.layer, network, converter.shared, place, converter.temporal_model
+        )
         inner.build()
         for i, tensor in enumerate(inner.model.inputs):
             self.add_connection(node_id, inner.inputs[tensor], i)
-        self.converter.layers.add_inner(inner.layers)
+        converter.layers.add_inner(inner.layers)
         return [inner.layers[tensor] for tensor in inner.model.outputs]

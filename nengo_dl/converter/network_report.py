@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import keras
 import numpy as np
 from nengo.exceptions import ValidationError
 
@@ -134,11 +135,13 @@ def _row(
     rates: Mapping[Any, RateReport],
 ) -> LayerReport:
     layer = converted.call.operation
+    within, name = _within(layer), f"{converted.place.prefix}{layer.name}"
     own = [
         neurons
         for obj in converted.objects
         if (neurons := neurons_of(obj)) is not None
-        and shared.neurons.get(neurons, (None, 1))[0] in (layer, _within(layer))
+        and neurons in shared.neurons
+        and shared.neurons[neurons].layer in (layer, within)
     ]
     of_outputs = [
         differences[id(tensor)]
@@ -146,14 +149,14 @@ def _row(
         if id(tensor) in differences
     ]
     # the layers of a model within the model have rows of their own
-    counted = not (is_nested_model(layer) and not converted.reason)
+    counted = not (is_nested_model(within) and not converted.reason)
     return LayerReport(
-        layer.name,
+        name,
         type(layer).__name__,
-        _became(converted, own),
+        _became(converted, name, own),
         sum(neurons.size_in for neurons in own),
         sum(math.prod(v.shape) for v in getattr(layer, "weights", ())) * counted,
-        shared.neurons[own[0]][1] if own else 1.0,
+        shared.neurons[own[0]].scale if own else 1.0,
         converted.reason,
         max(of_outputs, default=None),
         rates.get(own[0]) if own else None,
@@ -162,20 +165,23 @@ def _row(
 
 def _within(layer: Any) -> Any:
     """Return the layer that a layer such as TimeDistributed applies."""
-    return getattr(layer, "layer", layer)
+    within = getattr(layer, "layer", layer)
+    return within if isinstance(within, keras.Layer) else layer
 
 
-def _became(converted: Converted, own: list) -> str:
+def _became(converted: Converted, name: str, own: list) -> str:
     """Return what a layer became, in words."""
     if own:
         return type(own[0].ensemble.neuron_type).__name__
-    layer, obj = converted.call.operation, converted.objects[0]
-    name, label = layer.name, getattr(obj, "label", None)
+    layer, obj = _within(converted.call.operation), converted.objects[0]
+    label = getattr(obj, "label", None)
     if converted.reason:
         return "TensorNode"
     if is_nested_model(layer):
         return "Network"
-    return "Node" if label in (name, f"{name}.{converted.call.node_id}") else "nothing"
+    names = {name, f"{converted.place.prefix}{layer.name}"}
+    own_labels = {*names, *(f"{one}.{converted.call.node_id}" for one in names)}
+    return "Node" if label in own_labels else "nothing"
 
 
 class _Run:
@@ -225,7 +231,7 @@ class _Run:
                 self._compare(items, recorded[len(neurons) :], targets)
         self.rates = {
             one: _rate_report(
-                one, np.concatenate(mean), shared.neurons[one][1], self.dt
+                one, np.concatenate(mean), shared.neurons[one].scale, self.dt
             )
             for one, mean in zip(neurons, means, strict=True)
         }

@@ -65,7 +65,9 @@ def is_foldable(consumer: Any, producer: Any, converter: Any) -> bool:
         return False
     if type(before) not in _FOLDING or canonical(before.activation) != "linear":
         return False
-    swapped = converter.swap_activations.apply(before, before.activation)
+    swapped = converter.swap_activations.apply(
+        before, converter.place, before.activation
+    )
     if swapped is not None and swapped is not before.activation:
         return False
     rank = len(consumer.inputs[0].shape)

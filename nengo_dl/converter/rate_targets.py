@@ -161,7 +161,7 @@ def _activations(
     wanted: list[Any] = []
     calls = []
     for call in ModelGraph(model).calls:
-        if is_nested_model(call.operation):
+        if is_nested_model(_applied(call.operation)[0]):
             wanted += call.inputs
             calls.append(call)
         elif _with_neurons(call.operation) is not None:
@@ -172,14 +172,26 @@ def _activations(
     tensors = [tf.convert_to_tensor(array) for array in arrays]
     values = iter(keras.tree.flatten(keras.Model(model.inputs, wanted)(tensors)))
     for call in calls:
-        if is_nested_model(call.operation):
-            inner = [next(values) for _ in call.inputs]
-            here = (*path, (call.operation, call.node_id))
-            yield from _activations(functional(call.operation), inner, here)
+        within, n_times = _applied(call.operation)
+        if is_nested_model(within):
+            inner = [
+                tf.reshape(value, (-1, *value.shape[1 + n_times :]))
+                for value in (next(values) for _ in call.inputs)
+            ]
+            here = (*path, (within, call.node_id))
+            yield from _activations(functional(within), inner, here)
             continue
         for _ in call.outputs:
             layer = _with_neurons(call.operation)
             yield (*path, (layer, call.node_id)), np.asarray(next(values))
+
+
+def _applied(layer: Any) -> tuple[Any, int]:
+    """Return the layer that one applies to each step, and to how many axes of them."""
+    n_times = 0
+    while isinstance(layer, keras.layers.TimeDistributed):
+        layer, n_times = layer.layer, n_times + 1
+    return layer, n_times
 
 
 def _with_neurons(layer: Any) -> Any:
@@ -187,8 +199,7 @@ def _with_neurons(layer: Any) -> Any:
 
     Recurrent layers become neurons if they have an output for each time step.
     """
-    if isinstance(layer, keras.layers.TimeDistributed):
-        return _with_neurons(layer.layer)
+    layer, _ = _applied(layer)
     if isinstance(layer, keras.layers.RNN) and not (
         isinstance(layer, keras.layers.SimpleRNN) and layer.return_sequences
     ):

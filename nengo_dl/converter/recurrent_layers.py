@@ -7,7 +7,6 @@ from typing import Any
 import keras
 
 from nengo_dl.converter.dense_layers import TRAINING_ARGS, values_of
-from nengo_dl.converter.keras_graph import Call
 from nengo_dl.converter.layer_converter import LayerConverter
 from nengo_dl.converter.layer_registry import register_layer
 
@@ -21,6 +20,8 @@ class ConvertTimeDistributed(LayerConverter):
     @classmethod
     def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
         """Return whether the first axis is time, and the layer within converts."""
+        if converter.shared.options.temporal_model and not converter.temporal_model:
+            return False, "its steps are not those of the model"
         if not converter.temporal_model:
             return False, (
                 "it applies a layer to each time step, as a simulation does; "
@@ -33,12 +34,8 @@ class ConvertTimeDistributed(LayerConverter):
         self.has_weights = bool(layer.weights)
 
     def convert(self, node_id: int) -> Any:
-        """Convert the layer within, as if it had been called with the same tensors."""
-        call, inner = self.call(node_id), self.layer.layer
-        self.converter.stand_in(
-            Call(inner, node_id, call.inputs, call.outputs, call.args, call.kwargs)
-        )
-        return self.converter.inner_converter(inner).convert(node_id)
+        """Convert the layer within, as if a model had called it for one time step."""
+        return self.converter.convert_within(self.call(node_id), self.layer.layer)
 
 
 @register_layer(keras.layers.SimpleRNN)
@@ -57,6 +54,8 @@ class ConvertSimpleRNN(LayerConverter):
     @classmethod
     def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
         """Return whether the layer has a time step of its own for each of the model."""
+        if converter.shared.options.temporal_model and not converter.temporal_model:
+            return False, "its steps are not those of the model"
         if not converter.temporal_model:
             return False, (
                 "it is a loop over an axis of its data; temporal_model=True makes axis "

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import KerasTensor
 
-from nengo_dl.converter.keras_graph import ModelGraph
+from nengo_dl.converter.keras_graph import ModelGraph, Place, operation_of
 from nengo_dl.validation import UnknownKeyError
 
 
@@ -24,11 +24,16 @@ class TensorMapping(Mapping):
         What the objects are, for messages: ``"input"``.
     graph : ModelGraph
         The model.
+    place : Place
+        The models around it, whose names may come before those of layers.
     """
 
-    def __init__(self, kind: str, graph: ModelGraph) -> None:
+    def __init__(
+        self, kind: str, graph: ModelGraph, place: Place | None = None
+    ) -> None:
         self._kind = kind
         self._graph = graph
+        self._place = Place() if place is None else place
         #: tensors are equal to themselves alone
         self._objects: dict[KerasTensor, Any] = {}
         self._inner: list[TensorMapping] = []
@@ -44,7 +49,14 @@ class TensorMapping(Mapping):
     def __getitem__(self, key: Any) -> Any:
         found = self._find(key)
         if len(found) == 1:
-            return found[0]
+            return found[0][1]
+        names = list(dict.fromkeys(name for name, _ in found))
+        if len(names) > 1:
+            raise UnknownKeyError(
+                f"{_words(key)} is in {len(names)} places here. Expected one of "
+                f"{', '.join(map(repr, names))}",
+                self._kind,
+            )
         if found:
             raise UnknownKeyError(
                 f"{_words(key)} has {len(found)} outputs here. Expected one tensor, "
@@ -69,29 +81,39 @@ class TensorMapping(Mapping):
     def __repr__(self) -> str:
         return f"<{self._kind}s of {self._graph.model.name!r}: {self._names()}>"
 
-    def _find(self, key: Any) -> list[Any]:
-        """Return the objects that a key stands for."""
+    def _find(self, key: Any) -> list[tuple[str, Any]]:
+        """Return (full name, object) for all that a key stands for."""
         while isinstance(key, list | tuple | dict):
             leaves = keras.tree.flatten(key)
             if len(leaves) != 1:
                 return []
             key = leaves[0]
-        found = self._find_here(key)
-        if not found:
-            found = [obj for inner in self._inner for obj in inner._find(key)]
-        return found
+        found = [
+            (
+                f"{self._place.prefix}{operation and operation.name}",
+                self._objects[tensor],
+            )
+            for operation, tensor in self._meant(key)
+            if tensor in self._objects
+        ]
+        return found or [pair for inner in self._inner for pair in inner._find(key)]
 
-    def _find_here(self, key: Any) -> list[Any]:
+    def _meant(self, key: Any) -> list[tuple[Any, KerasTensor]]:
+        """Return (operation, tensor) for the tensors of this model that a key means."""
         if isinstance(key, KerasTensor):
-            tensors = [key]
-        elif isinstance(key, str):
-            tensors = [t for call in self._graph.named(key) for t in call.outputs]
-            tensors = tensors or self._by_structure(key)
+            return [(operation_of(key), key)]
+        if isinstance(key, str):
+            starts = {"", self._place.prefix, self._place.plain}
+            names = [key.removeprefix(start) for start in starts]
+            calls = [call for name in set(names) for call in self._graph.named(name)]
+            if not calls:
+                tensors = self._by_structure(key)
+                return [(operation_of(tensor), tensor) for tensor in tensors]
         elif isinstance(key, keras.Layer | keras.Operation):
-            tensors = [t for call in self._graph.calls_of(key) for t in call.outputs]
+            calls = self._graph.calls_of(key)
         else:
             return []
-        return [self._objects[t] for t in tensors if t in self._objects]
+        return [(call.operation, tensor) for call in calls for tensor in call.outputs]
 
     def _by_structure(self, key: str) -> list[KerasTensor]:
         """Return what a model with dicts of inputs or outputs calls by a name."""
@@ -117,7 +139,9 @@ class TensorMapping(Mapping):
 
 def _words(key: Any) -> str:
     if isinstance(key, KerasTensor):
-        return f"The tensor {key.name!r} of {key._keras_history.operation.name!r}"
+        operation = operation_of(key)
+        behind = f" of {operation.name!r}" if operation else ""
+        return f"The tensor {key.name!r}{behind}"
     if isinstance(key, keras.Layer | keras.Operation):
         return f"The layer {key.name!r}"
     return f"{key!r:.100}"

@@ -13,7 +13,6 @@ from keras import KerasTensor
 
 from nengo_dl.converter.layer_converter import LayerConverter
 from nengo_dl.tensor_node import TensorNode
-from nengo_dl.validation import WrongTypeError
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,8 @@ class WholeCall:
         The arguments of the call, with a `_Slot` for each tensor.
     shapes : list of tuple of int
         Shapes of the tensors, for one item.
+    dtypes : list of str
+        Their types; whole numbers and truth values are those of Keras in the call.
     time_axis : bool
         Whether it gets an axis of length 1 for time.
     """
@@ -44,12 +45,14 @@ class WholeCall:
         args: Any,
         kwargs: Any,
         shapes: list[tuple[int, ...]],
+        dtypes: list[str],
         time_axis: bool,
     ) -> None:
         self.operation = operation
         self.args = args
         self.kwargs = kwargs
         self.shapes = shapes
+        self.dtypes = dtypes
         self.time_axis = time_axis
         self.__name__ = str(operation.name)
 
@@ -57,9 +60,12 @@ class WholeCall:
         """Return all outputs as one vector for each item, shape (batch, size_out)."""
         leading = (x.shape[0], 1) if self.time_axis else (x.shape[0],)
         tensors, start = [], 0
-        for shape in self.shapes:
+        for shape, dtype in zip(self.shapes, self.dtypes, strict=True):
             size = math.prod(shape)
             part = x[:, start : start + size]
+            if "float" not in dtype:
+                # a filter may have left something between two numbers
+                part = tf.cast(tf.round(part), dtype)
             tensors.append(tf.reshape(part, (*leading, *shape)))
             start += size
 
@@ -75,65 +81,15 @@ class WholeCall:
         return flat[0] if len(flat) == 1 else tf.concat(flat, axis=1)
 
 
-def check_shapes(call: Any) -> None:
-    """Check that a layer treats each item by itself, and has outputs of known size.
-
-    Raises
-    ------
-    TypeError
-        If not.
-    """
-    name = f"Layer {call.operation.name!r} ({type(call.operation).__name__})"
-    for tensor in call.outputs:
-        shape = tuple(tensor.shape)
-        if call.inputs and (not shape or shape[0] != call.inputs[0].shape[0]):
-            raise WrongTypeError(
-                f"{name} cannot be converted: its output has the shape {shape}, "
-                "without the axis of the batch. Expected a layer that treats each item "
-                "by itself",
-                "model",
-            )
-        if None in shape[1:] and None not in call.inputs[0].shape[1:]:
-            raise WrongTypeError(
-                f"{name} cannot be converted: its output has the shape {shape}, and "
-                "all axes but that of the batch must be known. Give the layer the "
-                "lengths of these axes, or put `keras.layers.Reshape` behind it",
-                "model",
-            )
-
-
 class WholeLayerConverter(LayerConverter):
     """A TensorNode around the layer itself, whose variables stay its own.
 
     Each simulator copies the values that they have when it is made.
     """
 
-    #: layers that treat each step by itself, so that one step can be given to them
-    STEPWISE = (
-        keras.layers.Dropout,
-        keras.layers.GaussianNoise,
-        keras.layers.GaussianDropout,
-        keras.layers.AlphaDropout,
-        keras.layers.ELU,
-        keras.layers.Embedding,
-        keras.layers.Maximum,
-        keras.layers.Minimum,
-        keras.layers.Multiply,
-        keras.layers.ReLU,
-        keras.layers.Dense,
-    )
-
-    @classmethod
-    def treats_steps_alone(cls, layer: Any) -> bool:
-        """Return whether a layer's output in a time step depends on this step alone."""
-        if isinstance(layer, keras.layers.Softmax | keras.layers.LayerNormalization):
-            return layer.axis in (-1, [-1])
-        return isinstance(layer, cls.STEPWISE)
-
     def convert(self, node_id: int) -> Any:
         """Add a TensorNode, with all inputs and outputs of the layer as one vector."""
         call = self.call(node_id)
-        check_shapes(call)
         leading = self.converter.batch_axes
         shapes_in = [tuple(tensor.shape[leading:]) for tensor in call.inputs]
         shapes_out = [tuple(tensor.shape[leading:]) for tensor in call.outputs]
@@ -155,6 +111,7 @@ class WholeLayerConverter(LayerConverter):
             and not call.kwargs
             and not self.converter.temporal_model
             and all((*shapes_in, *shapes_out))
+            and all("float" in end.dtype for end in (*call.inputs, *call.outputs))
         )
         if plain:
             return TensorNode(
@@ -162,7 +119,7 @@ class WholeLayerConverter(LayerConverter):
                 shape_in=shapes_in[0],
                 shape_out=shapes_out[0],
                 pass_time=False,
-                label=layer.name,
+                label=self.name,
             )
         numbers = {id(tensor): i for i, tensor in enumerate(call.inputs)}
 
@@ -172,14 +129,19 @@ class WholeLayerConverter(LayerConverter):
 
         args, kwargs = keras.tree.map_structure(slot, (call.args, call.kwargs))
         function = WholeCall(
-            layer, args, kwargs, shapes_in, bool(self.converter.temporal_model)
+            layer,
+            args,
+            kwargs,
+            shapes_in,
+            [tensor.dtype for tensor in call.inputs],
+            bool(self.converter.temporal_model),
         )
         return TensorNode(
             function,
             shape_in=sum(map(math.prod, shapes_in)),
             shape_out=sum(map(math.prod, shapes_out)),
             pass_time=False,
-            label=layer.name,
+            label=self.name,
         )
 
     def _split(self, node_id: int, node: TensorNode, shapes: list) -> list[nengo.Node]:

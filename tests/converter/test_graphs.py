@@ -147,7 +147,7 @@ def test_models_in_models():
     assert converter.verify(training=True)
     assert {"inner.0"} < {network.label for network in converter.net.networks}
     # inner layers are found from outside
-    assert converter.layers["inner_dense"].ensemble.label == "inner_dense.0"
+    assert converter.layers["inner_dense"].ensemble.label == "inner/inner_dense.0"
     assert converter.layers[model] is converter.layers["inner_dense"]
 
 

@@ -271,53 +271,6 @@ def test_inference_has_biases_on_neurons():
         folded.to_keras(sim)
 
 
-def test_time():
-    x = keras.Input((None, 3))
-    y = L.TimeDistributed(L.Dense(4, "relu"))(x)
-    y = L.SimpleRNN(5, return_sequences=True, activation="relu")(y)
-    y = L.Dropout(0.1)(L.Concatenate()([y, L.Dense(2, "tanh")(x)]))
-    y = L.Activation("softmax")(L.Dense(6)(L.LayerNormalization()(y)))
-    model = random_weights(keras.Model(x, y))
-    with pytest.warns(UserWarning):
-        converter = Converter(model, temporal_model=True)
-    assert converter.verify()
-    assert converter.verify(inputs=np.ones((1, 7, 3)))
-    with pytest.raises(ValueError, match="temporal_model=True"):
-        Converter(model)
-
-
-def test_training_over_time():
-    x = keras.Input((4, 3))
-    y = L.SimpleRNN(5, return_sequences=True)(x)
-    model = random_weights(keras.Model(x, L.TimeDistributed(L.Dense(2))(y)))
-    converter = Converter(model, temporal_model=True, allow_fallback=False)
-    assert converter.verify(training=True)
-
-
-@pytest.mark.parametrize(
-    "layer",
-    [
-        L.Flatten(),
-        L.LSTM(2, return_sequences=True),
-        L.Conv1D(2, 2),
-        L.SimpleRNN(2),
-        L.GlobalAveragePooling1D(),
-        L.Reshape((2, 6)),
-    ],
-    ids=lambda layer: type(layer).__name__,
-)
-def test_layers_that_consume_time(layer):
-    model = model_of((4, 3), layer)
-    with pytest.raises(TypeError, match=layer.name):
-        Converter(model, temporal_model=True)
-
-
-def test_time_distributed_asks_for_time():
-    model = model_of((4, 3), L.TimeDistributed(L.Dense(2)))
-    with pytest.raises(TypeError, match="temporal_model=True"):
-        Converter(model)
-
-
 def test_registering():
     class Own(L.Layer):
         def call(self, inputs):

@@ -128,7 +128,7 @@ def test_report_of_several_inputs_shared_layers_and_models_in_models():
     calls = [row.rates for row in report.layers if row.layer == "shared"]
     assert report.suggested_scales["shared"] == min(r.suggested_scale for r in calls)
     rows = {row.layer: row for row in report.layers}
-    assert rows["inner"].n_parameters == 0 and rows["in"].n_parameters == 8
+    assert rows["inner"].n_parameters == 0 and rows["inner/in"].n_parameters == 8
     assert "&lt;b&gt;" in report._repr_html_() and "<b>'" not in report._repr_html_()
 
 

@@ -223,10 +223,80 @@ def test_names_that_repeat():
     ]
     x = keras.Input((3,))
     converter = converted(keras.Model(x, models[1](models[0](x))))
-    with pytest.raises(KeyError, match="2 outputs"):
+    with pytest.raises(KeyError, match="2 places.*'a/same', 'b/same'"):
         converter.layers["same"]
     first, second = (converter.layers[model.layers[0]] for model in models)
-    assert first is not second
+    assert first is converter.layers["a/same"] and second is converter.layers["b/same"]
+    labels = ["a/same.0", "b/same.0"]
+    assert [ensemble.label for ensemble in converter.net.all_ensembles] == labels
+    rows = [row.layer for row in converter.report().layers if row.n_neurons]
+    assert rows == ["a/same", "b/same"]
+
+
+def test_calls_of_a_model_have_a_number():
+    model = keras.Sequential(
+        [keras.Input((3,)), L.Dense(3, "relu", name="d")], name="m"
+    )
+    x = keras.Input((3,))
+    converter = converted(
+        keras.Model(x, model(model(x))), scale_firing_rates={"m/d": 2}
+    )
+    with pytest.raises(KeyError, match="'m.0/d', 'm.1/d'"):
+        converter.layers["m/d"]
+    assert converter.layers["m.1/d"].ensemble.label == "m.1/d.0"
+    assert {e.gain for e in converter.net.all_ensembles} == {nengo.dists.Choice([2])}
+
+
+def test_models_are_keys_for_all_their_layers():
+    inner = keras.Sequential(
+        [keras.Input((3,)), L.Dense(3, "relu", name="in")], name="a"
+    )
+    outer = keras.Sequential([inner, L.Dense(3, "relu", name="last")], name="b")
+    x = keras.Input((3,))
+    model = random_weights(keras.Model(x, L.Dense(2, "relu", name="top")(outer(x))))
+    spiking = nengo.SpikingRectifiedLinear()
+    for key in (outer, "b"):
+        converter = Converter(
+            model,
+            scale_firing_rates={key: 3, inner: 1, "top": 5},
+            synapse={key: 0.1, "b/a/in": None},
+            swap_activations={key: {"relu": spiking}, (inner, "relu"): nengo.LIF()},
+        )
+        first, last, top = (converter.layers[k] for k in ("in", "b/last", "top"))
+        kinds = [type(neurons.ensemble.neuron_type) for neurons in (first, last, top)]
+        assert kinds == [nengo.LIF, type(spiking), nengo.RectifiedLinear]
+        gains = [neurons.ensemble.gain for neurons in (last, top)]
+        assert gains == [nengo.dists.Choice([3]), nengo.dists.Choice([5])]
+        synapses = {c.pre_obj: c.synapse for c in converter.net.all_connections}
+        assert (synapses[first], synapses[last]) == (None, nengo.Lowpass(0.1))
+    with pytest.warns(UserWarning, match="b/nothing is no layer"):
+        Converter(model, scale_firing_rates={"b/nothing": 2})
+
+
+WHOLE_NUMBERS = {
+    "Discretization": lambda x: L.Dense(2)(
+        L.Flatten()(L.Embedding(3, 2)(L.Discretization([-0.2, 0.4])(x)))
+    ),
+    "argmax": lambda x: L.Embedding(4, 2)(ops.argmax(x, axis=-1)),
+    "truth values": lambda x: ops.where(
+        ops.logical_and(x > 0, ops.logical_not(x > 0.5)), x, 0.1
+    ),
+    "cast": lambda x: ops.cast(10 * x, "int32") // 2,
+    "Lambda": lambda x: L.Lambda(lambda x: ops.cast(x > 0.3, "int32"))(x),
+    "top_k": lambda x: ops.top_k(x, 2)[1],
+    "Hashing": lambda x: L.Hashing(5)(ops.cast(10 * x, "int64")),
+    "CategoryEncoding": lambda x: L.Dense(2)(
+        L.CategoryEncoding(9, "multi_hot")(ops.cast(8 * x, "int32"))
+    ),
+    "IntegerLookup": lambda x: L.IntegerLookup(vocabulary=[1, 2, 3])(
+        ops.cast(4 * x, "int32")
+    ),
+}
+
+
+@pytest.mark.parametrize("name", some(WHOLE_NUMBERS, "Discretization", "argmax"))
+def test_whole_numbers_and_truth_values_between_layers(name):
+    quietly(model_of((4,), WHOLE_NUMBERS[name]))
 
 
 def test_half_precision_is_explained():
