@@ -8,8 +8,8 @@ with them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import tensorflow as tf
@@ -30,10 +30,22 @@ class Replicas:
         TensorFlow's engine, which knows the devices and carries values between them.
     minibatch_size : int
         Items of a whole minibatch, a multiple of the number of replicas.
+    rows : slice
+        The rows of each minibatch that this process computes, and so has to read.
     """
 
     strategy: tf.distribute.Strategy
     minibatch_size: int
+    rows: slice = field(init=False)
+
+    def __post_init__(self) -> None:
+        context, part = tf.distribute.get_replica_context, self.part
+        numbers = self.strategy.run(
+            lambda: tf.identity(context().replica_id_in_sync_group)
+        )
+        own = [int(n) for n in self.strategy.experimental_local_results(numbers)]
+        rows = slice(min(own) * part, (max(own) + 1) * part)
+        object.__setattr__(self, "rows", rows)
 
     @property
     def count(self) -> int:
@@ -50,6 +62,34 @@ class Replicas:
         """Whether some of them belong to other processes."""
         return self.count > len(self.strategy.extended.worker_devices)
 
+    @property
+    def n_rows(self) -> int:
+        """How many rows of each minibatch this process computes."""
+        return self.rows.stop - self.rows.start
+
+    # -- called eagerly; traced once, since a simulator has one such object
+
+    @cached_property
+    def gather_rows(self) -> Callable[[list[tf.Tensor]], list[tf.Tensor]]:
+        """Gathers tensors of whole minibatches, of which each process has its rows."""
+
+        @tf.function(autograph=False)
+        def gather_rows(own: list[tf.Tensor]) -> list[tf.Tensor]:
+            return self.gathered(self.strategy.run(lambda: self.of_local(own)))
+
+        return gather_rows
+
+    @cached_property
+    def gather_numbers(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Gathers a number of each process, once for each of its replicas."""
+
+        @tf.function(autograph=False)
+        def gather_numbers(mine: tf.Tensor) -> tf.Tensor:
+            own = self.strategy.run(lambda: tf.reshape(mine, (1,)))
+            return self.strategy.gather(own, axis=0)
+
+        return gather_numbers
+
     # -- in TensorFlow, while a graph is traced
 
     def run(
@@ -59,6 +99,7 @@ class Replicas:
         items: Tensors,
         n_outputs: int,
         gradients: Gradients = "none",
+        local: Tensors = (),
     ) -> list[tf.Tensor]:
         """Compute a function of a minibatch part by part, and gather what comes out.
 
@@ -68,8 +109,8 @@ class Replicas:
         Parameters
         ----------
         function : callable
-            ``function(*shared, *items)`` of one part, compiled by XLA or not; returns
-            tensors of shape (part, ...).
+            ``function(*shared, *items, *local)`` of one part, compiled by XLA or not;
+            returns tensors of shape (part, ...).
         shared : sequence of tf.Tensor
             What is the same for all items: parameters.
         items : sequence of tf.Tensor, shape (minibatch_size, ...)
@@ -78,6 +119,9 @@ class Replicas:
             How many of the tensors that come first in the results are wanted.
         gradients : {"none", "params", "all"}
             What gradients will be asked for: of ``shared`` alone, or of ``items``, too.
+        local : sequence of tf.Tensor, shape (n_rows, ...)
+            What the items that this process computes have besides: data that it has
+            read for them alone. There are no gradients of it.
 
         Returns
         -------
@@ -86,10 +130,14 @@ class Replicas:
         """
         if gradients == "none":
             parts = self.strategy.run(
-                lambda: list(function(*shared, *self.own_rows(items)))[:n_outputs]
+                lambda: list(
+                    function(*shared, *self.of_whole(items), *self.of_local(local))
+                )[:n_outputs]
             )
             return self.gathered(parts)
-        return self._differentiable(function, shared, items, n_outputs, gradients)
+        return self._differentiable(
+            function, shared, items, n_outputs, gradients, local
+        )
 
     def _differentiable(
         self,
@@ -98,6 +146,7 @@ class Replicas:
         items: Tensors,
         n_outputs: int,
         gradients: Gradients,
+        local: Tensors,
     ) -> list[tf.Tensor]:
         n_shared = len(shared)
         of_items = gradients == "all"
@@ -107,11 +156,11 @@ class Replicas:
             forward: dict[int, tuple] = {}
 
             def compute() -> list[tf.Tensor]:
-                own = [*flat[:n_shared], *self.own_rows(flat[n_shared:])]
+                own = [*flat[:n_shared], *self.of_whole(flat[n_shared:])]
                 with tf.GradientTape(watch_accessed_variables=False) as tape:
                     wanted = _floats(own if of_items else own[:n_shared])
                     tape.watch(wanted)
-                    found = list(function(*own))[:n_outputs]
+                    found = list(function(*own, *self.of_local(local)))[:n_outputs]
                 forward[_key()] = (tape, wanted, found)
                 return found
 
@@ -125,7 +174,7 @@ class Replicas:
                     slopes = tape.gradient(
                         [y for y, _ in known],
                         wanted,
-                        self.own_rows([up for _, up in known]),
+                        self.of_whole([up for _, up in known]),
                         unconnected_gradients=tf.UnconnectedGradients.ZERO,
                     )
                     n_params = len(_floats(flat[:n_shared]))
@@ -142,13 +191,23 @@ class Replicas:
         found = run(*shared, *items)
         return list(found) if isinstance(found, list | tuple) else [found]
 
-    def own_rows(self, whole: Tensors) -> list[tf.Tensor]:
-        """Return the part of some tensors that this replica has."""
-        context = tf.distribute.get_replica_context()
-        first = tf.cast(context.replica_id_in_sync_group, tf.int32) * self.part
+    def of_whole(self, tensors: Tensors) -> list[tf.Tensor]:
+        """Return the part of this replica, of tensors of a whole minibatch."""
+        return self._part_of(tensors, 0)
+
+    def of_local(self, tensors: Tensors) -> list[tf.Tensor]:
+        """Return the part of this replica, of tensors with the process's rows alone."""
+        if self.n_rows == self.part:
+            return list(tensors)
+        return self._part_of(tensors, self.rows.start)
+
+    def _part_of(self, tensors: Tensors, begin: int) -> list[tf.Tensor]:
+        """Return the part of this replica, of tensors that begin with some row."""
+        number = tf.distribute.get_replica_context().replica_id_in_sync_group
+        first = tf.cast(number, tf.int32) * self.part - begin
         return [
             tf.slice(t, [first, *[0] * (len(t.shape) - 1)], [self.part, *t.shape[1:]])
-            for t in whole
+            for t in tensors
         ]
 
     def gathered(self, parts: Sequence[Any]) -> list[tf.Tensor]:

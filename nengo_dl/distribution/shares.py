@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import count
 from typing import Any
 
@@ -30,11 +29,7 @@ def share_of(replicas: Replicas | None) -> Share | None:
     """Return what divides the reading of data; None if there is one process."""
     if replicas is None or not replicas.crosses_processes:
         return None
-    context = tf.distribute.get_replica_context
-    strategy, part = replicas.strategy, replicas.part
-    numbers = strategy.run(lambda: tf.identity(context().replica_id_in_sync_group))
-    own = [int(n) for n in strategy.experimental_local_results(numbers)]
-    return Share(replicas, slice(min(own) * part, (max(own) + 1) * part))
+    return Share(replicas)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +40,19 @@ class Share:
     ----------
     replicas : Replicas
         What divides the minibatch, between this process and others.
-    rows : slice
-        The rows of a minibatch that are those of this process.
     """
 
     replicas: Replicas
-    rows: slice
+
+    @property
+    def rows(self) -> slice:
+        """The rows of a minibatch that are those of this process."""
+        return self.replicas.rows
+
+    @property
+    def n_rows(self) -> int:
+        """How many these are."""
+        return self.replicas.n_rows
 
     def among(self, n_items: int) -> np.ndarray:
         """Return which of the items of some minibatches are those of this process.
@@ -74,23 +76,12 @@ class Share:
 
         Parameters
         ----------
-        arrays : sequence of tf.Tensor or np.ndarray, shape (minibatch_size, ...)
-            Each process has its own rows in it, and anything in the others.
+        arrays : sequence of tf.Tensor or np.ndarray, shape (n_rows, ...)
+            The rows of this process.
         """
         with lost_workers():
-            return list(self._exchange([tf.convert_to_tensor(a) for a in arrays]))
-
-    @cached_property
-    def _exchange(self) -> Any:
-        replicas = self.replicas
-
-        @tf.function(autograph=False)
-        def exchange(whole: list[tf.Tensor]) -> list[tf.Tensor]:
-            return replicas.gathered(
-                replicas.strategy.run(lambda: replicas.own_rows(whole))
-            )
-
-        return exchange
+            own = [tf.convert_to_tensor(array) for array in arrays]
+            return list(self.replicas.gather_rows(own))
 
     def divides(self, dataset: tf.data.Dataset) -> bool:
         """Return whether each process is to read a dataset of its own.
@@ -155,18 +146,11 @@ class Share:
                     )
                 return
             arrays = [
-                self._among_zeros(np.concatenate([value.numpy() for value in values]))
+                _exchangeable(np.concatenate([value.numpy() for value in values]))
                 for values in leaves
             ]
             whole = [tensor.numpy() for tensor in self.gathered(arrays)]
             yield tf.nest.pack_sequence_as(element, whole)
-
-    def _among_zeros(self, rows: np.ndarray) -> np.ndarray:
-        """Return rows of this process in their places in a whole minibatch."""
-        kind = _EXCHANGED.get(rows.dtype.kind, rows.dtype)
-        whole = np.zeros((self.replicas.minibatch_size, *rows.shape[1:]), kind)
-        whole[self.rows] = rows
-        return whole
 
     def _wrong_size(self, sizes: Collection[int]) -> ValidationError:
         """Return the error that the first minibatch is none."""
@@ -178,3 +162,8 @@ class Share:
             "at least as many files as there are processes if these are divided",
             attr="data",
         )
+
+
+def _exchangeable(rows: np.ndarray) -> np.ndarray:
+    """Return an array in a type that collectives have."""
+    return rows.astype(_EXCHANGED.get(rows.dtype.kind, rows.dtype), copy=False)

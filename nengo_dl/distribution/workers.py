@@ -6,8 +6,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -117,21 +115,9 @@ class Workers:
 
     def everyones(self, number: int) -> np.ndarray:
         """Return the numbers of all processes, once for each of their replicas."""
-        with lost_workers():
-            return self._exchange(tf.constant(number, tf.int64)).numpy()
-
-    @cached_property
-    def _exchange(self) -> Any:
-        """Gathers a number of each replica; traced once."""
         assert self.replicas is not None
-        strategy = self.replicas.strategy
-
-        @tf.function(autograph=False)
-        def exchange(mine: tf.Tensor) -> tf.Tensor:
-            own = strategy.run(lambda: tf.reshape(mine, (1,)))
-            return strategy.gather(own, axis=0)
-
-        return exchange
+        with lost_workers():
+            return self.replicas.gather_numbers(tf.constant(number, tf.int64)).numpy()
 
 
 @contextmanager

@@ -90,8 +90,9 @@ class Blocks:
         What divides reading between processes: of large arrays each reads the rows that
         it computes.
     n_local : int
-        How many of the arrays, the first ones, no other process asks for; the rows of
-        the others are exchanged.
+        How many of the arrays, the first ones, no other process asks for: of these
+        there is nothing but the rows that this process computes. The rows of the others
+        are exchanged.
 
     Attributes
     ----------
@@ -125,9 +126,28 @@ class Blocks:
     def specs(self) -> list[tf.TensorSpec]:
         """Shape and type of the tensors of a block."""
         return [
-            tf.TensorSpec((self.n_items, *array.shape[1:]), self._dtype)
-            for array in self._arrays
+            tf.TensorSpec((count, *array.shape[1:]), self._dtype)
+            for count, array in zip(self._counts, self._arrays, strict=True)
         ]
+
+    @property
+    def _counts(self) -> list[int]:
+        """How many items of a block there are of each array."""
+        n_local = self._n_local if self._reads_rows else 0
+        n_others = len(self._arrays) - n_local
+        return [self._n_read] * n_local + [self.n_items] * n_others
+
+    @property
+    def _reads_rows(self) -> bool:
+        """Whether blocks are read, of which this process needs some rows only."""
+        return self._share is not None and self._whole is None
+
+    @property
+    def _n_read(self) -> int:
+        """How many items of a block this process reads."""
+        if self._share is None:
+            return self.n_items
+        return self.n_items // self._batch * self._share.n_rows
 
     def in_order(self, order: np.ndarray) -> Iterator[Block]:
         """Yield blocks with the items of the first minibatches, of the next, and so on.
@@ -150,14 +170,14 @@ class Blocks:
         n_local = self._n_local
         if self._share is None or n_local == len(block.arrays):
             return block
-        shapes = [tuple(array.shape) for array in block.arrays[n_local:]]
+        shapes = [tuple(array.shape[1:]) for array in block.arrays[n_local:]]
         by_minibatch = [
-            tf.reshape(array, (-1, self._batch, *shape[1:]))
+            tf.reshape(array, (-1, self._share.n_rows, *shape))
             for array, shape in zip(block.arrays[n_local:], shapes, strict=True)
         ]
         found = self._share.gathered([_swapped(array) for array in by_minibatch])
         whole = [
-            tf.reshape(_swapped(array), shape)
+            tf.reshape(_swapped(array), (self.n_items, *shape))
             for array, shape in zip(found, shapes, strict=True)
         ]
         return replace(block, arrays=[*block.arrays[:n_local], *whole])
@@ -169,14 +189,17 @@ class Blocks:
         return Block(tensors, order, len(chosen) // self._batch)
 
     def _read(self, array: np.ndarray, chosen: np.ndarray) -> tf.Tensor:
-        """Return some items, and zeros behind them, as a tensor."""
+        """Return some items, and zeros behind them, as a tensor.
+
+        If several processes read, they are those that this one computes.
+        """
+        if self._share is not None:
+            chosen = chosen[self._share.among(len(chosen))]
         rows = aligned_zeros(
-            (self.n_items, *array.shape[1:]), self._dtype.as_numpy_dtype
+            (self._n_read, *array.shape[1:]), self._dtype.as_numpy_dtype
         )
         # a file is read faster from front to back
         places = np.argsort(chosen, kind="stable")
-        if self._share is not None:
-            places = places[self._share.among(len(chosen))[places]]
         step = max(1, PIECE // max(array[:1].nbytes, 1))
         for start in range(0, len(places), step):
             part = places[start : start + step]
@@ -186,6 +209,47 @@ class Blocks:
             rows[part] = array[first : last + 1] if in_a_row else array[wanted]
             let_go(array)
         return to_tensor(rows, self._dtype)
+
+    # -- in TensorFlow
+
+    def minibatch(
+        self, tensors: Sequence[tf.Tensor], order: tf.Tensor, number: tf.Tensor
+    ) -> list[tf.Tensor]:
+        """Return one minibatch of a block.
+
+        Parameters
+        ----------
+        tensors : sequence of tf.Tensor
+            The arrays of the block.
+        order : tf.Tensor, shape (n_items,)
+            Its order.
+        number : tf.Tensor
+            Which minibatch.
+
+        Returns
+        -------
+        list of tf.Tensor, shape (minibatch_size, ...)
+            Of the arrays that no other process asks for, the rows that this process
+            computes.
+        """
+        begin = number * self._batch
+        chosen = tf.slice(order, [begin], [self._batch])
+        if self._share is None:
+            return [tf.gather(tensor, chosen) for tensor in tensors]
+        rows, n_local = self._share.rows, self._n_local
+        others = [tf.gather(tensor, chosen) for tensor in tensors[n_local:]]
+        n_rows, local = self._share.n_rows, tensors[:n_local]
+        if self._reads_rows:
+            # in order: what is no copy where memory is aligned
+            first = number * n_rows
+            found = [
+                tf.slice(t, [first, *[0] * (len(t.shape) - 1)], [n_rows, *t.shape[1:]])
+                for t in local
+            ]
+        else:
+            own = tf.slice(order, [begin + rows.start], [n_rows])
+            found = [tf.gather(tensor, own) for tensor in local]
+        return [*found, *others]
 
 
 def _swapped(array: tf.Tensor) -> tf.Tensor:

@@ -271,7 +271,8 @@ class KerasStep:
         Parameters
         ----------
         inputs : mapping of str to tf.Tensor, shape (minibatch_size, n_steps, size)
-            Data by name; of one step where it is held.
+            Data by name; of one step where it is held. Of a minibatch that several
+            processes read, the rows of this process.
         seed : int
             Of everything random, if the model is called by hand.
 
@@ -286,7 +287,7 @@ class KerasStep:
             if name in inputs:
                 values = tf.cast(inputs[name], function.dtype)
                 held = len(values.shape) == 3 and values.shape[1] == 1
-                shape = (function.minibatch_size, 1 if held else n_steps, -1)
+                shape = (function.n_rows(values), 1 if held else n_steps, -1)
                 given[node] = tf.reshape(values, shape)
         frame = self._frame or self._by_hand(list(given), n_steps, seed)
         for signal, values in frame.generated.items():

@@ -273,7 +273,7 @@ class Epoch:
                 count = min(count, at_most - (before + done) % at_most)
             if self._renewed:
                 count = min(count, self._room)
-            if traced is not None and at_most is None:
+            if traced is not None and at_most is None and count > 1:
                 # processes whose clocks divide them otherwise would wait forever
                 count = min(count, self._workers.agree(traced.per_call))
             if self._fed is None or self._renewed:
@@ -402,19 +402,22 @@ class Epoch:
         goes_on, carries = self._start.goes_on, self._start.carries
 
         def body(i: tf.Tensor, values: tf.Tensor, *carried: tf.Tensor) -> tuple:
-            chosen = tf.slice(order, [i * self._batch], [self._batch])
-            inputs: dict[Any, tf.Tensor] = {
-                node: tf.gather(array, chosen)
-                for node, array in zip(self._presented, items, strict=True)
-            }
+            data = self._data.minibatch([*items, *others], order, i)
+            n_nodes = len(self._presented)
+            inputs: dict[Any, tf.Tensor] = dict(
+                zip(self._presented, data[:n_nodes], strict=True)
+            )
             inputs.update(zip(self._constants, constants, strict=True))
             for item, array in zip(self._generated, generated, strict=True):
                 own = array[0] if array.shape[0] == 1 else tf.gather(array, i - start)
                 inputs[item.signal] = own
-            wanted = [tf.gather(array, chosen) for array in others]
             number = first_step + (i - start) * self._n_steps if goes_on else first_step
             own, end = self._step(
-                inputs, wanted, carried if carries else first, number, self._n_steps
+                inputs,
+                data[n_nodes:],
+                carried if carries else first,
+                number,
+                self._n_steps,
             )
             row = tf.one_hot(i, n_minibatches, dtype=self._dtype)[:, None]
             return (

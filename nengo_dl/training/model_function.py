@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import islice
 from typing import Any
 
 import nengo
@@ -172,7 +173,8 @@ class ModelFunction:
             Where it starts: the carried blocks of the simulation.
         inputs : mapping of Node or Signal to tf.Tensor, shape (batch, n_steps, size)
             Data by Node, and what `generate` returned for one minibatch; what is the
-            same for all items, or in all steps, may have an axis of length 1.
+            same for all items, or in all steps, may have an axis of length 1. What
+            each process has read for itself has the rows of `Replicas.rows` alone.
         n_steps : int
             How many steps.
         first_step : int or tf.Tensor
@@ -287,43 +289,48 @@ class ModelFunction:
         layout, probes = self.layout, list(self.through_time.outputs)
         own = replace(self, replicas=None)
         blocks = [layout.blocks[i] for i in layout.of_role(Role.PARAM)]
-        fed = {k: v for k, v in inputs.items() if k in self._keys}
-        keys = {  # what has a row for each item, and what is the same for all
-            True: [k for k, v in fed.items() if v.shape[0] == replicas.minibatch_size],
-            False: [k for k, v in fed.items() if v.shape[0] != replicas.minibatch_size],
-        }
+        whole, same, read = self._by_rows(inputs)
         shared = [
             *(live.read(layout.view(b.signals, (b.size,))) for b in blocks),
-            *(fed[k] for k in keys[False]),
+            *same.values(),
             tf.convert_to_tensor(first_step),
         ]
         items = [
             *(live.block(i) for i in layout.carried()),
-            *(fed[k] for k in keys[True]),
             *(() if carried is None else carried),
+            *whole.values(),
         ]
+        local = list(read.values())
+        n_carried = 0 if carried is None else len(carried)
 
         def part(*flat: tf.Tensor) -> list[tf.Tensor]:
-            remaining = iter(flat)
+            # gradients that nobody asks for would be computed, too
+            n_asked = len(shared) + (len(items) if gradients == "all" else 0)
+            stopped = map(tf.stop_gradient, flat[n_asked:])
+            remaining = iter([*flat[:n_asked], *stopped])
 
-            def take(like: Iterable) -> list[tf.Tensor]:
-                return [next(remaining) for _ in like]
+            def take(count: int) -> list[tf.Tensor]:
+                return list(islice(remaining, count))
 
-            params, given = take(blocks), take(keys[False])
-            (first,) = take([first_step])
-            state, series = take(layout.carried()), take(keys[True])
+            params, given = take(len(blocks)), take(len(same))
+            (first,) = take(1)
+            state, begun = take(len(layout.carried())), take(n_carried)
             outputs, end = own.part(
                 own.live(params, state),
-                dict(zip((*keys[False], *keys[True]), (*given, *series), strict=True)),
+                dict(zip((*same, *whole, *read), (*given, *remaining), strict=True)),
                 n_steps,
-                None if carried is None else list(remaining),
+                None if carried is None else begun,
                 first,
             )
             return [*(outputs[probe] for probe in probes), *end]
 
         specs = [tf.TensorSpec(t.shape, t.dtype) for t in shared]
-        specs += [tf.TensorSpec((replicas.part, *t.shape[1:]), t.dtype) for t in items]
-        key = (n_steps, carried is None, *keys[False], None, *keys[True], *specs)
+        specs += [
+            tf.TensorSpec((replicas.part, *t.shape[1:]), t.dtype)
+            for t in (*items, *local)
+        ]
+        names = (*same, None, *whole, None, *read)
+        key = (n_steps, carried is None, gradients == "all", *names, *specs)
 
         def trace() -> Any:
             traced = tf.function(part, jit_compile=self.jit_parts, autograph=False)
@@ -339,9 +346,20 @@ class ModelFunction:
                 (key, wanted, gradients), lambda: tf.function(run, autograph=False)
             )
         with lost_workers():
-            found = run(shared, items)
+            found = run(shared, items, local=local)
         outputs = dict(zip(probes, found[: len(probes)], strict=True))
         return outputs, found[len(probes) :]
+
+    def _by_rows(
+        self, inputs: Mapping[nengo.Node | Signal, tf.Tensor]
+    ) -> tuple[dict[nengo.Node | Signal, tf.Tensor], ...]:
+        """Return what has a row for each item, one for all, and the process's rows."""
+        found: tuple[dict[nengo.Node | Signal, tf.Tensor], ...] = ({}, {}, {})
+        kinds = {1: 1, self.minibatch_size: 0}
+        for key, values in inputs.items():
+            if key in self._keys:
+                found[kinds.get(values.shape[0], 2)][key] = values
+        return found
 
     def _series(
         self, given: Mapping[nengo.Node | Signal, tf.Tensor], n_steps: int
@@ -425,6 +443,12 @@ class ModelFunction:
         if self.replicas is not None:
             return self.replicas.minibatch_size
         return self.through_time.minibatch_size
+
+    def n_rows(self, values: tf.Tensor) -> int:
+        """Return how many rows an input has: the minibatch's, or this process's."""
+        if self.replicas is not None and values.shape[0] == self.replicas.n_rows:
+            return self.replicas.n_rows
+        return self.minibatch_size
 
     def specs(self, n_steps: int) -> dict[Output, tf.TensorSpec]:
         """Return shape and type of what each probe sees in so many steps."""

@@ -55,8 +55,7 @@ def of_arrays(folder, strategy):
 
     def counted(self, array, chosen):
         tensor = fill(self, array, chosen)
-        rows = tensor.numpy()[: len(chosen)].reshape(len(chosen), -1).any(axis=1)
-        read.append((rows.sum(), len(rows)))
+        read.append(tensor.numpy().reshape(len(tensor), -1).any(axis=1).sum())
         return tensor
 
     blocks.Blocks._read = counted
@@ -80,7 +79,7 @@ def of_arrays(folder, strategy):
                 "fit": np.array(history.history["loss"]),
                 "params": networks.parameters(sim),
             }
-        counts[name] = np.sum(read, axis=0).tolist()
+        counts[name] = int(np.sum(read))
     return {
         "read": counts,
         "differences": networks.differences(found["divided"], found["alone"]),

@@ -40,9 +40,8 @@ def test_each_process_reads_its_rows_and_its_files_only(tmp_path):
     with Workers(tmp_path, "reading") as workers:
         first, second = workers.results()
     for found in (first, second):
-        part, whole = found["arrays"]["read"].values()
-        assert whole == [128, 128]  # two arrays, two calls, two epochs, 16 items
-        assert part == [64, 128]
+        # two arrays, two calls, two epochs, 16 items
+        assert found["arrays"]["read"] == {"divided": 64, "alone": 128}
         for kind in ("arrays", "files"):
             assert max(found[kind]["differences"].values()) < 1e-10, kind
     read = [set(found["files"]["read"]) for found in (first, second)]
