@@ -23,9 +23,9 @@ from tests.trained_networks import (
 pytestmark = pytest.mark.filterwarnings("ignore:No gradient passes")
 
 
-#: Types that differ in how their parameters reach the simulation, in one network and in
-#: networks within it. All others are further cases of these
-FIRST = [("StochasticSpiking", False), ("AdaptiveLIF", True)]
+#: Spikes with a state of their own, in networks within networks; all others are further
+#: cases of this one
+FIRST = [("AdaptiveLIF", True)]
 CASES = [
     pytest.param(
         name,

@@ -591,7 +591,7 @@ def test_each_simulator_warns_of_an_array():
             sim.loss(data_of(net, 2, 1), lambda outputs, targets: outputs)
 
 
-@pytest.mark.parametrize("size", rest_with_everything([0, 1, 3], 2))
+@pytest.mark.parametrize("size", rest_with_everything([0, 1, 3]))
 def test_the_loss_decides_on_the_size_of_targets(size):
     with memory() as net:
         net.wide = nengo.Probe(net.ensemble.neurons)

@@ -6,7 +6,7 @@ import pytest
 from nengo.exceptions import ValidationError
 
 import nengo_dl
-from tests.helpers import assert_close
+from tests.helpers import assert_close, rest_with_everything
 
 STEPS = 3
 
@@ -41,7 +41,7 @@ def outcome(net, jit_compile):
         return [seen, losses, *weights, np.array(found["loss"])]
 
 
-@pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.parametrize("jit_compile", rest_with_everything([False, True]))
 def test_results_are_those_of_a_loop(jit_compile):
     expected = outcome(network(use_loop=True), jit_compile)
     found = outcome(network(use_loop=False), jit_compile)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import nengo_dl
-from tests.helpers import assert_close
+from tests.helpers import assert_close, rest_with_everything
 from tests.test_online_learning import RULES, network, weights
 
 STEPS = 10
@@ -48,7 +48,7 @@ def voltages(sim):
 
 
 @pytest.mark.parametrize("stateful", [True, False])
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", rest_with_everything([*RULES], 2))
 def test_what_was_learned_stays_after_calls(name, stateful):
     found = {}
     net = network(name)

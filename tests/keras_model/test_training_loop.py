@@ -97,7 +97,7 @@ MORE_CASES = [(name, not noise) for name, noise in CASES]
 
 @pytest.mark.parametrize(
     "name, noise",
-    rest_with_everything(CASES + MORE_CASES, len(CASES), together=True),
+    rest_with_everything(CASES + MORE_CASES, 3, together=True),
 )
 def test_all_that_comes_out_is_what_comes_out_of_keras_loop(name, noise):
     net, options = network(noise), OPTIONS[name]

@@ -147,7 +147,7 @@ rare = pytest.mark.everything
 @pytest.mark.parametrize(
     ("neuron_type", "synapse"),
     [
-        (nengo.LIF(), 0.005),
+        pytest.param(nengo.LIF(), 0.005, marks=rare),
         pytest.param(nengo.LIF(), None, marks=rare),
         pytest.param(nengo.Tanh(), None, marks=rare),
         pytest.param(nengo.RegularSpiking(nengo.LIFRate()), 0.005, marks=rare),

@@ -35,7 +35,6 @@ def simulator(net, **options):
     "neuron_type, jit_compile",
     rest_with_everything(
         [(nengo.LIF(), True), (nengo.AdaptiveLIF(), False), (nengo.Tanh(), True)],
-        2,
         together=True,
     ),
     ids=str,

@@ -134,7 +134,7 @@ SHARED = {
 }
 
 
-@pytest.mark.parametrize("name", rest_with_everything([*SHARED], 3))
+@pytest.mark.parametrize("name", rest_with_everything([*SHARED], 2))
 def test_one_optimizer_for_two_simulators(name):
     make = SHARED[name]
     expected = variables()
