@@ -276,7 +276,7 @@ class Converter:
         training: bool = False,
         inputs: Any = None,
         atol: float = 1e-8,
-        rtol: float = 1e-5,
+        rtol: float | None = None,
     ) -> bool:
         """Check that the network and the Keras model have the same outputs.
 
@@ -285,12 +285,15 @@ class Converter:
         training : bool
             Whether to compare after training both, with stochastic gradient descent and
             the mean squared error, for three epochs; and the numbers of trainable
-            values before. The model keeps its weights.
+            values before. Regularizers and constraints play their part. The model keeps
+            its weights.
         inputs : array, sequence of arrays or dict, optional
             Inputs, with the batch axis first; by default two items of random numbers
             between 0 and 1.
         atol, rtol : float
-            Largest difference of outputs, and as a part of the largest output.
+            Largest difference of outputs, and as a part of the largest output. By
+            default ``rtol`` is 1e-5, and 1e-4 with ``training``: errors of rounding
+            grow with each update, and batch normalisation of two items multiplies them.
 
         Returns
         -------

@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras import KerasTensor
 
 from nengo_dl.converter.layer_converter import LayerConverter
+from nengo_dl.converter.layer_registry import register_layer
 from nengo_dl.tensor_node import TensorNode
 
 
@@ -154,3 +155,21 @@ class WholeLayerConverter(LayerConverter):
             self.connect(node[start : start + size], nodes[-1], synapse=None)
             start += size
         return nodes
+
+
+@register_layer(keras.layers.Embedding)
+class ConvertEmbedding(LayerConverter):
+    """A layer without a native form, of which there is something to know."""
+
+    @classmethod
+    def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
+        """Return that it is not, and what is different in training."""
+        why = f"{layer.name} looks up rows, which is no Connection"
+        if layer.trainable and not converter.inference_only:
+            why += (
+                ". Trained with Adam, or another optimizer that squares gradients, its "
+                "weights differ from those of `model.fit` where a minibatch looks up a "
+                "row more than once: Keras squares the gradients of a row one by one, "
+                "and here their sum is squared, as for all other weights"
+            )
+        return False, why

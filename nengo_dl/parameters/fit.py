@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,13 @@ from nengo.exceptions import ValidationError
 
 #: so many names of one kind are listed in an error; one mistake often concerns them all
 _LISTED = 20
+
+#: averages of a batch normalisation that is not a part of other weights
+_NORMALIZED = re.compile(r"moving_(mean|variance)$")
+#: weights of a layer that was converted, for example ``layer.0.kernel.weights``
+_CONVERTED = re.compile(r"\.\d+\.(\w+)\.weights$")
+#: biases that are not those of neurons
+_BIAS = re.compile(r"\.\d+\.bias\.weights$")
 
 
 @dataclass(frozen=True)
@@ -121,10 +129,52 @@ def fit_all(
         raise ValidationError(
             "The file does not fit the simulator, and nothing has been loaded:\n"
             + "\n".join(problems)
-            + "\nExpected the parameters of a network of the same structure and labels",
+            + "\nExpected the parameters of a network of the same structure and labels"
+            + _about_conversions(
+                {n for n in places if n not in arrays},
+                {n for n in arrays if n not in places},
+            ),
             attr="path",
         )
     return fitted
+
+
+def _about_conversions(missing: set[str], unexpected: set[str]) -> str:
+    """Return what to do if two conversions of a Keras model differ in an argument."""
+    in_file, in_simulator = (
+        _can_be_trained(own, other)
+        for own, other in ((unexpected, missing), (missing, unexpected))
+    )
+    if in_file == in_simulator:
+        return ""
+    trained, fixed = "file", "simulator"
+    if in_simulator:
+        trained, fixed = fixed, trained
+    return (
+        f". The network of the {trained} looks like one of `nengo_dl.Converter` that "
+        f"can be trained, and that of the {fixed} like one with inference_only=True "
+        "(or freeze_batchnorm=True, or layers with trainable=False), where biases are "
+        "those of neurons, BatchNormalization is within other weights, and fewer "
+        "layers are TensorNodes. Give both the same arguments; or write what was "
+        "learned into the Keras model, `converter.to_keras(sim)`, and convert that "
+        "with inference_only=True"
+    )
+
+
+def _can_be_trained(own: set[str], other: set[str]) -> bool:
+    """Return whether only a conversion for training has some of the names.
+
+    Parameters
+    ----------
+    own, other : set of str
+        Names that only one of two networks has, and those of the other one.
+    """
+    # a TensorNode names its layer's variables without a number and an ending
+    as_nodes = {_CONVERTED.sub(r".\1", name) for name in other}
+    return bool(as_nodes & own) or any(
+        any(map(pattern.search, own)) and not any(map(pattern.search, other))
+        for pattern in (_NORMALIZED, _BIAS)
+    )
 
 
 def _lines(title: str, entries: list[str]) -> list[str]:

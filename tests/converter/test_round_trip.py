@@ -7,7 +7,7 @@ import pytest
 
 import nengo_dl
 from nengo_dl import Converter
-from tests.converter.models import random_weights
+from tests.converter.models import model_of, random_weights, some
 
 L = keras.layers
 
@@ -96,13 +96,32 @@ def test_learned_values_go_everywhere(make, kwargs, tmp_path):
         np.testing.assert_allclose(found, expected, atol=1e-6 if steps == 1 else 0.02)
 
 
-def test_values_do_not_load_where_biases_are_on_neurons(tmp_path):
-    model = random_weights(nested())
-    with nengo_dl.Simulator(Converter(model).net, progress_bar=False) as sim:
+def normalized():
+    return model_of((3,), L.Dense(4), L.BatchNormalization(), L.Dense(2, "relu"))
+
+
+def regularized():
+    return model_of((3,), L.Dense(4, "relu"), L.Dense(2, kernel_regularizer="l2"))
+
+
+@pytest.mark.filterwarnings("ignore:.*Falling back to a TensorNode")
+@pytest.mark.parametrize("trained_first", [True, False])
+@pytest.mark.parametrize("make", some([nested, normalized, regularized], normalized))
+def test_values_do_not_load_where_biases_are_on_neurons(make, trained_first, tmp_path):
+    model = random_weights(make())
+    first, second = (
+        Converter(model, inference_only=inference_only).net
+        for inference_only in (not trained_first, trained_first)
+    )
+    with nengo_dl.Simulator(first, progress_bar=False) as sim:
         sim.save_params(tmp_path / "values")
-    net = Converter(model, inference_only=True).net
+    which = "simulator" if trained_first else "file"
     with (
-        nengo_dl.Simulator(net, progress_bar=False) as sim,
-        pytest.raises(ValueError, match="nothing has been loaded"),
+        nengo_dl.Simulator(second, progress_bar=False) as sim,
+        pytest.raises(
+            ValueError,
+            match=f"nothing has been loaded(.|\n)*that of the {which} like one with "
+            "inference_only=True",
+        ),
     ):
         sim.load_params(tmp_path / "values")

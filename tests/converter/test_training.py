@@ -3,12 +3,14 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import nengo_dl
 from nengo_dl import Converter
 from tests.converter import architectures
 from tests.converter.architectures import TRAINED
 from tests.converter.models import random_weights, some
+from tests.converter.regularized import REGULARIZED, row
 
 L = keras.layers
 
@@ -26,10 +28,13 @@ OPTIMIZERS = {
 def arrays(tensors, seed, n_items):
     """Return random values for each tensor."""
     rng = np.random.RandomState(seed)
-    return [
-        rng.uniform(0, 1, size=(n_items, *tensor.shape[1:])).astype("float32")
-        for tensor in tensors
-    ]
+
+    def values(shape, dtype):
+        if "int" in dtype:
+            return rng.randint(0, 5, size=shape)
+        return rng.uniform(0, 1, size=shape).astype("float32")
+
+    return [values((n_items, *tensor.shape[1:]), tensor.dtype) for tensor in tensors]
 
 
 def in_steps(values):
@@ -139,3 +144,58 @@ def test_calls_with_weights_of_their_own():
     model = random_weights(architectures.shared_layers())
     with pytest.raises(ValueError, match="split_shared_weights=True"):
         train_both(model, OPTIMIZERS["sgd"], split_shared_weights=True)
+
+
+def train_fallen(name, optimizer):
+    """Train a model with layers that become TensorNodes, and its network."""
+    model = random_weights(REGULARIZED[name]())
+    with pytest.warns(UserWarning, match="Falling back to a TensorNode"):
+        return train_both(model, optimizer, allow_fallback=True)
+
+
+@pytest.mark.parametrize("name", some(REGULARIZED, "nested"))
+def test_layers_that_ask_something_of_training(name):
+    check(*train_fallen(name, OPTIMIZERS["momentum"]))
+
+
+@pytest.mark.everything
+@pytest.mark.parametrize("name", [n for n in REGULARIZED if n != "embedding"])
+def test_layers_that_ask_something_of_training_with_adam(name):
+    check(*train_fallen(name, OPTIMIZERS["adam"]))
+
+
+class WithSums(keras.optimizers.Adam):
+    """Takes the gradient of each row of an Embedding as a sum over its look-ups."""
+
+    def apply(self, grads, trainable_variables=None):
+        """Take a step."""
+        super().apply([tf.convert_to_tensor(g) for g in grads], trainable_variables)
+
+
+def test_adam_squares_the_sum_of_the_gradients_of_a_row():
+    check(*train_fallen("embedding", lambda: WithSums(0.003, epsilon=1e-4)))
+
+
+def test_verify_trains_keras_with_all_that_layers_ask_of_it():
+    model = random_weights(
+        row(
+            L.Embedding(5, 3, embeddings_regularizer=keras.regularizers.L2(0.1)),
+            L.Flatten(),
+            L.Dense(
+                4, "tanh", activity_regularizer="l2", kernel_constraint="unit_norm"
+            ),
+            shape=(3,),
+            dtype="int32",
+        )
+    )
+    with pytest.warns(UserWarning, match="Keras squares the gradients of a row"):
+        converter = Converter(model)
+    assert converter.verify(training=True)
+
+
+def test_verify_names_layers_that_draw_random_numbers():
+    model = keras.Sequential([keras.Input((4,)), L.Dropout(0.5, name="drop")])
+    with pytest.warns(UserWarning, match="Falling back"):
+        converter = Converter(keras.Sequential([model, L.Dense(2)]))
+    with pytest.raises(ValueError, match="In training 'drop' draws random numbers"):
+        converter.verify(training=True)
