@@ -173,14 +173,14 @@ class Swaps(Mapping):
         self._rules: list[tuple[Any, Any, Hashable, Any]] = []
         for key, new in self._swaps.items():
             if isinstance(new, Mapping):
-                self._rules += [
-                    (key, old, canonical(old), _new(value))
-                    for old, value in new.items()
-                ]
+                target, pairs = _target(key), dict(new)
             elif isinstance(key, tuple) and len(key) == 2:
-                self._rules.append((key[0], key[1], canonical(key[1]), _new(new)))
+                target, pairs = _target(key[0]), {key[1]: new}
             else:
-                self._rules.append((None, key, canonical(key), _new(new)))
+                target, pairs = None, {key: new}
+            self._rules += [
+                (target, old, _old(old), _new(value)) for old, value in pairs.items()
+            ]
 
     def __getitem__(self, key: Any) -> Any:
         return self._swaps[key]
@@ -249,6 +249,33 @@ def _by_name(name: str) -> Any:
             "'relu', a function, a layer or a Nengo neuron type",
             "swap_activations",
         ) from None
+
+
+def _target(key: Any) -> Any:
+    """Return the layer, or the name of one, that a rule is for."""
+    if isinstance(key, str | keras.Layer | keras.Operation | keras.KerasTensor):
+        return key
+    raise WrongTypeError(
+        f"Expected a layer or its name before an activation, got {key!r:.100}",
+        "swap_activations",
+    )
+
+
+def _old(key: Any) -> Hashable:
+    """Return the canonical key of an activation that another one takes the place of."""
+    known = NeuronType | keras.Layer | keras.Operation
+    if key is None or isinstance(key, str | NeuronType):
+        return canonical(key)
+    if callable(key) and not (isinstance(key, type) and not issubclass(key, known)):
+        try:
+            return canonical(key)
+        except TypeError:
+            pass  # a class that cannot be made without arguments
+    raise WrongTypeError(
+        "Expected an activation as the key: a function, its name, a layer, a neuron "
+        f"type or None; got {key!r:.100}",
+        "swap_activations",
+    )
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -11,6 +11,7 @@ import keras
 import nengo
 import numpy as np
 from keras import KerasTensor
+from nengo.base import ObjView
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
@@ -110,6 +111,8 @@ class Shared:
     links: list[WeightLink] = field(default_factory=list)
     converted: list[Converted] = field(default_factory=list)
     neurons: dict[Neurons, NeuronsOf] = field(default_factory=dict)
+    #: what converts each layer, by its identity; the first one in models called twice
+    converters: dict[int, LayerConverter] = field(default_factory=dict)
     #: layers whose weights are in the network already, by identity
     with_weights: dict[int, Any] = field(default_factory=dict)
     #: variables whose values Nengo's objects have in another form
@@ -205,11 +208,40 @@ class Conversion:
 
     def _convert(self, call: Call) -> None:
         converter = self.get_converter(call.operation)
-        result = converter.convert(call.node_id)
+        objects = self._with_outputs(converter, call, converter.convert(call.node_id))
         if converter.has_weights:
             self._check_shared_weights(call)
-        objects = list(result) if isinstance(result, list | tuple) else [result]
         self._keep(call, objects)
+
+    def _with_outputs(
+        self, converter: LayerConverter, call: Call, result: Any
+    ) -> list[Any]:
+        """Return the objects that have the outputs of a call.
+
+        Raises
+        ------
+        TypeError
+            If a converter returns something else, or objects of other sizes.
+        """
+        objects = [
+            getattr(obj, "output", obj) if isinstance(obj, nengo.Network) else obj
+            for obj in (result if isinstance(result, list | tuple) else [result])
+        ]
+        shapes = [tuple(tensor.shape[self.batch_axes :]) for tensor in call.outputs]
+        sizes = [math.prod(shape) for shape in shapes]
+        kinds = (nengo.Node, nengo.Ensemble, Neurons, ObjView)
+        found = [obj.size_out if isinstance(obj, kinds) else None for obj in objects]
+        if found != sizes:
+            wanted = ", ".join(map(str, sizes))
+            raise WrongTypeError(
+                f"Layer {call.operation.name!r} ({type(call.operation).__name__}): "
+                f"`{type(converter).__name__}.convert` returned {objects!r:.200} of "
+                f"size {', '.join(map(str, found))}. Expected what has the output of "
+                f"the layer, a Node, neurons or a TensorNode, of size {wanted} (shape "
+                f"{', '.join(map(str, shapes))}){', in a list' * (len(sizes) > 1)}",
+                "model",
+            )
+        return objects
 
     def _keep(self, call: Call, objects: list[Any]) -> None:
         for tensor, obj in zip(call.outputs, objects, strict=True):
@@ -248,6 +280,7 @@ class Conversion:
         """
         if id(layer) not in self._converters:
             self._converters[id(layer)] = self._choose(layer)
+            self.shared.converters.setdefault(id(layer), self._converters[id(layer)])
         return self._converters[id(layer)]
 
     def _choose(self, layer: Any) -> LayerConverter:
@@ -347,13 +380,14 @@ class Conversion:
         )
         for tensor in call.inputs:
             step.layers.add(ends[id(tensor)], self.layers[tensor])
-        result = step.get_converter(operation).convert(call.node_id)
-        objects = result if isinstance(result, list | tuple) else [result]
+        converter = step.get_converter(operation)
+        result = converter.convert(call.node_id)
+        objects = step._with_outputs(converter, one, result)
         for tensor, obj in zip(outputs, objects, strict=True):
             step.layers.add(tensor, obj)
         self.layers.add_inner(step.layers)
         self._reasons[id(call.operation)] = step._reasons.get(id(operation), "")
-        return result
+        return objects
 
     def call(self, layer: Any, node_id: int) -> Call:
         """Return one call of a layer in this model."""

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import keras
 from nengo.synapses import Synapse
 
 from nengo_dl.converter.activation_names import Swaps
 from nengo_dl.converter.firing_rates import check_scale
 from nengo_dl.converter.keras_graph import Place
-from nengo_dl.validation import synapse_of
+from nengo_dl.validation import WrongTypeError, synapse_of
 
 
 @dataclass
@@ -79,10 +80,13 @@ def scales(value: Any) -> PerLayer:
     ------
     ValidationError
         If one is not a finite number above 0.
+    TypeError
+        If a key of a dict is no layer.
     """
     if value is None:
         return PerLayer(1.0)
     if isinstance(value, Mapping):
+        _check_keys(value, "scale_firing_rates")
         return PerLayer(1.0, {key: check_scale(v) for key, v in value.items()})
     return PerLayer(check_scale(value))
 
@@ -94,10 +98,30 @@ def synapses(value: Any) -> PerLayer:
     ------
     ValidationError
         If one is neither a number of seconds nor a Synapse.
+    TypeError
+        If a key of a dict is no layer.
     """
     if isinstance(value, Mapping):
+        _check_keys(value, "synapse")
         return PerLayer(None, {key: _synapse(v) for key, v in value.items()})
     return PerLayer(_synapse(value))
+
+
+def _check_keys(values: Mapping, attr: str) -> None:
+    """Check that all keys can stand for layers.
+
+    Raises
+    ------
+    TypeError
+        If one cannot.
+    """
+    for key in values:
+        if not isinstance(key, str | keras.Operation | keras.KerasTensor):
+            raise WrongTypeError(
+                "Expected layers, their outputs or names as the keys of a dict, got "
+                f"{key!r:.100}",
+                attr,
+            )
 
 
 def _synapse(value: Any) -> Synapse | None:

@@ -13,7 +13,7 @@ from keras import KerasTensor
 from nengo_dl.validation import WrongTypeError
 
 #: lengths of axes that may have any length, which other axes rarely have
-_N_ITEMS, N_STEPS = 3, 11
+N_ITEMS, N_STEPS = 5, 11
 
 #: layers of Keras that may work along any axis, or have a function of the user's
 _ANY_AXIS = (
@@ -226,7 +226,7 @@ def _random(tensor: KerasTensor, rng: np.random.RandomState) -> np.ndarray:
     """Return random numbers for some items, and steps where any number will do."""
     shape = list(tensor.shape)
     shape[:2] = [
-        n or default for n, default in zip(shape, (_N_ITEMS, N_STEPS), strict=False)
+        n or default for n, default in zip(shape, (N_ITEMS, N_STEPS), strict=False)
     ]
     if "float" in tensor.dtype:
         return rng.uniform(-1, 1, size=shape)
@@ -244,6 +244,7 @@ def _close(x: np.ndarray, y: np.ndarray) -> bool:
         return False
     if x.dtype.kind in "biu":
         return bool(np.array_equal(x, y))
-    x, y = x.astype(np.float64), y.astype(np.float64)
+    wide = np.complex128 if np.iscomplexobj(x) else np.float64
+    x, y = x.astype(wide), y.astype(wide)
     largest = float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x)))
     return np.allclose(x, y, rtol=1e-2, atol=1e-3 * max(largest, 1e-30), equal_nan=True)

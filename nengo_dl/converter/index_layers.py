@@ -10,7 +10,7 @@ import nengo
 import numpy as np
 import tensorflow as tf
 
-from nengo_dl.converter.independence import BY_STEP, N_STEPS
+from nengo_dl.converter.independence import BY_STEP, N_ITEMS, N_STEPS
 from nengo_dl.converter.layer_converter import LayerConverter
 from nengo_dl.converter.layer_registry import operation_type, register_layer
 from nengo_dl.validation import WrongTypeError
@@ -150,14 +150,22 @@ def moved(call: Any, leading: int) -> list[np.ndarray]:
     sizes = [math.prod(tensor.shape[leading:]) for tensor in call.inputs]
     total = sum(sizes)
     first_in, first_out = call.inputs[0], call.outputs[0]
+    if any(tensor.shape[0] != first_in.shape[0] for tensor in call.outputs):
+        raise _between(call, 1)
+    steps = first_in.shape[1:leading]
+    if any(tensor.shape[1:leading] != steps for tensor in call.outputs):
+        raise _between(call, leading)
     if type(call.operation) is _RESHAPE and None not in first_out.shape[leading:]:
         # its own argument may have the symbol of an unknown length
         if math.prod(first_out.shape[leading:]) != total:
             raise _between(call, leading)
         if first_out.shape[1:leading] == first_in.shape[1:leading]:
             return [np.arange(total)]
-    # two items, and some steps: an operation may look at these axes
-    axes = (2, *(n or N_STEPS for n in first_in.shape[1:leading]))
+    # several items, and steps: an operation may look at these axes
+    axes = (
+        first_in.shape[0] or N_ITEMS,
+        *(n or N_STEPS for n in first_in.shape[1:leading]),
+    )
     block = np.arange(math.prod(axes))
     numbers, start = {}, 1
     for tensor, size in zip(call.inputs, sizes, strict=True):
@@ -192,7 +200,9 @@ def _between(
     call: Any, leading: int, shape: tuple[int, ...] | None = None
 ) -> Exception:
     """Return an error about elements that leave their item, or their time step."""
-    if leading == 2 and (shape is None or shape[:1] == (2,)):
+    if leading == 2 and (
+        shape is None or shape[:1] == (call.inputs[0].shape[0] or N_ITEMS,)
+    ):
         return NotMovedError(f"moves elements from one time step to another; {BY_STEP}")
     layer = call.operation
     return WrongTypeError(

@@ -11,6 +11,7 @@ import nengo
 import numpy as np
 from nengo.base import ObjView
 from nengo.ensemble import Neurons
+from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType
 
 from nengo_dl.converter.activation_names import (
@@ -235,7 +236,13 @@ class LayerConverter:
         >>> converter.get_input_obj(0)  # doctest: +SKIP
         <Neurons of <Ensemble "conv.0">>
         """
-        return self.converter.layers[self.call(node_id).inputs[tensor_idx]]
+        inputs = self.call(node_id).inputs
+        if not -len(inputs) <= tensor_idx < len(inputs):
+            raise ValidationError(
+                f"{self.layer.name!r} has {len(inputs)} inputs here, got {tensor_idx}",
+                "tensor_idx",
+            )
+        return self.converter.layers[inputs[tensor_idx]]
 
     # -- objects
 

@@ -16,9 +16,15 @@ from nengo_dl.converter.comparison import Comparison, verify
 from nengo_dl.converter.conversion import Conversion, Shared
 from nengo_dl.converter.conversion_options import Options, scales, synapses
 from nengo_dl.converter.conversion_report import ConversionReport
-from nengo_dl.converter.keras_graph import ModelGraph, Place, operations_within
+from nengo_dl.converter.keras_graph import (
+    ModelGraph,
+    Place,
+    functional,
+    operations_within,
+)
 from nengo_dl.converter.layer_converter import LayerConverter
 from nengo_dl.converter.layer_registry import CONVERTERS, register_layer
+from nengo_dl.converter.model_data import arrays_of
 from nengo_dl.converter.network_report import report
 from nengo_dl.converter.rate_targets import rates_from_data
 from nengo_dl.converter.round_trip import to_keras
@@ -79,7 +85,7 @@ class Converter:
     sample_data : array, list of arrays or dict, optional
         Inputs of the model for ``scale_firing_rates="auto"``.
     target_rate : float, optional
-        The firing rate (Hz) that the most active neurons have then.
+        The firing rate (Hz) that the most active neurons have then; 100 by default.
 
     Attributes
     ----------
@@ -155,9 +161,10 @@ class Converter:
         *,
         freeze_batchnorm: bool | None = None,
         sample_data: Any = None,
-        target_rate: float = 100.0,
+        target_rate: float | None = None,
     ) -> None:
-        positive_number(target_rate, "target_rate", "a rate above 0 Hz")
+        if target_rate is not None:
+            positive_number(target_rate, "target_rate", "a rate above 0 Hz")
         fallback, inference, average, split, temporal, freeze = flags(
             allow_fallback=allow_fallback,
             inference_only=inference_only,
@@ -175,11 +182,11 @@ class Converter:
             )
         if isinstance(scale_firing_rates, str) and scale_firing_rates == "auto":
             scale_firing_rates = _from_data(model, sample_data, target_rate)
-        elif sample_data is not None:
+        elif sample_data is not None or target_rate is not None:
             raise ValidationError(
-                'they are for scale_firing_rates="auto"; got '
-                f"scale_firing_rates={scale_firing_rates!r}",
-                attr="sample_data",
+                'It is for scale_firing_rates="auto"; got '
+                f"scale_firing_rates={scale_firing_rates!r:.100}",
+                attr="target_rate" if sample_data is None else "sample_data",
             )
         options = Options(
             fallback,
@@ -239,7 +246,8 @@ class Converter:
         Raises
         ------
         TypeError
-            If one of these is no class of layers.
+            If one of these is no class of layers, or what is decorated no subclass of
+            `nengo_dl.converter.LayerConverter`.
 
         Warns
         -----
@@ -259,17 +267,31 @@ class Converter:
         ...         self.add_connection(node_id, output, transform=2)
         ...         return output
         """
-        for layer_type in layer_types:
+        for layer_type in layer_types or [None]:
             if not (
                 isinstance(layer_type, type)
                 and issubclass(layer_type, keras.Layer | keras.Operation)
             ):
                 raise WrongTypeError(
                     "Expected a class of Keras layers or operations, such as "
-                    f"`Converter.register(MyLayer)`; got {layer_type!r}",
+                    f"`Converter.register(MyLayer)`; got {layer_type!r:.100}",
                     "layer_types",
                 )
-        return register_layer(*layer_types)
+        register = register_layer(*layer_types)
+
+        def checked(converter: Any) -> Any:
+            if not (
+                isinstance(converter, type) and issubclass(converter, LayerConverter)
+            ):
+                raise WrongTypeError(
+                    "Expected a subclass of nengo_dl.converter.LayerConverter behind "
+                    f"`@Converter.register({layer_types[0].__name__})`; got "
+                    f"{converter!r:.100}",
+                    "converter",
+                )
+            return register(converter)
+
+        return checked
 
     def verify(
         self,
@@ -368,7 +390,8 @@ class Converter:
             )
         compared = None
         if data is not None:
-            compared = Comparison(self._conversion, self.outputs, data)
+            arrays = arrays_of(self.model, data, "data")
+            compared = Comparison(self._conversion, self.outputs, arrays)
         return report(self._shared, compared, self.model.name, n_steps, targets)
 
     def to_keras(self, sim: Any) -> None:
@@ -418,7 +441,7 @@ class Converter:
         Raises
         ------
         ValidationError
-            If it is no layer.
+            If it is no layer of the model, or an input.
 
         Examples
         --------
@@ -428,9 +451,11 @@ class Converter:
         >>> converter.get_converter(model.layers[0]).layer.units
         3
         """
-        if not isinstance(layer, keras.Layer | keras.Operation):
-            raise refused(layer, "layer", "a layer of the model")
-        return self._conversion.get_converter(layer)
+        found = self._shared.converters.get(id(layer))
+        if found is None:
+            expected = f"a layer of {self.model.name!r} behind its inputs"
+            raise refused(layer, "layer", expected)
+        return found
 
     def __repr__(self) -> str:
         return f"<Converter of {self.model.name!r}: {self.net}>"
@@ -464,14 +489,16 @@ class Converter:
             )
 
 
-def _from_data(model: Any, data: Any, target_rate: float) -> Any:
+def _from_data(model: Any, data: Any, target_rate: float | None) -> Any:
     """Return the factors of firing rates that data give."""
     if data is None:
         raise ValidationError(
             '"auto" needs `sample_data`, some hundred inputs of the model',
             attr="scale_firing_rates",
         )
-    return rates_from_data(model, data, target_rate)
+    model = functional(model)
+    arrays = arrays_of(model, data, "sample_data")
+    return rates_from_data(model, arrays, 100.0 if target_rate is None else target_rate)
 
 
 def _check_time_axis(inputs: list[keras.KerasTensor]) -> None:

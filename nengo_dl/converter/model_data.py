@@ -12,7 +12,7 @@ from nengo_dl.converter.keras_graph import ModelGraph
 from nengo_dl.converter.tensor_mapping import TensorMapping
 
 
-def arrays_of(model: Any, given: Any) -> list[np.ndarray]:
+def arrays_of(model: Any, given: Any, attr: str = "inputs") -> list[np.ndarray]:
     """Return an array for each input of a model, with the batch axis first.
 
     Parameters
@@ -22,6 +22,8 @@ def arrays_of(model: Any, given: Any) -> list[np.ndarray]:
     given : array, sequence of arrays or dict
         What a user gave: one array for a model with one input, otherwise a list in the
         order of ``model.inputs``, or a dict with layers, tensors or names as keys.
+    attr : str
+        The argument that it was given as, for messages.
 
     Returns
     -------
@@ -36,7 +38,7 @@ def arrays_of(model: Any, given: Any) -> list[np.ndarray]:
     tensors = model.inputs
     names = [tensor._keras_history.operation.name for tensor in tensors]
     if isinstance(given, Mapping):
-        given = _by_input(model, given)
+        given = _by_input(model, given, attr)
     elif not isinstance(given, list | tuple):
         given = [given]
     elif len(tensors) == 1 and not (len(given) == 1 and np.ndim(given[0]) > 1):
@@ -45,10 +47,10 @@ def arrays_of(model: Any, given: Any) -> list[np.ndarray]:
         raise ValidationError(
             f"Expected an array for each of the {len(tensors)} inputs "
             f"({', '.join(names)}) of {model.name!r}, got {len(given)}",
-            "inputs",
+            attr,
         )
     arrays = [
-        _array(tensor, name, values)
+        _array(tensor, name, values, attr)
         for tensor, name, values in zip(tensors, names, given, strict=True)
     ]
     lengths = {name: len(array) for name, array in zip(names, arrays, strict=True)}
@@ -57,12 +59,12 @@ def arrays_of(model: Any, given: Any) -> list[np.ndarray]:
         raise ValidationError(
             f"Expected equally many items for each input of {model.name!r}, got "
             f"{listed}",
-            "inputs",
+            attr,
         )
     return arrays
 
 
-def _by_input(model: Any, given: Mapping) -> list[Any]:
+def _by_input(model: Any, given: Mapping, attr: str) -> list[Any]:
     """Return the values of a dict in the order of the inputs."""
     known = TensorMapping("input", ModelGraph(model))
     for tensor in model.inputs:
@@ -73,16 +75,16 @@ def _by_input(model: Any, given: Mapping) -> list[Any]:
             by_tensor[known[key]] = values
         except KeyError as error:
             raise ValidationError(
-                f"The data have the key {key!r}: {error.args[0]}", "inputs"
+                f"The data have the key {key!r}: {error.args[0]}", attr
             ) from error
     missing = [tensor for tensor in model.inputs if tensor not in by_tensor]
     if missing:
         names = ", ".join(tensor._keras_history.operation.name for tensor in missing)
-        raise ValidationError(f"The data have no array for the input {names}", "inputs")
+        raise ValidationError(f"The data have no array for the input {names}", attr)
     return [by_tensor[tensor] for tensor in model.inputs]
 
 
-def _array(tensor: Any, name: str, values: Any) -> np.ndarray:
+def _array(tensor: Any, name: str, values: Any, attr: str) -> np.ndarray:
     try:
         array = np.asarray(values, dtype=tensor.dtype)
         if array.dtype.kind in "iu" and not np.array_equal(array, np.asarray(values)):
@@ -91,7 +93,7 @@ def _array(tensor: Any, name: str, values: Any) -> np.ndarray:
         raise ValidationError(
             f"Data for {name!r} are a {type(values).__name__} that is no array of "
             f"{tensor.dtype}: {error}. Expected an array of the shape {tensor.shape}",
-            "inputs",
+            attr,
         ) from error
     fits = array.ndim == len(tensor.shape) and all(
         n in (None, m) for n, m in zip(tensor.shape, array.shape, strict=True)
@@ -99,15 +101,15 @@ def _array(tensor: Any, name: str, values: Any) -> np.ndarray:
     if not fits:
         raise ValidationError(
             f"Data for {name!r} have the shape {array.shape}, expected {tensor.shape}",
-            "inputs",
+            attr,
         )
     if not array.size:
         raise ValidationError(
-            f"Data for {name!r} have no items: the shape is {array.shape}", "inputs"
+            f"Data for {name!r} have no items: the shape is {array.shape}", attr
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValidationError(
             f"Data for {name!r} are not finite: there are NaN or infinite values",
-            "inputs",
+            attr,
         )
     return array

@@ -85,7 +85,7 @@ def rates_from_data(
     if percentile > 100:
         raise refused(percentile, "percentile", expected)
     model = functional(model)
-    arrays = arrays_of(model, data)
+    arrays = arrays_of(model, data, "data")
     n_items = len(arrays[0])
     found: dict[_Path, _Largest] = {}
     for start in range(0, n_items, _MINIBATCH):

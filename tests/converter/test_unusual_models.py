@@ -185,6 +185,31 @@ WRONG = {
         TypeError,
         "from one item of the batch to another",
     ),
+    "the order of items": (
+        lambda: model_of((4,), lambda x: x + x[::-1, :]),
+        TypeError,
+        "get_item.*from one item of the batch to another",
+    ),
+    "some items": (
+        lambda: model_of((4,), lambda x: x[:2, :]),
+        TypeError,
+        "get_item.*from one item of the batch to another",
+    ),
+    "sums over items": (
+        lambda: model_of((4,), lambda x: ops.cumsum(x, axis=0)),
+        TypeError,
+        r"\(Cumsum\).*one item depends on the others.*along other axes than the first",
+    ),
+    "a product of items": (
+        lambda: model_of((4,), lambda x: ops.matmul(x, ops.transpose(x))),
+        TypeError,
+        r"\(Transpose\).*from one item of the batch to another",
+    ),
+    "a function of items": (
+        lambda: model_of((4,), L.Lambda(lambda x: x - ops.min(x, 0, keepdims=True))),
+        TypeError,
+        r"\(Lambda\).*one item depends on the others",
+    ),
     "unknown output": (
         lambda: model_of((6, 4), L.EinsumDense("abc,cd->abd", output_shape=(None, 3))),
         TypeError,
