@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _run(count: int, arguments: Sequence[str]) -> dict[str, float]:
     """Start processes with a thread each; return what the first has measured."""
-    addresses = [f"127.0.0.1:{port}" for port in _free_ports(count)]
+    addresses = free_addresses(count)
     command = [sys.executable, "-m", "nengo_dl.benchmarks", *arguments, "--as-process"]
     processes = []
     for i in range(count):
@@ -101,12 +101,13 @@ def _run(count: int, arguments: Sequence[str]) -> dict[str, float]:
     return json.loads(texts[0].split(_RESULT)[1])
 
 
-def _free_ports(count: int) -> list[int]:
+def free_addresses(count: int) -> list[str]:
+    """Return addresses on this machine that nobody listens at."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for own in sockets:
             own.bind(("127.0.0.1", 0))
-        return [own.getsockname()[1] for own in sockets]
+        return [f"127.0.0.1:{own.getsockname()[1]}" for own in sockets]
     finally:
         for own in sockets:
             own.close()

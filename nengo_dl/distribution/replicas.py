@@ -40,9 +40,14 @@ class Replicas:
 
     def __post_init__(self) -> None:
         context, part = tf.distribute.get_replica_context, self.part
-        numbers = self.strategy.run(
-            lambda: tf.identity(context().replica_id_in_sync_group)
-        )
+
+        @tf.function(autograph=False)  # without it, TensorFlow warns
+        def numbers_of_replicas() -> Any:
+            return self.strategy.run(
+                lambda: tf.identity(context().replica_id_in_sync_group)
+            )
+
+        numbers = numbers_of_replicas()
         own = [int(n) for n in self.strategy.experimental_local_results(numbers)]
         rows = slice(min(own) * part, (max(own) + 1) * part)
         object.__setattr__(self, "rows", rows)

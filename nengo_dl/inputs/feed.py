@@ -110,7 +110,8 @@ class Chunk:
     Attributes
     ----------
     inputs : list of tf.Tensor, shape (rows, batch, size)
-        One for each input block; rows are as many as the program asks for.
+        One for each input block; rows are as many as the program asks for, and items
+        those of this process.
     n_steps : int
         Steps that the values are good for.
     error : Exception or None
@@ -136,12 +137,21 @@ class BlockFeed(Feed):
     """
 
     def __init__(self, program: Program, order: Sequence[Operator], dt: float) -> None:
-        items = program.minibatch_size
         dtype = program.dtype.as_numpy_dtype
         super().__init__(
-            Sources(program.inputs, program.lowerings, order, dt, items, dtype)
+            Sources(
+                program.inputs,
+                program.lowerings,
+                order,
+                dt,
+                program.minibatch_size,
+                dtype,
+                program.own_items,
+            )
         )
         self._program = program
+        items = program.own_items
+        self._n_items = items.stop - items.start
         #: the inputs of each input block
         self._inputs: dict[int, list[Input]] = {
             number: [] for number in program.layout.of_role(Role.INPUT)
@@ -172,7 +182,7 @@ class BlockFeed(Feed):
         """Return the shape of an input block."""
         program = self._program
         size = program.layout.blocks[number].size
-        return program.rows(form), program.minibatch_size, size
+        return program.rows(form), self._n_items, size
 
     def held(self, presented: Presented) -> bool:
         """Return whether the inputs are the same in all steps.
@@ -206,10 +216,17 @@ class BlockFeed(Feed):
         n_steps : int
             Number of steps, at most the program's capacity.
         presented : mapping of Node to np.ndarray, shape (batch, n_steps, size_out)
-            What the user feeds instead of a Node's own output.
+            What the user feeds instead of a Node's own output; of a minibatch that is
+            divided between processes, all of it or the items of this process.
         form : Form
             How the program will run.
         """
+        if self._n_items < self._program.minibatch_size:
+            items = self._program.own_items
+            presented = {
+                node: array if len(array) == self._n_items else array[items]
+                for node, array in presented.items()
+            }
         self._program.presented.first_step = first_step
         self._program.presented.values = presented and {
             item.op: presented[item.node]

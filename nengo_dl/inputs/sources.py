@@ -52,6 +52,9 @@ class Sources:
         Number of items in the batch.
     dtype : dtype_like
         Floating point type of the simulation.
+    items : slice, optional
+        The items whose values are wanted; None: all. The streams of the others go on as
+        if theirs were wanted, too.
     """
 
     def __init__(
@@ -62,8 +65,10 @@ class Sources:
         dt: float,
         minibatch_size: int,
         dtype: Any,
+        items: slice | None = None,
     ) -> None:
         self.inputs = inputs
+        self._items = range(minibatch_size)[items or slice(None)]
         self._dtype = np.dtype(dtype)
         self._largest = largest(dtype)
         self._order = order
@@ -145,7 +150,7 @@ class Sources:
             Numbers of the steps, those of one minibatch behind those of another.
         out : np.ndarray, shape (n_minibatches, n_steps, batch, size)
             Where to write them; the batch axis may have length 1 for what does not
-            differ between items.
+            differ between items, and has the items that are wanted otherwise.
         presented : mapping of Node to np.ndarray, shape (batch, >= n_steps, size_out)
             What Nodes are fed instead of their own output.
         functions : mapping of Input to np.ndarray, shape (>= n_steps, 1, size)
@@ -162,17 +167,18 @@ class Sources:
         elif item.source is Source.FUNCTION:
             out[...] = functions[item][..., :n_steps, :, :]
         else:
+            size, first = out.shape[-1], self._items.start
             for i, stream in enumerate(self._streams[item]):
-                place = out[:, :, i]
+                wanted = i in self._items
                 # one minibatch has its steps in one piece, and they are not copied
                 values = (
-                    place[0]
-                    if n_minibatches == 1
-                    else np.empty((n_minibatches * n_steps, place.shape[-1]), out.dtype)
+                    out[0, :, i - first]
+                    if wanted and n_minibatches == 1
+                    else np.empty((n_minibatches * n_steps, size), out.dtype)
                 )
                 stream.take(steps, values)
-                if n_minibatches > 1:
-                    place[...] = values.reshape(place.shape)
+                if wanted and n_minibatches > 1:
+                    out[:, :, i - first] = values.reshape(n_minibatches, n_steps, size)
                 self._taken.append(stream)
 
     def call_functions(

@@ -30,11 +30,15 @@ class Slices:
         Number of items in a minibatch.
     orders : callable, optional
         ``orders(n_minibatches)`` returns the items in the order of the next epoch.
+    own_items : slice, optional
+        The items of each minibatch that are read: not those of other processes; None:
+        all.
     """
 
     parts: Parts
     minibatch_size: int
     orders: Callable[[int], np.ndarray] | None = None
+    own_items: slice | None = None
 
     attr = "x"
     is_endless = False
@@ -60,7 +64,7 @@ class Slices:
     def elements(self) -> Iterator[Parts]:
         """Begin another epoch: yield the items of each minibatch."""
         for chosen in self.order().reshape(-1, self.minibatch_size):
-            yield cut(self.parts, chosen)
+            yield cut(self.parts, chosen[self.own_items or slice(None)])
 
     def minibatch(self, element: Parts) -> Parts:
         """Return a minibatch: what `elements` yields."""

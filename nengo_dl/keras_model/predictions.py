@@ -56,6 +56,11 @@ class Predictions:
             own.store.params, own.store.origins = simulated.params, simulated.origins
         return own
 
+    @property
+    def own_items(self) -> slice:
+        """The items of a minibatch that this process computes."""
+        return self._own.own_items
+
     def begin(self, seed: int) -> None:
         """Start where the simulation is, with random numbers of a seed."""
         self._own.rewind(seed)
@@ -79,7 +84,8 @@ class Predictions:
         Parameters
         ----------
         presented : mapping of Node to np.ndarray, shape (batch, n_steps, size_out)
-            What to present; of one step where it is held.
+            What to present; of one step where it is held. There may be `own_items`
+            alone.
         n_steps : int
             How many steps.
 

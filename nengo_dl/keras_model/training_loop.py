@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -159,7 +159,10 @@ class Loop:
         verbose: Any = "auto",
     ) -> None:
         """Keep the outputs of all Probes; see `keras.Model.predict`."""
-        model, source = self._model, ByEpoch(data, steps, "steps", _warn_about_end)
+        model = self._model
+        if isinstance(data, Slices):
+            data = replace(data, own_items=model.predicting.own_items)
+        source = ByEpoch(data, steps, "steps", _warn_about_end)
         number = source.n_minibatches
         kept.expect(number)
         last: dict[str, np.ndarray] = {}

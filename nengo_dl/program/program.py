@@ -113,6 +113,13 @@ class Program:
         """Number of items that are computed in one place."""
         return self.minibatch_size if self.replicas is None else self.replicas.part
 
+    @property
+    def own_items(self) -> slice:
+        """The items of a minibatch that this process computes, so what it is fed."""
+        if self.replicas is not None:
+            return self.replicas.rows
+        return slice(0, self.minibatch_size)
+
     @cached_property
     def step(self) -> TimeStep:
         """What runs in each time step, if nothing runs ahead."""
@@ -229,7 +236,7 @@ class Program:
         state : sequence of tf.Tensor, shape (batch, size)
             The carried blocks.
         inputs : sequence of tf.Tensor, shape (rows, batch, size)
-            The input blocks; see `rows`.
+            The input blocks; see `rows`. They have no items but `own_items`.
         first_step : int
             Number of the step before the first.
         n_steps : int
@@ -384,8 +391,9 @@ class Program:
             found = replicas.run(
                 compiled,
                 [*head, *rows],
-                [*state, *map(items_first, inputs)],
+                state,
                 n_state + len(self.recordings),
+                local=[*map(items_first, inputs)],
             )
             return [flat[0], *found[:n_state], *map(time_first, found[n_state:])]
 

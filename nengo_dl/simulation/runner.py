@@ -83,6 +83,11 @@ class Runner:
         )
         self.n_steps = self.first_step = 0
 
+    @property
+    def own_items(self) -> slice:
+        """The items of a minibatch that this process computes."""
+        return self._program.own_items
+
     def run(
         self,
         n_steps: int,
@@ -98,7 +103,8 @@ class Runner:
         n_steps : int
             How many.
         presented : mapping of Node to np.ndarray, shape (batch, n_steps, size_out)
-            What Nodes are fed instead of their own output.
+            What Nodes are fed instead of their own output: of all items, or of
+            `own_items` alone.
         progress_bar : bool or nengo.utils.progress.ProgressBar
             Whether to show progress.
         stateful : bool

@@ -444,11 +444,17 @@ class ModelFunction:
             return self.replicas.minibatch_size
         return self.through_time.minibatch_size
 
+    @property
+    def own_items(self) -> slice:
+        """The items of a minibatch that this process computes."""
+        if self.replicas is not None:
+            return self.replicas.rows
+        return slice(0, self.minibatch_size)
+
     def n_rows(self, values: tf.Tensor) -> int:
         """Return how many rows an input has: the minibatch's, or this process's."""
-        if self.replicas is not None and values.shape[0] == self.replicas.n_rows:
-            return self.replicas.n_rows
-        return self.minibatch_size
+        own = self.own_items.stop - self.own_items.start
+        return own if values.shape[0] == own else self.minibatch_size
 
     def specs(self, n_steps: int) -> dict[Output, tf.TensorSpec]:
         """Return shape and type of what each probe sees in so many steps."""

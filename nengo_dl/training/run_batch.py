@@ -170,8 +170,9 @@ class Batches:
     ) -> tuple[dict[Any, Any], Tensors]:
         """Run some steps of some items; return what is wanted, and where they end."""
         n_steps = steps.stop - steps.start
+        read = (items[function.own_items], steps)
+        presented = {node: rows_of(a, read) for node, a in data.inputs.items()}
         chosen = (items, steps)
-        presented = {node: rows_of(a, chosen) for node, a in data.inputs.items()}
         targets = {probe: rows_of(a, chosen) for probe, a in data.targets.items()}
         generated = function.generate(presented, n_steps, first_step=first_step)
         dtype = self._program.dtype

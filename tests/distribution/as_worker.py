@@ -16,6 +16,8 @@ from nengo.exceptions import ValidationError
 
 import nengo_dl
 from nengo_dl.inputs import blocks, pieces
+from nengo_dl.keras_model import datasets
+from nengo_dl.training import run_batch
 from tests.distribution import networks
 
 N_EPOCHS = 6
@@ -43,7 +45,7 @@ def reading(folder, strategy):
 
 
 def of_arrays(folder, strategy):
-    """Train with memory-mapped arrays; return how many items of them are read."""
+    """Use memory-mapped arrays; return how many items of them are read."""
     pieces.LARGE = 100
     blocks.BLOCK = 500  # a minibatch
     x, y = networks.data(2)
@@ -58,7 +60,14 @@ def of_arrays(folder, strategy):
         read.append(tensor.numpy().reshape(len(tensor), -1).any(axis=1).sum())
         return tensor
 
+    def rows_of(array, chosen):
+        rows = blocks.rows_of(array, chosen)
+        if rows.size:
+            read.append(len(rows))
+        return rows
+
     blocks.Blocks._read = counted
+    datasets.rows_of = run_batch.rows_of = rows_of
     found, counts = {}, {}
     for name, given in (("divided", strategy), ("alone", None)):
         read.clear()
@@ -74,12 +83,18 @@ def of_arrays(folder, strategy):
             )
             sim.compile(networks.optimizers()["adam"], loss="mse")
             history = sim.fit({stimulus: own[0]}, {probe: own[1]}, epochs=2, verbose=0)
+            counts[name] = [int(np.sum(read))]
+            read.clear()
             found[name] = {
                 "losses": losses,
                 "fit": np.array(history.history["loss"]),
                 "params": networks.parameters(sim),
+                "predict": sim.predict({stimulus: own[0]}, verbose=0)[probe],
+                "run_batch": sim.run_batch(
+                    {stimulus: own[0], probe: own[1]}, {probe: None}
+                )[probe],
             }
-        counts[name] = int(np.sum(read))
+        counts[name].append(int(np.sum(read)))
     return {
         "read": counts,
         "differences": networks.differences(found["divided"], found["alone"]),

@@ -2,11 +2,12 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from nengo_dl.benchmarks.scaling import free_addresses
 
 ROOT = Path(__file__).parents[2]
 #: seconds for all processes together, on a machine that is busy
@@ -28,7 +29,7 @@ class Workers:
 
     def __init__(self, folder, *arguments, count=2):
         self.folder = folder
-        addresses = [f"127.0.0.1:{port}" for port in _free_ports(count)]
+        addresses = free_addresses(count)
         self.processes = []
         self.outputs = [folder / f"output_{i}.txt" for i in range(count)]
         for i, output in enumerate(self.outputs):
@@ -80,14 +81,3 @@ class Workers:
             json.loads(self.text(i).split("RESULT", 1)[1].split("\n")[0])
             for i in range(len(self.processes))
         ]
-
-
-def _free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for own in sockets:
-            own.bind(("127.0.0.1", 0))
-        return [own.getsockname()[1] for own in sockets]
-    finally:
-        for own in sockets:
-            own.close()

@@ -40,8 +40,9 @@ def test_each_process_reads_its_rows_and_its_files_only(tmp_path):
     with Workers(tmp_path, "reading") as workers:
         first, second = workers.results()
     for found in (first, second):
-        # two arrays, two calls, two epochs, 16 items
-        assert found["arrays"]["read"] == {"divided": 64, "alone": 128}
+        # two arrays of 16 items, two calls, two epochs; then inputs, and both arrays
+        # once more, targets as a whole
+        assert found["arrays"]["read"] == {"divided": [64, 32], "alone": [128, 48]}
         for kind in ("arrays", "files"):
             assert max(found[kind]["differences"].values()) < 1e-10, kind
     read = [set(found["files"]["read"]) for found in (first, second)]
