@@ -5,13 +5,15 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 from nengo.exceptions import BuildError
 from nengo.utils.simulator import validate_ops
+from numpy.lib.array_utils import byte_bounds
 
 from nengo_dl.graph.signals import describe
 
@@ -82,13 +84,13 @@ def _successors(operators: Sequence[Operator]) -> _Successors:
     users, views = _users(operators)
     for kind in ("sets", "updates"):
         _validate(operators, users[kind], views)
+    overlaps = {base: _Overlaps(tuple(found)) for base, found in views.items()}
     successors: _Successors = [[] for _ in operators]
     for last, kind in enumerate(_ORDER):
         earlier = [users[name] for name in _ORDER[:last]]
         for signal, followers in users[kind].items() if last else ():
-            for other in views.get(signal.base, (signal,)) if views else (signal,):
-                if other is not signal and not signal.may_share_memory(other):
-                    continue
+            among = overlaps.get(signal.base) if overlaps else None
+            for other in (signal,) if among is None else among.of(signal):
                 for used in earlier:
                     for i in used.get(other, ()):
                         successors[i] += followers
@@ -127,17 +129,68 @@ def _users(operators: Sequence[Operator]) -> tuple[dict[str, _Users], _Views]:
     return users, views
 
 
+class _Overlaps:
+    """Which of the Signals on one base share memory with a Signal on it.
+
+    They are compared all at once: each with each in Python is felt where an array of
+    some hundred ensembles has a view for each of them.
+
+    Parameters
+    ----------
+    signals : tuple of Signal
+        The base, if it is asked for, and its views.
+    """
+
+    def __init__(self, signals: tuple[Signal, ...]) -> None:
+        self._signals = signals
+        bounds = np.array([_bounds(s) for s in signals], np.uint64).reshape(-1, 2)
+        self._starts, self._stops = bounds.T
+        self._places = {signal: i for i, signal in enumerate(signals)}
+
+    def of(self, signal: Signal) -> Iterator[Signal]:
+        """Yield those that may share memory with a Signal, in their order.
+
+        As `numpy.may_share_memory` says it, which compares where arrays begin and end;
+        a Signal without elements shares memory with itself alone.
+        """
+        start, stop = _bounds(signal)
+        found = (self._starts < stop) & (self._stops > start)
+        if start == stop:
+            found[:] = False
+        own = self._places.get(signal)
+        if own is not None:
+            found[own] = True
+        return map(self._signals.__getitem__, found.nonzero()[0].tolist())
+
+
+def _bounds(signal: Signal) -> tuple[int, int]:
+    """Return the first byte of a Signal's memory, and the one behind the last."""
+    value = signal.initial_value
+    return byte_bounds(value) if value.size else (0, 0)
+
+
 def _validate(operators: Sequence[Operator], users: _Users, views: _Views) -> None:
     """Let Nengo look at those Signals that it could object to.
 
-    That is where several operators change one, or parts of one.
+    That is where several operators change one, or parts of one that overlap. Nengo
+    compares each part with each.
     """
-    doubtful = {
-        signal: [operators[i] for i in numbers]
-        for signal, numbers in users.items()
-        if len(numbers) > 1 or (views and signal.base in views)
-    }
-    validate_ops(doubtful, {}, {})
+    parts: dict[Signal, list[Signal]] = defaultdict(list)
+    for signal in users if views else ():
+        if signal.base in views:
+            parts[signal.base].append(signal)
+    doubtful = [signal for signal, numbers in users.items() if len(numbers) > 1]
+    for base, signals in parts.items():
+        if len(signals) > 1 and (base in users or not _are_apart(signals)):
+            doubtful += signals
+    ops = {signal: [operators[i] for i in users[signal]] for signal in doubtful}
+    validate_ops(ops, {}, {})
+
+
+def _are_apart(signals: Iterable[Signal]) -> bool:
+    """Return whether no two Signals can share memory."""
+    bounds = sorted(_bounds(signal) for signal in signals if signal.size)
+    return all(first[1] <= second[0] for first, second in itertools.pairwise(bounds))
 
 
 def _ordered(operators: Sequence[Operator], successors: _Successors) -> list[int]:

@@ -64,6 +64,20 @@ def test_views_of_one_base_depend_on_each_other_only_if_they_overlap():
     assert reads_first not in graph.successors[second]
 
 
+@pytest.mark.parametrize("shape", [(6,), (4, 5)])
+def test_views_that_share_memory_are_those_that_numpy_names(shape):
+    base = Signal(np.zeros(shape))
+    rows = (slice(None),) * (len(shape) - 1)
+    columns = [base[(*rows, slice(i, i + 2))] for i in range(0, shape[-1], 2)]
+    views = [base[1:3], base[2:], base[3:], base[::2], base[::-1], base[1:1], *columns]
+    follower = {view: Copy(view, Signal(np.zeros(view.shape))) for view in views}
+    for written in (base, *views):
+        setter = Copy(Signal(np.zeros(written.shape)), written)
+        graph = dependencies([*follower.values(), setter])
+        expected = [op for v, op in follower.items() if written.may_share_memory(v)]
+        assert list(graph.successors[setter]) == expected
+
+
 def test_signals_that_two_operators_change_are_refused_as_by_nengo():
     base = Signal(np.zeros(4), name="base")
     matrix, x = Signal(np.zeros((4, 4))), Signal(np.zeros(4))
