@@ -319,7 +319,8 @@ def test_wrong_arguments():
     with pytest.raises(SimulatorClosed, match="measure activity"):
         sim.activity(n_steps=3)
     activity = worked_example()
-    for wrong in ("tpu", 3, [None], True):
+    twice = ["loihi", Device("loihi", synop=1e-12)]
+    for wrong in ("tpu", 3, [None], True, twice):
         with pytest.raises(ValidationError, match="device"):
             nengo_dl.energy(activity, wrong)
     with pytest.raises(ValidationError, match="activity"):

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from nengo.exceptions import ValidationError
+
 from nengo_dl.activity.counts import Activity
 from nengo_dl.display.tables import html_table, text_table
 from nengo_dl.validation import finite_number, flag, refused
@@ -280,7 +282,7 @@ def energy(activity: Activity, device: Any = None, multiplied: bool = False) -> 
     Raises
     ------
     ValidationError
-        If one of these is something else, or a device is not known.
+        If one of these is something else, a device is not known, or two have one name.
 
     Examples
     --------
@@ -313,7 +315,16 @@ def _devices(given: Any) -> Iterable[Device]:
             raise refused(
                 name, "device", f"one of {names}, or a nengo_dl.activity.Device"
             )
-    return [one for one in found if one is not None]
+    chosen = [one for one in found if one is not None]
+    names_of = [one.name for one in chosen]
+    twice = sorted({name for name in names_of if names_of.count(name) > 1})
+    if twice:
+        raise ValidationError(
+            f"Two devices are named {twice[0]!r}, and estimates are found by name; "
+            "give one of them another name",
+            "device",
+        )
+    return chosen
 
 
 def _on(activity: Activity, device: Device, multiplied: bool) -> DeviceEnergy:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import tensorflow as tf
-
 from nengo_dl.export.graphs import graphs, specs
 from nengo_dl.export.portable import Portable
 
@@ -34,8 +32,7 @@ def write(portable: Portable, folder: Path) -> dict[str, dict[str, list[str]]]:
         if name == "run" and portable.n_steps is None:
             continue
         function = found[name]
-        zeros = {key: tf.zeros(s.shape, s.dtype) for key, s in arguments.items()}
-        text = function.experimental_get_compiler_ir(**zeros)(stage="stablehlo")
+        text = function.experimental_get_compiler_ir(**arguments)(stage="stablehlo")
         (folder / f"{name}.mlir").write_text(text, encoding="utf-8")
         traced = function.get_concrete_function(**arguments)
         order[name] = {

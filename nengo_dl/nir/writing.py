@@ -9,6 +9,7 @@ import nengo
 import numpy as np
 from nengo.ensemble import Neurons
 
+from nengo_dl.graph.inputs import ConstantNode
 from nengo_dl.nir.connection_writers import (
     Ends,
     instant_filter,
@@ -104,7 +105,7 @@ def to_nir(
     decoded_weights Linear
     decoded_synapse LI
     """
-    if reader is not None and reader not in FORMS:
+    if reader is not None and (not isinstance(reader, str) or reader not in FORMS):
         raise refused(reader, "reader", f"one of {', '.join(map(repr, FORMS))}")
     if approximate in (True, False) and isinstance(approximate, bool):
         how = "drop" if approximate else None
@@ -189,11 +190,11 @@ class _Writer:
 
     def _add_node(self, node: nengo.Node) -> None:
         label = node.label or "node"
-        if _passes(node):
+        if _passes(node) or node.size_in == node.size_out == 0:
             return
         if node.size_in == 0:
-            if node.label == BIAS_LABEL and np.array_equal(node.output, [1.0]):
-                self._sent[node] = [], np.ones(1)
+            if _is_constant(node):
+                self._sent[node] = [], np.array(node.output, float)
                 return
             notes = {}
             if isinstance(node.output, np.ndarray) and np.any(node.output):
@@ -492,6 +493,12 @@ class _ProbeConnection:
 def _passes(obj: Any) -> bool:
     """Return whether an object is a Node that passes on what it receives."""
     return isinstance(obj, nengo.Node) and obj.size_in > 0 and obj.output is None
+
+
+def _is_constant(node: nengo.Node) -> bool:
+    """Return whether a Node has biases of the model, which nobody is to feed."""
+    ours = node.label == BIAS_LABEL and np.array_equal(node.output, [1.0])
+    return ours or isinstance(node, ConstantNode)
 
 
 def _joint(connection: nengo.Connection) -> bool:

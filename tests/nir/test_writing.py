@@ -1,5 +1,6 @@
 """Networks as NIR graphs, and as networks again."""
 
+import keras
 import nengo
 import nir
 import numpy as np
@@ -346,11 +347,43 @@ def test_what_a_reader_has_not_is_named():
 @pytest.mark.parametrize(
     "kwargs",
     [{"reader": "brian"}, {"approximate": "x"}, {"approximate": 2}, {"dt": 0},
-     {"dt": np.nan}, {"reader": 3}],
+     {"dt": np.nan}, {"reader": 3}, {"reader": []}],
 )  # fmt: skip
 def test_wrong_arguments(kwargs):
     with pytest.raises(ValidationError):
         nengo_dl.to_nir(nengo.Network(), **kwargs)
+
+
+def test_biases_of_a_converted_model_are_nobodys_to_feed():
+    image = keras.Input((4, 4, 1))
+    layers = keras.layers
+    x = layers.Conv2D(2, 3, activation="relu", bias_initializer="ones")(image)
+    output = layers.Dense(3, bias_initializer="ones")(layers.Flatten()(x))
+    swap = {keras.activations.relu: EXACT}
+    net = nengo_dl.Converter(keras.Model(image, output), swap_activations=swap).net
+    net.seed = 0
+    graph = nengo_dl.to_nir(net)
+    kinds = [type(node).__name__ for node in graph.nodes.values()]
+    assert kinds.count("Input") == 1
+    again = nengo_dl.from_nir(graph)
+    data = np.random.RandomState(0).uniform(0, 3, (1, 20, 16))
+    found = []
+    for each in (net, again):
+        inputs = [n for n in each.all_nodes if n.size_in == 0 and n.size_out == 16]
+        with nengo_dl.Simulator(each, dtype="float64", progress_bar=False) as sim:
+            sim.run_steps(20, data={inputs[0]: data})
+            found.append(sim.data[each.all_probes[0]])
+    assert np.abs(found[0]).max() > 10
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-12)
+
+
+def test_nodes_without_any_element_are_left_out():
+    net, *_ = two_ensembles(EXACT)
+    with net:
+        nengo.Node(size_in=0)
+    graph = nengo_dl.to_nir(net)
+    assert [n for n in graph.nodes if type(graph.nodes[n]) is nir.Input] == ["stimulus"]
+    nengo_dl.from_nir(graph)
 
 
 @pytest.mark.parametrize("network", [None, 3, "net", [], nengo.Network, object()])
