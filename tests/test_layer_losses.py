@@ -5,6 +5,7 @@ import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
+from nengo.exceptions import NengoWarning
 
 import nengo_dl
 from nengo_dl.graph.tensor_operator import tensor_nodes
@@ -255,3 +256,14 @@ def test_each_call_within_a_function_counts_and_a_shared_weight_once():
     difference = found["loss"] - found["probe_loss"]
     np.testing.assert_allclose(difference, added, rtol=1e-5)
     assert square.losses == []  # tensors of a graph are of no use to anybody
+
+
+def test_trainable_weights_that_are_assigned_to_are_named():
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        x = nengo.Node(np.zeros(3))
+        normalized = L.SpectralNormalization(L.Dense(2), name="normalized")
+        first = nengo_dl.Layer(normalized)(x)
+        probe = nengo.Probe(nengo_dl.Layer(L.Dense(2))(first))
+    with simulator(net) as sim, pytest.warns(NengoWarning, match="assigns to .*kernel"):
+        sim.train({x: X, probe: Y}, "sgd")

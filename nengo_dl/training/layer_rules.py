@@ -15,7 +15,7 @@ from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 
 from nengo_dl.graph.roles import Role
-from nengo_dl.graph.tensor_operator import tensor_nodes
+from nengo_dl.graph.tensor_operator import SimTensorNode, tensor_nodes
 from nengo_dl.lowering.tensor_nodes.precision import floatx
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import SignalLayout
@@ -134,6 +134,16 @@ def rules_of(operators: Iterable[Operator], trained: Collection[Signal]) -> Laye
                 if rule is not None and signal in trained:
                     of_all[signal] = rule
     return LayerRules(found["regularizer"], found["constraint"], tuple(added))
+
+
+def assigned_weights(op: SimTensorNode) -> list[str]:
+    """Return the names of trainable variables that a function assigns to in training.
+
+    They count as averages, which no optimizer changes: that of `keras.layers.
+    SpectralNormalization`, for example.
+    """
+    names = list(op.weights)
+    return [names[k] for k in op.bound.adapted if op.bound.weights[k].trainable]
 
 
 def _weight(layout: SignalLayout, values: SignalValues, signal: Signal) -> tf.Tensor:

@@ -16,6 +16,7 @@ from nengo_dl.display.progress import stage
 from nengo_dl.graph.inputs import Source
 from nengo_dl.graph.roles import Role
 from nengo_dl.graph.signals import describe_with_signals
+from nengo_dl.graph.tensor_operator import tensor_nodes
 from nengo_dl.inputs.endpoints import TrainingData
 from nengo_dl.inputs.random_streams import MAX_SEED
 from nengo_dl.inputs.streams import ByEpoch
@@ -27,6 +28,7 @@ from nengo_dl.simulation.store import StateStore
 from nengo_dl.training.epoch import Epoch, Start
 from nengo_dl.training.gradient_check import compare
 from nengo_dl.training.high_rates import HighRates
+from nengo_dl.training.layer_rules import assigned_weights
 from nengo_dl.training.minibatch import Minibatch
 from nengo_dl.training.model_function import ModelFunction, ModelFunctions
 from nengo_dl.training.one_step_spikes import OneStepSpikes
@@ -351,7 +353,7 @@ class Trainer:
         return self._rng.randint(MAX_SEED)
 
     def check_reach(self, function: ModelFunction, refuse: bool = True) -> None:
-        """Warn about what lets no gradient pass; refuse if nothing can be trained.
+        """Warn about what will not be trained; refuse if nothing can be trained.
 
         Parameters
         ----------
@@ -366,5 +368,14 @@ class Trainer:
                 "Python code or spikes without a rate. Parameters whose output goes "
                 "through there are trained by other ways or not at all."
             )
+        for op in tensor_nodes(function.operators):
+            names = assigned_weights(op)
+            if names:
+                warn_user(
+                    f"{op.function.label} assigns to {', '.join(names)} in training, "
+                    "so no optimizer changes it here, as one would in Keras. Expected "
+                    "variables that are either trained or assigned to "
+                    "(trainable=False)."
+                )
         if refuse and not function.reach.trained:
             raise ValidationError(NOTHING_TO_TRAIN, attr="trainable")
