@@ -208,6 +208,14 @@ class Conversion:
 
     def _convert(self, call: Call) -> None:
         converter = self.get_converter(call.operation)
+        for tensor in call.outputs:
+            if 0 in tensor.shape:
+                raise WrongTypeError(
+                    f"Layer {call.operation.name!r} ({type(call.operation).__name__}) "
+                    f"cannot be converted: its output has the shape {tensor.shape}, "
+                    "and so no elements",
+                    "model",
+                )
         objects = self._with_outputs(converter, call, converter.convert(call.node_id))
         if converter.has_weights:
             self._check_shared_weights(call)
@@ -288,9 +296,12 @@ class Conversion:
         if cls is None:
             reason = f"there is no conversion of {type(layer).__name__}"
         else:
-            is_convertible, why = cls.convertible(layer, self)
-            if is_convertible and any(map(_has_mask, self.graph.calls_of(layer))):
-                is_convertible, why = False, "it is given a mask"
+            masked = any(map(_has_mask, self.graph.calls_of(layer)))
+            is_convertible, why = (
+                (False, "it is given a mask")
+                if masked
+                else cls.convertible(layer, self)
+            )
             if is_convertible and self.temporal_model and not cls.stepwise:
                 is_convertible, why = False, _NO_PART
             if is_convertible:

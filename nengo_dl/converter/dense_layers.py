@@ -25,7 +25,9 @@ TRAINING_ARGS = (
 
 def values_of(variable: Any) -> np.ndarray:
     """Return the values of a variable of Keras."""
-    return np.asarray(tf.convert_to_tensor(variable))
+    values = np.asarray(tf.convert_to_tensor(variable))
+    # bfloat16 is no type of NumPy's own
+    return values if values.dtype.kind in "biuf" else values.astype(np.float32)
 
 
 def unusual_kernel(layer: Any, converter: Any) -> str:

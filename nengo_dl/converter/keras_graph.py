@@ -303,18 +303,22 @@ class Place:
         Returns
         -------
         int
-            0 if it means another one; most for the layer itself, and more for objects
-            and full names than for short ones.
+            0 if it means another one; most for the layer itself, and more for full
+            names than for objects, and for these than for short names.
         """
         if isinstance(key, keras.KerasTensor):
             key = operation_of(key)
         chain = (*self.around, self.names(operation))
         for i, (one, plain, numbered) in reversed(list(enumerate(chain))):
-            if key is one or (isinstance(key, str) and key in (plain, numbered)):
-                return 2 * i + 2
-            if isinstance(key, str) and key == one.name:
-                return 2 * i + 1
+            meanings = (one.name, one, plain, numbered)
+            matches = [n for n, meant in enumerate(meanings) if _same(key, meant)]
+            if matches:
+                return 4 * i + matches[-1] + 1
         return 0
+
+
+def _same(key: Any, meant: Any) -> bool:
+    return key is meant or (isinstance(key, str) and key == meant)
 
 
 def operations_within(model: Any, place: Place) -> Iterator[tuple[Any, Place]]:

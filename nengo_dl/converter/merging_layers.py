@@ -94,8 +94,8 @@ class ConvertArithmetic(ConvertSum):
             if divides and (tensors > 1 or not isinstance(call.args[0], KerasTensor)):
                 return False, "a quotient of tensors is no Connection"
             ranks = [len(tensor.shape) for tensor in call.inputs]
-            constants = [np.ndim(c) for c in constants_of(call)]
             own_axes = min(ranks) - converter.batch_axes
+            constants = [np.ndim(c) for c in constants_of(call, own_axes)]
             if max(constants, default=0) > own_axes or len(set(ranks)) > 1:
                 axis = "time" if converter.temporal_model else "the batch"
                 return False, f"{layer.name} broadcasts along the axis of {axis}"
@@ -104,10 +104,11 @@ class ConvertArithmetic(ConvertSum):
     def convert(self, node_id: int) -> Any:
         """Add the Node, the Connections, and a constant if there is one."""
         call, kind = self.call(node_id), type(self.layer)
+        constants = constants_of(call, len(self.output_shape(node_id)))
         if kind in (_MULTIPLY, _DIVIDE, _DIVIDE_FUNCTION):
-            return self._scale(node_id, constants_of(call)[0], kind is not _MULTIPLY)
+            return self._scale(node_id, constants[0], kind is not _MULTIPLY)
         obj = super().convert(node_id)
-        for constant in constants_of(call):
+        for constant in constants:
             subtracted = kind is _SUBTRACT and isinstance(call.args[0], KerasTensor)
             value = np.broadcast_to(constant, self.output_shape(node_id)).ravel()
             self.add_constant(node_id, obj, -value if subtracted else value)
@@ -181,14 +182,24 @@ def axes_of(layer: Any, call: Any) -> list[int]:
     return [int(axis) % rank for axis in axes]
 
 
-def constants_of(call: Any) -> list[np.ndarray]:
-    """Return the arguments of a call that are numbers or arrays."""
-    values = (*call.args, *call.kwargs.values())
-    return [
-        np.asarray(tf.convert_to_tensor(value)).astype(np.float64)
-        for value in values
-        if not isinstance(value, KerasTensor)
-    ]
+def constants_of(call: Any, n_axes: int) -> list[np.ndarray]:
+    """Return the arguments of a call that are numbers or arrays.
+
+    Parameters
+    ----------
+    call : Call
+        The call.
+    n_axes : int
+        How many axes an item has: axes of length 1 before these are left out.
+    """
+    found = []
+    for value in (*call.args, *call.kwargs.values()):
+        if not isinstance(value, KerasTensor):
+            array = np.asarray(tf.convert_to_tensor(value)).astype(np.float64)
+            while array.ndim > n_axes and len(array) == 1:
+                array = array[0]
+            found.append(array)
+    return found
 
 
 @register_layer(

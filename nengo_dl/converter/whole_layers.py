@@ -36,6 +36,8 @@ class WholeCall:
         Shapes of the tensors, for one item.
     dtypes : list of str
         Their types; whole numbers and truth values are those of Keras in the call.
+    sizes_out : list of int
+        Sizes of the outputs for one item, which TensorFlow need not know.
     time_axis : bool
         Whether it gets an axis of length 1 for time.
     """
@@ -47,6 +49,7 @@ class WholeCall:
         kwargs: Any,
         shapes: list[tuple[int, ...]],
         dtypes: list[str],
+        sizes_out: list[int],
         time_axis: bool,
     ) -> None:
         self.operation = operation
@@ -54,6 +57,7 @@ class WholeCall:
         self.kwargs = kwargs
         self.shapes = shapes
         self.dtypes = dtypes
+        self.sizes_out = sizes_out
         self.time_axis = time_axis
         self.__name__ = str(operation.name)
 
@@ -78,7 +82,10 @@ class WholeCall:
             # what a model is called with is stronger than what is in its graph
             kwargs = {**kwargs, "training": training}
         result = keras.tree.flatten(self.operation(*args, **kwargs))
-        flat = [tf.reshape(tf.cast(r, x.dtype), (x.shape[0], -1)) for r in result]
+        flat = [
+            tf.reshape(tf.cast(one, x.dtype), (x.shape[0], size))
+            for one, size in zip(result, self.sizes_out, strict=True)
+        ]
         return flat[0] if len(flat) == 1 else tf.concat(flat, axis=1)
 
 
@@ -135,6 +142,7 @@ class WholeLayerConverter(LayerConverter):
             kwargs,
             shapes_in,
             [tensor.dtype for tensor in call.inputs],
+            list(map(math.prod, shapes_out)),
             bool(self.converter.temporal_model),
         )
         return TensorNode(

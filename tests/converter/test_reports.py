@@ -190,7 +190,7 @@ def test_rates_from_data():
             rates_from_data(whole, np.ones((2, 3)), **wrong)
     with pytest.raises(ValidationError, match="sample_data"):
         Converter(whole, scale_firing_rates="auto")
-    with pytest.raises(ValidationError, match="is for scale_firing_rates"):
+    with pytest.raises(ValidationError, match="It is for scale_firing_rates"):
         Converter(whole, sample_data=np.ones((2, 3)))
     for data, message in (
         (np.ones((2, 4)), "expected"),

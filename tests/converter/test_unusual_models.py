@@ -210,6 +210,11 @@ WRONG = {
         TypeError,
         r"\(Lambda\).*one item depends on the others",
     ),
+    "no elements between layers": (
+        lambda: model_of((4,), lambda x: ops.concatenate([x[:, :0], x], axis=1)),
+        TypeError,
+        r"\(GetItem\).*\(None, 0\).*no elements",
+    ),
     "unknown output": (
         lambda: model_of((6, 4), L.EinsumDense("abc,cd->abd", output_shape=(None, 3))),
         TypeError,
@@ -332,6 +337,24 @@ def test_half_precision_is_explained():
     with pytest.raises(ValueError, match=r"computes in float16.*rtol=1e-2"):
         converter.verify(rtol=1e-7)
     assert converter.verify(rtol=1e-2)
+
+
+def test_variables_in_bfloat16():
+    x = keras.Input((4,))
+    hidden = L.Dense(3, "relu", dtype="bfloat16")(x)
+    model = random_weights(keras.Model(x, L.Dense(2, dtype="bfloat16")(hidden)))
+    assert Converter(model).verify(rtol=0.1)
+
+
+def test_full_names_come_before_layers():
+    x, shared = keras.Input((3,)), L.Dense(3, "relu", name="d")
+    inner = keras.Sequential([keras.Input((3,)), shared], name="m")
+    model = random_weights(keras.Model(x, inner(x) + shared(x)))
+    scales = {shared: 3, "m/d": 5}
+    for given in (scales, dict(reversed(scales.items()))):
+        layers = Converter(model, scale_firing_rates=given).layers
+        gains = [layers[key].ensemble.gain.options[0] for key in ("m/d", "d")]
+        assert np.all(np.ravel(gains) == [5, 3])
 
 
 def test_limited_rectified_lines():
