@@ -1,9 +1,10 @@
 """Two processes that share minibatches, beside one: ``benchmarks scaling``.
 
 Each process has one thread, so that two of them have twice what one has. Measured are
-items per second of the recurrent classifier, trained with the same whole minibatch, and
-how long gradients take from process to process, packed, beside a bare reduction of as
-many bytes.
+items per second of the recurrent classifier, trained with the same whole minibatch, the
+processor time that a process takes for a minibatch, which says more on a busy machine,
+and how long gradients take from process to process, packed, beside a bare reduction of
+as many bytes.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ def main(arguments: Sequence[str]) -> None:
     print(f"items per second, {options.processes} processes:         ", end="")
     print(f"{shared['items']:10.1f}")
     print(f"ratio:                                 {ratio:10.2f}")
+    for count, found in ((1, alone), (options.processes, shared)):
+        processor = found["processor"] * options.minibatch_size * 1e3
+        print(f"processor time of each of {count} (ms/minibatch): {processor:9.1f}")
     print(f"packed reduction of gradients (ms):    {shared['packed'] * 1e3:10.2f}")
     print(f"bare reduction of as many bytes (ms):  {shared['bare'] * 1e3:10.2f}")
     print(f"ratio:                                 {shared['ratio']:10.2f}")
@@ -121,14 +125,14 @@ def _measured(options: argparse.Namespace) -> dict[str, float]:
     if os.environ.get("TF_CONFIG"):
         # before anything else that TensorFlow does
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    found = {"items": _items_per_second(options, strategy)}
+    found = _speed(options, strategy)
     if strategy is not None:
         found |= _reductions(options, strategy)
     return found
 
 
-def _items_per_second(options: argparse.Namespace, strategy: Any) -> float:
-    """Return how many items per second are trained with, at best."""
+def _speed(options: argparse.Namespace, strategy: Any) -> dict[str, float]:
+    """Return items per second, and processor seconds for an item, at best."""
     import keras
     import numpy as np
 
@@ -151,7 +155,8 @@ def _items_per_second(options: argparse.Namespace, strategy: Any) -> float:
         def epoch() -> None:
             sim.train({node: x, probe: y}, optimizer)
 
-        return n_items / _least(epoch, options.repetitions)
+        seconds, processor = _least(epoch, options.repetitions)
+    return {"items": n_items / seconds, "processor": processor / n_items}
 
 
 def _reductions(options: argparse.Namespace, strategy: Any) -> dict[str, float]:
@@ -190,13 +195,13 @@ def _reductions(options: argparse.Namespace, strategy: Any) -> dict[str, float]:
     }
 
 
-def _least(action: Callable[[], None], repetitions: int) -> float:
-    """Return the least seconds that something takes, once it is compiled."""
+def _least(action: Callable[[], None], repetitions: int) -> list[float]:
+    """Return the least seconds of something, and of the processor, once compiled."""
     for _ in range(2):  # then it knows how much to do in a call
         action()
     times = []
     for _ in range(repetitions):
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         action()
-        times.append(time.perf_counter() - start)
-    return min(times)
+        times.append((time.perf_counter() - start[0], time.process_time() - start[1]))
+    return [min(column) for column in zip(*times, strict=True)]
