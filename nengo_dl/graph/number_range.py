@@ -5,7 +5,7 @@ NumPy and TensorFlow make infinity of them without a word.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,10 @@ from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 from nengo.exceptions import BuildError
 
-from nengo_dl.graph.signals import describe_with_signals, initial_elements
+from nengo_dl.graph.signals import describe_with_signals, initial_elements, size
+
+#: so many numbers are looked at together
+_AT_ONCE = 2**16
 
 
 def largest(dtype: Any) -> float:
@@ -107,9 +110,31 @@ def check_initial_values(operators: Iterable[Operator], dtype: Any) -> None:
     for op in operators:
         for signal in op.all_signals:
             first_user.setdefault(signal.base, op)
-    for signal, op in first_user.items():
-        values = initial_elements(signal)
-        if values.dtype.kind == "f" and is_beyond(values, dtype):
-            raise BuildError(
-                f"{signal.name} in {describe_with_signals(op)} contains {beyond(dtype)}"
-            )
+    for signals in _batches(first_user):
+        together = np.concatenate([initial_elements(signal) for signal in signals])
+        if not is_beyond(together, dtype):
+            continue
+        signal = next(s for s in signals if is_beyond(initial_elements(s), dtype))
+        raise BuildError(
+            f"{signal.name} in {describe_with_signals(first_user[signal])} contains "
+            f"{beyond(dtype)}"
+        )
+
+
+def _batches(signals: Iterable[Signal]) -> Iterator[list[Signal]]:
+    """Yield the Signals with real numbers, as many as have about `_AT_ONCE` of them.
+
+    NumPy takes as long for one Signal of an ensemble as for thousands of numbers.
+    """
+    batch: list[Signal] = []
+    elements = 0
+    for signal in signals:
+        if signal.dtype.kind != "f":
+            continue
+        batch.append(signal)
+        elements += size(signal)
+        if elements >= _AT_ONCE:
+            yield batch
+            batch, elements = [], 0
+    if batch:
+        yield batch

@@ -40,6 +40,17 @@ def fingerprint(*values: Any) -> Hashable | None:
     return digest.digest(), tuple(types)
 
 
+def only_own(key: Hashable | None) -> bool:
+    """Return whether a fingerprint is of numbers and of classes of this package alone.
+
+    Then nobody else's code decides what is traced.
+    """
+    if not isinstance(key, tuple):
+        return False
+    _, types = key
+    return all(cls.__module__.startswith("nengo_dl.") for cls in types)
+
+
 def _add(value: Any, update: Callable[[bytes], None], types: dict[type, int]) -> None:
     """Feed a value to the digest, each kind behind a letter that tells it apart."""
     if value is None or isinstance(value, bool | int | float | str | bytes):

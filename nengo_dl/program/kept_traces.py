@@ -22,6 +22,7 @@ from tensorflow.core.framework.function_pb2 import FunctionDefLibrary
 
 from nengo_dl import disk_cache
 from nengo_dl.program.calling import Call, flat_call, named_call
+from nengo_dl.program.fingerprint import only_own
 
 #: names that TensorFlow makes end in the number of functions before them, so that
 #: another model in front of this one would change what XLA's own cache looks for
@@ -70,12 +71,10 @@ def _name(key: Hashable | None) -> str | None:
 
     Code of the user's may change from one process to the next.
     """
-    if not isinstance(key, tuple) or _changes_traces():
+    if not only_own(key) or _changes_traces():
         return None
-    digest, types = key
+    digest, types = key  # type: ignore[misc]
     paths = [f"{cls.__module__}.{cls.__qualname__}" for cls in types]
-    if not all(path.startswith("nengo_dl.") for path in paths):
-        return None
     facts = [digest, _versions(), "\n".join(paths).encode()]
     return _PREFIX + hashlib.sha256(b"\0".join(facts)).hexdigest()[:32]
 

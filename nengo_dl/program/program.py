@@ -22,9 +22,9 @@ from nengo_dl.plan.layout import SignalLayout
 from nengo_dl.program import traces
 from nengo_dl.program.ahead import Ahead, compute, computed_ahead, handed_over
 from nengo_dl.program.callback import Callbacks, available
-from nengo_dl.program.calling import array_of, flat_call
+from nengo_dl.program.calling import array_of, flat_call, free_order
 from nengo_dl.program.driven import DrivenLoop
-from nengo_dl.program.fingerprint import fingerprint
+from nengo_dl.program.fingerprint import fingerprint, only_own
 from nengo_dl.program.form import LONG, Form
 from nengo_dl.program.kept_traces import kept
 from nengo_dl.program.loop import CompiledLoop, LoopResult
@@ -345,7 +345,12 @@ class Program:
             )
             return [completed, *final, *buffers]
 
-        function = tf.function(program, jit_compile=self.jit_compile, autograph=False)
+        function = tf.function(
+            program,
+            jit_compile=self.jit_compile,
+            autograph=False,
+            experimental_attributes=free_order() if only_own(key) else None,
+        )
         specs = [tf.TensorSpec(t.shape, t.dtype) for t in arguments]
         if self.replicas is not None:
             function = self._divided(program, specs)

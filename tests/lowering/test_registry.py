@@ -71,6 +71,27 @@ def test_lowering_of_the_user():
     assert data.tolist() == [[2, 2], [4, 4], [6, 6]]
 
 
+def test_lowering_of_the_user_may_have_effects():
+    steps = tf.Variable(0)
+
+    @register(Count)
+    @dataclasses.dataclass(frozen=True)
+    class LowerCount(Lowering):
+        target: View
+
+        @classmethod
+        def build_pre(cls, group, context):
+            return cls(context.view([op.updates[0] for op in group.ops]))
+
+        def build_step(self, values):
+            steps.assign_add(1)  # no result depends on it
+            values.set(self.target, values.read(self.target) + 2)
+
+    signal = Signal(np.zeros(2))
+    assert run([Count(signal)], signal).tolist() == [[2, 2], [4, 4], [6, 6]]
+    assert steps.numpy() == 3
+
+
 def test_subclass_of_a_known_operator_is_unknown():
     class MyCopy(Copy):
         pass

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nengo_dl.lowering.reset import LowerReset
 from nengo_dl.plan.layout import Run, View
-from nengo_dl.program.fingerprint import fingerprint
+from nengo_dl.program.fingerprint import fingerprint, only_own
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,14 @@ def test_a_class_defined_anew_is_another_class():
     one, two = (make_dataclass("Same", ["x"]) for _ in range(2))
     assert fingerprint(one(1)) == fingerprint(one(1))
     assert fingerprint(one(1)) != fingerprint(two(1))
+
+
+def test_it_is_known_whether_classes_are_of_this_package():
+    view = View((Run(0, 1, 3),), (2,), True)
+    own = LowerReset(view, 0.0)
+    assert only_own(fingerprint([own, view, 1.5]))
+    assert not only_own(fingerprint([own, Pair(1, 2)]))
+    assert not only_own(fingerprint(lambda x: x))  # None
 
 
 @pytest.mark.parametrize(
