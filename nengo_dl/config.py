@@ -360,10 +360,10 @@ class TrainableParam(BoolParam):
         ValidationError
             If it is something else, or a name that nothing has that could train.
         """
-        if not isinstance(value, list | tuple | set | frozenset | str | dict):
+        if value is None or isinstance(value, bool | np.bool_):
             return super().coerce(instance, value)
         known = ", ".join(map(repr, TRAINABLE_NAMES))
-        if isinstance(value, str | dict):
+        if not isinstance(value, list | tuple | set | frozenset):
             raise refused(
                 value,
                 "trainable",

@@ -161,6 +161,21 @@ def test_planning_a_network_loads_no_tensorflow():
     assert result.stdout.strip() == "False"
 
 
+def test_simulating_loads_nothing_that_extras_bring():
+    """NIR, the converters for devices, and what reads and writes with them."""
+    program = (
+        "import sys, nengo, nengo_dl\n"
+        "with nengo.Network() as net: nengo.Probe(nengo.Ensemble(2, 1))\n"
+        "with nengo_dl.Simulator(net, progress_bar=False) as sim: sim.run_steps(1)\n"
+        "names = ['nir', 'tf2onnx', 'onnx', 'ai_edge_litert', 'nengo_dl.nir']\n"
+        "print([name for name in names if name in sys.modules])\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
+
+
 def test_no_module_knows_the_tests():
     for module in MODULES:
         assert "tests" not in {m.split(".")[0] for m in imports_of(module)}

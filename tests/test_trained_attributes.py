@@ -266,7 +266,7 @@ def test_no_gradient_reaches_refractory_times_through_surrogates():
 
 
 @pytest.mark.parametrize(
-    "value", ["tau_rc", ["tau_rec"], ["max_rates"], [1], {"tau": 1}]
+    "value", ["tau_rc", ["tau_rec"], ["max_rates"], [1], {"tau": 1}, 3, np.ones(2)]
 )
 def test_names_that_nothing_has_are_refused_where_they_are_given(value):
     with nengo.Network(), pytest.raises(ValidationError, match="'tau_rc'"):

@@ -225,11 +225,11 @@ def _logarithm(
 ) -> Logarithm:
     """Return the Signal of an attribute, which is made once for each model."""
     if isinstance(value, str) or not value > 0:
-        reason = value if isinstance(value, str) else f"it is {value:g}"
+        number = f"it is {value:g}" if not isinstance(value, str) else ""
+        reason = f"{number}. Expected a number above 0" if number else value
         raise ValidationError(
             f"{name!r} of {obj} ({payload_of(op)}) cannot be trained: {reason}. "
-            "Expected a number above 0 that the simulation computes with; or name "
-            "what trains of this object: "
+            "Or name what else trains of this object: "
             '`net.config[obj].trainable = ["weights"]`',
             attr="trainable",
         )
