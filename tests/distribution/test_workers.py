@@ -15,7 +15,7 @@ rare = pytest.mark.everything
 @pytest.mark.parametrize(
     "kinds, dtype, jit, calls",
     [
-        ("recurrent", "float64", False, ["briefly"]),
+        pytest.param("recurrent", "float64", False, ["briefly"], marks=rare),
         pytest.param(
             "recurrent,forward", "float64", True, ["trained", "measured"], marks=rare
         ),
@@ -29,6 +29,7 @@ rare = pytest.mark.everything
     ],
 )
 def test_results_are_those_of_one_process(tmp_path, kinds, dtype, jit, calls):
+    # what is trained in 64 bits is compared by the next test, too
     limit = 1e-10 if dtype == "float64" else 1e-5
     with Workers(tmp_path, "compare", kinds, dtype, jit, *calls) as workers:
         for found in workers.results():
