@@ -231,6 +231,11 @@ class LayerConverter:
         nengo.Node or nengo.ensemble.Neurons
             The object.
 
+        Raises
+        ------
+        ValidationError
+            If the call has no such input.
+
         Examples
         --------
         >>> converter.get_input_obj(0)  # doctest: +SKIP
