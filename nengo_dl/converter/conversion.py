@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -376,21 +377,27 @@ class Conversion:
         nengo object or list
             What has its outputs.
         """
-        ends = {
-            id(tensor): KerasTensor((tensor.shape[0], *tensor.shape[2:]), tensor.dtype)
-            for tensor in (*call.inputs, *call.outputs)
-        }
         inputs, outputs = (
-            tuple(ends[id(tensor)] for tensor in tensors)
+            tuple(
+                KerasTensor((tensor.shape[0], *tensor.shape[2:]), tensor.dtype)
+                for tensor in tensors
+            )
             for tensors in (call.inputs, call.outputs)
         )
+        with contextlib.suppress(Exception):
+            # the wrapper does not know that the layer returns whole numbers
+            specs = keras.tree.flatten(operation.compute_output_spec(inputs[0]))
+            outputs = tuple(
+                KerasTensor(tensor.shape, spec.dtype)
+                for tensor, spec in zip(outputs, specs, strict=True)
+            )
         one = Call(operation, call.node_id, inputs, outputs, inputs)
-        place = self.place.within_wrapper(call.operation)
+        place = self.place.within_wrapper(call, self.graph)
         step = Conversion(
             self.model, self.net, self.shared, place, temporal_model=False, one_call=one
         )
-        for tensor in call.inputs:
-            step.layers.add(ends[id(tensor)], self.layers[tensor])
+        for tensor, outer in zip(inputs, call.inputs, strict=True):
+            step.layers.add(tensor, self.layers[outer])
         converter = step.get_converter(operation)
         result = converter.convert(call.node_id)
         objects = step._with_outputs(converter, one, result)

@@ -280,9 +280,17 @@ class Place:
         here = self.names(call.operation, number)
         return Place((*self.around, here), f"{here[2]}/", f"{here[1]}/")
 
-    def within_wrapper(self, wrapper: Any) -> Place:
-        """Return the place of the layer that another one applies."""
-        return Place((*self.around, self.names(wrapper)), self.prefix, self.plain)
+    def within_wrapper(self, call: Call, graph: ModelGraph) -> Place:
+        """Return the place of the layer that another one applies.
+
+        Only a model within gets the name of the wrapper, which may apply it elsewhere.
+        """
+        place = self.within_model(call, graph)
+        wrapper = call.operation
+        names_it = is_nested_model(getattr(wrapper, "layer", None))
+        return Place(
+            place.around, place.prefix if names_it else self.prefix, self.plain
+        )
 
     def names(self, operation: Any, number: str = "") -> tuple[Any, str, str]:
         """Return a layer or operation here with its names."""
@@ -334,14 +342,14 @@ def operations_within(model: Any, place: Place) -> Iterator[tuple[Any, Place]]:
     graph = ModelGraph(functional(model))
     for call in graph.calls:
         yield call.operation, place
-        inner, here = call.operation, place
-        while isinstance(getattr(inner, "layer", None), keras.Layer):
-            here, inner = here.within_wrapper(inner), inner.layer
-            yield inner, here
-        if is_nested_model(inner):
-            one = Call(inner, call.node_id, call.inputs, call.outputs)
-            outer = graph if inner is call.operation else ModelGraph(model, (one,))
-            yield from operations_within(inner, here.within_model(one, outer))
+        one, around, here = call, graph, place
+        while isinstance(getattr(one.operation, "layer", None), keras.Layer):
+            here = here.within_wrapper(one, around)
+            one = Call(one.operation.layer, call.node_id, call.inputs, call.outputs)
+            around = ModelGraph(model, (one,))
+            yield one.operation, here
+        if is_nested_model(one.operation):
+            yield from operations_within(one.operation, here.within_model(one, around))
 
 
 def _call(node: Any) -> Call:

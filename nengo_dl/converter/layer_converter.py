@@ -234,7 +234,7 @@ class LayerConverter:
         Raises
         ------
         ValidationError
-            If the layer has no such input.
+            If the call has no such input.
 
         Examples
         --------

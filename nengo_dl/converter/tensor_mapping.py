@@ -50,7 +50,7 @@ class TensorMapping(Mapping):
         found = self._find(key)
         if len(found) == 1:
             return found[0][1]
-        names = list(dict.fromkeys(name for name, _ in found))
+        names = sorted({name for name, _ in found})
         if len(names) > 1:
             raise UnknownKeyError(
                 f"{_words(key)} is in {len(names)} places here. Expected one of "

@@ -114,6 +114,8 @@ class WholeLayerConverter(LayerConverter):
         layer = self.layer
         plain = (
             isinstance(layer, keras.Layer)
+            # which may return whole numbers and not know it
+            and not isinstance(layer, keras.layers.Lambda)
             and len(call.inputs) == len(call.outputs) == 1
             and call.args == call.inputs
             and not call.kwargs

@@ -114,6 +114,7 @@ BY_STEPS = {
     ],
     "conditions": lambda: [lambda x: ops.where(x > 0, x, ops.cumsum(x, axis=2))],
     "TimeDistributed": lambda: in_squares(L.MaxPooling1D(2), L.LSTM(3)),
+    "whole numbers": lambda: [L.TimeDistributed(L.Discretization([0.2, 0.6]))],
 }
 
 
@@ -147,6 +148,19 @@ def test_what_moves_values_along_time_is_named(kind):
     model = model_of((5, 12), ALONG_TIME[kind])
     with pytest.raises(TypeError, match=rf"\({kind}\).*axis 1 is time"):
         Converter(model, temporal_model=True)
+
+
+def test_a_model_that_is_applied_twice_has_two_names():
+    image = image_model()
+    x = keras.Input((None, 12))
+    first, second = (L.TimeDistributed(image, name=name) for name in ("a", "b"))
+    model = keras.Model(x, [first(x), second(x), second(2 * x)])
+    converter = converted(random_weights(model), temporal_model=True)
+    labels = {ensemble.label for ensemble in converter.net.all_ensembles}
+    assert labels > {"a/image/conv.0", "b.0/image/conv.0", "b.1/image/conv.0"}
+    with pytest.raises(KeyError, match="3 places.*'a/image/conv', 'b.0/image/conv'"):
+        converter.layers["conv"]
+    assert converter.layers["b.1/image/conv"].ensemble.label == "b.1/image/conv.0"
 
 
 def test_inputs_have_the_same_steps():

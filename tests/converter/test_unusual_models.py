@@ -313,6 +313,9 @@ WHOLE_NUMBERS = {
     ),
     "cast": lambda x: ops.cast(10 * x, "int32") // 2,
     "Lambda": lambda x: L.Lambda(lambda x: ops.cast(x > 0.3, "int32"))(x),
+    "Lambda with a shape": lambda x: L.Lambda(
+        lambda x: ops.cast(x > 0.3, "int32"), output_shape=(4,)
+    )(x),
     "top_k": lambda x: ops.top_k(x, 2)[1],
     "Hashing": lambda x: L.Hashing(5)(ops.cast(10 * x, "int64")),
     "CategoryEncoding": lambda x: L.Dense(2)(
