@@ -5,7 +5,7 @@ import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
-from nengo.exceptions import NengoWarning
+from nengo.exceptions import NengoWarning, ValidationError
 
 import nengo_dl
 from nengo_dl.graph.tensor_operator import tensor_nodes
@@ -126,8 +126,8 @@ def simulator(net, **options):
 @pytest.mark.parametrize(
     "options",
     [
-        {},
-        pytest.param({"in_the_loop": True}),
+        pytest.param({}, marks=pytest.mark.everything),
+        {"in_the_loop": True},
         pytest.param({"jit_compile": True}, marks=pytest.mark.everything),
         pytest.param({"use_loop": False}, marks=pytest.mark.everything),
         pytest.param({"dtype": "float64"}, marks=pytest.mark.everything),
@@ -258,6 +258,7 @@ def test_each_call_within_a_function_counts_and_a_shared_weight_once():
     assert square.losses == []  # tensors of a graph are of no use to anybody
 
 
+@pytest.mark.everything
 def test_trainable_weights_that_are_assigned_to_are_named():
     with nengo.Network(seed=0) as net:
         nengo_dl.configure_settings(jit_compile=False)
@@ -266,4 +267,20 @@ def test_trainable_weights_that_are_assigned_to_are_named():
         first = nengo_dl.Layer(normalized)(x)
         probe = nengo.Probe(nengo_dl.Layer(L.Dense(2))(first))
     with simulator(net) as sim, pytest.warns(NengoWarning, match="assigns to .*kernel"):
+        sim.train({x: X, probe: Y}, "sgd")
+
+
+@pytest.mark.parametrize(
+    "rules, message",
+    [
+        ({"kernel_constraint": lambda w: w[:1]}, r"kernel returned .* \(1, 2\)"),
+        ({"bias_regularizer": lambda w: 1 / 0}, r"bias, .*ZeroDivisionError"),
+    ],
+)
+def test_rules_that_fail_are_named(rules, message):
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        x = nengo.Node(np.zeros(3))
+        probe = nengo.Probe(nengo_dl.Layer(L.Dense(2, **rules))(x))
+    with simulator(net) as sim, pytest.raises(ValidationError, match=message):
         sim.train({x: X, probe: Y}, "sgd")

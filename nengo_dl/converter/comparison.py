@@ -278,8 +278,8 @@ def _draws(comparison: Comparison) -> str:
     names = [
         repr(layer.name)
         for layer in comparison.model._flatten_layers(include_self=False)
-        if not list(layer._flatten_layers(include_self=False))
-        and any(map(is_seed, layer.variables))
+        if any(map(is_seed, layer.variables))
+        and not list(layer._flatten_layers(include_self=False))
     ]
     if not names:
         return ""

@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
+from nengo.exceptions import ValidationError
 
 from nengo_dl.graph.roles import Role
 from nengo_dl.graph.tensor_operator import SimTensorNode, tensor_nodes
@@ -73,7 +74,7 @@ class LayerRules:
         dtype = live.dtype
         with floatx(dtype.name):
             losses = [
-                _total(regularizer(_weight(layout, live, signal)), dtype)
+                _applied(regularizer, "regularizer", signal, (), layout, live)
                 for signal, regularizer in self.regularizers.items()
             ]
         for signal in self.added:
@@ -106,9 +107,11 @@ class LayerRules:
             with floatx(variable.dtype.name):
                 for signal in block.signals:
                     if signal in own:
-                        weight = _weight(layout, values, signal)
-                        new = tf.cast(self.constraints[signal](weight), weight.dtype)
-                        values.set(layout.view([signal], signal.shape), new)
+                        rule, shape = self.constraints[signal], signal.shape
+                        new = _applied(
+                            rule, "constraint", signal, shape, layout, values
+                        )
+                        values.set(layout.view([signal], shape), new)
             variable.assign(values.read(layout.view(block.signals, (block.size,))))
 
 
@@ -146,9 +149,49 @@ def assigned_weights(op: SimTensorNode) -> list[str]:
     return [names[k] for k in op.bound.adapted if op.bound.weights[k].trainable]
 
 
-def _weight(layout: SignalLayout, values: SignalValues, signal: Signal) -> tf.Tensor:
-    return values.read(layout.view([signal], signal.shape))
+def _applied(
+    rule: OfWeight,
+    what: str,
+    signal: Signal,
+    shape: tuple[int, ...],
+    layout: SignalLayout,
+    values: SignalValues,
+) -> tf.Tensor:
+    """Return what a regularizer or a constraint makes of a weight.
 
+    Parameters
+    ----------
+    rule : callable
+        The regularizer or constraint.
+    what : str
+        Which of them it is, for messages.
+    signal : Signal
+        The weight.
+    shape : tuple of int
+        Shape of the result; for () the sum of what is returned is taken.
+    layout, values : SignalLayout, SignalValues
+        Where the values of weights are.
 
-def _total(loss: Any, dtype: tf.DType) -> tf.Tensor:
-    return tf.cast(tf.reduce_sum(loss), dtype)
+    Raises
+    ------
+    ValidationError
+        If it fails, or returns something else.
+    """
+    weight = values.read(layout.view([signal], signal.shape))
+    try:
+        found = tf.convert_to_tensor(rule(weight))
+    except Exception as error:
+        raise ValidationError(
+            f"The {what} of {signal.name}, called with a tensor of shape "
+            f"{tuple(weight.shape)}, raised {type(error).__name__}: {error}",
+            attr=what,
+        ) from error
+    if not shape:
+        found = tf.reduce_sum(found)
+    if tuple(found.shape) != tuple(shape):
+        raise ValidationError(
+            f"The {what} of {signal.name} returned a tensor of shape {found.shape}. "
+            f"Expected {shape}, that of the weight",
+            attr=what,
+        )
+    return tf.cast(found, values.dtype)
