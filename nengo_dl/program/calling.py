@@ -104,8 +104,8 @@ def free_order() -> dict[str, bool] | None:
     """Return the attributes of a `tf.function` without variables and other effects.
 
     TensorFlow then looks at no operation for what has to come before it, which takes a
-    sixth of the time of a trace. What changes something, prints or checks would be left
-    out if no result depends on it. None where this cannot be said.
+    sixth of the time of a trace. What changes something, prints or checks might come in
+    another order, or be left out. None where this cannot be said.
     """
     try:
         from tensorflow.python.eager.polymorphic_function import attributes
