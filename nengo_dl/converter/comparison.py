@@ -18,7 +18,7 @@ from nengo_dl.converter.model_data import arrays_of
 from nengo_dl.converter.tensor_mapping import TensorMapping
 from nengo_dl.lowering.tensor_nodes.variables import is_seed
 from nengo_dl.simulator import Simulator
-from nengo_dl.validation import finite_number, flag, refused
+from nengo_dl.validation import finite_number, flag
 
 #: of models whose input may have any number of steps
 _STEPS = 10
@@ -308,6 +308,11 @@ def _why(conversion: Conversion) -> str:
         )
     if conversion.max_to_avg_pool:
         return ". With max_to_avg_pool=True pooling is another function"
+    if conversion.swap_activations:
+        return (
+            ". Activations that `swap_activations` has put in place of others compute "
+            "something else. Verify a conversion without `swap_activations`"
+        )
     return ""
 
 
@@ -317,22 +322,6 @@ def _difference(found: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
         return 0.0, 0.0
     difference = np.abs(found.astype(np.float64) - expected)
     return float(np.max(difference)), float(np.max(np.abs(expected)))
-
-
-def _array(values: Any, tensor: KerasTensor) -> np.ndarray:
-    """Return an array of the type of an input, if these are numbers."""
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind in "biuf":
-            return array.astype(tensor.dtype)
-    except (TypeError, ValueError, OverflowError):
-        pass
-    raise refused(
-        values,
-        "inputs",
-        f"an array of real numbers, shape {tensor.shape}, for the input "
-        f"{tensor._keras_history.operation.name!r}",
-    )
 
 
 def _random(tensor: KerasTensor, rng: np.random.RandomState) -> np.ndarray:

@@ -59,8 +59,9 @@ class TensorMapping(Mapping):
             )
         if found:
             raise UnknownKeyError(
-                f"{_words(key)} has {len(found)} outputs here. Expected one tensor, "
-                f"such as `converter.model.get_layer(name).output`; {self._listing()}",
+                f"{_words(key)} has {len(found)} outputs here. Expected one of its "
+                "tensors: what a call of it returned, or an element of "
+                f"`list(converter.{self._kind}s)`; {self._listing()}",
                 self._kind,
             )
         raise UnknownKeyError(

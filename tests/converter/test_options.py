@@ -184,6 +184,14 @@ def test_synapses():
         Converter(model, synapse=0.01).verify()
 
 
+def test_verify_says_that_activations_were_swapped():
+    converter = Converter(
+        model_of((3,), L.Dense(4, "sigmoid")), swap_activations={"sigmoid": "tanh"}
+    )
+    with pytest.raises(ValueError, match="without `swap_activations`"):
+        converter.verify()
+
+
 def conv_model():
     return model_of(
         (6, 6, 1),
