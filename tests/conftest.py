@@ -7,6 +7,7 @@ import zlib
 # the tests are about numbers, not speed, and a GPU would round differently
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
+import hypothesis
 import nengo
 import numpy as np
 import pytest
@@ -15,6 +16,10 @@ pytest_plugins = ["tests.suites.workers"]
 
 # tests leave nothing behind in the home directory
 nengo.rc.set("decoder_cache", "enabled", "False")
+
+# how long an example takes decides nothing
+hypothesis.settings.register_profile("without deadline", deadline=None)
+hypothesis.settings.load_profile("without deadline")
 
 
 def pytest_addoption(parser):

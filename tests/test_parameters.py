@@ -259,7 +259,6 @@ def test_values_of_another_type(dtype, path):
 
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.data())

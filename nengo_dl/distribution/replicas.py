@@ -13,6 +13,8 @@ from functools import cached_property, partial
 from typing import Any, Literal
 
 import tensorflow as tf
+from nengo.exceptions import SimulationError
+from tensorflow.python.eager import record
 
 Tensors = Sequence[tf.Tensor]
 
@@ -41,7 +43,7 @@ class Replicas:
     def __post_init__(self) -> None:
         context, part = tf.distribute.get_replica_context, self.part
 
-        @tf.function(autograph=False)  # without it, TensorFlow warns
+        @_traced  # without it, TensorFlow warns
         def numbers_of_replicas() -> Any:
             return self.strategy.run(
                 lambda: tf.identity(context().replica_id_in_sync_group)
@@ -78,7 +80,7 @@ class Replicas:
     def gather_rows(self) -> Callable[[list[tf.Tensor]], list[tf.Tensor]]:
         """Gathers tensors of whole minibatches, of which each process has its rows."""
 
-        @tf.function(autograph=False)
+        @_traced
         def gather_rows(own: list[tf.Tensor]) -> list[tf.Tensor]:
             return self.gathered(self.strategy.run(lambda: self.of_local(own)))
 
@@ -88,7 +90,7 @@ class Replicas:
     def gather_numbers(self) -> Callable[[tf.Tensor], tf.Tensor]:
         """Gathers a number of each process, once for each of its replicas."""
 
-        @tf.function(autograph=False)
+        @_traced
         def gather_numbers(mine: tf.Tensor) -> tf.Tensor:
             own = self.strategy.run(lambda: tf.reshape(mine, (1,)))
             return self.strategy.gather(own, axis=0)
@@ -162,7 +164,9 @@ class Replicas:
 
             def compute() -> list[tf.Tensor]:
                 own = [*flat[:n_shared], *self.of_whole(flat[n_shared:])]
-                with tf.GradientTape(watch_accessed_variables=False) as tape:
+                with tf.GradientTape(
+                    persistent=True, watch_accessed_variables=False
+                ) as tape:
                     wanted = _floats(own if of_items else own[:n_shared])
                     tape.watch(wanted)
                     found = list(function(*own, *self.of_local(local)))[:n_outputs]
@@ -172,6 +176,9 @@ class Replicas:
             outputs = self.gathered(self.strategy.run(compute))
 
             def backward(*upstream: tf.Tensor) -> list[tf.Tensor | None]:
+                if not tf.executing_eagerly():
+                    _check_graph(tf.compat.v1.get_default_graph())
+
                 def compute() -> tuple[list[tf.Tensor], list[tf.Tensor]]:
                     tape, wanted, found = forward[_key()]
                     pairs = zip(found, upstream, strict=True)
@@ -195,6 +202,72 @@ class Replicas:
 
         found = run(*shared, *items)
         return list(found) if isinstance(found, list | tuple) else [found]
+
+    def eagerly(
+        self, function: Callable[..., Tensors], n_outputs: int, gradients: Gradients
+    ) -> Callable[..., list[tf.Tensor]]:
+        """Return `run` for eager execution, traced; operation by operation it is slow.
+
+        TensorFlow (2.21) makes a graph of its own for the gradient of a function that
+        is called eagerly, and loses its inputs where collectives are among its
+        operations: all gradients are None. So the gradient is a function here, which
+        computes what it needs anew.
+
+        Parameters
+        ----------
+        function, n_outputs, gradients
+            See `run`.
+
+        Returns
+        -------
+        callable
+            ``run(shared, items, local)``, see `run`.
+        """
+
+        @_traced
+        def forward(shared: Tensors, items: Tensors, local: Tensors) -> list[tf.Tensor]:
+            return self.run(function, shared, items, n_outputs, "none", local)
+
+        @_traced
+        def backward(
+            shared: Tensors, items: Tensors, local: Tensors, upstream: Tensors
+        ) -> list[tf.Tensor]:
+            asked = _floats([*shared, *(items if gradients == "all" else ())])
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(asked)
+                found = self.run(function, shared, items, n_outputs, gradients, local)
+            return tape.gradient(_floats(found), asked, upstream)
+
+        def run(
+            shared: Tensors, items: Tensors, local: Tensors = ()
+        ) -> list[tf.Tensor]:
+            n_shared = len(shared)
+            n_asked = n_shared + (len(items) if gradients == "all" else 0)
+
+            @tf.custom_gradient
+            def call(*flat: tf.Tensor) -> tuple[list[tf.Tensor], Callable]:
+                given = flat[:n_shared], flat[n_shared:], local
+                # what differentiates this is below, and not in the graph
+                with record.stop_recording():
+                    outputs = forward(*given)
+
+                def slopes(*upstream: tf.Tensor) -> list[tf.Tensor | None]:
+                    ups = [
+                        u
+                        for u, y in zip(upstream, outputs, strict=True)
+                        if _is_float(y)
+                    ]
+                    found = iter(backward(*given, ups))
+                    known = [
+                        next(found) if _is_float(t) else None for t in flat[:n_asked]
+                    ]
+                    return [*known, *[None] * (len(flat) - n_asked)]
+
+                return outputs, slopes
+
+            return list(call(*shared, *items))
+
+        return forward if gradients == "none" else run
 
     def of_whole(self, tensors: Tensors) -> list[tf.Tensor]:
         """Return the part of this replica, of tensors of a whole minibatch."""
@@ -267,14 +340,43 @@ class Replicas:
         return found
 
 
+def _traced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a `tf.function`.
+
+    TensorFlow counts how often some code is traced, and would warn of the fifth
+    simulator; each partial function counts for itself.
+    """
+    return tf.function(partial(function), autograph=False)
+
+
+def _check_graph(graph: tf.Graph) -> None:
+    """Check that a gradient is not in a graph of its own, where it would be None.
+
+    Raises
+    ------
+    SimulationError
+        If a function is differentiated that was traced without a tape in it.
+    """
+    if graph.name.startswith("__backward"):
+        raise SimulationError(
+            "Got a tf.function that calls this simulator with a strategy, and a "
+            "gradient tape around it. Put the tape into the tf.function, as TensorFlow "
+            "cannot differentiate an exchange between devices otherwise"
+        )
+
+
 def _matrix(rows: int, widths: Sequence[int], *tensors: tf.Tensor) -> tf.Tensor:
     """Return tensors side by side in one matrix."""
     pairs = zip(tensors, widths, strict=True)
     return tf.concat([tf.reshape(t, (rows, width)) for t, width in pairs], axis=1)
 
 
+def _is_float(tensor: tf.Tensor) -> bool:
+    return bool(tensor.dtype.is_floating)
+
+
 def _floats(tensors: Tensors) -> list[tf.Tensor]:
-    return [t for t in tensors if t.dtype.is_floating]
+    return list(filter(_is_float, tensors))
 
 
 def _key() -> int:

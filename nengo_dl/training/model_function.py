@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import islice
@@ -339,11 +347,13 @@ class ModelFunction:
 
         compiled = self._parts.get(key, trace)
         wanted = len(compiled.outputs) if keep_state else len(probes)
-        run = partial(replicas.run, compiled, n_outputs=wanted, gradients=gradients)
+        run: Callable[..., list[tf.Tensor]] = partial(
+            replicas.run, compiled, n_outputs=wanted, gradients=gradients
+        )
         if tf.executing_eagerly():
-            # operation by operation TensorFlow would be slow
             run = self._parts.get(
-                (key, wanted, gradients), lambda: tf.function(run, autograph=False)
+                (key, wanted, gradients),
+                lambda: replicas.eagerly(compiled, wanted, gradients),
             )
         with lost_workers():
             found = run(shared, items, local=local)

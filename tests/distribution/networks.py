@@ -7,7 +7,7 @@ import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
-from nengo.exceptions import SimulatorClosed, ValidationError
+from nengo.exceptions import SimulationError, SimulatorClosed, ValidationError
 
 import nengo_dl
 
@@ -221,18 +221,45 @@ def measured(kind, dtype, jit, strategy):
         sim.run(0.002, {stimulus: x[BATCH:, :2]})
         sim.step()
         found["run"] = sim.data[probe]
-        function = sim.function(probe)
-        given = {stimulus: tf.constant(x[:BATCH], dtype)}
-        with tf.GradientTape() as tape:
-            tape.watch(given)
-            params = function.params
-            tape.watch(params)
-            outputs, _ = function(params, function.state, given)
-            total = tf.math.reduce_std(outputs[probe])
-        slopes = tape.gradient(total, [params, given], unconnected_gradients="zero")
-        for i, slope in enumerate(tf.nest.flatten(slopes)):
-            found[f"function, {i}"] = slope.numpy()
+        found.update(slopes(sim, stimulus, probe, x, dtype, strategy))
     return {name: np.asarray(value) for name, value in found.items()}
+
+
+def differentiated(kind, dtype, jit, strategy):
+    """Return slopes of a function that is called eagerly."""
+    net, stimulus, probe = network(kind, dtype, jit)
+    x, _ = data(stimulus.size_out)
+    with nengo_dl.Simulator(
+        net, minibatch_size=BATCH, strategy=strategy, progress_bar=False
+    ) as sim:
+        return slopes(sim, stimulus, probe, x, dtype, strategy)
+
+
+def slopes(sim, stimulus, probe, x, dtype, strategy):
+    function = sim.function(probe)
+    given = {stimulus: tf.constant(x[:BATCH], dtype)}
+    params, state = function.params, function.state
+    drawn = function.generate(N_STEPS, [stimulus])
+
+    def total():
+        outputs, _ = function(params, state, {**given, **drawn})
+        return tf.math.reduce_std(outputs[probe])
+
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([params, given])
+        one = total()
+        square = one**2
+    found = {}
+    for name, value in (("one", one), ("square", square)):
+        own = tape.gradient(value, [params, given], unconnected_gradients="zero")
+        for i, slope in enumerate(tf.nest.flatten(own)):
+            found[f"function, {name}, {i}"] = slope.numpy()
+    if strategy is not None:
+        refusal = pytest.raises(SimulationError, match="Put the tape into")
+        with tf.GradientTape() as tape, refusal:
+            tape.watch(params)
+            tf.function(total, autograph=False)()
+    return found
 
 
 def differences(found, expected):

@@ -25,13 +25,14 @@ def run(*arguments):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
+    assert "retracing" not in done.stderr, done.stderr[-3000:]
     return json.loads(done.stdout.split("RESULT", 1)[1])
 
 
 @pytest.mark.parametrize(
     "calls",
     [
-        ["in_scope", "refused"],
+        ["in_scope", "refused", "differentiated"],
         pytest.param(["in_scope", "another"], marks=rare),
     ],
 )

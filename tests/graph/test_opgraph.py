@@ -45,7 +45,7 @@ def test_order_is_that_of_nengo():
 
 
 @given(operator_lists())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_order_of_any_operators_is_that_of_nengo(operators):
     expected = operator_dependency_graph(operators)
     graph = dependencies(operators)
