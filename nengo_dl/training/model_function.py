@@ -347,18 +347,27 @@ class ModelFunction:
 
         compiled = self._parts.get(key, trace)
         wanted = len(compiled.outputs) if keep_state else len(probes)
-        run: Callable[..., list[tf.Tensor]] = partial(
-            replicas.run, compiled, n_outputs=wanted, gradients=gradients
-        )
-        if tf.executing_eagerly():
-            run = self._parts.get(
-                (key, wanted, gradients),
-                lambda: replicas.eagerly(compiled, wanted, gradients),
-            )
+        run = self._by_replicas(replicas, compiled, key, wanted, gradients)
         with lost_workers():
             found = run(shared, items, local=local)
         outputs = dict(zip(probes, found[: len(probes)], strict=True))
         return outputs, found[len(probes) :]
+
+    def _by_replicas(
+        self,
+        replicas: Replicas,
+        part: Callable[..., Tensors],
+        key: Hashable,
+        n_outputs: int,
+        gradients: Gradients,
+    ) -> Callable[..., list[tf.Tensor]]:
+        """Return what computes all parts, eagerly or in a graph: see `Replicas.run`."""
+        if not tf.executing_eagerly():
+            return partial(replicas.run, part, n_outputs=n_outputs, gradients=gradients)
+        return self._parts.get(
+            (key, n_outputs, gradients),
+            lambda: replicas.eagerly(part, n_outputs, gradients),
+        )
 
     def _by_rows(
         self, inputs: Mapping[nengo.Node | Signal, tf.Tensor]
