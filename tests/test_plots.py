@@ -21,6 +21,7 @@ matplotlib.use("Agg")
 
 @pytest.fixture(autouse=True)
 def no_figures_are_left():
+    pyplot.close("all")  # those of other tests in this process
     yield
     pyplot.close("all")
 

@@ -8,7 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nengo_dl.benchmarks import build_and_profile, picture, scaling, tables
+from nengo_dl.benchmarks import (
+    build_and_profile,
+    converting,
+    picture,
+    scaling,
+    tables,
+)
 from nengo_dl.benchmarks.apart import measure_apart, measure_named
 from nengo_dl.benchmarks.conversions import CONVERSIONS, SEEDS, measure_conversion
 from nengo_dl.benchmarks.converted_accuracy import ConvertedAccuracy
@@ -23,16 +29,20 @@ from nengo_dl.benchmarks.training import TASKS, TrainingTime, measure_training
 #: all networks that take seconds, all that are trained, and what else is measured
 RUNNING, TRAINING = "networks", "training"
 CONVERSION, SCORES = "conversions", "scores"
+#: what has a table and arguments of its own
+OTHERS = {
+    "build": build_and_profile.main,
+    "converting": converting.main,
+    "scaling": scaling.main,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what is named, or all networks, and print a line for each."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    if arguments[:1] == ["build"]:
-        build_and_profile.main(arguments)
-        return
-    if arguments[:1] == ["scaling"]:
-        scaling.main(arguments)
+    of_its_own = OTHERS.get(arguments[0]) if arguments else None
+    if of_its_own is not None:
+        of_its_own(arguments)
         return
     options = _parser().parse_args(arguments)
     if options.show:

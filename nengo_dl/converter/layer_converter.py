@@ -190,8 +190,8 @@ class LayerConverter:
                     else ""
                 )
                 return False, (
-                    f"{layer.name}.{name} is {value!r}, and only {default!r} can be "
-                    f"converted{hint}"
+                    f"{layer.name}.{name} is {_shown(value)}, and only "
+                    f"{_shown(default)} can be converted{hint}"
                 )
         return True, None
 
@@ -519,6 +519,12 @@ def neurons_of(obj: Any) -> Neurons | None:
     while isinstance(obj, ObjView):
         obj = obj.obj
     return obj if isinstance(obj, Neurons) else None
+
+
+def _shown(value: Any) -> str:
+    """Return a value as text; objects that have none are shown as their type."""
+    plain = type(value).__repr__ is object.__repr__
+    return type(value).__name__ if plain else repr(value)
 
 
 def _is(value: Any, default: Any) -> bool:

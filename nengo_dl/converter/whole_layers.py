@@ -129,7 +129,7 @@ class WholeLayerConverter(LayerConverter):
                 shape_in=shapes_in[0],
                 shape_out=shapes_out[0],
                 pass_time=False,
-                label=self.name,
+                label=self._label_of_node(call),
             )
         numbers = {id(tensor): i for i, tensor in enumerate(call.inputs)}
 
@@ -152,8 +152,14 @@ class WholeLayerConverter(LayerConverter):
             shape_in=sum(map(math.prod, shapes_in)),
             shape_out=sum(map(math.prod, shapes_out)),
             pass_time=False,
-            label=self.name,
+            label=self._label_of_node(call),
         )
+
+    def _label_of_node(self, call: Any) -> str:
+        """Return the layer's name, with the number of each call after the first."""
+        calls = self.converter.graph.calls_of(self.layer)
+        is_first = call.node_id == min(one.node_id for one in calls)
+        return self.name if is_first else self.label(call.node_id)
 
     def _split(self, node_id: int, node: TensorNode, shapes: list) -> list[nengo.Node]:
         """Return a Node for each output of the layer."""

@@ -145,7 +145,12 @@ class ExportCalls:
                 "computes in float32; make it with dtype='float32'"
             )
         if not wanted:
-            reasons.append("the network: it has no Probe, so there is no output")
+            reasons.append(
+                "the network: it has no Probe, so there is no output"
+                if probes is None
+                else "`probes`: it is empty, so there would be no output; leave it out "
+                "for all Probes"
+            )
         if reasons:
             lines = "".join(f"\n- {reason}" for reason in reasons)
             raise NotPossibleError(

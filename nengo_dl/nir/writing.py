@@ -425,6 +425,10 @@ class _Writer:
                 probe, f"NIR has outputs of nodes only, not {probe.attr!r}; remove it"
             )
             return
+        if probe.sample_every is not None:
+            every = f"sample_every={probe.sample_every:g}"
+            text = f"an output of NIR has a value of each time step; without {every}"
+            self._found.warn(probe, text)
         notes = {}
         decoded = self._source.probe_connection(probe)
         size = probe.size_in

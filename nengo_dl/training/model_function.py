@@ -7,7 +7,6 @@ from collections.abc import (
     Collection,
     Hashable,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
@@ -488,11 +487,10 @@ class ModelFunction:
         return self.through_time.dtype
 
     @property
-    def operators(self) -> Iterator[Operator]:
+    def operators(self) -> list[Operator]:
         """All operators that it runs."""
-        for part in self.through_time.parts:
-            for group in part.plan:
-                yield from group.ops
+        groups = [group for part in self.through_time.parts for group in part.plan]
+        return [op for group in groups for op in group.ops]
 
     @cached_property
     def _called(self) -> tuple[Input, ...]:

@@ -134,6 +134,17 @@ def test_a_layer_that_another_model_shares():
     assert converter.layers[dense] is converter.layers[model.output]
 
 
+def test_each_call_of_a_layer_without_native_form_has_a_label():
+    soft, a, b = L.Softmax(name="soft"), keras.Input((3,)), keras.Input((3,))
+    regular = L.Dense(2, kernel_regularizer="l2", name="regular")
+    soft(keras.Input((3,)))  # in another model
+    model = keras.Model([a, b], [soft(a), soft(b), regular(a)])
+    with pytest.warns(UserWarning, match="kernel_regularizer is L2, and only None can"):
+        converter = Converter(model)
+    labels = [converter.layers[tensor].label for tensor in model.outputs]
+    assert labels == ["soft", "soft.2", "regular"]
+
+
 def inner(name="inner"):
     x = keras.Input((3,), name="inner_input")
     return keras.Model(x, L.Dense(3, "relu", name="inner_dense")(x), name=name)

@@ -134,8 +134,13 @@ def test_wrong_arguments(sim, tmp_path, arguments, words):
 
 
 def test_nothing_to_return(sim, tmp_path):
-    with pytest.raises(NotImplementedError, match="no Probe"):
+    with pytest.raises(NotImplementedError, match="`probes`: it is empty"):
         sim.export(tmp_path / "model", probes=[])
+    with nengo.Network() as net:
+        nengo.Node([1.0])
+    unseen = nengo_dl.Simulator(net, progress_bar=False)
+    with unseen, pytest.raises(NotImplementedError, match="it has no Probe"):
+        unseen.export(tmp_path / "model")
 
 
 def test_closed(tmp_path):

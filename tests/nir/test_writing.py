@@ -386,6 +386,14 @@ def test_nodes_without_any_element_are_left_out():
     nengo_dl.from_nir(graph)
 
 
+def test_a_probe_that_samples_becomes_an_output_of_each_step_with_a_warning():
+    net, *_ = two_ensembles(EXACT)
+    with net:
+        nengo.Probe(net.all_ensembles[0], sample_every=0.01, label="sampled")
+    with pytest.warns(UserWarning, match=r"sampled.*each .*without sample_every=0.01"):
+        nengo_dl.to_nir(net)
+
+
 @pytest.mark.parametrize("network", [None, 3, "net", [], nengo.Network, object()])
 def test_wrong_networks(network):
     with pytest.raises(ValidationError):
