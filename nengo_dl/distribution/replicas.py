@@ -162,16 +162,19 @@ class Replicas:
         def run(*flat: tf.Tensor) -> tuple[list[tf.Tensor], Callable]:
             forward: dict[int, tuple] = {}
 
-            def compute() -> list[tf.Tensor]:
+            def watched() -> tuple[tf.GradientTape, list[tf.Tensor], list[tf.Tensor]]:
                 own = [*flat[:n_shared], *self.of_whole(flat[n_shared:])]
-                with tf.GradientTape(
-                    persistent=True, watch_accessed_variables=False
-                ) as tape:
+                # not a persistent one, for which TensorFlow would hand all that is
+                # between out of the compiled part, which XLA cannot do with lists
+                with tf.GradientTape(watch_accessed_variables=False) as tape:
                     wanted = _floats(own if of_items else own[:n_shared])
                     tape.watch(wanted)
                     found = list(function(*own, *self.of_local(local)))[:n_outputs]
-                forward[_key()] = (tape, wanted, found)
-                return found
+                return tape, wanted, found
+
+            def compute() -> list[tf.Tensor]:
+                forward[_key()] = watched()
+                return forward[_key()][-1]
 
             outputs = self.gathered(self.strategy.run(compute))
 
@@ -180,7 +183,8 @@ class Replicas:
                     _check_graph(tf.compat.v1.get_default_graph())
 
                 def compute() -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-                    tape, wanted, found = forward[_key()]
+                    # a tape gives gradients once; for others it is computed anew
+                    tape, wanted, found = forward.pop(_key(), None) or watched()
                     pairs = zip(found, upstream, strict=True)
                     known = [(y, up) for y, up in pairs if y.dtype.is_floating]
                     slopes = tape.gradient(

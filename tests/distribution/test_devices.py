@@ -30,14 +30,15 @@ def run(*arguments):
 
 
 @pytest.mark.parametrize(
-    "calls",
+    "jit, calls",
     [
-        ["in_scope", "refused", "differentiated"],
-        pytest.param(["in_scope", "another"], marks=rare),
+        (False, ["in_scope", "refused"]),
+        (True, ["briefly", "differentiated"]),
+        pytest.param(False, ["in_scope", "another"], marks=rare),
     ],
 )
-def test_what_is_made_in_a_scope_is_divided_or_refused(calls):
-    found = run(2, "recurrent", "float64", False, *calls)
+def test_what_is_made_in_a_scope_is_divided_or_refused(jit, calls):
+    found = run(2, "recurrent", "float64", jit, *calls)
     assert len(found) >= 5
     assert {name: value for name, value in found.items() if not value < 1e-10} == {}
 
