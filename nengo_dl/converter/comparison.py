@@ -283,7 +283,10 @@ def _draws(comparison: Comparison) -> str:
     ]
     if not names:
         return ""
-    return f". In training {', '.join(names)} draws random numbers, others in a network"
+    return (
+        f". Layers that draw random numbers in training: {', '.join(names)}; a network "
+        "draws others than Keras"
+    )
 
 
 def _why(conversion: Conversion) -> str:

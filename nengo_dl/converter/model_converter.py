@@ -507,7 +507,7 @@ def _check_time_axis(inputs: list[keras.KerasTensor]) -> None:
     Raises
     ------
     ValueError
-        If there is one, or if they have different numbers of time steps.
+        If an input has no other axis, or inputs have different numbers of time steps.
     """
     for tensor in inputs:
         if len(tensor.shape) < 3:

@@ -197,5 +197,5 @@ def test_verify_names_layers_that_draw_random_numbers():
     model = keras.Sequential([keras.Input((4,)), L.Dropout(0.5, name="drop")])
     with pytest.warns(UserWarning, match="Falling back"):
         converter = Converter(keras.Sequential([model, L.Dense(2)]))
-    with pytest.raises(ValueError, match="In training 'drop' draws random numbers"):
+    with pytest.raises(ValueError, match="draw random numbers in training: 'drop'"):
         converter.verify(training=True)

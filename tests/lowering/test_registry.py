@@ -53,18 +53,20 @@ def test_way_out_works(items):
         assert item.tolist() == [[1.5, 1.5], [2.5, 2.5], [3.5, 3.5]]
 
 
+@dataclasses.dataclass(frozen=True)
+class LowerCount(Lowering):
+    target: View
+
+    @classmethod
+    def build_pre(cls, group, context):
+        return cls(context.view([op.updates[0] for op in group.ops]))
+
+    def build_step(self, values):
+        values.set(self.target, values.read(self.target) + 2)
+
+
 def test_lowering_of_the_user():
-    @register(Count)
-    @dataclasses.dataclass(frozen=True)
-    class LowerCount(Lowering):
-        target: View
-
-        @classmethod
-        def build_pre(cls, group, context):
-            return cls(context.view([op.updates[0] for op in group.ops]))
-
-        def build_step(self, values):
-            values.set(self.target, values.read(self.target) + 2)
+    register(Count)(LowerCount)
 
     signal, other = Signal(np.zeros(2)), Signal(np.zeros(2))
     data = run([Count(signal), Count(other)], signal)
@@ -75,17 +77,10 @@ def test_lowering_of_the_user_may_have_effects():
     steps = tf.Variable(0)
 
     @register(Count)
-    @dataclasses.dataclass(frozen=True)
-    class LowerCount(Lowering):
-        target: View
-
-        @classmethod
-        def build_pre(cls, group, context):
-            return cls(context.view([op.updates[0] for op in group.ops]))
-
+    class LowerCountAside(LowerCount):
         def build_step(self, values):
             steps.assign_add(1)  # no result depends on it
-            values.set(self.target, values.read(self.target) + 2)
+            super().build_step(values)
 
     signal = Signal(np.zeros(2))
     assert run([Count(signal)], signal).tolist() == [[2, 2], [4, 4], [6, 6]]
