@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -224,12 +225,13 @@ class KerasCalls:
                 "for validation. Expected `validation_data=(x, y)` or "
                 "`validation_split=0.2`"
             )
-        self._check_reach(self.model.fitting.function)
-        with self._going_on(self.model.fitting, stateful):
+        trains = self._check_reach(self.model.fitting.function)
+        quiet = nullcontext() if trains else _without_keras_warning()
+        with self._going_on(self.model.fitting, stateful), quiet:
             return self._loop().fit(data, held_out, **options)
 
-    def _check_reach(self, function: ModelFunction) -> None:
-        """Warn about what cannot be trained; go on if nothing can, as Keras does."""
+    def _check_reach(self, function: ModelFunction) -> bool:
+        """Warn about what cannot be trained; return whether anything can."""
         if self._options["optimizer"] is None:
             raise SimulationError(
                 "There is no optimizer: expected `sim.compile(optimizer, loss=...)` "
@@ -244,6 +246,7 @@ class KerasCalls:
                 f"gradient reaches. {NOTHING_TO_TRAIN}",
                 UserWarning,  # as Keras' own
             )
+        return bool(function.reach.trained)
 
     def evaluate(
         self,
@@ -463,6 +466,16 @@ def _with_rates(own: KerasStep | Predictions, as_rates: bool) -> Iterator[None]:
         yield
     finally:
         own.as_rates = False
+
+
+@contextmanager
+def _without_keras_warning() -> Iterator[None]:
+    """Keep back Keras' warning that nothing is trained: ours has said so, and why."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "The model does not have any trainable weights", UserWarning
+        )
+        yield
 
 
 def _weights_of(options: dict[str, Any]) -> dict[str, Any]:
