@@ -225,6 +225,33 @@ def test_nothing_to_train_is_no_error_in_fit():
             sim.fit(found["x"], found["y"], verbose=0)
 
 
+@pytest.mark.parametrize("option", ["kernel_regularizer", "kernel_constraint"])
+def test_what_layers_ask_of_training_counts(option):
+    """What the row about them says: losses and weights are others."""
+    value = {"kernel_regularizer": "l2", "kernel_constraint": "non_neg"}[option]
+    found = []
+    for options in ({}, {option: value}):
+        layer = tf.keras.layers.Dense(
+            1, use_bias=False, kernel_initializer="ones", **options
+        )
+        with nengo.Network(seed=0) as net:
+            nengo_dl.configure_settings(jit_compile=False)
+            a = nengo.Node([0])
+            node = nengo_dl.TensorNode(layer, shape_in=(1,), pass_time=False)
+            nengo.Connection(a, node, synapse=None)
+            p = nengo.Probe(node)
+        data = {a: np.ones((2, 1, 1)), p: -np.ones((2, 1, 1))}
+        with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+            losses = sim.train(data, "sgd", n_epochs=200)
+            (weight,) = sim.keras_model.get_weights()[0].ravel()
+        found.append((losses[0], weight))
+    (loss, weight), (own_loss, own_weight) = found
+    if option == "kernel_regularizer":
+        assert own_loss == pytest.approx(loss + 0.01)
+    else:
+        assert weight < 0 <= own_weight
+
+
 @shows("Importing ``nengo_dl``")
 def test_tensorflow_is_as_it_was():
     assert tf.executing_eagerly()
