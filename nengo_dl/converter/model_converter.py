@@ -404,6 +404,8 @@ class Converter:
 
         Raises
         ------
+        SimulatorClosed
+            If the simulator was closed.
         ValidationError
             If it is a simulator of another network; if normalisations are a part of
             other weights (``inference_only``); or if copies of shared weights have
@@ -456,6 +458,19 @@ class Converter:
             expected = f"a layer of {self.model.name!r} behind its inputs"
             raise refused(layer, "layer", expected)
         return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Refuse copies and pickles.
+
+        Layers and tensors of the Keras model are keys here, by their identity. In a
+        copy they are others: it would find nothing, and `to_keras` would assign to
+        variables that no model has.
+        """
+        raise TypeError(
+            f"Cannot copy or pickle {self}: its keys are the layers and tensors of one "
+            "Keras model. Copy its network, `converter.net.copy()`, or save the model, "
+            "`converter.model.save(path)`, and convert it again where it is needed"
+        )
 
     def __repr__(self) -> str:
         return f"<Converter of {self.model.name!r}: {self.net}>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from nengo.exceptions import ValidationError
+from nengo.exceptions import SimulatorClosed, ValidationError
 
 from nengo_dl.converter.conversion import Shared
 from nengo_dl.graph.tensor_operator import tensor_nodes
@@ -23,9 +23,17 @@ def to_keras(shared: Shared, sim: Any) -> None:
 
     Raises
     ------
+    SimulatorClosed
+        If the simulator was closed.
     ValueError
         If the network is another one, or does not have the values as they are.
     """
+    if sim.closed:
+        raise SimulatorClosed(
+            "Cannot copy values to the Keras model: the simulator is closed. Call "
+            "`converter.to_keras(sim)` within its `with` block; values that were saved "
+            "come back with `sim.load_params` of another one"
+        )
     if shared.folded:
         names = ", ".join(sorted(set(shared.folded.values())))
         raise ValidationError(

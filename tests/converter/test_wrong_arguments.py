@@ -1,10 +1,15 @@
 """What users give to a converter by mistake: errors name it, and what was expected."""
 
+import copy
+import pickle
+
 import keras
 import nengo
 import numpy as np
 import pytest
+from nengo.exceptions import SimulatorClosed
 
+import nengo_dl
 from nengo_dl import Converter
 from nengo_dl.converter import LayerConverter, rates_from_data
 from tests.converter.models import model_of, random_weights
@@ -121,3 +126,23 @@ def test_converters_of_layers_of_the_model_only(model):
     for other in (L.Dense(3), "hidden", model.get_layer("image"), None):
         with pytest.raises(nengo.exceptions.ValidationError, match="layer of"):
             converter.get_converter(other)
+
+
+def test_a_closed_simulator_has_no_values_for_keras(model):
+    converter = Converter(model)
+    with nengo_dl.Simulator(converter.net, progress_bar=False) as sim:
+        converter.to_keras(sim)
+    with pytest.raises(SimulatorClosed, match=r"to the Keras model.*closed.*`with`"):
+        converter.to_keras(sim)
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_converter_is_not_copied(model, way):
+    converter = Converter(model)
+    with pytest.raises(TypeError, match=r"Cannot copy or pickle <Converter of 'net'.*"):
+        way(converter)
+    # but its network is, as the error says
+    copied = converter.net.copy()
+    with nengo_dl.Simulator(copied, progress_bar=False) as sim:
+        sim.run_steps(2)
+    assert len(sim.data[copied.all_probes[0]]) == 2
