@@ -128,7 +128,7 @@ def whole_number(
     return int(value)
 
 
-def seed_number(value: Any, name: str = "seed") -> int:
+def seed_number(value: Any) -> int:
     """Return a seed that Nengo takes, too.
 
     Raises
@@ -141,7 +141,7 @@ def seed_number(value: Any, name: str = "seed") -> int:
     except (TypeError, AttributeError):  # AttributeError is TensorFlow's
         seed = -1
     if not 0 <= seed < _SEEDS:
-        raise refused(value, name, f"a whole number from 0 to {_SEEDS - 1}")
+        raise refused(value, "seed", f"a whole number from 0 to {_SEEDS - 1}")
     return seed
 
 

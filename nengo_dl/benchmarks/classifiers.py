@@ -176,8 +176,8 @@ def _by_step(values: tf.Tensor) -> tf.Tensor:
     return tf.transpose(values, (1, 0, 2))
 
 
-def _decay(tau: float, dt: float = 0.001) -> float:
-    return float(np.exp(-dt / tau))
+def _decay(tau: float) -> float:
+    return float(np.exp(-0.001 / tau))
 
 
 def _rates(

@@ -163,8 +163,6 @@ class Converter:
         sample_data: Any = None,
         target_rate: float | None = None,
     ) -> None:
-        if target_rate is not None:
-            positive_number(target_rate, "target_rate", "a rate above 0 Hz")
         fallback, inference, average, split, temporal, freeze = flags(
             allow_fallback=allow_fallback,
             inference_only=inference_only,
@@ -180,14 +178,9 @@ class Converter:
                 DeprecationWarning,
                 stacklevel=2,
             )
-        if isinstance(scale_firing_rates, str) and scale_firing_rates == "auto":
-            scale_firing_rates = _from_data(model, sample_data, target_rate)
-        elif sample_data is not None or target_rate is not None:
-            raise ValidationError(
-                'It is for scale_firing_rates="auto"; got '
-                f"scale_firing_rates={scale_firing_rates!r:.100}",
-                attr="target_rate" if sample_data is None else "sample_data",
-            )
+        scale_firing_rates = _firing_rates(
+            scale_firing_rates, model, sample_data, target_rate
+        )
         options = Options(
             fallback,
             inference,
@@ -504,8 +497,18 @@ class Converter:
             )
 
 
-def _from_data(model: Any, data: Any, target_rate: float | None) -> Any:
-    """Return the factors of firing rates that data give."""
+def _firing_rates(given: Any, model: Any, data: Any, target_rate: float | None) -> Any:
+    """Return the factors of firing rates as they were given, or as data give them."""
+    if target_rate is not None:
+        positive_number(target_rate, "target_rate", "a rate above 0 Hz")
+    if not (isinstance(given, str) and given == "auto"):
+        if data is not None or target_rate is not None:
+            raise ValidationError(
+                'It is for scale_firing_rates="auto"; got '
+                f"scale_firing_rates={given!r:.100}",
+                attr="target_rate" if data is None else "sample_data",
+            )
+        return given
     if data is None:
         raise ValidationError(
             '"auto" needs `sample_data`, some hundred inputs of the model',

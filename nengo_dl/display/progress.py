@@ -159,15 +159,13 @@ def keras_verbosity(progress_bar: Any) -> int | str:
     return 2 if isinstance(find_screen(), Log) else "auto"
 
 
-def shown_by(progress_bar: Any, name: str = "progress_bar") -> Any:
+def shown_by(progress_bar: Any) -> Any:
     """Return whether to show progress, or a bar of Nengo's to show it with.
 
     Parameters
     ----------
     progress_bar : bool, nengo.utils.progress.ProgressBar or None
         As users give it; None: no progress.
-    name : str
-        The argument.
 
     Raises
     ------
@@ -177,7 +175,7 @@ def shown_by(progress_bar: Any, name: str = "progress_bar") -> Any:
     if progress_bar is None or isinstance(progress_bar, nengo_progress.ProgressBar):
         return progress_bar
     expected = "True, False, None or an instance of nengo.utils.progress.ProgressBar"
-    return flag(progress_bar, name, expected)
+    return flag(progress_bar, "progress_bar", expected)
 
 
 @contextmanager

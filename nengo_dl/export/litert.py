@@ -40,9 +40,7 @@ def write(portable: Portable, folder: Path, int8: bool) -> None:
             f"TensorFlow {tf.__version__} has no converter for LiteRT; install one "
             "that has, 2.18 to 2.21 for example"
         )
-    # scattered: an array of tensors needs a minibatch of fixed size there, and takes
-    # twice as long (100 steps of 202 neurons: 0.8 ms against 1.5 ms)
-    found = graphs(portable, scatter=True)
+    found = graphs(portable)
     arguments = specs(portable)
     signatures = {
         name: function.get_concrete_function(**arguments[name])

@@ -26,7 +26,7 @@ def write(portable: Portable, folder: Path) -> dict[str, dict[str, list[str]]]:
         For each file the names of its arguments and results, in their order: the
         text has none.
     """
-    found = graphs(portable, scatter=True, jit_compile=True)
+    found = graphs(portable, jit_compile=True)
     order = {}
     for name, arguments in specs(portable).items():
         if name == "run" and portable.n_steps is None:

@@ -82,9 +82,7 @@ def _counts(
     return np.round(counts)
 
 
-def synapse_difference(
-    meant: Synapse, written: list[Synapse], dt: float, late: int
-) -> str:
+def synapse_difference(meant: Synapse, written: list[Synapse], dt: float) -> str:
     """Return in words how much a filter differs from others in series.
 
     Parameters
@@ -95,16 +93,12 @@ def synapse_difference(
         What stands for it.
     dt : float
         Time step (s).
-    late : int
-        By how many steps the series is late, which is taken away.
     """
     noise = np.random.default_rng(0).normal(size=(1000, 1))
     expected = meant.filt(noise, dt=dt, y0=0)
     found = noise
     for synapse in written:
         found = synapse.filt(found, dt=dt, y0=0)
-    found = found[late:]
-    expected = expected[: len(found)]
     apart = float(np.sqrt(np.mean((found - expected) ** 2)))
     size = float(np.sqrt(np.mean(expected**2)))
     return (

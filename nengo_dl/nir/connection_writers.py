@@ -149,30 +149,32 @@ def _convolution(
         },
         shape_out.size,
     )
-    nodes.append(conv)
+    return _in_order([*nodes, conv], shape_out, ends, obj, found)
+
+
+def _in_order(
+    nodes: list[WrittenNode], shape: Any, ends: Ends, obj: Any, found: Findings
+) -> list[WrittenNode] | None:
+    """Return a convolution, and what brings its output to where it is received."""
     rows, _ = _indices(ends)
-    if (
-        shape_out.channels_last
-        and min(first_out[0], shape_out.size // first_out[0]) > 1
-    ):
-        order = np.arange(shape_out.size).reshape(shape_out.shape)
+    if shape.channels_last:
+        order = np.arange(shape.size).reshape(shape.shape)
         back = np.argsort(np.moveaxis(order, -1, 0).reshape(-1))
     else:
-        back = np.arange(shape_out.size)
+        back = np.arange(shape.size)
     every = np.arange(ends.size_out)
     if np.array_equal(back, every) and np.array_equal(rows, every):
-        return _scaled(nodes, conv, ends.rows)
-    if ends.size_out * shape_out.size > _MAX_MATRIX:
+        return _scaled(nodes, ends.rows)
+    if ends.size_out * shape.size > _MAX_MATRIX:
         found.refuse(
             obj,
             "its channels are last, and to put them first takes a matrix that is too "
             "large; use channels_last=False",
         )
         return None
-    full = np.zeros((ends.size_out, shape_out.size))
+    full = np.zeros((ends.size_out, shape.size))
     full[rows, back] = ends.rows[rows]
-    nodes.append(WrittenNode("Linear", {"weight": full}, ends.size_out))
-    return nodes
+    return [*nodes, WrittenNode("Linear", {"weight": full}, ends.size_out)]
 
 
 def _between(
@@ -193,10 +195,9 @@ def _between(
     return [WrittenNode("Linear", {"weight": weight, "shape_out": first}, len(chosen))]
 
 
-def _scaled(
-    nodes: list[WrittenNode], conv: WrittenNode, rows: np.ndarray
-) -> list[WrittenNode]:
+def _scaled(nodes: list[WrittenNode], rows: np.ndarray) -> list[WrittenNode]:
     """Return the nodes with factors of the output, in the kernel if that can be."""
+    conv = nodes[-1]
     n_out = conv.parameters["shape_out"][0]
     by_channel = rows.reshape(n_out, -1)
     if np.all(by_channel == by_channel[:, :1]):
@@ -261,17 +262,17 @@ def _delay(
         obj,
         f"readers of NIR delay by whole time steps, and {synapse} by {steps:g}",
         f"a delay of {round(steps)} steps",
-        lambda: synapse_difference(synapse, [Delay(round(steps))], dt, late=0),
+        lambda: synapse_difference(synapse, [Delay(round(steps))], dt),
     ):
         return None
     seconds = np.full(size, round(steps) * dt)
     return [WrittenNode("Delay", {"delay": seconds}, size)]
 
 
-def _leaky(tau: float, size: int, role: str, r: float = 1.0) -> WrittenNode:
+def _leaky(tau: float, size: int, role: str) -> WrittenNode:
     parameters = {
         "tau": np.full(size, float(tau)),
-        "r": np.full(size, r),
+        "r": np.ones(size),
         "v_leak": np.zeros(size),
     }
     notes = {"role": role} if role else {}
@@ -286,7 +287,7 @@ def _alpha(
         obj,
         "NIR has no Alpha filter",
         "two LI in series, which have the same transfer function",
-        lambda: synapse_difference(synapse, pair, dt, late=0),
+        lambda: synapse_difference(synapse, pair, dt),
     ):
         return None
     return _series(synapse, [synapse.tau] * 2, size)
@@ -330,7 +331,7 @@ def _linear_filter(
         obj,
         f"NIR has no filter with {len(taus)} poles",
         f"{len(taus)} LI in series, which have the same transfer function",
-        lambda: synapse_difference(synapse, series, dt, late=0),
+        lambda: synapse_difference(synapse, series, dt),
     ):
         return None
     nodes = _series(synapse, taus, size)

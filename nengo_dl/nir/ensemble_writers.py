@@ -199,14 +199,14 @@ def _lif_node(
     return WrittenNode("LIF", parameters, n, notes)
 
 
-def _reset_for(neuron_type: nengo.LIF, rate: float = 150.0) -> float:
+def _reset_for(neuron_type: nengo.LIF) -> float:
     r"""Return from where the voltage takes as long as the refractory time to 0.
 
     .. math:: v_{reset} = -J (e^{\tau_{ref}/\tau_{rc}} - 1)
 
-    for the current with which neurons fire at a rate (Hz), or half of their fastest.
+    for the current with which neurons fire at 150 Hz, or half of their fastest.
     """
-    rate = min(rate, 0.5 / neuron_type.tau_ref)
+    rate = min(150.0, 0.5 / neuron_type.tau_ref)
     silent = (1 / rate - neuron_type.tau_ref) / neuron_type.tau_rc
     current = 1 / -np.expm1(-silent)
     return float(-current * np.expm1(neuron_type.tau_ref / neuron_type.tau_rc))

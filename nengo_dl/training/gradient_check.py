@@ -95,22 +95,10 @@ def compare(
         }
         return _projected(which, projections, nodes, state, own, n_steps)
 
-    def compiled(run: Callable[..., Any], dtype: tf.DType) -> Callable[..., Any]:
-        traced = tf.function(run, jit_compile=xla.used, autograph=False)
-        specs = [tf.TensorSpec(v.shape, dtype) for v in values]
-        return traced.get_concrete_function(*specs)
-
-    def slopes_at(*given: tf.Tensor) -> list[tf.Tensor]:
-        run = compiled(_gradients(projected(function)), function.through_time.dtype)
-        return run(*given)
-
     here = [tf.cast(v, function.through_time.dtype) for v in values]
-    try:
-        slopes = slopes_at(*here)
-    except tf.errors.OpError as error:
-        xla.give_up(error)
-        slopes = slopes_at(*here)
-    numeric = compiled(projected(exact), exact.through_time.dtype)
+    slopes = _slopes(projected(function), here, xla)
+    wide = [tf.TensorSpec(v.shape, exact.through_time.dtype) for v in values]
+    numeric = _compiled(projected(exact), wide, xla)
     places = [
         *_parameters(function.layout, trained),
         *_inputs(nodes, values, len(params)),
@@ -163,6 +151,27 @@ def _projected(
         ]
 
     return run
+
+
+def _compiled(
+    run: Callable[..., Any], specs: Sequence[tf.TensorSpec], xla: Xla
+) -> Callable[..., Any]:
+    """Return a function as a graph."""
+    traced = tf.function(run, jit_compile=xla.used, autograph=False)
+    return traced.get_concrete_function(*specs)
+
+
+def _slopes(
+    numbers: Callable[..., list[tf.Tensor]], here: Sequence[tf.Tensor], xla: Xla
+) -> list[list[tf.Tensor]]:
+    """Return the gradients of some numbers, without XLA if that lacks something."""
+    specs = [tf.TensorSpec(t.shape, t.dtype) for t in here]
+    gradients = _gradients(numbers)
+    try:
+        return _compiled(gradients, specs, xla)(*here)
+    except tf.errors.OpError as error:
+        xla.give_up(error)
+        return _compiled(gradients, specs, xla)(*here)
 
 
 def _gradients(

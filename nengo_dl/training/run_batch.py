@@ -176,58 +176,69 @@ class Batches:
         targets = {probe: rows_of(a, chosen) for probe, a in data.targets.items()}
         generated = function.generate(presented, n_steps, first_step=first_step)
         dtype = self._program.dtype
-        groups = [
+        given = [
             self._runner.store.param_values(),
             state,
             [tf.constant(array, dtype) for array in presented.values()],
             [tf.constant(array, dtype) for array in targets.values()],
             [tf.constant(array[0]) for array in generated.values()],
-            [tf.constant(first_step)],
+            tf.constant(first_step),
         ]
-        arguments = [tensor for group in groups for tensor in group]
-        lengths = [len(group) for group in groups]
+        structure = tf.nest.map_structure(lambda _: 0, given)
 
         def run(*flat: tf.Tensor) -> tuple[list, Tensors]:
-            remaining = iter(flat)
-            params, before, data, wanted, own, (first,) = (
-                [next(remaining) for _ in range(length)] for length in lengths
+            params, before, data, wanted, own, first = tf.nest.pack_sequence_as(
+                structure, flat
             )
             inputs = dict(zip((*presented, *generated), (*data, *own), strict=True))
             seen, end = function(
                 params, before, inputs, n_steps, first, keep_state, gradients="none"
             )
-            given = dict(zip(targets, wanted, strict=True))
-            found = [_output(own, seen, given) for own in outputs.values()]
+            compared = dict(zip(targets, wanted, strict=True))
+            found = [_output(own, seen, compared) for own in outputs.values()]
             return found, end if keep_state else []
 
-        with tf.device(self._program.device), as_raised():
-            specs = [tf.TensorSpec(t.shape, t.dtype) for t in arguments]
+        def key() -> tuple:
             places = {p: i for i, p in enumerate(function.through_time.outputs)}
+            computed = ["run_batch", list(outputs.values()), list(targets)]
+            return (
+                value_key(computed, places),
+                function.key,
+                function.places(presented),
+                (n_steps, keep_state),
+            )
 
-            def compiled(jit_compile: bool) -> Traced:
-                return self._traces.get(
-                    lambda: (
-                        value_key(
-                            ["run_batch", list(outputs.values()), list(targets)], places
-                        ),
-                        function.key,
-                        function.places(presented),
-                        tuple((tuple(spec.shape), spec.dtype.name) for spec in specs),
-                        (n_steps, keep_state, self._program.device, jit_compile),
-                    ),
-                    lambda: Traced(run, specs, (), jit_compile),
-                )
+        results, end = self._call(run, key, tf.nest.flatten(given), xla)
+        arrays = tf.nest.map_structure(lambda tensor: tensor.numpy(), results)
+        return dict(zip(outputs, arrays, strict=True)), end if keep_state else state
 
-            traced = compiled(xla.used)
+    def _call(
+        self,
+        run: Callable[..., Any],
+        key: Callable[[], tuple],
+        arguments: Sequence[tf.Tensor],
+        xla: Xla,
+    ) -> Any:
+        """Return what a function of tensors returns, compiled once for each key."""
+        specs = [tf.TensorSpec(t.shape, t.dtype) for t in arguments]
+        device = self._program.device
+
+        def compiled() -> Traced:
+            shapes = tuple((tuple(spec.shape), spec.dtype.name) for spec in specs)
+            return self._traces.get(
+                lambda: (*key(), shapes, device, xla.used),
+                lambda: Traced(run, specs, (), xla.used),
+            )
+
+        with tf.device(device), as_raised():
+            traced = compiled()
             try:
                 flat = traced(arguments, ())
             except tf.errors.OpError as error:
                 xla.give_up(error)
-                traced = compiled(False)
+                traced = compiled()
                 flat = traced(arguments, ())
-        results, end = tf.nest.pack_sequence_as(traced.structure, list(flat))
-        arrays = tf.nest.map_structure(lambda tensor: tensor.numpy(), results)
-        return dict(zip(outputs, arrays, strict=True)), end if keep_state else state
+        return tf.nest.pack_sequence_as(traced.structure, list(flat))
 
 
 def _output(
