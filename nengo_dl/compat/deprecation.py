@@ -1,9 +1,9 @@
-"""Warnings about older forms of calls, and methods that accept such forms."""
+"""Older forms of calls: arguments and methods in these forms, and their warnings."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from nengo_dl.user_code import warn_user
@@ -16,6 +16,56 @@ def deprecated(old: str, new: str) -> None:
     warn_user(
         f"`{old}` is an older form; the current one is `{new}`", DeprecationWarning
     )
+
+
+def by_name(
+    function: str,
+    positional: Sequence[Any],
+    named: Mapping[str, Any],
+    order: Sequence[str],
+    known: Sequence[str],
+    older: Collection[str] = (),
+) -> dict[str, Any]:
+    """Return the arguments of a call by name.
+
+    Parameters
+    ----------
+    function : str
+        What was called.
+    positional, named : sequence and mapping
+        What was given.
+    order : sequence of str
+        The names of the arguments by position.
+    known : sequence of str
+        The names that it takes.
+    older : collection of str
+        Those that it takes, too, and that messages do not recommend.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not known, or given twice.
+    """
+    if len(positional) > len(order):
+        raise TypeError(
+            f"{function}() takes at most {len(order)} arguments by position "
+            f"({', '.join(order)}); got {len(positional)}"
+        )
+    given = dict(zip(order, positional, strict=False))
+    for name, value in named.items():
+        if name == "data" and "inputs" in known:
+            raise TypeError(
+                f"{function}() got `data` besides `inputs` or `targets`; give all "
+                "arrays in one dict, `data={node: array, probe: array}`"
+            )
+        if name not in known and name not in older:
+            raise TypeError(
+                f"{function}() has no argument {name!r}; it has {', '.join(known)}"
+            )
+        if name in given:
+            raise TypeError(f"{function}() got two values for {name!r}")
+        given[name] = value
+    return given
 
 
 def older_forms(

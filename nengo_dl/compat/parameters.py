@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nengo_dl.compat.deprecation import deprecated
+from nengo_dl.compat.deprecation import by_name, deprecated
 
 _CURRENT = ("path", "include_state", "include_params", "optimizer")
 #: 0.5 to 2.x
@@ -36,20 +36,8 @@ def parameter_arguments(
     """
     older = len(positional) == 3 or not set(named).isdisjoint(_OLDER[1:])
     order = _OLDER if older else _CURRENT[:2]
-    if len(positional) > len(order):
-        raise TypeError(
-            f"{function}() takes at most {len(order)} arguments by position "
-            f"({', '.join(order)}); got {len(positional)}"
-        )
-    given = dict(zip(order, positional, strict=False))
-    for name, value in named.items():
-        if name not in (*_CURRENT, *_OLDER, "include_non_trainable"):
-            raise TypeError(
-                f"{function}() has no argument {name!r}; it has {', '.join(_CURRENT)}"
-            )
-        if name in given:
-            raise TypeError(f"{function}() got two values for {name!r}")
-        given[name] = value
+    also = (*_OLDER, "include_non_trainable")
+    given = by_name(function, positional, named, order, _CURRENT, also)
     if "path" not in given:
         raise TypeError(f"{function}() needs a path")
     for old, new in (

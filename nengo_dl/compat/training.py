@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import ValidationError
 
-from nengo_dl.compat.deprecation import deprecated
+from nengo_dl.compat.deprecation import by_name, deprecated
 from nengo_dl.compat.running import profile_directory
 from nengo_dl.inputs.endpoints import Endpoints
 
@@ -79,14 +79,14 @@ def train_arguments(
         order: Sequence[str] = _OLDER_TRAIN
         if len(positional) > 6 and isinstance(positional[6], bool | str):
             order = _OLDEST_TRAIN
-        given = _bind("train", positional, named, order, _OLDER_TRAIN)
+        given = by_name("train", positional, named, order, _OLDER_TRAIN)
         deprecated(
             "train(inputs, targets, optimizer)",
             "train({**inputs, **targets}, optimizer)",
         )
         given = _joined(given, endpoints)
     else:
-        given = _bind("train", positional, named, _TRAIN, _TRAIN)
+        given = by_name("train", positional, named, _TRAIN, _TRAIN)
     _no_feeds(given)
     if "profile" in given:
         given["profile"] = profile_directory(given["profile"])
@@ -127,7 +127,7 @@ def loss_arguments(
         tells = _is_data if "objective" in named else _are_targets
         older = tells(positional[1])
     if older:
-        given = _bind(
+        given = by_name(
             "loss", positional, named, _OLDER_LOSS, (*_OLDER_LOSS, *_LOSS[1:])
         )
         deprecated(
@@ -136,7 +136,7 @@ def loss_arguments(
         )
         given = _joined(given, endpoints)
     else:
-        given = _bind("loss", positional, named, _LOSS, _LOSS)
+        given = by_name("loss", positional, named, _LOSS, _LOSS)
     _no_feeds(given)
     return given
 
@@ -161,36 +161,6 @@ def refuse_sessions(**given: Any) -> None:
                 "`data`, and compute what you want in the functions of `outputs`",
                 attr=name,
             )
-
-
-def _bind(
-    function: str,
-    positional: Sequence[Any],
-    named: Mapping[str, Any],
-    order: Sequence[str],
-    known: Sequence[str],
-) -> dict[str, Any]:
-    """Return arguments by name; ``order`` is that of positions."""
-    if len(positional) > len(order):
-        raise TypeError(
-            f"{function}() takes at most {len(order)} arguments by position "
-            f"({', '.join(order)}); got {len(positional)}"
-        )
-    given = dict(zip(order, positional, strict=False))
-    for name, value in named.items():
-        if name == "data" and "data" not in known:
-            raise TypeError(
-                f"{function}() got `data` besides `inputs` or `targets`; give all "
-                "arrays in one dict, `data={node: array, probe: array}`"
-            )
-        if name not in known:
-            raise TypeError(
-                f"{function}() has no argument {name!r}; it has {', '.join(known)}"
-            )
-        if name in given:
-            raise TypeError(f"{function}() got two values for {name!r}")
-        given[name] = value
-    return given
 
 
 def _joined(given: dict[str, Any], endpoints: Endpoints) -> dict[str, Any]:

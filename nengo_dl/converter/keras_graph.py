@@ -89,14 +89,18 @@ def functional(model: Any) -> Any:
         raise WrongTypeError(
             f"The model {model.name!r} is a subclass of keras.Model "
             f"({type(model).__name__}), and only Python knows what its `call` does. "
-            "Build it functionally: `x = keras.Input(shape)`, "
-            "`keras.Model(x, model.call(x))`. Or use it as a whole: "
-            "`nengo_dl.TensorNode(model, shape_in=...)`",
+            f"Build it functionally: {_INSTEAD}",
             "model",
         )
     _check_call(model, _FUNCTIONAL)
     return model
 
+
+#: what to do with a model that has no graph, in words
+_INSTEAD = (
+    "`x = keras.Input(shape)`, `keras.Model(x, model.call(x))`. Or use it as a whole: "
+    "`nengo_dl.TensorNode(model, shape_in=...)`"
+)
 
 _X = keras.Input((1,))
 #: what `keras.Model` makes of inputs and outputs; Keras does not export it. Keras 3.12,
@@ -116,9 +120,7 @@ def _check_call(model: Any, kind: Any) -> None:
         raise WrongTypeError(
             f"The model {model.name!r} has a method `call` of its own "
             f"({type(model).__name__}.call), and only Python knows what that does. "
-            "Make a functional model of it: `x = keras.Input(shape)`, "
-            "`keras.Model(x, model.call(x))`. Or use it as a whole: "
-            "`nengo_dl.TensorNode(model, shape_in=...)`",
+            f"Make a functional model of it: {_INSTEAD}",
             "model",
         )
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Hashable, Mapping
 from typing import TypeVar
 
+from nengo_dl.inputs.names import free_name
+
 Key = TypeVar("Key", bound=Hashable)
 
 #: what formats, or their runtimes, call arguments of their own, and what Python does
@@ -40,10 +42,7 @@ def portable_names(wanted: Mapping[Key, str]) -> dict[Key, str]:
         base = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_")
         if not base[:1].isalpha():
             base = f"x{base}"
-        name, number = base, 0
-        while name.lower() in taken:
-            number += 1
-            name = f"{base}_{number}"
+        name = free_name(base, lambda name: name.lower() in taken)
         taken.add(name.lower())
         names[key] = name
     return names

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, count
 from typing import Any
 
 import nengo
@@ -33,13 +34,16 @@ def io_names(
         base = re.sub(r"[^A-Za-z0-9_.\-/]", "", label)
         if not base:
             base = "node" if isinstance(obj, nengo.Node) else "probe"
-        name, number = base, 0
-        while name.lower() in taken:
-            number += 1
-            name = f"{base}_{number}"
+        name = free_name(base, lambda name: name.lower() in taken)
         taken.add(name.lower())
         names[obj] = name
     return names
+
+
+def free_name(name: str, is_taken: Callable[[str], bool]) -> str:
+    """Return a name that is not taken: as it is, or with ``_1``, ``_2``, ... behind."""
+    numbered = (f"{name}_{number}" for number in count(1))
+    return next(each for each in chain([name], numbered) if not is_taken(each))
 
 
 def find(

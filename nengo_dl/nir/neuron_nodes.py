@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 import nengo
 import numpy as np
 
-from nengo_dl.neurons import Heaviside
 from nengo_dl.nir.filter_nodes import by_value, current_of
 from nengo_dl.nir.node_reader import NodeReader, register_node
 from nengo_dl.nir.node_records import n_elements
@@ -238,15 +237,5 @@ class ReadThreshold(NodeReader):
 
     def build(self, shape_in: tuple[int, ...]) -> tuple[Any, Any]:
         """Make an ensemble whose currents are above 0 where the input passes."""
-        thresholds = self.per_element("threshold", shape_in)
-        neurons = nengo.Ensemble(
-            len(thresholds),
-            1,
-            neuron_type=Heaviside(),
-            gain=np.ones_like(thresholds),
-            bias=-thresholds,
-            label=self.record.name,
-            eval_points=np.zeros((1, 1)),
-            encoders=nengo.dists.Choice([[1.0]]),
-        ).neurons
+        neurons = self.steps(self.per_element("threshold", shape_in))
         return neurons, neurons

@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 
 import nengo
 import numpy as np
+from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
+from nengo_dl.neurons import Heaviside
 from nengo_dl.nir.node_records import NodeRecord, n_elements
 
 #: label of the Node whose output is 1 and from which biases come
@@ -234,6 +236,19 @@ class NodeReader:
             kwargs["transform"] = transform
         kwargs.setdefault("synapse", None)
         return nengo.Connection(pre, post, label=self.record.name, **kwargs)
+
+    def steps(self, thresholds: np.ndarray) -> Neurons:
+        """Return neurons whose output is 1 where their input is above a threshold."""
+        return nengo.Ensemble(
+            len(thresholds),
+            1,
+            neuron_type=Heaviside(),
+            gain=np.ones_like(thresholds),
+            bias=-thresholds,
+            label=self.record.name,
+            eval_points=np.zeros((1, 1)),
+            encoders=nengo.dists.Choice([[1.0]]),
+        ).neurons
 
     def add_bias(self, bias: np.ndarray, post: Any) -> None:
         """Let a Node or neurons receive constant numbers besides."""

@@ -19,7 +19,6 @@ from typing import Any
 import nengo
 import numpy as np
 
-from nengo_dl.neurons import Heaviside
 from nengo_dl.nir.filter_nodes import filtered, lowpass
 from nengo_dl.nir.node_reader import NodeReader
 
@@ -64,17 +63,7 @@ def subtracting_neurons(
         if options.whole_currents:
             gain = 1 / part
     reader.connect(receiver, driven, gain)
-    thresholds = reader.per_element("v_threshold", shape)
-    neurons = nengo.Ensemble(
-        len(thresholds),
-        1,
-        neuron_type=Heaviside(),
-        gain=np.ones_like(thresholds),
-        bias=-thresholds,
-        label=reader.record.name,
-        eval_points=np.zeros((1, 1)),
-        encoders=nengo.dists.Choice([[1.0]]),
-    ).neurons
+    neurons = reader.steps(reader.per_element("v_threshold", shape))
     reader.connect(voltage, neurons)
     # Spyx subtracts before the leak in neurons with a synapse, else after it
     first = options.reset == "subtract" or (

@@ -16,6 +16,7 @@ from nengo.builder.signal import Signal
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
+from nengo_dl.inputs.names import free_name
 from nengo_dl.program.program import Program
 from nengo_dl.program.step_graph import step_graph
 from nengo_dl.simulation.store import StateStore
@@ -63,7 +64,7 @@ class Board:
 
     def label(self, name: str) -> str:
         """Return a name for something new: as it is, or with a number behind it."""
-        label = _unused(name, self._taken)
+        label = free_name(name, self._taken.__contains__)
         self._taken.add(label)
         return label
 
@@ -216,7 +217,7 @@ def signals_of(objects: Sequence[Any], model: Model, attr: str) -> dict[str, Sig
     signals: dict[str, Signal] = {}
     for obj in objects:
         name, signal = _signal(obj, model, attr)
-        signals[_unused(name, signals)] = signal
+        signals[free_name(name, signals.__contains__)] = signal
     return signals
 
 
@@ -238,14 +239,6 @@ def _signal(obj: Any, model: Model, attr: str) -> tuple[str, Signal]:
 
 def _clean(label: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.\-/]", "_", label)
-
-
-def _unused(name: str, taken: Any) -> str:
-    candidate, number = name, 0
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}_{number}"
-    return candidate
 
 
 def _make_run(directory: str) -> str:

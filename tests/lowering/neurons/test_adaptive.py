@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from tests.helpers import assert_matches_nengo, rest_with_everything
-from tests.lowering.neurons.test_rates import add_ensemble
-from tests.lowering.neurons.test_spiking import drive, probe_state
+from tests.lowering.neurons.populations import (
+    SOME_ARE_SILENT,
+    add_ensemble,
+    drive,
+    probe_state,
+)
 
-# populations with neurons that never fire are wanted here
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Non-finite values detected"),
-    pytest.mark.filterwarnings("ignore:.* encountered in log1p"),
-]
+pytestmark = SOME_ARE_SILENT
 
 TYPES = [
     nengo.AdaptiveLIFRate(tau_n=0.02, inc_n=0.1, tau_rc=0.05, amplitude=0.5),

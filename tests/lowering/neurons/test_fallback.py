@@ -10,14 +10,14 @@ from tests.helpers import (
     rest_with_everything,
     simulate,
 )
-from tests.lowering.neurons.test_rates import add_ensemble
-from tests.lowering.neurons.test_spiking import drive, probe_state
+from tests.lowering.neurons.populations import (
+    SOME_ARE_SILENT,
+    add_ensemble,
+    drive,
+    probe_state,
+)
 
-# populations with neurons that never fire are wanted here
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Non-finite values detected"),
-    pytest.mark.filterwarnings("ignore:.* encountered in log1p"),
-]
+pytestmark = SOME_ARE_SILENT
 
 
 def test_neurons_whose_draws_depend_on_their_rates():

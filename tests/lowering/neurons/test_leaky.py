@@ -11,8 +11,7 @@ from nengo_dl.lowering.neurons.leaky import LowerLeakyReLU, LowerSpikingLeakyReL
 from nengo_dl.lowering.registry import lowering_of
 from nengo_dl.neurons import LeakyReLU, SpikingLeakyReLU
 from tests.helpers import assert_matches_nengo, rest_with_everything, simulate
-from tests.lowering.neurons.test_rates import add_ensemble
-from tests.lowering.neurons.test_spiking import drive, probe_state
+from tests.lowering.neurons.populations import add_ensemble, drive, probe_state
 
 TYPES = [
     LeakyReLU(negative_slope=0.1, amplitude=0.2),

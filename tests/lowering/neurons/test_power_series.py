@@ -7,14 +7,14 @@ import tensorflow as tf
 
 from nengo_dl.lowering.neurons import power_series
 from tests.helpers import assert_matches_nengo, rest_with_everything
-from tests.lowering.neurons.test_rates import add_ensemble
-from tests.lowering.neurons.test_spiking import drive, probe_state
+from tests.lowering.neurons.populations import (
+    SOME_ARE_SILENT,
+    add_ensemble,
+    drive,
+    probe_state,
+)
 
-# populations with neurons that never fire are wanted here
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Non-finite values detected"),
-    pytest.mark.filterwarnings("ignore:.* encountered in log1p"),
-]
+pytestmark = SOME_ARE_SILENT
 
 BOUNDS = [1e-6, 1e-3, 0.02, 0.05, 0.2, 0.4, 0.9, 3.0]
 

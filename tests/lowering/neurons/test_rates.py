@@ -3,12 +3,9 @@ import numpy as np
 import pytest
 
 from tests.helpers import assert_matches_nengo, rest_with_everything
+from tests.lowering.neurons.populations import SOME_ARE_SILENT, add_ensemble
 
-# populations with neurons that never fire are wanted here
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Non-finite values detected"),
-    pytest.mark.filterwarnings("ignore:.* encountered in log1p"),
-]
+pytestmark = SOME_ARE_SILENT
 
 RATES = [
     nengo.RectifiedLinear(),
@@ -20,21 +17,6 @@ RATES = [
     nengo.LIFRate(),
     nengo.LIFRate(tau_rc=0.05, tau_ref=0.004, amplitude=2),
 ]
-
-
-def add_ensemble(stimulus, neuron_type, n_neurons=30):
-    """Neurons whose currents reach from far below to far above the threshold."""
-    ensemble = nengo.Ensemble(
-        n_neurons,
-        1,
-        neuron_type=neuron_type,
-        gain=np.linspace(0.5, 20, n_neurons),
-        bias=np.linspace(-5, 10, n_neurons),
-        encoders=np.resize([1, -1], (n_neurons, 1)),
-    )
-    nengo.Connection(stimulus, ensemble, synapse=None)
-    nengo.Probe(ensemble.neurons, label=f"{neuron_type}, {n_neurons}")
-    return ensemble
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,9 @@ from nengo_dl.lowering.neurons.soft_lif import LowerSoftLIFRate, soft_lif_rates
 from nengo_dl.lowering.registry import lowering_of
 from nengo_dl.neurons import SoftLIFRate
 from tests.helpers import assert_matches_nengo, rest_with_everything
-from tests.lowering.neurons.test_rates import add_ensemble
+from tests.lowering.neurons.populations import SOME_ARE_SILENT, add_ensemble
 
-# populations with neurons that never fire are wanted here
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Non-finite values detected"),
-    pytest.mark.filterwarnings("ignore:.* encountered in log1p"),
-]
+pytestmark = SOME_ARE_SILENT
 
 CURRENTS = [-1e6, -100, -29, -1, 0, 0.9, 0.999, 1, 1 + 1e-6, 1.001, 1.03, 1.69, 2, 31]
 CURRENTS += [100, 1e4, 1e6]

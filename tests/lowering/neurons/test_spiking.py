@@ -9,13 +9,14 @@ from tests.helpers import (
     rest_with_everything,
     simulate,
 )
-from tests.lowering.neurons.test_rates import add_ensemble
+from tests.lowering.neurons.populations import (
+    SOME_ARE_SILENT,
+    add_ensemble,
+    drive,
+    probe_state,
+)
 
-# populations with neurons that never fire are wanted here
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Non-finite values detected"),
-    pytest.mark.filterwarnings("ignore:.* encountered in log1p"),
-]
+pytestmark = SOME_ARE_SILENT
 
 SPIKING = [
     nengo.SpikingRectifiedLinear(amplitude=0.1),
@@ -26,16 +27,6 @@ SPIKING = [
     nengo.LIF(min_voltage=-np.inf),
     nengo.LIF(tau_ref=0.0005),
 ]
-
-
-def drive():
-    return nengo.Node(lambda t: np.sin(50 * t))
-
-
-def probe_state(ensemble, name):
-    for attribute in ensemble.neurons.probeable:
-        if attribute not in ("input", "output", "spikes"):
-            nengo.Probe(ensemble.neurons, attribute, label=f"{attribute} of {name}")
 
 
 @pytest.mark.parametrize("neuron_type", rest_with_everything(SPIKING, 2), ids=str)
