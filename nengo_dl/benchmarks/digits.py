@@ -201,14 +201,7 @@ def surrogate_classifier(
         np.broadcast_to(images.reshape(-1, 1, 64), (len(images), n_steps, 64))
         for images in (data.train_images, data.test_images)
     )
-    with Simulator(
-        net, minibatch_size=MINIBATCH_SIZE, seed=seed, progress_bar=False
-    ) as sim:
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        sim.compile(keras.optimizers.Adam(2e-3), loss={smooth: loss})
-        sim.fit(train, {smooth: data.train_labels}, epochs=n_epochs, verbose=0)
-        answers = sim.predict(test, verbose=0)[smooth][:, -1].argmax(axis=-1)
-    return float(np.mean(answers == data.test_labels[:, 0, 0]))
+    return _recognised(net, smooth, train, test, data, n_epochs, seed)
 
 
 def recurrent_classifier(
@@ -241,7 +234,6 @@ def recurrent_classifier(
         images.reshape(-1, 64)[:, order].reshape(-1, 8, 8)
         for images in (digits.train_images, digits.test_images)
     )
-    dt = 0.001
     with nengo.Network(seed=seed) as net:
         config.configure_settings(dtype="float32", keep_history=False)
         net.config[nengo.Connection].synapse = None
@@ -263,20 +255,27 @@ def recurrent_classifier(
         )
         nengo.Connection(hidden, output)
         probe = nengo.Probe(output, label="class")
+    return _recognised(net, probe, train, test, digits, n_epochs, seed)
+
+
+def _recognised(
+    net: nengo.Network,
+    probe: nengo.Probe,
+    train: np.ndarray,
+    test: np.ndarray,
+    digits: Digits,
+    n_epochs: int,
+    seed: int,
+) -> float:
+    """Train a network; return the share of test images that it recognises at last."""
     with Simulator(
-        net, dt=dt, minibatch_size=MINIBATCH_SIZE, seed=seed, progress_bar=False
+        net, minibatch_size=MINIBATCH_SIZE, seed=seed, progress_bar=False
     ) as sim:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         sim.compile(keras.optimizers.Adam(2e-3), loss={probe: loss})
-        sim.fit(
-            train,
-            {probe: digits.train_labels},
-            epochs=n_epochs,
-            verbose=0,
-        )
-        seen = sim.predict(test, verbose=0)[probe]
-    right = seen[:, -1].argmax(axis=-1) == digits.test_labels[:, 0, 0]
-    return float(right.mean())
+        sim.fit(train, {probe: digits.train_labels}, epochs=n_epochs, verbose=0)
+        answers = sim.predict(test, verbose=0)[probe][:, -1].argmax(axis=-1)
+    return float(np.mean(answers == digits.test_labels[:, 0, 0]))
 
 
 def share_of_errors(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:

@@ -11,6 +11,13 @@ from nengo_dl.converter.layer_converter import LayerConverter
 from nengo_dl.converter.layer_registry import register_layer
 
 
+def _why_not(does: str, converter: Any) -> str:
+    """Return why a layer over time is none in a model without time."""
+    if converter.shared.options.temporal_model:
+        return "its steps are not those of the model"
+    return f"it {does}; temporal_model=True makes axis 1 of all tensors time"
+
+
 @register_layer(keras.layers.TimeDistributed)
 class ConvertTimeDistributed(LayerConverter):
     """The layer within, converted for one time step."""
@@ -20,12 +27,9 @@ class ConvertTimeDistributed(LayerConverter):
     @classmethod
     def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
         """Return whether the first axis is time, and the layer within converts."""
-        if converter.shared.options.temporal_model and not converter.temporal_model:
-            return False, "its steps are not those of the model"
         if not converter.temporal_model:
-            return False, (
-                "it applies a layer to each time step, as a simulation does; "
-                "temporal_model=True makes axis 1 of all tensors time"
+            return False, _why_not(
+                "applies a layer to each time step, as a simulation does", converter
             )
         return super().convertible(layer, converter)
 
@@ -54,13 +58,8 @@ class ConvertSimpleRNN(LayerConverter):
     @classmethod
     def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
         """Return whether the layer has a time step of its own for each of the model."""
-        if converter.shared.options.temporal_model and not converter.temporal_model:
-            return False, "its steps are not those of the model"
         if not converter.temporal_model:
-            return False, (
-                "it is a loop over an axis of its data; temporal_model=True makes axis "
-                "1 of all tensors time"
-            )
+            return False, _why_not("is a loop over an axis of its data", converter)
         if not layer.return_sequences:
             return False, (
                 f"{layer.name}.return_sequences is False: only the last step has an "

@@ -13,6 +13,7 @@ import tensorflow as tf
 from nengo.exceptions import ValidationError
 
 from nengo_dl.compat.tf1_optimizers import TYPES, TF1Optimizer, translate
+from nengo_dl.lowering.tensor_nodes.variables import storage
 from nengo_dl.program.value_keys import Same, value_key
 from nengo_dl.simulation.keras_variables import without_names
 
@@ -139,7 +140,7 @@ class Optimizers:
 
     def _build(self, optimizer: keras.optimizers.Optimizer, variables: list) -> None:
         if not optimizer.built:
-            device = _storage(variables[0]).device if variables else None
+            device = storage(variables[0]).device if variables else None
             with tf.device(device), without_names():
                 optimizer.build(variables)
         if optimizer not in self._start:
@@ -169,20 +170,15 @@ def _hashable(optimizer: Any) -> bool:
 def _fits(optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]) -> bool:
     """Whether an optimizer was built for just these variables."""
     built_for = getattr(optimizer, "_trainable_variables", ())
-    return [id(_storage(v)) for v in built_for] == [id(_storage(v)) for v in variables]
+    return [id(storage(v)) for v in built_for] == [id(storage(v)) for v in variables]
 
 
 def _is_mirrored(optimizer: keras.optimizers.Optimizer) -> bool:
     """Whether an optimizer was made in a strategy's scope, for several devices."""
     return any(
-        isinstance(_storage(variable), tf.distribute.DistributedValues)
+        isinstance(storage(variable), tf.distribute.DistributedValues)
         for variable in optimizer.variables
     )
-
-
-def _storage(variable: Any) -> tf.Variable:
-    """Return a tf.Variable, which a keras.Variable may be around."""
-    return variable if isinstance(variable, tf.Variable) else variable.value
 
 
 def _copied(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
@@ -218,7 +214,7 @@ def _share_learning_rate(
 
 def optimizer_variables(optimizer: keras.optimizers.Optimizer) -> list[tf.Variable]:
     """Return all variables of an optimizer, its learning rate among them."""
-    found = [_storage(variable) for variable in optimizer.variables]
+    found = [storage(variable) for variable in optimizer.variables]
     if isinstance(optimizer, TF1Optimizer):
         found += optimizer.own_variables
     return list({id(variable): variable for variable in found}.values())

@@ -1,7 +1,9 @@
 """Random operators with Signals: what planners and layouts have to cope with."""
 
+import nengo
 import numpy as np
 from hypothesis import strategies as st
+from nengo.builder import Model
 from nengo.builder.operator import Copy, DotInc, ElementwiseInc, Reset
 from nengo.builder.signal import Signal
 from nengo.exceptions import BuildError
@@ -67,3 +69,16 @@ def planned(operators, planner, runs_python=lambda op: False):
     roles = assign(operators)
     keys = merge_keys(operators, roles, (), kind)
     return graph, roles, keys, planner(graph, keys, runs_python)
+
+
+def operators_of_a_network():
+    """Return the operators of ensembles that learn, two of them of one size."""
+    with nengo.Network(seed=0) as net:
+        for n in (5, 5, 8):
+            a = nengo.Ensemble(n, 1)
+            nengo.Connection(nengo.Node(np.sin), a)
+            nengo.Connection(a, a, learning_rule_type=nengo.PES())
+            nengo.Probe(a)
+    model = Model()
+    model.build(net)
+    return model.operators

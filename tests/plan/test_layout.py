@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nengo.builder import Model
 from nengo.builder.operator import Copy, DotInc
 from nengo.builder.processes import SimProcess
 from nengo.builder.signal import Signal
@@ -15,7 +14,7 @@ from nengo_dl.plan.greedy import greedy_planner
 from nengo_dl.plan.groups import OpGroup
 from nengo_dl.plan.layout import Run, View, join_runs
 from nengo_dl.plan.noop import noop_planner
-from tests.plan.strategies import operator_lists, planned
+from tests.plan.strategies import operator_lists, operators_of_a_network, planned
 
 
 def check(layout, roles, trainable=()):
@@ -78,15 +77,7 @@ def test_views_find_the_elements_of_their_signals(operators):
 
 
 def test_layout_of_a_network():
-    with nengo.Network(seed=0) as net:
-        for n in (5, 5, 8):
-            a = nengo.Ensemble(n, 1)
-            nengo.Connection(nengo.Node(np.sin), a)
-            nengo.Connection(a, a, learning_rule_type=nengo.PES())
-            nengo.Probe(a)
-    model = Model()
-    model.build(net)
-    _, roles, _, plan = planned(model.operators, greedy_planner)
+    _, roles, _, plan = planned(operators_of_a_network(), greedy_planner)
     trainable = {s for s, role in roles.items() if role is Role.PARAM and s.ndim == 2}
     _, layout = arrange(plan, roles, trainable)
     check(layout, roles, trainable)

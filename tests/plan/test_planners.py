@@ -12,7 +12,7 @@ from nengo_dl.plan.chains import chain_lengths
 from nengo_dl.plan.greedy import greedy_planner
 from nengo_dl.plan.groups import check_plan
 from nengo_dl.plan.noop import noop_planner
-from tests.plan.strategies import kind, operator_lists, planned
+from tests.plan.strategies import kind, operator_lists, operators_of_a_network, planned
 
 PLANNERS = [greedy_planner, noop_planner]
 
@@ -50,15 +50,7 @@ def test_groups_with_python_are_no_exception(operators, numbers):
 
 @pytest.mark.parametrize("planner", PLANNERS)
 def test_plans_of_a_network(planner):
-    with nengo.Network(seed=0) as net:
-        for n in (5, 5, 8):
-            a = nengo.Ensemble(n, 1)
-            nengo.Connection(nengo.Node(np.sin), a)
-            nengo.Connection(a, a, learning_rule_type=nengo.PES())
-            nengo.Probe(a)
-    model = Model()
-    model.build(net)
-    graph, _, keys, plan = planned(model.operators, planner)
+    graph, _, keys, plan = planned(operators_of_a_network(), planner)
     check(graph, keys, plan)
 
 
