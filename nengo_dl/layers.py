@@ -1,4 +1,4 @@
-"""Networks written layer by layer: functions or neurons, and Connections to them."""
+"""Networks built layer by layer: functions or neurons, with Connections to them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Layer:
     Raises
     ------
     ValidationError
-        If it is nothing of this kind.
+        If ``layer_func`` is none of these.
 
     Examples
     --------
@@ -77,13 +77,13 @@ class Layer:
         Parameters
         ----------
         input : nengo.Node, Ensemble, Neurons or a slice of one
-            What the layer is connected to.
+            The object whose output is the input of the layer.
         transform : array_like, nengo.transforms.Transform or Distribution, optional
-            Transform of the Connection; it is not trained. With a Distribution the
-            layer has as many inputs as ``shape_in`` says.
+            Transform of the Connection; it is not trained. With a Distribution, the
+            layer's input has the shape ``shape_in``.
         shape_in : tuple of int or int, optional
-            Shape of the layer's input for one item; None: a flat vector, whatever
-            ``input`` is.
+            Shape of the layer's input for one item; None: a flat vector, whatever the
+            shape of ``input``.
         synapse : float, nengo.synapses.Synapse or None, optional
             Synapse of the Connection.
         return_conn : bool, optional
@@ -91,11 +91,11 @@ class Layer:
         **layer_args
             For neuron types: arguments of `nengo.Ensemble`. For classes of layers:
             their arguments. For functions: further arguments of the function.
-            ``shape_out`` and ``label`` are the TensorNode's.
+            ``shape_out`` and ``label`` are arguments of the TensorNode.
 
-            Neurons have a gain of 1 and a bias of 0, so that their input is their
-            current, unless these are given here or in the network's configuration, or
-            ``max_rates`` or ``intercepts`` instead.
+            By default neurons have a gain of 1 and a bias of 0, so that their input is
+            their current. ``gain``, ``bias``, ``max_rates`` or ``intercepts``, given
+            here or in the network's configuration, change that.
 
         Returns
         -------
@@ -105,8 +105,8 @@ class Layer:
         Raises
         ------
         ValidationError
-            If ``shape_in`` has another number of elements than what arrives, or is
-            missing where a layer of Keras needs more axes than one.
+            If ``shape_in`` has another number of elements than the input, or is missing
+            and the Keras layer needs more than one axis.
         """
         shape_in = item_shape("shape_in", shape_in)
         synapse = synapse_of(synapse)
@@ -203,7 +203,7 @@ def tensor_layer(
     Parameters
     ----------
     input : nengo.Node, Ensemble, Neurons or a slice of one
-        What the layer is connected to.
+        The object whose output is the input of the layer.
     layer_func : callable, keras.Layer or nengo.neurons.NeuronType
         See `Layer`.
     shape_in, synapse, transform, return_conn, **layer_args

@@ -1,4 +1,4 @@
-"""Neuron types for training that Nengo does not have; Nengo runs them all the same."""
+"""Neuron types in addition to Nengo's; ``nengo.Simulator`` runs them too."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class SoftLIFRate(LIFRate):
     .. math:: a = \frac{\alpha}{\tau_{ref} + \tau_{rc} \ln(1 + 1/z)}, \quad
               z = \sigma \ln\left(1 + e^{(J - 1)/\sigma}\right)
 
-    LIFRate has :math:`z = \max(0, J - 1)`, and its slope has no bound where firing
-    begins. The soft threshold gives it one, so that networks can be trained; the
-    smaller :math:`\sigma`, the closer the two types are.
+    LIFRate has :math:`z = \max(0, J - 1)`, and its slope is unbounded where firing
+    begins. The soft threshold makes the slope finite, so that networks can be trained;
+    the smaller :math:`\sigma`, the closer the rates are to those of LIFRate.
 
     Gain and bias are those of LIFRate for the same maximum rates and intercepts, so
-    that a network keeps its parameters when LIF takes the place of SoftLIFRate. An
-    intercept is therefore where the current is 1, and the maximum rate is exceeded a
-    little: by less than 0.1 Hz of 200 Hz for the default :math:`\sigma`.
+    that a network has the same parameters with LIF as with SoftLIFRate. The intercept
+    is therefore the input for which the current is 1, and neurons exceed their maximum
+    rate slightly: by less than 0.1 Hz of 200 Hz for the default :math:`\sigma`.
 
     Parameters
     ----------
@@ -41,11 +41,11 @@ class SoftLIFRate(LIFRate):
     tau_rc : float
         Time constant of the membrane (s). Greater than 0.
     tau_ref : float
-        How long a neuron is silent after each spike (s).
+        Refractory period after each spike (s).
     amplitude : float
         Factor of the output. Greater than 0.
     initial_state : dict, optional
-        Accepted as in all neuron types; there are no state variables to name.
+        For compatibility with other neuron types; there are no state variables.
 
     References
     ----------
@@ -110,11 +110,11 @@ class SoftLIFRate(LIFRate):
         Parameters
         ----------
         dt : float
-            Length of a time step (s), which rates do not depend on.
+            Length of a time step (s); has no effect on rates.
         J : np.ndarray, shape (n_neurons,)
             Input currents.
         output : np.ndarray, shape (n_neurons,)
-            Where the rates go (Hz).
+            Array to write the rates to (Hz).
         """
         above = J - 1
         with np.errstate(over="ignore"):  # then infinity is right, and its exp(-u) = 0
@@ -136,8 +136,8 @@ class LeakyReLU(RectifiedLinear):
 
     .. math:: a = \alpha J \text{ for } J > 0, \text{ else } \alpha \lambda J
 
-    A neuron that RectifiedLinear silences for every input no longer learns, since its
-    gradient is zero; here it is the slope :math:`\lambda`.
+    With RectifiedLinear, a neuron that is silent for every input has a gradient of zero
+    and does not learn any more; here the gradient is the slope :math:`\lambda`.
 
     Parameters
     ----------
@@ -199,11 +199,11 @@ class LeakyReLU(RectifiedLinear):
         Parameters
         ----------
         dt : float
-            Length of a time step (s), which rates do not depend on.
+            Length of a time step (s); has no effect on rates.
         J : np.ndarray, shape (n_neurons,)
             Input currents.
         output : np.ndarray, shape (n_neurons,)
-            Where the rates go (Hz).
+            Array to write the rates to (Hz).
         """
         output[...] = self.amplitude * self._leak(J)
 
@@ -212,22 +212,21 @@ class LeakyReLU(RectifiedLinear):
 
 
 class LimitedReLU(RectifiedLinear):
-    r"""Rectified linear rates that stop rising at a highest current.
+    r"""Rectified linear rates that are constant above a highest current.
 
     .. math:: a = \alpha \min(\max(J, 0), J_{max})
 
-    With a limit of 6 it is ReLU6, the activation of networks for phones. Spikes at
-    these rates are those of ``nengo.RegularSpiking(nengo_dl.LimitedReLU())``.
+    With a limit of 6 this is ReLU6, as in MobileNets. For spiking neurons with these
+    rates use ``nengo.RegularSpiking(nengo_dl.LimitedReLU())``.
 
     Parameters
     ----------
     limit : float
-        The current :math:`J_{max}` from which on the rate does not grow. Greater than
-        0.
+        The current :math:`J_{max}` above which the rate is constant. Greater than 0.
     amplitude : float
         Factor of the output. Greater than 0.
     initial_state : dict, optional
-        Accepted as in all neuron types; there are no state variables to name.
+        For compatibility with other neuron types; there are no state variables.
 
     References
     ----------
@@ -261,11 +260,11 @@ class LimitedReLU(RectifiedLinear):
         Parameters
         ----------
         dt : float
-            Length of a time step (s), which rates do not depend on.
+            Length of a time step (s); has no effect on rates.
         J : np.ndarray, shape (n_neurons,)
             Input currents.
         output : np.ndarray, shape (n_neurons,)
-            Where the rates go (Hz).
+            Array to write the rates to (Hz).
         """
         output[...] = self.amplitude * np.clip(J, 0, self.limit)
 
@@ -275,15 +274,15 @@ class Heaviside(RectifiedLinear):
 
     .. math:: a = \alpha [J > 0]
 
-    They have no memory, unlike neurons that spike. In training the derivative of the
-    step is that of the surrogate :math:`1/(1 + |J|)^2`.
+    The neurons have no state, unlike spiking neurons. Training uses
+    :math:`1/(1 + |J|)^2` in place of the derivative of the step.
 
     Parameters
     ----------
     amplitude : float
         The output :math:`\alpha`. Greater than 0.
     initial_state : dict, optional
-        Accepted as in all neuron types; there are no state variables to name.
+        For compatibility with other neuron types; there are no state variables.
 
     References
     ----------
@@ -302,16 +301,16 @@ class Heaviside(RectifiedLinear):
     amplitude: Any = FiniteParam("amplitude", low=0, low_open=True)
 
     def step(self, dt: float, J: np.ndarray, output: np.ndarray) -> None:
-        """Write the steps of input currents to ``output``.
+        """Write 0 or the amplitude for input currents to ``output``.
 
         Parameters
         ----------
         dt : float
-            Length of a time step (s), which the output does not depend on.
+            Length of a time step (s); has no effect on the output.
         J : np.ndarray, shape (n_neurons,)
             Input currents.
         output : np.ndarray, shape (n_neurons,)
-            Where 0 or ``amplitude`` goes.
+            Array to write to.
         """
         output[...] = self.amplitude * (J > 0)
 
@@ -323,8 +322,8 @@ class SpikingLeakyReLU(LeakyReLU):
               a = \frac{\alpha}{\Delta t} n, \quad v \leftarrow v' - n
 
     :math:`f(J)` is :math:`J` for positive and :math:`\lambda J` for negative currents,
-    and :math:`n` the whole number next to :math:`v'` on the way to 0: a neuron fires
-    when :math:`v'` reaches 1, and sends a negative spike when it reaches -1.
+    and :math:`n` is :math:`v'` without its fraction: a neuron fires when :math:`v'`
+    reaches 1, and has a negative spike when it reaches -1.
 
     Parameters
     ----------
@@ -357,7 +356,7 @@ class SpikingLeakyReLU(LeakyReLU):
     def step(  # type: ignore[override]
         self, dt: float, J: np.ndarray, output: np.ndarray, voltage: np.ndarray
     ) -> None:
-        """Write spikes to ``output`` and keep the rest in ``voltage``.
+        """Write spikes to ``output`` and subtract them from ``voltage``.
 
         Parameters
         ----------
@@ -366,9 +365,9 @@ class SpikingLeakyReLU(LeakyReLU):
         J : np.ndarray, shape (n_neurons,)
             Input currents.
         output : np.ndarray, shape (n_neurons,)
-            Where the spikes go: whole multiples of ``amplitude / dt``.
+            Array to write the spikes to: whole multiples of ``amplitude / dt``.
         voltage : np.ndarray, shape (n_neurons,)
-            What has been integrated since the last spike.
+            Input integrated since the last spike; updated in place.
         """
         voltage += self._leak(J) * dt
         n_spikes = np.trunc(voltage)

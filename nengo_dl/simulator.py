@@ -1,4 +1,4 @@
-"""The simulator that users see: each method says what it does, and forwards."""
+"""The simulator that users see: its methods document and forward their calls."""
 
 from __future__ import annotations
 
@@ -63,41 +63,42 @@ class Simulator:
     dt : float, optional
         Length of a time step (s).
     seed : int, optional
-        Seed of everything random at run time: Processes, shuffling; and of the first
+        Seed of random numbers at run time: Processes, shuffling, and the initial
         weights of Keras layers that have none yet, unless their initializers have
         seeds. By default ``network.seed + 1`` if that is set, else random.
     model : nengo.builder.Model, optional
         A prebuilt model, or one that ``network`` is built into.
     dtype : {"float16", "float32", "float64"} or tf.DType, optional
-        Floating point type of the simulation. By default what
-        `nengo_dl.configure_settings` says, else float32.
+        Floating point type of the simulation. By default the ``dtype`` of
+        `nengo_dl.configure_settings`, or float32.
     device : str, optional
         Where to run: ``"/cpu:0"``, ``"/gpu:0"``, ...; None lets TensorFlow choose.
-        Where the machine has no such device, a warning says so, and its CPU is used.
+        If the machine has no such device, a warning is shown and the CPU is used.
     unroll_simulation : int, optional
         Time steps in one iteration of the loop. Results do not depend on it, and any
-        number of steps can be run. Under XLA an iteration stays one step, whatever
-        the number: more would make compilation longer and steps slower. With
+        number of steps can be run. With XLA, an iteration is always one step: more
+        would make compilation longer and steps slower. With
         ``configure_settings(use_loop=False)`` it is the number of steps of each call.
     minibatch_size : int, optional
-        Number of inputs that are simulated side by side; the data of probes then have
-        a batch axis in front. None: one input, no batch axis.
+        Number of items that are simulated at once; the data of Probes then begin with a
+        batch axis. None: one item, no batch axis.
     tensorboard : str, optional
-        Directory for what TensorBoard shows: the graph of a time step, and what `train`
-        summarises, in ``run_0``, or the next number that is free.
+        Directory for TensorBoard's files: the graph of a time step, and the summaries
+        of `train`, in ``run_0`` or the next free number.
     progress_bar : bool or nengo.utils.progress.ProgressBar, optional
-        Whether to show progress, while somebody is watching.
+        Whether to show progress in a terminal or notebook.
     optimize : bool, optional
-        An argument of Nengo's. Kept as an attribute; operators are always merged.
+        For compatibility with `nengo.Simulator`; has no effect, operators are always
+        merged.
     strategy : tf.distribute.Strategy, optional
-        Devices or machines that divide each minibatch between them; by default that in
-        whose scope the simulator is made, ``with strategy.scope():``, if any.
-        ``minibatch_size`` is that of all of them together.
+        Devices or machines that divide each minibatch between them; by default the one
+        in whose ``with strategy.scope():`` the simulator is made, if any.
+        ``minibatch_size`` is the sum over all of them.
 
     Attributes
     ----------
     data : nengo_dl.simulation.sim_data.SimulationData
-        Samples of probes and live parameters of built objects.
+        Samples of Probes and current parameters of objects.
     model : nengo.builder.Model
         The built model.
     seed : int
@@ -112,7 +113,7 @@ class Simulator:
     Raises
     ------
     ValidationError
-        If an argument is not one that it can be; the message says what it can be.
+        If an argument has a wrong type or value; the message says what is expected.
     BuildError
         If the network cannot be built: its operators form a cycle, for example.
 
@@ -414,19 +415,19 @@ class Simulator:
             the order of the Nodes, or one array if there is one Node only. The batch
             axis may be left out if ``minibatch_size`` is None.
         progress_bar : bool, optional
-            Whether to show progress; by default as the simulator was told.
+            Whether to show progress; by default as for the simulator.
         stateful : bool, optional
-            False returns to the state before the call when it is over. What the probes
-            recorded stays, and what learning rules have learned; time does not advance.
+            False: after the call, the state and the time are those from before it.
+            Samples of Probes and changes by learning rules are kept.
             `configure_settings(stateful=False)` does so for all calls.
         profile : bool or str, optional
             Write a profile that TensorBoard shows into this directory, and one for
             ``chrome://tracing`` into a file of the same name that ends in ``.json``.
             True: ``"nengo_dl_profile"``.
         out : dict of {Probe or str: array}, shape (minibatch_size, n_samples, size)
-            Where to write the samples of some Probes as they come, instead of into
-            ``sim.data``, which keeps what it had: arrays as for `predict`, with the
-            axes of ``sim.data``. For simulations whose samples do not fit into memory.
+            Arrays to write the samples of some Probes to during the run, instead of
+            adding them to ``sim.data``: types as for `predict`, axes as in
+            ``sim.data``. For simulations whose samples do not fit into memory.
 
         Raises
         ------
@@ -464,7 +465,7 @@ class Simulator:
     def clear_probes(self) -> None:
         """Delete all samples that Probes have recorded.
 
-        Time goes on where it is.
+        The simulated time does not change.
 
         Raises
         ------
@@ -550,9 +551,9 @@ class Simulator:
     def signals(self) -> Mapping[Signal, np.ndarray] | None:
         """Current values by Signal, read-only; None once the simulator is closed.
 
-        Signals that are written anew in each step are not kept, and show their initial
-        values. There is a batch axis in front if ``minibatch_size`` was given, except
-        for parameters.
+        Signals that are overwritten in each step show their initial values. If
+        ``minibatch_size`` was given, values begin with a batch axis, except for
+        parameters.
         """
         if self.closed:
             return None
@@ -564,9 +565,9 @@ class Simulator:
     def times(self) -> Mapping[str, float]:
         """How long each stage has taken so far (s).
 
-        ``"nengo build"``: Nengo's builder. ``"plan"``: everything from its operators to
-        a plan in memory. ``"trace"`` and ``"compile"``: TensorFlow's graph and XLA's
-        code, before the first step; 0 if an equal model was compiled before.
+        ``"nengo build"``: Nengo's builder. ``"plan"``: simplifying and merging its
+        operators. ``"trace"`` and ``"compile"``: TensorFlow's graph and XLA's code,
+        before the first step; 0 if an equal model was compiled before.
         """
         return dict(self._times)
 
@@ -576,7 +577,7 @@ class Simulator:
         Parameters
         ----------
         n_steps : int, optional
-            Say also what training over so many time steps keeps of them, if all Probes
+            Also report the memory of training over so many time steps, if all Probes
             have targets; see ``configure_settings(rematerialisation=...)``.
 
         Returns
@@ -617,11 +618,11 @@ class Simulator:
         )
 
     def activity(self, data: Any = None, n_steps: int | None = None) -> Activity:
-        """Count spikes and operations of the network while it is presented data.
+        """Count spikes and operations of the network for given data.
 
-        Each item begins in the initial state, with the present parameters; state, time
-        and samples of the simulator stay as they are. The network is compiled once
-        more for it.
+        Each item begins in the initial state, with the current parameters; state, time
+        and samples of the simulator do not change. The network is compiled again for
+        this.
 
         Parameters
         ----------
@@ -683,26 +684,25 @@ class Simulator:
     ) -> SimulatorFunction:
         """Return the network as a pure, differentiable TensorFlow function.
 
-        For training loops of one's own, for whatever exports or distributes a model,
-        and for gradients with respect to inputs. Regularizers and constraints of Keras
-        layers in TensorNodes are left to such loops: it is about outputs alone.
+        Use it for your own training loops, to export or distribute a model, and for
+        gradients with respect to inputs. It returns outputs only: add regularizers and
+        apply constraints of Keras layers in TensorNodes yourself.
 
         Parameters
         ----------
         probes : nengo.Probe, str or sequence of these, optional
-            Whose outputs it returns; by default all Probes.
+            Probes whose outputs it returns; by default all.
         training : bool, optional
-            Whether the network runs as it does in training, with firing rates, or
-            surrogate gradients, in the place of spikes.
+            Whether the network runs as in training: with firing rates instead of
+            spikes, or with surrogate gradients.
         as_rates : bool, optional
-            Whether firing rates stand in for spikes, and everything else is as in
-            simulations.
+            Whether firing rates replace spikes; all else is as in simulations.
 
         Returns
         -------
         SimulatorFunction
             ``outputs, state = f(params, state, inputs, n_steps)``. Parameters are
-            ``f.params``, ``f.assign(params)`` gives them back to the simulation.
+            ``f.params``; ``f.assign(params)`` sets those of the simulator.
 
         Raises
         ------
@@ -783,53 +783,53 @@ class Simulator:
     ) -> np.ndarray:
         """Optimise the trainable parameters of the network.
 
-        Each item of the data is a simulation of its own, which begins in the initial
-        state; the state, time and samples of the simulator itself do not change. Firing
-        rates stand in for spikes, unless `configure_settings(surrogate=...)` says
-        otherwise. Which parameters are trained is a matter of
-        `configure_settings(trainable=...)`. Keras layers in TensorNodes add their
-        regularizers to the loss, and have their constraints applied after each update.
+        Each item of the data is simulated separately from the initial state; the state,
+        time and samples of the simulator do not change. Firing rates replace spikes,
+        unless `configure_settings(surrogate=...)` was called.
+        `configure_settings(trainable=...)` decides which parameters are trained.
+        Regularizers of Keras layers in TensorNodes are added to the loss, and their
+        constraints are applied after each update.
 
         Parameters
         ----------
         data : dict of {Node or Probe: array}, shape (n_items, n_steps, size)
-            What Nodes without inputs present, and what is wanted of Probes. Nodes that
-            are left out have their own output. A number instead of a dict: that many
-            steps, and no data. As an older form, ``inputs`` and ``targets`` apart.
-            Otherwise a `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator of
-            minibatches, each a dict of arrays of shape (minibatch_size, n_steps, size)
-            by name, or ``(inputs, targets)`` as for `fit`.
+            Values of Nodes without inputs, and targets of Probes. Other Nodes have
+            their own output. A number instead of a dict: that many steps, and no data.
+            In an older form, ``inputs`` and ``targets`` are two arguments. Also a
+            `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator of minibatches,
+            each a dict of arrays of shape (minibatch_size, n_steps, size) by name, or
+            ``(inputs, targets)`` as for `fit`.
         optimizer : keras.optimizers.Optimizer, str or tf.compat.v1.train.Optimizer
-            How parameters are changed. What an optimizer remembers stays with it from
-            one call to the next.
+            The optimizer. It keeps its state, such as momentum, from one call to the
+            next.
         n_epochs : int, optional
-            How often each item is presented.
+            Number of times that each item is presented.
         objective : callable, str, keras.losses.Loss or dict, optional
-            What is minimised: ``f(outputs, targets)`` or ``f(outputs)`` of tensors of
-            shape (minibatch_size, n_steps, size), which returns a scalar (of an array,
-            the sum is minimised); a loss of Keras, or its name; applied to each Probe
-            that has targets. ``{probe: f}`` says what is for which, ``{(probe, probe):
-            f}`` takes lists of both. The sum counts. ``{probe: None}``: the targets are
-            the derivatives of the loss by the outputs. By default the mean squared
-            error.
+            The function to minimise for each Probe that has targets: ``f(outputs,
+            targets)`` or ``f(outputs)`` of tensors of shape (minibatch_size, n_steps,
+            size), which returns a scalar (of an array, the sum is minimised); or a loss
+            of Keras, or its name. ``{probe: f}`` gives each Probe its own; ``{(probe,
+            probe): f}`` calls f with lists of outputs and of targets. The sum of all is
+            minimised. ``{probe: None}``: the targets are the derivatives of the loss by
+            the outputs. By default the mean squared error.
         shuffle : bool, optional
-            Whether items come in another order in each epoch; of datasets the
-            minibatches of a PyDataset alone, others are shuffled by `tf.data`.
+            Whether to shuffle the items in each epoch. Of a PyDataset, minibatches are
+            shuffled; shuffle other datasets with `tf.data`.
         truncation : int, optional
-            Go back through so many time steps only, and change the parameters after
-            each such part of an item. Needs less memory.
+            Backpropagate through so many time steps only, and update the parameters
+            after each such part of an item. Needs less memory.
         summaries : list, optional
-            What to write for TensorBoard, if the simulator has a ``tensorboard``
-            directory: ``"loss"``, Connections, Ensembles, Neurons.
+            Values to write for TensorBoard, if the simulator has a ``tensorboard``
+            directory: ``"loss"``, and parameters of Connections, Ensembles and Neurons.
         profile : bool or str, optional
             Write a profile that TensorBoard shows into this directory, and one for
             ``chrome://tracing`` into a file of the same name that ends in ``.json``.
             True: ``"nengo_dl_profile"``.
         progress_bar : bool, optional
-            Whether to show progress; by default as the simulator was told.
+            Whether to show progress; by default as for the simulator.
         steps_per_epoch : int, optional
-            Minibatches of a dataset or generator that are an epoch; by default all that
-            it yields. The next epoch goes on with those behind them.
+            Number of minibatches of a dataset or generator in an epoch; by default all.
+            The next epoch goes on with the following ones.
 
         Returns
         -------
@@ -847,8 +847,8 @@ class Simulator:
         -----
         NengoWarning
             If no gradient passes through some part of the network, which is named; if
-            an objective returns an array; if targets are NaN where the loss does not
-            know what to do.
+            an objective returns an array; if targets are NaN and the loss does not skip
+            them.
 
         Examples
         --------
@@ -895,35 +895,34 @@ class Simulator:
     ) -> Any:
         """Return the value of an objective for data, with spikes or with rates.
 
-        The neurons are those of simulations: spiking ones spike, also if the network is
-        trained with firing rates. Of items of a single time step, spikes say next to
-        nothing; a warning says so. Regularizers of Keras layers in TensorNodes are a
-        part of it.
+        By default spiking neurons spike, also if the network is trained with firing
+        rates. For items of a single time step such a loss is hardly useful, and a
+        warning is shown. Regularizers of Keras layers in TensorNodes are added.
 
         Parameters
         ----------
         data : dict of {Node or Probe: array}, shape (n_items, n_steps, size)
             As for `train`.
         objective : callable, str, keras.losses.Loss or dict, optional
-            As for `train`; of arrays that a function returns, the mean is shown.
+            As for `train`; if a function returns an array, its mean is used.
         combine : callable, optional
-            Makes one value of the list of those of all minibatches.
+            Combines the list of the losses of all minibatches into one value; by
+            default their mean.
         progress_bar : bool, optional
-            Whether to show progress; by default as the simulator was told.
+            Whether to show progress; by default as for the simulator.
         training : bool, optional
-            Measure the network as it is during training: firing rates in the place of
-            spikes, unless ``surrogate`` is set, and TensorFlow code with dropout and
-            all else that it does in training.
+            Run the network as in training: firing rates instead of spikes, unless
+            ``surrogate`` is set, and TensorFlow code with ``training=True``, such as
+            dropout.
         as_rates : bool, optional
-            Measure it with firing rates in the place of spikes, and everything else as
-            in simulations.
+            Run it with firing rates instead of spikes, and all else as in simulations.
         steps : int, optional
-            Minibatches to take of a dataset or generator; by default all.
+            Number of minibatches to take from a dataset or generator; by default all.
 
         Returns
         -------
         float
-            The sum over the objectives of what ``combine`` made of each.
+            The sum of the combined values of all objectives.
 
         Raises
         ------
@@ -963,21 +962,21 @@ class Simulator:
         Parameters
         ----------
         outputs : Probe or sequence of Probe, optional
-            What gradients are taken of; by default all Probes.
+            Probes whose gradients are checked; by default all.
         atol, rtol : float, optional
-            Largest deviation: ``atol`` plus ``rtol`` times the sum of the absolute
-            values that the derivative is the sum of.
+            Largest difference allowed: ``atol`` plus ``rtol`` times the sum of the
+            absolute values of the terms of the derivative.
         inputs : dict of {Node: array}, shape (minibatch_size, n_steps, size_out)
-            What Nodes present; by default random numbers between -1 and 1.
+            Values of Nodes; by default random numbers between -1 and 1.
         n_steps : int, optional
-            How many time steps; by default as many as the inputs have, or two times
+            Number of time steps; by default those of the inputs, or two times
             ``unroll_simulation``.
 
         Returns
         -------
         dict of {Probe: {"analytic": array, "numeric": array, "names": array}}
             For each parameter that is trained, and for each input, the derivative of a
-            random projection of what the Probe sees, along one random direction.
+            random projection of the Probe's output, along one random direction.
             Differences are taken in double precision. Shape (n,) each.
 
         Raises
@@ -987,8 +986,8 @@ class Simulator:
         SimulatorClosed
             If the simulator was closed.
         ValidationError
-            If spikes have surrogate gradients, which are no slopes; or if there are
-            neither inputs nor parameters that are trained.
+            If spikes have surrogate gradients, which are not derivatives; or if there
+            are neither inputs nor trainable parameters.
 
         Examples
         --------
@@ -1031,44 +1030,43 @@ class Simulator:
         data : dict of {Node or Probe: array}, shape (n_items, n_steps, size)
             As for `train`. A number instead of a dict: that many steps, and no data.
         outputs : dict of {Probe or tuple of Probe: callable or None}
-            What to compute of each minibatch: ``f(outputs)`` or ``f(outputs, targets)``
-            of tensors of shape (minibatch_size, n_steps, size), or of lists of them if
-            the key is a tuple; it returns a tensor, or a tuple of them. None: the
-            outputs themselves.
+            Functions to apply to each minibatch: ``f(outputs)`` or ``f(outputs,
+            targets)`` of tensors of shape (minibatch_size, n_steps, size), or of lists
+            of them if the key is a tuple; it returns a tensor, or a tuple of them.
+            None: the outputs.
         extra_feeds, extra_fetches : None
-            Belonged to TensorFlow 1, and have no meaning today.
+            Arguments for TensorFlow 1, which must be None.
         n_epochs : int, optional
-            How often each item is presented.
+            Number of times that each item is presented.
         truncation : int, optional
-            Present items in parts of so many steps, one after the other; something is
-            computed from each part. Needs less memory.
+            Present items in parts of so many steps, one after the other, and apply the
+            functions to each part. Needs less memory.
         shuffle : bool, optional
-            Whether items come in another order in each epoch.
+            Whether to shuffle the items in each epoch.
         profile : bool or str, optional
             Write a profile that TensorBoard shows into this directory, and one for
             ``chrome://tracing`` into a file of the same name that ends in ``.json``.
             True: ``"nengo_dl_profile"``.
         training : bool, optional
-            Run the network as it is during training, with rates in the place of spikes.
+            Run the network as in training, with firing rates instead of spikes.
         callback : callable, optional
             ``callback(values, None)`` is called after each minibatch, or part of one,
-            with what was computed from it.
+            with the results of it.
         combine : callable, optional
-            Makes one value of the list of those of all minibatches. Members of tuples
-            are combined separately.
+            Combines the list of the results of all minibatches; by default into one
+            array. Members of tuples are combined separately.
         isolate_state : bool, optional
             Whether each minibatch starts in the initial state, and the state of the
             simulation does not change (default). If False, the first minibatch starts
-            where the simulation is, each of the others where the one before it ended,
-            and the simulation goes on from the last.
+            in the current state, each of the others in the final state of the one
+            before, and the simulator keeps the last.
         as_rates : bool, optional
-            Run it with firing rates in the place of spikes, and everything else as in
-            simulations.
+            Run it with firing rates instead of spikes, and all else as in simulations.
 
         Returns
         -------
         dict
-            What was combined, by the keys of ``outputs``.
+            The combined results, with the keys of ``outputs``.
 
         Raises
         ------
@@ -1112,9 +1110,8 @@ class Simulator:
     def keras_model(self) -> SimulatorModel:
         """The network as a model of Keras.
 
-        Its weights are the parameters of the simulation: what ``load_weights`` reads is
-        simulated from then on. Inputs and outputs are dicts of tensors by name, see
-        `get_name`.
+        Its weights are the parameters of the simulator: ``load_weights`` changes both.
+        Inputs and outputs are dicts of tensors by name, see `get_name`.
 
         Raises
         ------
@@ -1140,20 +1137,20 @@ class Simulator:
         Parameters
         ----------
         optimizer : keras.optimizers.Optimizer, str or tf.compat.v1.train.Optimizer
-            As for `train`; an optimizer goes on where `train` has left it. A name
-            stands for a new one. None: there is none, and `fit` is not possible.
+            As for `train`; an optimizer that `train` has used keeps its state. A name
+            makes a new one. None: `fit` is not possible.
         loss : str, callable, keras.losses.Loss, dict or list, optional
-            What is minimised. One loss for all Probes; ``{probe: loss}``, with names as
-            keys too; or a list in the order of the Probes, None for those that are not
-            trained. Functions are called as ``f(y_true, y_pred)`` unless their
+            The loss to minimise: one for all Probes; ``{probe: loss}``, with Probes or
+            names as keys; or a list in the order of the Probes, with None for those
+            without a loss. Functions are called as ``f(y_true, y_pred)`` unless their
             parameters are called ``outputs`` and ``targets``, or as ``f(y_pred)`` if
             they take one argument. The sum is minimised.
         loss_weights : dict or list of float, optional
             Factors of the losses in the sum.
         metrics, weighted_metrics : str, callable, keras.metrics.Metric, dict or list
-            What is measured besides, without and with the weights of samples, in the
-            forms of ``loss``; lists of several may stand for each. A list of single
-            metrics that is not as long as there are Probes applies to all of them.
+            Further measures, without and with the weights of samples, in the forms of
+            ``loss``; each may be a list of several. A list of single metrics whose
+            length is not the number of Probes applies to all of them.
         **options
             For `keras.Model.compile`: ``steps_per_execution``, ``jit_compile``,
             ``run_eagerly``. With 20 steps per execution for example, Keras calls
@@ -1168,8 +1165,8 @@ class Simulator:
 
         Notes
         -----
-        Losses and metrics have the precision of the simulation, but for objects that
-        were made before with a type of their own.
+        Losses and metrics have the precision of the simulation, except for objects that
+        were made with another ``dtype``.
 
         Examples
         --------
@@ -1202,44 +1199,44 @@ class Simulator:
     ) -> Any:
         """Train the network like a Keras model, with losses, callbacks and metrics.
 
-        Firing rates stand in for spikes, as in `train`; validation, and what callbacks
-        learn from it, is about spikes unless ``validate_as="rates"``. Arrays run as
-        compiled epochs, as in `train`. Keras runs its own loop, one call for each
-        minibatch, for datasets and generators, with ``stateful=True``, and if `compile`
-        was called with ``run_eagerly`` or ``steps_per_execution``.
+        Firing rates replace spikes, as in `train`; validation uses spikes unless
+        ``validate_as="rates"``. With arrays, an epoch runs as one compiled loop, as in
+        `train`. Keras runs its own loop, with one call for each minibatch, for datasets
+        and generators, with ``stateful=True``, and if `compile` was called with
+        ``run_eagerly`` or ``steps_per_execution``.
 
         Parameters
         ----------
         x : dict of {Node or str: array}, shape (n_items, n_steps, size_out), optional
-            What Nodes without inputs present. Also a list in the order of the Nodes, or
-            an array for the first. Nodes that are left out have their own output.
-            Otherwise a `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator of
-            minibatches ``(x, y)`` or ``(x, y, sample_weight)``, dicts of arrays of
-            shape (minibatch_size, n_steps, size) by name. These have data for all input
+            Values of Nodes without inputs. Also a list in the order of the Nodes, or an
+            array for the first. Other Nodes have their own output. Also a
+            `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator of minibatches
+            ``(x, y)`` or ``(x, y, sample_weight)``, dicts of arrays of shape
+            (minibatch_size, n_steps, size) by name. These have data for all input
             Nodes; an entry ``"n_steps"``, shape (minibatch_size, 1), is allowed.
         y : dict of {Probe or str: array}, shape (n_items, n_steps, size), optional
-            What is wanted; also a list in the order of the Probes, or an array for the
-            first. The loss decides how many steps there have to be.
+            Targets; also a list in the order of the Probes, or an array for the first.
+            The loss decides how many steps they need.
         n_steps : int, optional
-            How many steps to run if no data are given for any Node.
+            Number of steps to run if no data are given for any Node.
         stateful : bool, optional
-            False: each minibatch starts in the state that the simulation is in, and it
-            stays in that state. True: each minibatch goes on where the one before it
-            ended, and the simulation goes on from the last.
+            False: each minibatch starts in the current state of the simulator, which
+            does not change. True: each minibatch starts in the final state of the one
+            before, and the simulator keeps the last.
         truncation : int, optional
-            Steps that gradients go back, as in `train`: there is an update after each
-            part of so many steps. Losses and metrics are means over the parts.
+            Number of steps to backpropagate through, as in `train`, with an update
+            after each part of so many steps. Losses and metrics are means over the
+            parts.
         validate_as : {"spikes", "rates"}, optional
-            Which neurons validation is about: the network as it is simulated, with
-            spikes, which is the default; or with firing rates in their place, as in
-            training. TensorFlow code runs as in simulations in both cases. With data of
-            a single time step, spikes say next to nothing: choose rates, or give
-            ``validation_n_steps``.
+            Whether validation uses spikes, as in simulations (default), or firing
+            rates, as in training. TensorFlow code runs as in simulations in both cases.
+            For data of a single time step choose rates, or give ``validation_n_steps``:
+            in one step a neuron spikes once or not at all.
         validation_n_steps : int, optional
-            Time steps of validation, if not those of the data: inputs of one step are
-            held for so long, and the mean output over these steps is compared with
-            targets of one step. (``validation_steps`` is Keras', and counts
-            minibatches.)
+            Number of time steps of validation, by default those of the data. Inputs of
+            one step are repeated for so many steps, and the mean output over these
+            steps is compared with targets of one step. (Keras' ``validation_steps`` is
+            a number of minibatches.)
         **options
             For `keras.Model.fit`: ``epochs``, ``callbacks``, ``validation_data``,
             ``validation_split``, ``shuffle``, ``verbose``, ``sample_weight`` of shape
@@ -1248,20 +1245,20 @@ class Simulator:
             with one output, and so on. ``batch_size`` is always the
             simulator's minibatch_size. ``verbose`` is by default 0 if the simulator was
             made with ``progress_bar=False``; 2, one line for each epoch, if the output
-            goes to a file; and otherwise what Keras chooses.
+            goes to a file; and otherwise Keras' default.
 
         Returns
         -------
         keras.callbacks.History
             Losses and metrics of each epoch: ``"loss"``, ``"<probe>_loss"``,
-            ``"<probe>_<metric>"``, and with ``val_`` in front those of validation.
+            ``"<probe>_<metric>"``, and those of validation, which begin with ``val_``.
 
         Raises
         ------
         SimulatorClosed
             If the simulator was closed.
         SimulationError
-            If nothing may be trained, or nothing was compiled.
+            If there is nothing to train, or `compile` was not called.
         ValidationError
             If an argument does not fit; it names the Node or Probe, the shape that was
             given and the one that was expected.
@@ -1303,12 +1300,13 @@ class Simulator:
         x, y, stateful
             As for `fit`.
         n_steps : int, optional
-            How many steps to run if no data are given for any Node. Inputs of one step
-            are held for so long, and the mean output over these steps is compared with
-            targets of one step.
+            Number of steps to run if no data are given for any Node. Inputs of one step
+            are repeated for so many steps, and the mean output over these steps is
+            compared with targets of one step.
         as_rates : bool, optional
-            Whether firing rates stand in for spikes, as in training. With data of a
-            single time step, spikes say next to nothing, and a warning says so.
+            Whether firing rates replace spikes, as in training. With spikes and data of
+            a single time step a warning is shown, because in one step a neuron spikes
+            once or not at all.
         **options
             For `keras.Model.evaluate`: ``verbose``, ``callbacks``, ``sample_weight``,
             ``steps``.
@@ -1324,7 +1322,7 @@ class Simulator:
         SimulatorClosed
             If the simulator was closed.
         SimulationError
-            If nothing was compiled.
+            If `compile` was not called.
         ValidationError
             If an argument does not fit.
 
@@ -1355,21 +1353,21 @@ class Simulator:
         out: Any = None,
         **options: Any,
     ) -> dict[nengo.Probe, np.ndarray]:
-        """Return the outputs of all Probes while data are presented, with spikes.
+        """Return the outputs of all Probes for given data, with spikes.
 
         Parameters
         ----------
         x, stateful
             As for `fit`.
         n_steps : int, optional
-            How many steps to run if no data are given for any Node. Inputs of one step
-            are held for so long.
+            Number of steps to run if no data are given for any Node. Inputs of one step
+            are repeated for so many steps.
         as_rates : bool, optional
-            Whether firing rates stand in for spikes, as in training.
+            Whether firing rates replace spikes, as in training.
         out : dict of {Probe or str: array}, shape (n_items, n_steps, size), optional
-            Where to write the outputs of some Probes, instead of keeping those of all
-            in memory: NumPy's arrays, `np.memmap` for files, arrays of Zarr, or
-            anything with ``shape`` and ``__setitem__``. Also a list in the order of the
+            Arrays to write the outputs of some Probes to, so that the outputs need not
+            fit into memory: NumPy arrays, `np.memmap` for files, Zarr arrays, or any
+            object with ``shape`` and ``__setitem__``. Also a list in the order of the
             Probes, or one array if there is one Probe only.
         **options
             For `keras.Model.predict`: ``verbose``, ``callbacks``, ``steps``.
@@ -1377,9 +1375,9 @@ class Simulator:
         Returns
         -------
         dict of {Probe: np.ndarray}, shape (n_items, n_steps, size)
-            Every time step, whatever the ``sample_every`` of a Probe; one step where
-            it keeps the last one only. ``sim.data`` does not change. With ``out``, the
-            arrays that were written into.
+            The outputs of every time step, also with ``sample_every``; of the last step
+            only if ``keep_history`` is False. ``sim.data`` does not change. With
+            ``out``, the arrays given there.
 
         Raises
         ------
@@ -1463,39 +1461,39 @@ class Simulator:
     ) -> None:
         """Save parameters to a file.
 
-        Each has its name there, which follows from where its object stands in the
-        network. So they can be loaded by a simulator with another planner, minibatch
-        size, device, dtype or ``unroll_simulation``, of the same network or another one
-        of the same structure, such as its spiking or its rate-based twin.
+        Each is saved by name, which depends on the place of its object in the network.
+        So they can be loaded into a simulator with another planner, minibatch size,
+        device, dtype or ``unroll_simulation``, of the same network or of one with the
+        same structure, such as a spiking and a rate-based version of it.
 
-        If the process is killed at any moment, there is the older file or the new one,
-        complete.
+        If the process is killed while it writes, the older file is kept complete.
 
         Parameters
         ----------
         path : str or os.PathLike
-            Where to. The file, which ``np.load`` reads too, ends with ``.npz``: that
-            is added if the path does not. A file that is there keeps its permissions.
+            The file to write, which ``np.load`` can read too. ``.npz`` is added if the
+            path does not end with it. An existing file is replaced and keeps its
+            permissions.
         include_state : bool, optional
             Whether the state of the simulation is saved too: voltages, filters, time,
-            and how far random inputs have gone.
+            and the position of random inputs.
         include_params : bool, optional
-            Whether encoders, biases and weights are saved, trained or not, including
-            what learning rules have changed.
+            Whether encoders, biases and weights are saved, whether trained or not,
+            including changes by learning rules.
         optimizer : keras.optimizers.Optimizer or tf.compat.v1.train.Optimizer, optional
-            The optimizer of `train` or `compile`: what it remembers is saved too, so
-            that training can go on later as if it had not been interrupted: so is the
-            place in the random order of items. Its learning rate is not saved.
+            The optimizer of `train` or `compile`. Its state and the position in the
+            random order of items are saved too, so that training can go on later as if
+            it had not been interrupted. Its learning rate is not saved.
 
         Raises
         ------
         SimulatorClosed
             If the simulator was closed.
         SimulationError
-            If the system cannot write the file; an older one stays as it is.
+            If the system cannot write the file; an older one does not change.
         ValidationError
-            If there is nothing to save, or the path is that of a directory, or in one
-            that does not exist.
+            If there is nothing to save, the path is a directory, or its directory does
+            not exist.
 
         Examples
         --------
@@ -1531,22 +1529,21 @@ class Simulator:
         include_params: bool = True,
         optimizer: Any = None,
     ) -> None:
-        """Load parameters that `save_params` has written; all of them, or none.
+        """Load parameters that `save_params` has written.
 
         Parameters
         ----------
         path : str or os.PathLike
-            As it was given to `save_params`, with ``.npz`` or without. If there is no
-            such file, one of just this name will do.
+            The path that was given to `save_params`, with or without ``.npz``.
         include_state : bool, optional
-            Whether the state of the simulation is read too. It goes on from the time at
-            which it was saved, with the same seed; samples of Probes from before are
-            forgotten.
+            Whether the state of the simulation is read too. The simulation continues
+            from the time at which it was saved, with the same seed; recorded samples of
+            Probes are deleted.
         include_params : bool, optional
             Whether encoders, biases and weights are read.
         optimizer : keras.optimizers.Optimizer or tf.compat.v1.train.Optimizer
-            An optimizer that was given to `train` or `compile`, or will be: it will
-            remember what the one that was saved did, which has to be of its type.
+            An optimizer for `train` or `compile`, which gets the state of the saved
+            one. Both must have the same type.
 
         Raises
         ------
@@ -1555,15 +1552,15 @@ class Simulator:
         SimulationError
             If the system cannot read the file.
         ValidationError
-            If there is no such file, or it is damaged, or it does not fit: names that
-            are missing, unexpected or of another shape are listed. Nothing has changed
-            in the simulator then.
+            If there is no such file, or it is damaged, or it does not fit: the message
+            lists names that are missing, unexpected or of another shape. The simulator
+            is not changed then.
 
         Notes
         -----
-        What learning rules have changed differs between the items of a minibatch. It
-        is loaded into a simulator with as many items; where all items are equal, or
-        there is one only, into any.
+        Weights that learning rules have changed differ between the items of a
+        minibatch. They can be loaded into a simulator with the same ``minibatch_size``,
+        or into any if all items are equal or there is only one.
 
         Examples
         --------
@@ -1600,43 +1597,44 @@ class Simulator:
     ) -> dict[str, Any]:
         """Write the network into files that run without Nengo and without this package.
 
-        There are two functions in them: ``run`` takes inputs and returns outputs, from
-        the beginning of a simulation on; ``step`` takes inputs and state, and returns
-        outputs and the next state. Weights are inside, as they are now. See
-        :doc:`/export`.
+        They have two functions: ``run`` takes inputs and returns outputs, from the
+        start of a simulation; ``step`` takes inputs and state, and returns outputs and
+        the next state. They contain the current weights. See :doc:`/export`.
 
         Parameters
         ----------
         path : str or os.PathLike
-            The folder to make. One that `export` has made before is replaced, any other
-            is left alone. If writing fails, it is what it was.
+            The folder to make. An existing one is replaced if it is empty or was made
+            by `export`; any other is an error. If writing fails, the folder does not
+            change.
         format : {"saved_model", "litert", "stablehlo", "onnx"}, optional
             For TensorFlow alone; for LiteRT's interpreter; as text for XLA, IREE and
             others; for onnxruntime and others (needs ``pip install tf2onnx onnx``).
         probes : nengo.Probe, str or sequence of these, optional
-            The outputs, one value for each time step, whatever their ``sample_every``;
-            by default all Probes.
+            The outputs, with a value for each time step, also with ``sample_every``; by
+            default all Probes.
         inputs : nengo.Node, str or sequence of these, optional
-            The Nodes whose values come from outside; by default all that data can be
-            presented to. The others have their own output.
+            The Nodes that become inputs; by default all that take data. Other Nodes
+            have their own output.
         n_steps : int, optional
-            How many time steps ``run`` takes. None: any number (in StableHLO there is
-            no ``run`` then). Where it is given, functions of time, Processes and random
-            numbers that the file cannot compute are written into it for so many steps:
-            what a simulation with this seed begins with, for all items. They begin anew
-            behind the last.
+            Number of time steps of ``run``. None: any number (in StableHLO there is no
+            ``run`` then). If it is given, the values of functions of time, Processes
+            and random numbers that the file cannot compute are stored in it for so many
+            steps, as in a simulation with this seed, the same for all items. After the
+            last step they repeat.
         minibatch_size : int, optional
-            How many items are computed side by side. None: any number; the simulator's
-            in StableHLO, with TensorNodes, and without inputs.
+            Number of items computed at once. None: any number; or the simulator's in
+            StableHLO, with TensorNodes, and without inputs.
         weights : {"float32", "int8"}, optional
-            Whether LiteRT keeps large matrices of weights in 8 bits.
+            Whether large weight matrices are stored with 8 bits in LiteRT.
         jit_compile : bool, optional
-            Whether XLA compiles a SavedModel where it is loaded. None: as here.
+            Whether XLA compiles a SavedModel where it is loaded. None: as in this
+            simulator.
 
         Returns
         -------
         dict
-            What ``metadata.json`` in the folder says: names, shapes and units of
+            The contents of ``metadata.json`` in the folder: names, shapes and units of
             inputs, outputs and state, the time step, and more.
 
         Raises
@@ -1644,10 +1642,10 @@ class Simulator:
         SimulatorClosed
             If the simulator was closed.
         NotPossibleError
-            If something in the network cannot be exported; the message lists all of it.
-            It is a NotImplementedError.
+            If objects of the network cannot be exported; the message lists all of them.
+            It is a subclass of NotImplementedError.
         ValidationError
-            If an argument is not one that it can be.
+            If an argument has a wrong type or value.
         SimulationError
             If the system cannot write the files.
         ImportError
@@ -1687,35 +1685,35 @@ class Simulator:
     def freeze_params(self, objs: Any) -> None:
         """Write the current parameters back into the network.
 
-        Any simulator of Nengo's that builds the network then gets the model as it is
-        now, trained: encoders, gains, biases, decoders and weights are arrays where
-        they were distributions and solvers. Ensembles, Connections and Probes are
-        changed in place.
+        All Nengo simulators that build the network then use the trained parameters:
+        arrays of encoders, gains, biases, decoders and weights replace distributions
+        and solvers. Ensembles, Connections and Probes are changed in place.
 
         Parameters
         ----------
         objs : nengo.Network, nengo.Ensemble, nengo.Connection, or a list of them
-            What is frozen, the whole network or parts of it. A Network stands for all
-            Ensembles and Connections in it, and in Networks within it. Probes of what
-            a frozen Ensemble represents keep the decoders that they have.
+            The network or objects to freeze. A Network includes all Ensembles and
+            Connections in it, and in Networks within it. Decoded Probes of a frozen
+            Ensemble keep their current decoders.
 
         Raises
         ------
         SimulatorClosed
             If the simulator was closed.
         TypeError
-            If it is something else.
+            If ``objs`` has another type.
         ValidationError
-            If one is not part of the network, or cannot be frozen, which is said by
-            name. Nothing has changed then.
+            If an object, which is named, is not part of the network or cannot be
+            frozen. Nothing is changed then.
         NotImplementedError
-            If weights are of a kind that is not Nengo's. Nothing has changed then.
+            If weights are those of a transform of an unknown type. Nothing is changed
+            then.
 
         Notes
         -----
-        If an Ensemble is frozen and a Connection from it is not, Nengo will compute
-        decoders for the new encoders. What a function or a transform did to decoders is
-        part of the frozen decoders, so they give way to `nengo.solvers.NoSolver`.
+        If an Ensemble is frozen and a Connection from it is not, Nengo computes
+        decoders for the new encoders. Frozen decoders include the function and the
+        transform of the Connection; their solver becomes `nengo.solvers.NoSolver`.
 
         Examples
         --------
@@ -1736,9 +1734,9 @@ class Simulator:
         Parameters
         ----------
         objs : nengo.Ensemble, nengo.ensemble.Neurons, nengo.Connection, or a list
-            Of which objects; Neurons stand for their Ensemble.
+            The objects; Neurons are treated like their Ensemble.
         as_dict : bool, optional
-            Whether to return arguments by label, which have to differ then.
+            Whether to return a dict by label. Labels must differ then.
 
         Returns
         -------
@@ -1755,7 +1753,7 @@ class Simulator:
             If an object is not part of the network, has no such parameters, or if two
             have the same label.
         NotImplementedError
-            If weights are of a kind that is not Nengo's.
+            If weights are those of a transform of an unknown type.
 
         Examples
         --------
@@ -1784,21 +1782,21 @@ class Simulator:
         Parameters
         ----------
         seed : int, optional
-            A new seed for everything random, now and after later resets.
+            A new seed for all random numbers, also after later resets.
         include_trainable : bool, optional
             Whether parameters return to their initial values too, including those that
-            learning rules have changed, and optimizers forget what they remember.
+            learning rules have changed, and the state of optimizers is deleted.
         include_probes : bool, optional
-            Whether recorded samples are forgotten and time returns to 0.
+            Whether recorded samples are deleted and time returns to 0.
         include_processes : bool, optional
-            Whether Processes begin anew.
+            Whether Processes start again.
 
         Raises
         ------
         SimulatorClosed
             If the simulator was closed.
         ValidationError
-            If the seed is no whole number from 0 to 2**32 - 1.
+            If the seed is not a whole number from 0 to 2**32 - 1.
 
         Examples
         --------
@@ -1834,7 +1832,7 @@ class Simulator:
         include_trainable : bool, optional
             Whether parameters return to their initial values too.
         include_probes : bool, optional
-            Whether recorded samples are forgotten and time returns to 0.
+            Whether recorded samples are deleted and time returns to 0.
 
         Raises
         ------
@@ -1851,7 +1849,7 @@ class Simulator:
         self.reset(**compat.reset_arguments(include_trainable, include_probes))
 
     def close(self) -> None:
-        """Free the simulator's resources; recorded samples stay readable.
+        """Free the simulator's resources; recorded samples can still be read.
 
         The end of a ``with`` block closes its simulator. A second call does nothing.
 

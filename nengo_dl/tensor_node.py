@@ -1,4 +1,4 @@
-"""TensorFlow code within a Nengo network: a Node whose function is of tensors."""
+"""TensorFlow code within a Nengo network: a Node with a function of tensors."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class TensorNode(Node):
     Parameters
     ----------
     tensor_func : callable, keras.Layer or subclass of keras.Layer
-        The function. It is called with the time (s), a tensor of shape () of the
-        simulation's type, if ``pass_time``; and with the input, of shape
-        ``(minibatch_size, *shape_in)``, if there is one. It returns a tensor of shape
-        ``(minibatch_size, *shape_out)``. It may have an argument ``training``. A layer
-        of Keras is called with a list ``[t, x]`` of the two, or with ``t`` and ``x`` if
-        its ``call`` has two arguments; a class is instantiated first.
+        The function. Its first argument is the time (s), a tensor of shape () with the
+        simulation's dtype, if ``pass_time``. The next is the input, of shape
+        ``(minibatch_size, *shape_in)``, if ``shape_in`` is given. It returns a tensor
+        of shape ``(minibatch_size, *shape_out)``. It may have an argument ``training``.
+        A Keras layer is called with a list ``[t, x]``, or with ``t`` and ``x`` if its
+        ``call`` has two arguments. A class is instantiated first.
     shape_in : tuple of int or int, optional
         Shape of the input for one item; None: no input.
     shape_out : tuple of int or int, optional
@@ -49,7 +49,7 @@ class TensorNode(Node):
         Whether the function is called with the time. By default it is, unless it is
         one of Keras' own layers or models and takes one tensor.
     label : str, optional
-        A name, for messages and for files of parameters.
+        A name, used in messages and in files of parameters.
     size_in, size_out : int, optional
         Older names of ``shape_in`` and ``shape_out``, for vectors.
 
@@ -65,21 +65,20 @@ class TensorNode(Node):
     Raises
     ------
     ValidationError
-        If the arguments do not fit together, or the function does not return what it
-        should.
+        If the arguments do not fit together, or the function returns another type or
+        shape than expected.
 
     Notes
     -----
-    `nengo.params.Default` stands for what the network's configuration has for a
-    parameter, and else for the default here.
+    With `nengo.params.Default`, an argument has its value in the network's
+    configuration, or else the default given here.
 
-    Variables of layers, and those that a function refers to, are parameters of the
-    simulation: each Simulator has its own copy, starting with the values that the
-    variables have when it is made; ``sim.reset`` returns to them.
-    They are trained if they are trainable in TensorFlow.
+    Variables of layers, and those that a function uses, are parameters of the
+    simulation: each Simulator makes a copy with their current values, to which
+    ``sim.reset`` returns. They are trained if they are trainable in TensorFlow.
 
-    In training, many time steps may come as one batch. A function has to treat each
-    item by itself.
+    In training, many time steps may be computed in one batch. The output of the
+    function for one item must not depend on other items.
 
     Examples
     --------

@@ -1,8 +1,17 @@
-/* Let code in tables break behind punctuation, rather than inside words. */
+/* Let code in tables break behind punctuation, rather than inside words, and mark
+   tables of text, whose cells tables.css puts below one another on a phone. */
 document.addEventListener("DOMContentLoaded", () => {
+  for (const table of document.querySelectorAll("table.docutils")) {
+    const heads = [...table.querySelectorAll("thead th")].map((th) => th.textContent.trim());
+    const cells = [...table.querySelectorAll("tbody td")];
+    const long = cells.filter((td) => td.textContent.length > 60);
+    if (heads.length < 3 || long.length < cells.length / 6) continue;
+    table.classList.add("of-text");
+    for (const td of cells) td.dataset.head = heads[td.cellIndex] ?? "";
+  }
   for (const code of document.querySelectorAll("table.docutils td code .pre")) {
     if (code.children.length) continue;
-    const parts = code.textContent.split(/(?<=[.,(=[{/|])(?=[^\s\d.,)=\]}/|])/);
+    const parts = code.textContent.split(/(?<=.[.,(=[{/|])(?=[^\s\d.,)=\]}/|])/);
     code.replaceChildren(
       ...parts.flatMap((part, i) =>
         i ? [document.createElement("wbr"), part] : [part],

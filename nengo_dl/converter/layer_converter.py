@@ -48,7 +48,7 @@ def _shape_of(end: str) -> Callable[..., Any]:
         Parameters
         ----------
         node_id : int
-            Which call of the layer it is.
+            Index of the call of the layer.
         full_shape : bool
             Whether the axes for the batch, and for time, are part of it.
 
@@ -66,15 +66,15 @@ def _shape_of(end: str) -> Callable[..., Any]:
 
 
 class LayerConverter:
-    """Conversion of one layer; a subclass for each kind of layer.
+    """Conversion of a layer; write a subclass for each type of layer.
 
     Parameters
     ----------
     layer : keras.Layer or keras.Operation
         The layer; one converter serves all of its calls.
     converter : Conversion
-        The conversion of the model that it is part of: ``converter.layers`` has the
-        objects so far, ``converter.inference_only`` and so on what was asked for.
+        The conversion of the model: ``converter.layers`` has the objects made so far,
+        ``converter.inference_only`` and others are the arguments of the `Converter`.
 
     Attributes
     ----------
@@ -82,16 +82,16 @@ class LayerConverter:
         Attributes of the layer that must have their default, which is None unless it is
         given; otherwise the layer is not converted.
     unsupported_training_args : sequence of str or (str, Any)
-        The same, but for ``inference_only=True``, where they do not matter.
+        The same, but ignored with ``inference_only=True``.
     has_weights : bool
-        Whether calling the layer twice means that two Connections share their weights.
+        Whether the layer has weights, which several calls of it share.
     allow_fallback : bool
-        Whether such a layer may become a TensorNode.
+        Whether the layer may become a TensorNode.
     stepwise : bool
-        Whether the layer treats each time step by itself, as it has to in a model whose
-        first axis is time (``temporal_model``).
+        Whether the output in a time step depends on the input in that step only, which
+        ``temporal_model`` requires.
     activation_map : dict
-        Neuron types by activation; None for what is linear.
+        Neuron types by activation; None for linear ones.
 
     Examples
     --------
@@ -128,17 +128,17 @@ class LayerConverter:
         self.converter = converter
 
     def convert(self, node_id: int) -> Any:
-        """Make objects for one call of the layer, in the network that is open.
+        """Make objects for one call of the layer, in the current network.
 
         Parameters
         ----------
         node_id : int
-            Which call of the layer it is.
+            Index of the call of the layer.
 
         Returns
         -------
         nengo.Node, nengo.ensemble.Neurons, TensorNode or nengo.Network
-            What has the layer's output; a list of them for several outputs.
+            The object with the layer's output; a list of them for several outputs.
 
         Examples
         --------
@@ -153,7 +153,7 @@ class LayerConverter:
 
     @classmethod
     def convertible(cls, layer: Any, converter: Any) -> tuple[bool, str | None]:
-        """Return whether a layer can be converted as it is, and why not.
+        """Return whether a layer can be converted, and if not, the reason.
 
         Parameters
         ----------
@@ -165,9 +165,9 @@ class LayerConverter:
         Returns
         -------
         convertible : bool
-            Whether it can.
+            Whether it can be converted.
         reason : str or None
-            Why not.
+            The reason if it cannot.
 
         Examples
         --------
@@ -222,9 +222,9 @@ class LayerConverter:
         Parameters
         ----------
         node_id : int
-            Which call of the layer it is.
+            Index of the call of the layer.
         tensor_idx : int
-            Which of its inputs.
+            Index of the input.
 
         Returns
         -------
@@ -254,23 +254,23 @@ class LayerConverter:
     def add_nengo_obj(
         self, node_id: int, biases: Any = None, activation: Any = None
     ) -> Any:
-        """Make the object that has the layer's output: a Node, neurons or a TensorNode.
+        """Make the object with the layer's output: a Node, neurons or a TensorNode.
 
         Parameters
         ----------
         node_id : int
-            Which call of the layer it is.
+            Index of the call of the layer.
         biases : np.ndarray, optional
             Values that are added to the input, of any shape that broadcasts to the
             layer's output. They are trained with the layer.
         activation : callable, str, NeuronType or None
-            The layer's activation; None: there is none.
+            The layer's activation, or None.
 
         Returns
         -------
         nengo.Node, nengo.ensemble.Neurons or TensorNode
-            A passthrough Node if the activation is linear, neurons if some have this
-            activation, and otherwise a TensorNode that computes it.
+            A passthrough Node if the activation is linear, neurons if a neuron type has
+            this activation, and otherwise a TensorNode that computes it.
 
         Examples
         --------
@@ -409,16 +409,16 @@ class LayerConverter:
         Parameters
         ----------
         node_id : int
-            Which call of the layer it is.
+            Index of the call of the layer.
         obj : nengo object
-            What it is connected to.
+            The post object of the Connection.
         input_idx : int
-            Which input of the layer.
+            Index of the layer's input.
         trainable : bool
             Whether the Connection's weights are trained.
         **kwargs
-            Arguments of `nengo.Connection`; the synapse is the converter's by default,
-            if the input comes from neurons.
+            Arguments of `nengo.Connection`. If the input comes from neurons, the
+            synapse is by default that of the `Converter`.
 
         Returns
         -------
@@ -497,9 +497,9 @@ class LayerConverter:
         Parameters
         ----------
         obj : nengo.Connection, Ensemble or Neurons
-            The object, in the network that is open.
+            The object, in the current network.
         trainable : bool
-            Whether they are.
+            Whether they are trained.
 
         Examples
         --------

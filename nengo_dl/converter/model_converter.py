@@ -42,81 +42,82 @@ from nengo_dl.validation import (
 class Converter:
     """Convert a Keras model to a Nengo network with the same weights.
 
-    Layers become Connections, Nodes and neurons, so that neurons can be swapped for
-    spiking ones; layers that Nengo has no form of become TensorNodes, with a warning
-    that says why. The Keras model stays as it is.
+    Layers become Connections, Nodes and neurons, and the neurons can be replaced by
+    spiking ones. Layers for which Nengo has no objects become TensorNodes, with a
+    warning that says why. The Keras model does not change.
 
     Parameters
     ----------
     model : keras.Model
-        Functional, or Sequential with a known input.
+        A functional model, or a Sequential model whose input shape is known.
     allow_fallback : bool
-        Whether layers and activations without a native form become TensorNodes; if
-        not, they are an error.
+        Whether layers and activations for which Nengo has no objects become
+        TensorNodes. If False, they are an error.
     inference_only : bool
-        Whether the network is not trained any more: BatchNormalization is folded into
-        weights, Dropout is left out, biases are those of the neurons, and nothing is
-        trainable.
+        True if the network will not be trained any more: BatchNormalization is folded
+        into weights, Dropout is left out, biases become those of the neurons, and
+        nothing is trainable.
     max_to_avg_pool : bool
-        Whether averages take the place of maxima. This is another function, and needs
-        training.
+        Whether maximum pooling becomes average pooling. Train the network again after
+        this.
     split_shared_weights : bool
-        Whether each call of a layer that is called several times gets weights of its
-        own, which are equal at first.
+        Whether each call of a layer that is called several times gets its own weights,
+        which are equal at first.
     swap_activations : dict, optional
-        ``{old: new}``: activations and what takes their place. Old ones are functions,
+        ``{old: new}``: activations and their replacements. Old ones are functions,
         names, classes or instances of layers, neuron types, or None for linear; new
-        ones neuron types, functions, or None. ``{(layer, old): new}`` and
-        ``{layer: {old: new}}`` are for one layer.
+        ones are neuron types, functions, or None. ``{(layer, old): new}`` and ``{layer:
+        {old: new}}`` are for one layer.
     scale_firing_rates : float, dict or "auto", optional
         Factor of firing rates, with the same output: the input of neurons is multiplied
         by it, and their output divided. A dict ``{layer: factor}``, with layers,
         tensors or names as keys, scales some layers. ``"auto"``: so that neurons reach
         ``target_rate`` for ``sample_data``, see `nengo_dl.converter.rates_from_data`.
     synapse : float, nengo.synapses.Synapse or dict, optional
-        Synapse (time constant in s) of all that leaves neurons; or
+        Synapse (time constant in s) of all Connections and Probes from neurons; or
         ``{layer: synapse}``.
     temporal_model : bool
         Whether axis 1 of all tensors is time, each element of which becomes a time
         step of the simulation.
     freeze_batchnorm : bool, optional
-        An older argument: BatchNormalization as with ``inference_only``, while the rest
-        can be trained.
+        Older argument: convert BatchNormalization as with ``inference_only``, and keep
+        all else trainable.
     sample_data : array, list of arrays or dict, optional
         Inputs of the model for ``scale_firing_rates="auto"``.
     target_rate : float, optional
-        The firing rate (Hz) that the most active neurons have then; 100 by default.
+        The firing rate (Hz) of the most active neurons with ``"auto"``; 100 by default.
 
     Attributes
     ----------
     model : keras.Model
         The functional model whose tensors and layers are keys.
     net : nengo.Network
-        The network. Within the context of another network it is a part of that one.
+        The network. If the converter is made within ``with network:``, it is part of
+        that network.
     inputs : mapping
-        Nodes by input. Data are presented to them.
+        Input Nodes, which take data.
     outputs : mapping
-        Probes by output.
+        Probes of the outputs.
     layers : mapping
-        What has the output of a layer: neurons, Nodes or TensorNodes. Keys are
-        tensors, layers, names of layers, and lists of one of these.
+        Neurons, Nodes or TensorNodes with the output of each layer. Keys of all three
+        mappings are tensors, layers, names of layers, and lists with one of these.
     swap_activations : mapping
-        What was given; ``unused_keys()`` returns the keys that nothing had.
+        The argument; ``unused_keys()`` returns keys that fit no layer.
 
     Raises
     ------
     TypeError
-        If it is no such model, or a layer cannot be converted and fallbacks are not
-        allowed.
+        If ``model`` is not such a model, or a layer cannot be converted and
+        ``allow_fallback`` is False.
     ValidationError
         If an argument is wrong, shapes are not known, or a layer with weights is called
-        several times by way of a converter that does not know them.
+        several times and its `LayerConverter` does not support that.
 
     Warns
     -----
     UserWarning
-        For layers that become TensorNodes, for keys that nothing has had, and for
-        neurons whose output changes when they are scaled.
+        For layers that become TensorNodes, keys that fit no layer, and neurons whose
+        output changes when they are scaled.
 
     References
     ----------
@@ -223,13 +224,12 @@ class Converter:
 
     @staticmethod
     def register(*layer_types: type) -> Callable[[Any], Any]:
-        """Return a decorator that makes a `LayerConverter` convert a kind of layer.
+        """Return a decorator that registers a `LayerConverter` for classes of layers.
 
         Parameters
         ----------
         *layer_types : type
-            Classes of layers or operations; their subclasses need an entry of their
-            own.
+            Classes of layers or operations. Register subclasses separately.
 
         Returns
         -------
@@ -239,13 +239,13 @@ class Converter:
         Raises
         ------
         TypeError
-            If one of these is no class of layers, or what is decorated no subclass of
-            `nengo_dl.converter.LayerConverter`.
+            If an argument is not a class of layers, or the decorated class not a
+            subclass of `nengo_dl.converter.LayerConverter`.
 
         Warns
         -----
         UserWarning
-            If there was another converter so far.
+            If another converter is replaced.
 
         Examples
         --------
@@ -298,17 +298,18 @@ class Converter:
         Parameters
         ----------
         training : bool
-            Whether to compare after training both, with stochastic gradient descent and
-            the mean squared error, for three epochs; and the numbers of trainable
-            values before. Regularizers and constraints play their part. The model keeps
-            its weights.
+            Whether to train both for three epochs with stochastic gradient descent and
+            the mean squared error before comparing, with regularizers and constraints;
+            and to compare the numbers of trainable values. The weights of the model are
+            restored.
         inputs : array, sequence of arrays or dict, optional
             Inputs, with the batch axis first; by default two items of random numbers
             between 0 and 1.
         atol, rtol : float
-            Largest difference of outputs, and as a part of the largest output. By
-            default ``rtol`` is 1e-5, and 1e-4 with ``training``: errors of rounding
-            grow with each update, and batch normalisation of two items multiplies them.
+            Largest difference of outputs that is allowed: ``atol`` plus ``rtol`` times
+            the largest output. By default ``rtol`` is 1e-5, and 1e-4 with ``training``:
+            errors of rounding grow with each update, and batch normalisation of two
+            items multiplies them.
 
         Returns
         -------
@@ -318,8 +319,8 @@ class Converter:
         Raises
         ------
         ValueError
-            If an output differs by more; it names the first layer that differs. If the
-            numbers of trainable values differ.
+            If an output differs by more; the message names the first layer that
+            differs. Also if the numbers of trainable values differ.
 
         Examples
         --------
@@ -340,13 +341,14 @@ class Converter:
         Parameters
         ----------
         data : array, list of arrays or dict, optional
-            Inputs of the model, with the batch axis first. Layers of a network without
-            spikes and synapses are compared with Keras' own.
+            Inputs of the model, with the batch axis first. If the network has no spikes
+            and no synapses, the output of each layer is compared with that of Keras.
         n_steps : int, optional
-            Present the data for so many steps, and describe firing rates and outputs.
+            Number of time steps to present the data for, and to measure firing rates
+            and outputs.
         targets : array, shape (items,), optional
-            The right class of each item, for which the first output of the model has
-            the largest element.
+            The class of each item: the index that should have the largest value in the
+            first output of the model.
 
         Returns
         -------
@@ -354,9 +356,9 @@ class Converter:
             It prints as a table. ``report.layers`` has a row for each layer,
             ``report.native`` tells whether there are no TensorNodes,
             ``report.suggested_scales`` has factors for ``scale_firing_rates``,
-            ``report.suggestions`` says what could be done, and ``report.error``,
-            ``report.agreement`` and ``report.accuracy`` say how good the outputs are,
-            by number of steps.
+            ``report.suggestions`` lists possible changes, and ``report.error``,
+            ``report.agreement`` and ``report.accuracy`` measure the outputs by number
+            of steps.
 
         Raises
         ------
@@ -400,9 +402,9 @@ class Converter:
         SimulatorClosed
             If the simulator was closed.
         ValidationError
-            If it is a simulator of another network; if normalisations are a part of
-            other weights (``inference_only``); or if copies of shared weights have
-            become different.
+            If it is a simulator of another network; if BatchNormalization was folded
+            into weights (``inference_only``); or if copies of shared weights differ
+            after training.
 
         Examples
         --------
@@ -421,7 +423,7 @@ class Converter:
         to_keras(self._shared, sim)
 
     def get_converter(self, layer: Any) -> LayerConverter:
-        """Return what converts a layer of the model.
+        """Return the `LayerConverter` of a layer of the model.
 
         Parameters
         ----------
@@ -436,7 +438,7 @@ class Converter:
         Raises
         ------
         ValidationError
-            If it is no layer of the model, or an input.
+            If it is an input, or not a layer of the model.
 
         Examples
         --------

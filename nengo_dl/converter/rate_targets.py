@@ -29,9 +29,9 @@ def rates_from_data(
     .. math:: s_l = \frac{r}{P_p(|a_l|)}
 
     for the activations a of a layer l, over items and neurons. An activation of 1 is a
-    rate of 1 Hz of rectified lines, so all but a few of the neurons stay below the
-    wanted rate r. Each layer undoes its own factor, so layers do not depend on one
-    another.
+    rate of 1 Hz of rectified linear neurons, so almost all neurons stay below the
+    target rate r. Each layer divides its output by its factor, so the factors of layers
+    do not depend on one another.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def rates_from_data(
         Inputs of the model, with the batch axis first: some hundred items of the
         training data.
     target_rate : float
-        The wanted rate (Hz).
+        The target rate r (Hz).
     percentile : float
         Which percentile of activations reaches this rate; 100 is the maximum.
 

@@ -18,27 +18,27 @@ _MAX_ROWS = 30
 
 
 def firing_rates(activity: Any, ax: Axes | None = None, **boxes: Any) -> Axes:
-    """Draw the firing rates of each population: the middle half, and the extremes.
+    """Draw a box plot of the firing rates of each population.
 
     Parameters
     ----------
     activity : nengo_dl.activity.Activity
-        What `nengo_dl.Simulator.activity` returns.
+        The result of `nengo_dl.Simulator.activity`.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default in a new figure.
+        Axes to draw on; by default those of a new figure.
     **boxes
-        For `matplotlib.axes.Axes.boxplot`. By default lines go from the 1st to the 99th
-        percentile.
+        For `matplotlib.axes.Axes.boxplot`. By default whiskers reach from the 1st to
+        the 99th percentile.
 
     Returns
     -------
     matplotlib.axes.Axes
-        One box for each population, upwards the rates of its neurons (Hz).
+        The axes: a box for each population; y: rates of its neurons (Hz).
 
     Raises
     ------
     ValidationError
-        If it is no Activity, or there are no neurons.
+        If ``activity`` is not an Activity, or there are no neurons.
     ImportError
         If matplotlib is not installed.
 
@@ -77,28 +77,28 @@ def rate_histograms(
     Parameters
     ----------
     activity : nengo_dl.activity.Activity
-        What `nengo_dl.Simulator.activity` returns.
+        The result of `nengo_dl.Simulator.activity`.
     populations : sequence of str or nengo.Ensemble, optional
         Labels of the populations, or the Ensembles; by default all of them.
     bins : int, optional
         Number of bars, the same for all populations.
     axs : sequence of matplotlib.axes.Axes, optional
-        Axes to draw on, one for each population; by default those of a new figure,
-        below each other and with the same axis of rates.
+        Axes to draw on, one for each population; by default those of a new figure, one
+        below the other, with the same x axis.
     **bars
         For `matplotlib.axes.Axes.hist`, such as ``color``.
 
     Returns
     -------
     list of matplotlib.axes.Axes
-        Rates (Hz) to the right, numbers of neurons upwards. Titles have the mean rate
-        and the number of neurons that never fire.
+        The axes; x: rates (Hz), y: numbers of neurons. Titles show the mean rate and
+        the number of neurons that never fire.
 
     Raises
     ------
     ValidationError
-        If it is no Activity, there are no neurons or no such population, or there are
-        more than 30 of them and none were chosen.
+        If ``activity`` is not an Activity, there are no neurons or no such population,
+        or there are more than 30 of them and none were chosen.
     ImportError
         If matplotlib is not installed.
 
@@ -156,27 +156,27 @@ def _chosen(activity: Any, populations: Sequence[Any] | None) -> list[Any]:
 
 
 def energy_bars(energy: Any, ax: Axes | None = None, **bars: Any) -> Axes:
-    """Draw the estimated energy of an inference, device by device.
+    """Draw the estimated energy of an inference for each device.
 
     Parameters
     ----------
     energy : nengo_dl.activity.Energy
-        What `nengo_dl.activity.energy` returns.
+        The result of `nengo_dl.activity.energy`.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default in a new figure.
+        Axes to draw on; by default those of a new figure.
     **bars
         For `matplotlib.axes.Axes.barh`, such as ``color``.
 
     Returns
     -------
     matplotlib.axes.Axes
-        One bar for each device, on a logarithmic axis (J). Those in grey compute the
-        network without spikes.
+        The axes: a bar for each device; x: energy (J), logarithmic. Devices with grey
+        bars compute the network without spikes.
 
     Raises
     ------
     ValidationError
-        If it is no Energy.
+        If ``energy`` is not an Energy.
     ImportError
         If matplotlib is not installed.
 

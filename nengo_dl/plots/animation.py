@@ -31,7 +31,7 @@ def animate_spikes(
     n_frames: int = 50,
     fps: int = 10,
 ) -> Path:
-    """Write an animation in which spikes appear in the order of time.
+    """Write an animation in which spikes appear one after the other.
 
     Parameters
     ----------
@@ -40,23 +40,23 @@ def animate_spikes(
     spikes : nengo.Probe
         A Probe of an Ensemble's ``neurons``, without a synapse.
     path : str or pathlib.Path
-        File to write. It ends with ``.gif``, or with ``.html`` for a page that has
-        buttons to play and stop, and needs nothing else.
+        File to write. It ends with ``.gif``, or with ``.html`` for a self-contained
+        page with buttons to play and stop.
     output : nengo.Probe, optional
         Outputs of a classifier to draw below the spikes; see `spikes_and_answer`.
     item : int, optional
-        Which item of a minibatch.
+        Index of the item in the minibatch.
     data : mapping of nengo.Probe to array_like, optional
-        Draw these samples instead of ``sim.data``: what ``sim.predict`` has returned.
+        Samples to draw instead of ``sim.data``, such as the result of ``sim.predict``.
     n_frames : int, optional
-        Number of pictures, from the beginning to the end.
+        Number of frames.
     fps : int, optional
-        Pictures per second.
+        Frames per second.
 
     Returns
     -------
     pathlib.Path
-        The file.
+        The path of the file.
 
     Raises
     ------

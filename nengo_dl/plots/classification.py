@@ -36,7 +36,7 @@ def spikes_and_answer(
     classes: Sequence[str] | None = None,
     axs: Sequence[Axes] | None = None,
 ) -> tuple[Axes, Axes]:
-    """Draw the spikes of a classifier above its outputs, with one axis of time.
+    """Draw the spikes of a classifier above its outputs, with the same time axis.
 
     Parameters
     ----------
@@ -45,14 +45,13 @@ def spikes_and_answer(
     spikes : nengo.Probe
         A Probe of an Ensemble's ``neurons``, without a synapse.
     output : nengo.Probe
-        A Probe with one dimension for each class: the largest one is the answer.
+        A Probe with one dimension for each class; the largest one is the answer.
     item : int, optional
-        Which item of a minibatch.
+        Index of the item in the minibatch.
     data : mapping of nengo.Probe to array_like, optional
-        Draw these samples instead of ``sim.data``: what ``sim.predict`` has returned.
+        Samples to draw instead of ``sim.data``, such as the result of ``sim.predict``.
     target : int, optional
-        The right class, whose output is drawn in another colour where it is not the
-        answer.
+        The right class. Its output is drawn in another colour if it is not the answer.
     classes : sequence of str, optional
         Names of the classes; by default their numbers.
     axs : sequence of matplotlib.axes.Axes, optional
@@ -61,8 +60,9 @@ def spikes_and_answer(
     Returns
     -------
     tuple of matplotlib.axes.Axes
-        Those with the spikes, and those with the outputs: grey lines, the answer at
-        the end in blue, and the largest output of each moment as a thick line.
+        The axes with the spikes and those with the outputs: grey lines, in blue the one
+        with the answer at the end, and as a thick line the largest output of each time
+        step.
 
     Raises
     ------
@@ -120,30 +120,30 @@ def accuracy_over_time(
     ax: Axes | None = None,
     **line: Any,
 ) -> Axes:
-    """Draw how many items a classifier recognises, against how long it sees them.
+    """Draw the accuracy of a classifier against the time for which items are presented.
 
     Parameters
     ----------
     sim : nengo_dl.Simulator
         The simulator, open or closed.
     probe : nengo.Probe
-        A Probe with one dimension for each class: the largest one is the answer.
+        A Probe with one dimension for each class; the largest one is the answer.
     labels : array_like of int, shape (n_items,)
         The right class of each item; further axes of length 1 are ignored.
     data : array_like, shape (n_items, n_samples, n_classes), optional
-        Draw this instead of ``sim.data[probe]``: what ``sim.predict`` has returned for
-        the Probe. The first sample is taken to be that of the first step.
+        Samples to draw instead of ``sim.data[probe]``, such as the result of
+        ``sim.predict`` for the Probe. The first sample is that of the first time step.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default in a new figure. Several networks can be drawn on the
-        same axes, with a ``label`` each.
+        Axes to draw on; by default those of a new figure. Several networks can be drawn
+        on the same axes, each with a ``label``.
     **line
         For `matplotlib.axes.Axes.plot`, such as ``label``.
 
     Returns
     -------
     matplotlib.axes.Axes
-        To the right the time for which items have been presented (s), upwards the
-        share of items that are recognised (%), with a dotted line for guesses.
+        The axes; x: time for which items have been presented (s), y: accuracy (%). A
+        dotted line shows the accuracy of guessing.
 
     Raises
     ------

@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 
 def plan(sim: Any, ax: Axes | None = None, **style: Any) -> Axes:
-    """Draw which operators of a network are computed as one, and in which order.
+    """Draw the groups of operators of a time step, in the order in which they run.
 
     Parameters
     ----------
     sim : nengo_dl.Simulator
         The simulator, open.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default in a new figure, as tall as the plan needs.
+        Axes to draw on; by default those of a new figure, as tall as the plan needs.
     **style
         For `matplotlib.axes.Axes.barh`, such as ``height``.
 
     Returns
     -------
     matplotlib.axes.Axes
-        A bar for each group, in the order in which a time step computes them, from top
-        to bottom. Its length is the number of operators in it. Groups of one kind of
-        operator have one colour.
+        The axes: a bar for each group, from top to bottom in the order in which they
+        run. Its length is the number of operators. Groups with the same type of
+        operator have the same colour.
 
     Raises
     ------

@@ -27,36 +27,35 @@ def tuning_curves(
 ) -> Axes:
     """Draw the firing rates of an Ensemble's neurons.
 
-    The rates are those of the parameters that the simulator has now: what training and
-    learning rules have changed is in them. The current of a neuron is the product of
-    its scaled encoder and the represented vector, plus its bias.
+    The rates are computed with the current parameters of the simulator, as changed by
+    training and learning rules. The current of a neuron is the product of its scaled
+    encoder and the represented vector, plus its bias.
 
     Parameters
     ----------
     sim : nengo_dl.Simulator or nengo.Simulator
-        The simulator; while it is open, for parameters that have changed.
+        The simulator. Once it is closed, the initial parameters are used.
     ensemble : nengo.Ensemble
         One of its Ensembles.
     direction : array_like, shape (d,), optional
-        Which way the represented vector goes from the origin; its length does not
-        matter. By default, each neuron's own encoder, except in one dimension, where it
-        is that dimension.
+        Direction of the represented vector, of any length. By default the encoder of
+        each neuron; in one dimension the positive direction.
     neurons : sequence of int, optional
-        Which neurons; by default all of them.
+        Indices of neurons; by default all.
     item : int, optional
-        Which item of a minibatch, if a learning rule has changed encoders.
+        Index of the item in the minibatch, if a learning rule has changed encoders.
     n_points : int, optional
         Number of points on each curve.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default in a new figure.
+        Axes to draw on; by default those of a new figure.
     **line
         For `matplotlib.axes.Axes.plot`, such as ``color``.
 
     Returns
     -------
     matplotlib.axes.Axes
-        To the right the represented value, from ``-ensemble.radius`` to
-        ``ensemble.radius``; upwards the rate (Hz), without the neurons' amplitude.
+        The axes; x: represented value, from ``-ensemble.radius`` to
+        ``ensemble.radius``, y: rate (Hz), without the neurons' amplitude.
 
     Raises
     ------

@@ -22,32 +22,31 @@ def training_curves(
     ax: Axes | None = None,
     **line: Any,
 ) -> Axes:
-    """Draw what training has reported after each epoch.
+    """Draw losses and metrics of training after each epoch.
 
     Parameters
     ----------
     history : np.ndarray, shape (n_epochs,), or keras.callbacks.History, or dict
-        What ``sim.train`` or ``sim.fit`` has returned; or a dict of such losses by
-        name, to compare several trainings.
+        The result of ``sim.train`` or ``sim.fit``; or a dict of several results by
+        name, to compare them.
     metrics : sequence of str, optional
-        Which of the reported numbers; by default all losses. The ``val_`` of an
-        asked-for number comes with it, as a broken line of the same colour.
+        Names of losses and metrics; by default all losses. Those of validation, which
+        begin with ``val_``, are added as dashed lines of the same colour.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default in a new figure.
+        Axes to draw on; by default those of a new figure.
     **line
         For `matplotlib.axes.Axes.plot`, such as ``linewidth``.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Epochs to the right, beginning with 1. Upwards the values, on a logarithmic
-        scale for losses that are all positive.
+        The axes; x: epochs, beginning with 1, y: values, logarithmic for losses that
+        are all positive.
 
     Raises
     ------
     ValidationError
-        If there is nothing to draw, or no such metric; the message lists those that
-        there are.
+        If there is nothing to draw, or no such metric; the message lists all metrics.
     ImportError
         If matplotlib is not installed.
 

@@ -24,29 +24,29 @@ def probe_traces(
     ax: Axes | None = None,
     **line: Any,
 ) -> Axes:
-    """Draw what a Probe has recorded, over time.
+    """Draw the samples of a Probe over time.
 
     Parameters
     ----------
     sim : nengo_dl.Simulator or nengo.Simulator
         The simulator, open or closed.
     probe : nengo.Probe
-        One of its Probes: there is a line for each dimension.
+        The Probe; each dimension is a line.
     item : int, optional
-        Which item of a minibatch.
+        Index of the item in the minibatch.
     data : array_like, shape (n_samples, d) or (minibatch_size, n_samples, d), optional
-        Draw this instead of ``sim.data[probe]``: what ``sim.predict`` returned for the
-        Probe, or a target. The first sample is taken to be that of the first step.
+        Samples to draw instead of ``sim.data[probe]``: the result of ``sim.predict``
+        for the Probe, or a target. The first sample is that of the first time step.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default in a new figure.
+        Axes to draw on; by default those of a new figure.
     **line
-        For `matplotlib.axes.Axes.plot`, such as ``color``. With a ``label``, all lines
-        have it, and there are no names of dimensions.
+        For `matplotlib.axes.Axes.plot`, such as ``color``. A ``label`` is used for all
+        lines, instead of names of dimensions.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Time (s) to the right, the samples upwards.
+        The axes; x: time (s), y: samples.
 
     Raises
     ------
@@ -95,24 +95,24 @@ def spike_raster(
     sim : nengo_dl.Simulator or nengo.Simulator
         The simulator, open or closed.
     probe : nengo.Probe
-        A Probe of an Ensemble's ``neurons``, without a synapse. Of any other, each
+        A Probe of an Ensemble's ``neurons``, without a synapse. For other Probes, each
         sample that is not zero is a mark.
     item : int, optional
-        Which item of a minibatch.
+        Index of the item in the minibatch.
     data : array_like, optional
-        Draw this instead of ``sim.data[probe]``; of shape (n_samples, n_neurons) or
-        (minibatch_size, n_samples, n_neurons).
+        Samples to draw instead of ``sim.data[probe]``, of shape (n_samples, n_neurons)
+        or (minibatch_size, n_samples, n_neurons).
     neurons : sequence of int, optional
-        Which neurons, from the lowest row to the highest; by default all of them.
+        Indices of neurons, from the lowest row to the highest; by default all.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default in a new figure.
+        Axes to draw on; by default those of a new figure.
     **markers
         For `matplotlib.axes.Axes.plot`, such as ``color`` and ``markersize``.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Time (s) to the right, the neurons upwards.
+        The axes; x: time (s), y: neurons.
 
     Raises
     ------

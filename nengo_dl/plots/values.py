@@ -18,35 +18,34 @@ if TYPE_CHECKING:
 def weight_histogram(
     sim: Any, obj: Any, bins: int = 40, ax: Axes | None = None, **style: Any
 ) -> Axes:
-    """Draw how the parameters of an object are distributed, before and after training.
+    """Draw histograms of the initial and current parameters of an object.
 
     Parameters
     ----------
     sim : nengo_dl.Simulator
-        The simulator; it has to be open, for parameters that have changed.
+        The simulator. It must be open to draw the current parameters.
     obj : nengo.Connection, nengo.Ensemble or nengo.ensemble.Neurons
-        A Connection for its weights (decoders are part of them), an Ensemble for its
-        scaled encoders, its ``neurons`` for their biases. Of what a learning rule has
-        changed, all items of the minibatch count.
+        A Connection for its weights (with decoders), an Ensemble for its scaled
+        encoders, its ``neurons`` for their biases. Parameters that a learning rule has
+        changed are drawn for all items of the minibatch.
     bins : int, optional
         Number of bins, the same for both.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default in a new figure.
+        Axes to draw on; by default those of a new figure.
     **style
         For `matplotlib.axes.Axes.hist`, such as ``density``.
 
     Returns
     -------
     matplotlib.axes.Axes
-        To the right the values, upwards how many of them are in each bin. What was
-        built is filled, what is there now is an outline; only what was built if nothing
-        has changed.
+        The axes; x: values, y: number of values in each bin. Filled bars show the
+        initial values, an outline the current ones, if any has changed.
 
     Raises
     ------
     ValidationError
         If the object has no such parameters, is not in the network, or has values that
-        are not finite because training went astray.
+        are not finite, because training has diverged.
     ImportError
         If matplotlib is not installed.
 
