@@ -21,6 +21,14 @@ Tensors = Sequence[tf.Tensor]
 #: what gradients are wanted of: nothing, parameters, or state and inputs of items, too
 Gradients = Literal["none", "params", "all"]
 
+#: bytes of a whole array, up to which it is gathered as a sum of parts between zeros:
+#: twice the bytes, but one collective instead of two, since TensorFlow's own gathering
+#: asks for the shapes first, which are known here
+AS_SUM = 2**20
+
+#: types that are added up between processes without a change
+_ADDED = (tf.float32, tf.float64, tf.int32, tf.int64)
+
 
 @dataclass(frozen=True, eq=False)
 class Replicas:
@@ -92,8 +100,10 @@ class Replicas:
 
         @_traced
         def gather_numbers(mine: tf.Tensor) -> tf.Tensor:
-            own = self.strategy.run(lambda: tf.reshape(mine, (1,)))
-            return self.strategy.gather(own, axis=0)
+            own = self.strategy.run(
+                lambda: self._between_zeros(tf.reshape(mine, (1, 1)))
+            )
+            return tf.reshape(self.strategy.reduce("SUM", own, axis=None), (-1,))
 
         return gather_numbers
 
@@ -273,6 +283,42 @@ class Replicas:
 
         return forward if gradients == "none" else run
 
+    def reduced(
+        self,
+        function: Callable[..., Tensors],
+        shared: Tensors,
+        items: Tensors,
+        local: Tensors,
+        n_summed: int,
+    ) -> list[tf.Tensor]:
+        """Compute a function part by part, and reduce all that comes out at once.
+
+        There is one collective for each type, whatever comes out of the function:
+        losses and gradients are added up, and what has a row for each item is added to
+        the zeros of the other parts. There are no gradients of what is returned.
+
+        Parameters
+        ----------
+        function, shared, items, local
+            As for `run`.
+        n_summed : int
+            How many of the tensors that come first in the results are sums over items.
+
+        Returns
+        -------
+        list of tf.Tensor
+            The sums over all parts; behind them, shape (minibatch_size, ...), what
+            there is for each item.
+        """
+
+        def compute() -> list[tf.Tensor]:
+            found = list(
+                function(*shared, *self.of_whole(items), *self.of_local(local))
+            )
+            return [*found[:n_summed], *map(self._between_zeros, found[n_summed:])]
+
+        return self.summed(self.strategy.run(compute))
+
     def of_whole(self, tensors: Tensors) -> list[tf.Tensor]:
         """Return the part of this replica, of tensors of a whole minibatch."""
         return self._part_of(tensors, 0)
@@ -292,11 +338,26 @@ class Replicas:
             for t in tensors
         ]
 
+    def _between_zeros(self, part: tf.Tensor) -> tf.Tensor:
+        """Return the rows of this replica, among zeros for those of all others."""
+        n_rows = part.shape[0]
+        first = tf.distribute.get_replica_context().replica_id_in_sync_group
+        first = tf.cast(first, tf.int32) * n_rows
+        rows = [first, (self.count - 1) * n_rows - first]
+        whole = tf.pad(part, [rows, *[[0, 0]] * (len(part.shape) - 1)])
+        return tf.ensure_shape(whole, (self.count * n_rows, *part.shape[1:]))
+
     def gathered(self, parts: Sequence[Any]) -> list[tf.Tensor]:
         """Return whole tensors, given their parts by replica."""
 
         def gather(packed: Any) -> tf.Tensor:
-            return self.strategy.gather(packed, axis=0)
+            (first, *_) = self.strategy.experimental_local_results(packed)
+            n_bytes = first.shape.num_elements() * first.dtype.size * self.count
+            added = self.crosses_processes and first.dtype in _ADDED
+            if not added or n_bytes > AS_SUM:
+                return self.strategy.gather(packed, axis=0)
+            packed = self.strategy.run(self._between_zeros, args=(packed,))
+            return self.strategy.reduce("SUM", packed, axis=None)
 
         return self._packed(parts, gather, self.part, self.minibatch_size)
 

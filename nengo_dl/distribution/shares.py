@@ -69,6 +69,24 @@ class Share:
         places = np.arange(n_items) % self.replicas.minibatch_size
         return (places >= self.rows.start) & (places < self.rows.stop)
 
+    def part_of(self, n_items: int) -> slice:
+        """Return the items that this process looks at if all share the work.
+
+        Parameters
+        ----------
+        n_items : int
+            How many there are.
+        """
+        n_processes = self.replicas.minibatch_size // self.n_rows
+        number = self.rows.start // self.n_rows
+        return slice(
+            number * n_items // n_processes, (number + 1) * n_items // n_processes
+        )
+
+    def all_agree(self, mine: bool) -> bool:
+        """Return whether something is true in all processes, which all have to ask."""
+        return bool(Workers(self.replicas).everyones(int(mine)).all())
+
     def gathered(self, arrays: Sequence[Any]) -> list[tf.Tensor]:
         """Return arrays with the rows of all processes, in one exchange for each type.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from nengo_dl.distribution.shares import Share
 from nengo_dl.graph.number_range import beyond
 from nengo_dl.inputs.names import find, listing
 from nengo_dl.inputs.pieces import is_large, let_go, pieces
@@ -178,6 +179,7 @@ def numbers(
     *,
     convert: bool = True,
     missing: bool = False,
+    share: Share | None = None,
 ) -> np.ndarray:
     """Return an array of floating point numbers, without a copy if it is one.
 
@@ -201,6 +203,9 @@ def numbers(
         stay as they are.
     missing : bool
         Whether elements may be missing, ``np.nan``.
+    share : Share, optional
+        Divides the looking for numbers that are not finite between processes, which
+        all have to be given the same.
 
     Raises
     ------
@@ -225,14 +230,35 @@ def numbers(
             f"shape {expected}",
             attr=attr,
         ) from None
-    if not large:
-        _check_finite(array, given, dtype, what, attr, missing)
-    elif given.dtype.kind == "f":
-        for piece in pieces(given):
-            with np.errstate(over="ignore"):
-                array = np.asarray(piece, target)
-            _check_finite(array, piece, dtype, what, attr, missing)
+    if given.dtype.kind == "f" or not large:
+
+        def check(rows: Any) -> None:
+            if not large:
+                _check_finite(array[rows], given[rows], dtype, what, attr, missing)
+                return
+            for piece in pieces(given[rows]):
+                with np.errstate(over="ignore"):
+                    converted = np.asarray(piece, target)
+                _check_finite(converted, piece, dtype, what, attr, missing)
+
+        if share is None or given.nbytes < DIVIDED or not given.ndim:
+            check(...)
+        else:
+            _check_own(share, len(given), check)
     return given if large else array
+
+
+def _check_own(share: Share, n_items: int, check: Callable[[Any], None]) -> None:
+    """Check the items of this process; all, if another process has found something."""
+    error: ValidationError | None = None
+    try:
+        check(share.part_of(n_items))
+    except ValidationError as found:
+        error = found
+    if not share.all_agree(error is None):
+        if error is not None:
+            raise error
+        check(...)
 
 
 def _check_finite(
@@ -255,6 +281,9 @@ def _check_finite(
     bad = "infinity" if missing else "NaN or infinity"
     raise ValidationError(f"{what} contain {bad}; expected finite numbers", attr=attr)
 
+
+#: bytes; looking through more takes longer than asking others about their part of it
+DIVIDED = 2**24
 
 #: types of arrays that a simulation takes as they are
 _FLOATS = (np.float32, np.float64)

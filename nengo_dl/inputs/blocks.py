@@ -25,6 +25,9 @@ T = TypeVar("T")
 #: bytes of a block; there are up to three at a time: computed with, ready, and read
 BLOCK = 2**26
 
+#: bytes of an item from which on NumPy copies items one by one as fast as many at once
+_LONG_ROW = 2**13
+
 _END = object()
 
 
@@ -87,12 +90,11 @@ class Blocks:
     device : str or None
         Where the tensors are.
     share : Share, optional
-        What divides reading between processes: of large arrays each reads the rows that
-        it computes.
+        What divides reading between processes.
     n_local : int
         How many of the arrays, the first ones, no other process asks for: of these
-        there is nothing but the rows that this process computes. The rows of the others
-        are exchanged.
+        each reads the rows that it computes, and there are no others. Of large arrays,
+        the rows of the rest are read so, too, and exchanged.
 
     Attributes
     ----------
@@ -114,13 +116,15 @@ class Blocks:
         self._share, self._n_local = share, n_local
         self._batch = minibatch_size
         self.n_items = n_items
+        #: what is not read block by block, if all of that is
         self._whole: list[tf.Tensor] | None = None
         if is_large(arrays, dtype.as_numpy_dtype):
             row = sum(array[:1].size for array in arrays) * dtype.size
             count = max(1, BLOCK // (row * minibatch_size))
             self.n_items = min(n_items, count * minibatch_size)
         else:
-            self._whole = [as_tensor(array, dtype) for array in arrays]
+            first = 0 if share is None else n_local
+            self._whole = [as_tensor(array, dtype) for array in arrays[first:]]
 
     @property
     def specs(self) -> list[tf.TensorSpec]:
@@ -133,14 +137,9 @@ class Blocks:
     @property
     def _counts(self) -> list[int]:
         """How many items of a block there are of each array."""
-        n_local = self._n_local if self._reads_rows else 0
+        n_local = 0 if self._share is None else self._n_local
         n_others = len(self._arrays) - n_local
         return [self._n_read] * n_local + [self.n_items] * n_others
-
-    @property
-    def _reads_rows(self) -> bool:
-        """Whether blocks are read, of which this process needs some rows only."""
-        return self._share is not None and self._whole is None
 
     @property
     def _n_read(self) -> int:
@@ -158,7 +157,9 @@ class Blocks:
             Numbers of the items, each once.
         """
         if self._whole is not None:
-            yield Block(self._whole, order, len(order) // self._batch)
+            n_local = 0 if self._share is None else self._n_local
+            local = self._of_local(self._arrays[:n_local], order)
+            yield Block([*local, *self._whole], order, len(order) // self._batch)
         elif len(order):
             starts = range(0, len(order), self.n_items)
             parts = (order[start : start + self.n_items] for start in starts)
@@ -182,9 +183,14 @@ class Blocks:
         ]
         return replace(block, arrays=[*block.arrays[:n_local], *whole])
 
-    def _block(self, chosen: np.ndarray) -> Block:
+    def _of_local(
+        self, arrays: Sequence[np.ndarray], chosen: np.ndarray
+    ) -> list[tf.Tensor]:
         with tf.device(self._device):
-            tensors = [self._read(array, chosen) for array in self._arrays]
+            return [self._read(array, chosen) for array in arrays]
+
+    def _block(self, chosen: np.ndarray) -> Block:
+        tensors = self._of_local(self._arrays, chosen)
         order = np.arange(self.n_items)
         return Block(tensors, order, len(chosen) // self._batch)
 
@@ -205,8 +211,13 @@ class Blocks:
             part = places[start : start + step]
             wanted = chosen[part]
             first, last = wanted[0], wanted[-1]
-            in_a_row = last - first == len(wanted) - 1
-            rows[part] = array[first : last + 1] if in_a_row else array[wanted]
+            if last - first == len(wanted) - 1:
+                rows[part] = array[first : last + 1]
+            elif array[:1].nbytes < _LONG_ROW:
+                rows[part] = array[wanted]
+            else:  # one copy instead of two
+                for place, number in zip(part, wanted, strict=True):
+                    rows[place] = array[number]
             let_go(array)
         return to_tensor(rows, self._dtype)
 
@@ -236,20 +247,14 @@ class Blocks:
         chosen = tf.slice(order, [begin], [self._batch])
         if self._share is None:
             return [tf.gather(tensor, chosen) for tensor in tensors]
-        rows, n_local = self._share.rows, self._n_local
-        others = [tf.gather(tensor, chosen) for tensor in tensors[n_local:]]
-        n_rows, local = self._share.n_rows, tensors[:n_local]
-        if self._reads_rows:
-            # in order: what is no copy where memory is aligned
-            first = number * n_rows
-            found = [
-                tf.slice(t, [first, *[0] * (len(t.shape) - 1)], [n_rows, *t.shape[1:]])
-                for t in local
-            ]
-        else:
-            own = tf.slice(order, [begin + rows.start], [n_rows])
-            found = [tf.gather(tensor, own) for tensor in local]
-        return [*found, *others]
+        n_rows, n_local = self._share.n_rows, self._n_local
+        # in order: what is no copy where memory is aligned
+        first = number * n_rows
+        found = [
+            tf.slice(t, [first, *[0] * (len(t.shape) - 1)], [n_rows, *t.shape[1:]])
+            for t in tensors[:n_local]
+        ]
+        return [*found, *(tf.gather(tensor, chosen) for tensor in tensors[n_local:])]
 
 
 def _swapped(array: tf.Tensor) -> tf.Tensor:

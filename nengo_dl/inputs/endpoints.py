@@ -276,6 +276,8 @@ class Endpoints:
                         shape.words(side.size(obj)),
                         attr,
                         missing=is_probe,
+                        # single minibatches are checked while others are computed
+                        share=None if one_minibatch else self.share,
                     ),
                     attr,
                     one_step=obj in self.last_only,

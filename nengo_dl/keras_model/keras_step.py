@@ -21,7 +21,9 @@ from nengo_dl.inputs.checks import real_type
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.simulation.runner import Runner
+from nengo_dl.training.by_parts import ByParts
 from nengo_dl.training.epoch import Epoch, Start
+from nengo_dl.training.loss_functions import Reduction
 from nengo_dl.training.minibatch import adapt
 from nengo_dl.training.model_function import ModelFunction, ModelFunctions
 from nengo_dl.training.truncation import in_parts, steps_of
@@ -94,6 +96,8 @@ class KerasStep:
         several, and there is one target for them, it is the mean output that is.
     layer_losses : list of tf.Tensor, shape ()
         What layers of TensorNodes have added to the loss of the latest minibatch.
+    known : dict of {str: tf.Tensor} or None
+        The outputs of the present minibatch, if they have been computed.
     """
 
     def __init__(
@@ -116,6 +120,7 @@ class KerasStep:
         self.as_rates = False
         self.readouts: Collection[str] = ()
         self.layer_losses: list[tf.Tensor] = []
+        self.known: dict[str, tf.Tensor] | None = None
         self._frame: Frame | None = None
 
     @property
@@ -282,16 +287,7 @@ class KerasStep:
             Outputs by name.
         """
         n_steps, function = self.n_steps(inputs), self.function
-        given: dict[Any, tf.Tensor] = {}
-        for name, node in self.nodes.items():
-            if name in inputs:
-                values = tf.cast(inputs[name], function.dtype)
-                held = len(values.shape) == 3 and values.shape[1] == 1
-                shape = (function.n_rows(values), 1 if held else n_steps, -1)
-                given[node] = tf.reshape(values, shape)
-        frame = self._frame or self._by_hand(list(given), n_steps, seed)
-        for signal, values in frame.generated.items():
-            given[signal] = steps_of(values, frame.skipped, n_steps, frame.n_steps)
+        given, frame = self._given(inputs, n_steps, seed)
         state = frame.state
         if self._training and not self.start.goes_on:
             # within the gradient tape: what copies begin with is trained, too
@@ -311,10 +307,90 @@ class KerasStep:
         if self._training:
             adapt(function.layout, self._store.params, adapted)
         self.layer_losses = function.layer_loss(live, outputs)
+        return self._named(outputs, frame)
+
+    def by_parts(
+        self,
+        objective: Callable[[dict[str, tf.Tensor], Any], Sequence[tf.Tensor]],
+        reductions: Sequence[Reduction],
+        inputs: Mapping[str, tf.Tensor],
+        others: Any,
+        trained: Sequence[tf.Variable],
+        scale: tf.Tensor,
+    ) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
+        """Return gradients and outputs of the part that is due, in one exchange.
+
+        Parameters
+        ----------
+        objective : callable
+            ``objective(outputs, others)`` returns the losses of some items.
+        reductions : sequence of {"mean", "sum"}
+            What these are over items.
+        inputs : mapping of str to tf.Tensor
+            As for `outputs`.
+        others : nested structure of tf.Tensor, shape (minibatch_size, ...)
+            Targets and weights.
+        trained : sequence of tf.Variable
+            What gradients are wanted of.
+        scale : tf.Tensor, shape ()
+            Factor of all gradients.
+        """
+        n_steps, function = self.n_steps(inputs), self.function
+        given, frame = self._given(inputs, n_steps, 0)
+
+        def losses(
+            outputs: Mapping[Any, tf.Tensor], own: Tensors
+        ) -> Sequence[tf.Tensor]:
+            rest = tf.nest.pack_sequence_as(others, own)
+            return objective(self._named(outputs, frame), rest)
+
+        found = ByParts(
+            function,
+            self._store,
+            losses,
+            reductions,
+            trained,
+            begins=not self.start.goes_on,
+            with_outputs=True,
+            with_end=self.start.carries or self.truncation is not None,
+        )(
+            given,
+            tf.nest.flatten(others),
+            frame.state,
+            frame.carried,
+            n_steps,
+            frame.first_step + frame.skipped,
+            scale,
+        )
+        frame.carried = found.carried
+        self.layer_losses = list(tf.unstack(found.values)[len(reductions) :])
+        return found.gradients, self._named(found.outputs, frame)
+
+    def _named(
+        self, outputs: Mapping[Any, tf.Tensor], frame: Frame
+    ) -> dict[str, tf.Tensor]:
+        """Return outputs by name, means over time where these are compared."""
         found = {self._names[probe]: outputs[probe] for probe in self.probes}
         for name in frame.averaged:
             found[name] = tf.reduce_mean(found[name], axis=1, keepdims=True)
         return found
+
+    def _given(
+        self, inputs: Mapping[str, tf.Tensor], n_steps: int, seed: int
+    ) -> tuple[dict[Any, tf.Tensor], Frame]:
+        """Return what the model is fed, by Node and Signal, and the frame."""
+        function = self.function
+        given: dict[Any, tf.Tensor] = {}
+        for name, node in self.nodes.items():
+            if name in inputs:
+                values = tf.cast(inputs[name], function.dtype)
+                held = len(values.shape) == 3 and values.shape[1] == 1
+                shape = (function.n_rows(values), 1 if held else n_steps, -1)
+                given[node] = tf.reshape(values, shape)
+        frame = self._frame or self._by_hand(list(given), n_steps, seed)
+        for signal, values in frame.generated.items():
+            given[signal] = steps_of(values, frame.skipped, n_steps, frame.n_steps)
+        return given, frame
 
     @property
     def _gradients(self) -> Gradients:

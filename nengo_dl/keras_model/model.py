@@ -29,6 +29,7 @@ from nengo_dl.distribution.workers import Workers
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.inputs.requirements import Parts
 from nengo_dl.keras_model.call_forms import by_name
+from nengo_dl.keras_model.divided_training import DividedTraining
 from nengo_dl.keras_model.inherited_methods import (
     Refusals,
     check_call,
@@ -109,7 +110,7 @@ def _at_work(name: str) -> Callable[..., Any]:
     return run
 
 
-class SimulatorModel(Refusals, keras.Model):
+class SimulatorModel(Refusals, DividedTraining):
     """The network of a simulator as a model of Keras.
 
     Its weights are the parameters of the simulation themselves. Inputs are dicts
@@ -220,7 +221,7 @@ class SimulatorModel(Refusals, keras.Model):
             Outputs by name of the Probe: of those that have a loss or a metric.
         """
         if not training:
-            return self.testing.outputs(inputs, self.seed)
+            return self.fitting.known or self.testing.outputs(inputs, self.seed)
         outputs = self.fitting.outputs(inputs, self.seed)
         first = next(iter(outputs))
         trained = [variable.value for variable in self.trainable_variables]

@@ -134,6 +134,8 @@ class Epoch:
     run_eagerly : bool
         Whether TensorFlow runs it operation by operation, so that code of users can be
         debugged.
+    by_rows : bool
+        Whether of ``others``, too, ``step`` needs the rows of this process alone.
     """
 
     def __init__(
@@ -153,6 +155,7 @@ class Epoch:
         owner: Any = None,
         xla: Xla | None = None,
         run_eagerly: bool = False,
+        by_rows: bool = False,
     ) -> None:
         self._function, self._step, self._n_values = function, step, n_values
         self._n_steps, self._start = n_steps, start
@@ -162,7 +165,7 @@ class Epoch:
         self._device, self._traces = device, traces
         self._key, self._owner = key, owner
         self._xla = Xla(True) if xla is None else xla
-        self._run_eagerly = run_eagerly
+        self._run_eagerly, self._by_rows = run_eagerly, by_rows
         self._workers = Workers(function.replicas)
         self._share = share_of(function.replicas)
         self._presented = [item.node for item in function.inputs if item.node in inputs]
@@ -192,7 +195,7 @@ class Epoch:
                 self._batch,
                 self._device,
                 self._share,
-                len(self._presented),
+                len(arrays if self._by_rows else self._presented),
             )
 
     def _is_renewed(self, item: Input) -> bool:

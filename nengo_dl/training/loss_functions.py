@@ -336,6 +336,11 @@ class OutputLoss(keras.losses.Loss):
             else loss_function(loss, where, targets_first=True, attr="loss")
         )
 
+    @property
+    def called(self) -> Callable[..., Any]:
+        """The function that compares outputs with targets."""
+        return self._call.function
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss, before Keras takes means."""
         try:

@@ -14,7 +14,9 @@ from nengo_dl.graph.roles import Role
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import SignalLayout
 from nengo_dl.program.adjoint import Tensors
+from nengo_dl.program.through_time import Output
 from nengo_dl.simulation.store import StateStore
+from nengo_dl.training.by_parts import ByParts
 from nengo_dl.training.model_function import ModelFunction
 from nengo_dl.training.optimizer_step import OptimizerStep
 from nengo_dl.training.terms import Term
@@ -103,6 +105,8 @@ class Minibatch:
         first_step: int | tf.Tensor,
     ) -> tuple[tf.Tensor, Tensors]:
         """Run some steps, and change the parameters after them."""
+        if self.by_rows:
+            return self._by_parts(inputs, targets, state, carried, n_steps, first_step)
         function, params = self.function, self.store.params
         dtype = function.through_time.dtype
         trained = [variable for _, variable in self.store.trained]
@@ -148,6 +152,63 @@ class Minibatch:
             zero = tf.UnconnectedGradients.ZERO
             self.update(tape.gradient(total, trained, unconnected_gradients=zero))
         return losses, carried
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether losses are computed where outputs are, on each device for its items.
+
+        Of targets, a process needs the rows of its items then.
+        """
+        return self.function.divides_gradients and all(
+            term.over_items is not None for term in self.terms
+        )
+
+    def _by_parts(
+        self,
+        inputs: Mapping[nengo.Node | Signal, tf.Tensor],
+        targets: Mapping[nengo.Probe, tf.Tensor],
+        state: Tensors,
+        carried: Tensors | None,
+        n_steps: int,
+        first_step: int | tf.Tensor,
+    ) -> tuple[tf.Tensor, Tensors]:
+        """Do what `_part` does, with one exchange between devices."""
+
+        def losses(
+            outputs: Mapping[Output, tf.Tensor], wanted: Tensors
+        ) -> list[tf.Tensor]:
+            own = dict(zip(targets, wanted, strict=True))
+            return [
+                term.function(
+                    [outputs[p] for p in term.probes], [own.get(p) for p in term.probes]
+                )
+                for term in self.terms
+            ]
+
+        update = self.update
+        one = tf.ones((), self.function.dtype)
+        trained = [variable for _, variable in self.store.trained]
+        found = ByParts(
+            self.function,
+            self.store,
+            losses,
+            [term.over_items or "mean" for term in self.terms],
+            () if update is None else trained,
+            begins=update is not None,
+            with_end=self.truncation is not None
+            or (update is None and self.store.learns),
+        )(
+            inputs,
+            list(targets.values()),
+            state,
+            carried,
+            n_steps,
+            first_step,
+            one if update is None else update.scaled(one),
+        )
+        if update is not None:
+            update(found.gradients)
+        return found.values, found.carried
 
     def _params(self) -> list[tf.Tensor]:
         return [tf.convert_to_tensor(variable) for variable in self.store.params]

@@ -296,7 +296,7 @@ class ModelFunction:
         layout, probes = self.layout, list(self.through_time.outputs)
         own = replace(self, replicas=None)
         blocks = [layout.blocks[i] for i in layout.of_role(Role.PARAM)]
-        whole, same, read = self._by_rows(inputs)
+        whole, same, read = self.by_rows(inputs)
         shared = [
             *(live.read(layout.view(b.signals, (b.size,))) for b in blocks),
             *same.values(),
@@ -368,7 +368,7 @@ class ModelFunction:
             lambda: replicas.eagerly(part, n_outputs, gradients),
         )
 
-    def _by_rows(
+    def by_rows(
         self, inputs: Mapping[nengo.Node | Signal, tf.Tensor]
     ) -> tuple[dict[nengo.Node | Signal, tf.Tensor], ...]:
         """Return what has a row for each item, one for all, and the process's rows."""
@@ -461,6 +461,15 @@ class ModelFunction:
         if self.replicas is not None:
             return self.replicas.minibatch_size
         return self.through_time.minibatch_size
+
+    @property
+    def divides_gradients(self) -> bool:
+        """Whether devices may compute the gradients for their items by themselves.
+
+        Not if layers add what is about all items to the loss.
+        """
+        rules = self.rules
+        return self.replicas is not None and (rules is None or not rules.added)
 
     @property
     def own_items(self) -> slice:

@@ -14,6 +14,7 @@ from nengo_dl.inputs.arrays import Side
 from nengo_dl.inputs.shapes import TargetSize
 from nengo_dl.objectives import mse
 from nengo_dl.program.traces import warn_of_traced
+from nengo_dl.training.item_losses import over_items
 from nengo_dl.training.loss_functions import REDUCTIONS, Reduction
 from nengo_dl.training.of_probes import OfProbes, of_probes
 
@@ -46,6 +47,9 @@ class Term:
         Which sizes targets may have; see `nengo_dl.inputs.shapes.TargetSize`.
     needs_all : bool
         Whether it becomes NaN if a target is.
+    over_items : {"mean", "sum"} or None
+        What it is over items, so that a device can compute what its own add to it;
+        None: it needs all items.
     """
 
     probes: tuple[nengo.Probe, ...]
@@ -53,6 +57,7 @@ class Term:
     uses_targets: bool
     target_size: TargetSize = "equal"
     needs_all: bool = True
+    over_items: Reduction | None = None
 
 
 def resolve(
@@ -142,7 +147,7 @@ def _term(own: OfProbes, reduction: Reduction) -> Term:
     """Return the term for one objective."""
     call = own.function
     if call is None:
-        return Term(own.probes, _times_targets, uses_targets=True)
+        return Term(own.probes, _times_targets, uses_targets=True, over_items="sum")
     if own.joint and call.per_output:
         raise ValidationError(
             f"{call.function!r} compares one output with its targets, and cannot be "
@@ -151,7 +156,14 @@ def _term(own: OfProbes, reduction: Reduction) -> Term:
             attr="objective",
         )
     number = _Number(own, reduction)
-    return Term(own.probes, number, call.uses_targets, call.target_size, call.needs_all)
+    return Term(
+        own.probes,
+        number,
+        call.uses_targets,
+        call.target_size,
+        call.needs_all,
+        over_items(call),
+    )
 
 
 @dataclass(frozen=True)

@@ -267,9 +267,10 @@ class Trainer:
         """Return an `Epoch` that runs all minibatches of some data."""
         probes = tuple(data.targets)
         places = {p: i for i, p in enumerate(function.through_time.outputs)}
+        step = Minibatch(function, self._store, terms, probes, **options)
         return Epoch(
             function,
-            Minibatch(function, self._store, terms, probes, **options),
+            step,
             len(terms) + self.functions.rules.has_losses,
             data.inputs,
             list(data.targets.values()),
@@ -281,6 +282,7 @@ class Trainer:
             self.traces,
             lambda: value_key([key, terms, probes], places),
             owner=owner,
+            by_rows=step.by_rows,
         )
 
     def check_gradients(
