@@ -11,6 +11,8 @@ from pathlib import Path
 from nengo_dl.benchmarks import (
     build_and_profile,
     converting,
+    cores,
+    growth,
     picture,
     scaling,
     tables,
@@ -33,6 +35,8 @@ CONVERSION, SCORES = "conversions", "scores"
 OTHERS = {
     "build": build_and_profile.main,
     "converting": converting.main,
+    "cores": cores.main,
+    "growth": growth.main,
     "scaling": scaling.main,
 }
 

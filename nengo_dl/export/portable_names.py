@@ -7,7 +7,7 @@ import re
 from collections.abc import Hashable, Mapping
 from typing import TypeVar
 
-from nengo_dl.inputs.names import free_name
+from nengo_dl.inputs.names import FreeNames
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -37,12 +37,10 @@ def portable_names(wanted: Mapping[Key, str]) -> dict[Key, str]:
     {1: 'my_node', 2: 'My_Node_1', 3: 'x2d'}
     """
     names: dict[Key, str] = {}
-    taken = set(RESERVED)
+    free = FreeNames(RESERVED)
     for key, text in wanted.items():
         base = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_")
         if not base[:1].isalpha():
             base = f"x{base}"
-        name = free_name(base, lambda name: name.lower() in taken)
-        taken.add(name.lower())
-        names[key] = name
+        names[key] = free.take(base)
     return names

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from itertools import chain, count
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import nengo
@@ -28,22 +28,38 @@ def io_names(
         The Probes, in the order of the network.
     """
     names: dict[nengo.Node | nengo.Probe, str] = {}
-    taken: set[str] = set()
+    free = FreeNames()
     for obj in (*nodes, *probes):
         label = re.sub("[ :]", "_", obj.label or "")
         base = re.sub(r"[^A-Za-z0-9_.\-/]", "", label)
         if not base:
             base = "node" if isinstance(obj, nengo.Node) else "probe"
-        name = free_name(base, lambda name: name.lower() in taken)
-        taken.add(name.lower())
-        names[obj] = name
+        names[obj] = free.take(base)
     return names
 
 
-def free_name(name: str, is_taken: Callable[[str], bool]) -> str:
-    """Return a name that is not taken: as it is, or with ``_1``, ``_2``, ... behind."""
-    numbered = (f"{name}_{number}" for number in count(1))
-    return next(each for each in chain([name], numbered) if not is_taken(each))
+class FreeNames:
+    """Give names of which no two are equal, in capital letters or not.
+
+    Parameters
+    ----------
+    reserved : iterable of str
+        Names that are taken from the start, in small letters.
+    """
+
+    def __init__(self, reserved: Iterable[str] = ()) -> None:
+        self._taken = set(reserved)
+        # the last number of each name: thousands of Probes may have one label
+        self._numbers: Counter[str] = Counter()
+
+    def take(self, name: str) -> str:
+        """Return a name that is free: as it is, or with ``_1``, ``_2``, ... behind."""
+        free, key = name, name.lower()
+        while free.lower() in self._taken:
+            self._numbers[key] += 1
+            free = f"{name}_{self._numbers[key]}"
+        self._taken.add(free.lower())
+        return free
 
 
 def find(

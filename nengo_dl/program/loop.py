@@ -15,7 +15,7 @@ from nengo_dl.lowering.indexing import reshaped
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import Block
 from nengo_dl.program.callback import Callbacks, CompiledCalls
-from nengo_dl.program.recording import Recording
+from nengo_dl.program.recording import Buffer
 from nengo_dl.program.step import TimeStep
 
 
@@ -86,7 +86,7 @@ class CompiledLoop:
             The input blocks and what is computed ahead, time first. One row stands for
             every step.
         rows : sequence of tf.Tensor, shape (capacity,)
-            For each recording that is not of every step: the row that a step goes to.
+            For each buffer that is not of every step: the row that a step goes to.
         n_steps : tf.Tensor, shape ()
             How many of the ``capacity`` steps are run. Shapes do not depend on it, so
             one compilation serves every number of steps.
@@ -97,12 +97,13 @@ class CompiledLoop:
             Steps that are complete.
         state : list of tf.Tensor, shape (batch, size)
             The carried blocks after them.
-        rows : list of tf.Tensor, shape (capacity, batch, *probe shape)
-            The buffer of each recording.
+        arrays : list of tf.Tensor, shape (capacity, batch, *shape)
+            What was written to each buffer of the step.
         """
         remaining = iter(rows)
         places = [
-            None if r.every_step else next(remaining) for r in self.step.recordings
+            None if buffer.first.every_step else next(remaining)
+            for buffer in self.step.buffers
         ]
         one_step = partial(self._one_step, values, inputs, places, state)
 
@@ -117,18 +118,18 @@ class CompiledLoop:
                 return lambda i, *_: i < last
             return lambda i, ok, *_: tf.logical_and(i < last, ok > 0)
 
-        buffers = tuple(self._buffer(r) for r in self.step.recordings)
+        arrays = tuple(map(self._array, self.step.buffers))
         stacked = self._stacked(state)
-        loop_state = (tf.constant(0), tf.constant(1), stacked, buffers)
+        loop_state = (tf.constant(0), tf.constant(1), stacked, arrays)
         if self.use_loop:
             loop_state = tf.while_loop(more(self.unroll), iteration, loop_state)
             if self.unroll > 1:
                 loop_state = tf.while_loop(more(1), one_step, loop_state)
         else:
             loop_state = iteration(*loop_state)
-        completed, _, carried, buffers = loop_state
+        completed, _, carried, arrays = loop_state
         final = self._finished(self._flat(carried, state, completed), completed)
-        return completed, final, [buffer.stack() for buffer in buffers]
+        return completed, final, [array.stack() for array in arrays]
 
     def _one_step(
         self,
@@ -139,7 +140,7 @@ class CompiledLoop:
         i: tf.Tensor,
         ok: tf.Tensor,
         state: tuple,
-        buffers: tuple,
+        arrays: tuple,
     ) -> tuple:
         """Take step ``i``; ``ok`` is 0 once Python code has failed.
 
@@ -153,12 +154,13 @@ class CompiledLoop:
         before = self._finished(self._flat(state, first, i), i)
         now = self.step.begin(values, before, fed)
         self.step.run(now, python)
-        buffers = tuple(
-            buffer.write(
-                i if place is None else tf.gather(place, i), self.step.sample(now, r)
+        arrays = tuple(
+            array.write(
+                i if place is None else tf.gather(place, i),
+                self.step.sample(now, buffer),
             )
-            for buffer, place, r in zip(
-                buffers, places, self.step.recordings, strict=True
+            for array, place, buffer in zip(
+                arrays, places, self.step.buffers, strict=True
             )
         )
         after = tuple(
@@ -166,12 +168,12 @@ class CompiledLoop:
             for new, old in zip(self._unfinished(now), state, strict=True)
         )
         if not self.step.calls_python:
-            return i + 1, ok, after, buffers
+            return i + 1, ok, after, arrays
         ok = python.ok
         after = tuple(
             tf.where(ok > 0, new, old) for new, old in zip(after, state, strict=True)
         )
-        return i + ok, ok, after, buffers
+        return i + ok, ok, after, arrays
 
     def _unfinished(self, now: SignalValues) -> Iterator[tf.Tensor]:
         """Give the carried blocks after a step, some before their last operation."""
@@ -233,11 +235,11 @@ class CompiledLoop:
                 flat.append(reshaped(value, (value.shape[0], blocks[i].size)))
         return flat
 
-    def _buffer(self, recording: Recording) -> tf.TensorArray:
+    def _array(self, buffer: Buffer) -> tf.TensorArray:
         return tf.TensorArray(
-            self.step.sample_dtype(recording),
-            size=recording.capacity(self.capacity),
-            element_shape=(self.step.minibatch_size, *recording.view.shape),
+            self.step.sample_dtype(buffer),
+            size=buffer.first.capacity(self.capacity),
+            element_shape=(self.step.minibatch_size, *buffer.view.shape),
             clear_after_read=False,
         )
 

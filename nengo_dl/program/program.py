@@ -28,7 +28,7 @@ from nengo_dl.program.fingerprint import fingerprint, only_own
 from nengo_dl.program.form import LONG, Form
 from nengo_dl.program.kept_traces import kept
 from nengo_dl.program.loop import CompiledLoop, LoopResult
-from nengo_dl.program.recording import Recording
+from nengo_dl.program.recording import Recording, by_recording
 from nengo_dl.program.step import TimeStep
 
 #: no more steps than this in one call: chunks give progress bars and Ctrl-C a chance,
@@ -144,8 +144,9 @@ class Program:
 
     @cached_property
     def sampled(self) -> tuple[Recording, ...]:
-        """The recordings that do not keep each step."""
-        return tuple(r for r in self.recordings if not r.every_step)
+        """A recording for each buffer that does not keep each step."""
+        first = (buffer.first for buffer in self.step.buffers)
+        return tuple(recording for recording in first if not recording.every_step)
 
     @property
     def has_brief(self) -> bool:
@@ -260,7 +261,9 @@ class Program:
             self._callbacks.begin(first_step)
             outputs = call(*arguments)
         end = 1 + len(state)
-        samples = [array_of(buffer) for buffer in outputs[end:]]
+        arrays = [array_of(buffer) for buffer in outputs[end:]]
+        views = [recording.view for recording in self.recordings]
+        samples = by_recording(self.step.buffers, arrays, views)
         # only Python code can end the loop sooner
         done = int(outputs[0]) if self.calls_python else n_steps
         return LoopResult(outputs[1:end], samples, done, self._callbacks.error)
@@ -397,7 +400,7 @@ class Program:
                 compiled,
                 [*head, *rows],
                 state,
-                n_state + len(self.recordings),
+                n_state + len(self.step.buffers),
                 local=[*map(items_first, inputs)],
             )
             return [flat[0], *found[:n_state], *map(time_first, found[n_state:])]

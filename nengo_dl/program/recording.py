@@ -1,8 +1,9 @@
-"""What each probe keeps, as a value: which steps, how many rows."""
+"""What each probe keeps, as a value: which steps, how many rows, in which buffer."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import nengo
@@ -10,10 +11,14 @@ import numpy as np
 from nengo.builder.signal import Signal
 
 from nengo_dl.graph.signals import coordinates
-from nengo_dl.plan.layout import View
+from nengo_dl.plan.layout import Run, View, join_runs
 
 #: steps that are looked at together
 _PART = 2**20
+#: samples of so many elements, items included, may share a buffer with others: what a
+#: buffer of its own costs, some 20 ms of compilation and a microsecond in each step, is
+#: then more than what it takes to put them one behind the other
+SMALL_SAMPLE = 1024
 
 
 @dataclass(frozen=True)
@@ -102,3 +107,105 @@ class Recording:
         else:
             rows[:n_steps] = np.where(kept, 0, 1)
         return rows
+
+
+@dataclass(frozen=True, eq=False)
+class Buffer:
+    """Where the loop over time writes the samples of one or several Probes.
+
+    Attributes
+    ----------
+    numbers : tuple of int
+        Which recordings.
+    first : Recording
+        One of them. All keep the same steps.
+    view : View
+        Where their values are at the end of a step: those of the first one in its own
+        shape, or all of them one behind the other.
+    parts : tuple of (int, int)
+        The stretch of that which each of them has, in the order of ``numbers``.
+    """
+
+    numbers: tuple[int, ...]
+    first: Recording
+    view: View
+    parts: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def shared(cls, numbers: Sequence[int], recordings: Sequence[Recording]) -> Buffer:
+        """Return a buffer for some recordings of one period and type.
+
+        They follow each other as they do in memory, so that they are few stretches of
+        it, and what several Probes see has one place.
+        """
+        if len(numbers) == 1:
+            own = recordings[numbers[0]]
+            return cls(tuple(numbers), own, own.view, ((0, own.view.size),))
+        ordered = sorted(numbers, key=lambda i: recordings[i].view.runs)
+        places: dict[Hashable, tuple[int, int]] = {}
+        runs: list[Run] = []
+        parts, stop = [], 0
+        for i in ordered:
+            view = recordings[i].view
+            if view.runs not in places:
+                places[view.runs] = stop, stop + view.size
+                stop += view.size
+                runs.extend(view.runs)
+            parts.append(places[view.runs])
+        view = View(join_runs(runs), (stop,), batched=True)
+        return cls(tuple(ordered), recordings[ordered[0]], view, tuple(parts))
+
+
+def in_buffers(
+    recordings: Sequence[Recording], kinds: Iterable[Hashable], n_items: int
+) -> tuple[Buffer, ...]:
+    """Divide recordings among buffers.
+
+    Parameters
+    ----------
+    recordings : sequence of Recording
+        All of a model.
+    kinds : iterable of Hashable
+        The type of the samples of each.
+    n_items : int
+        Items of a minibatch.
+
+    Returns
+    -------
+    tuple of Buffer
+        One for all small ones that keep the same steps; one for each of the others.
+    """
+    members: dict[Hashable, list[int]] = {}
+    for i, (own, kind) in enumerate(zip(recordings, kinds, strict=True)):
+        small = own.view.batched and 0 < own.view.size * n_items <= SMALL_SAMPLE
+        key = (kind, own.period, own.keep_history) if small else i
+        members.setdefault(key, []).append(i)
+    return tuple(Buffer.shared(numbers, recordings) for numbers in members.values())
+
+
+def by_recording(
+    buffers: Sequence[Buffer], arrays: Sequence[np.ndarray], views: Sequence[View]
+) -> list[np.ndarray]:
+    """Return what each recording has in the buffers' arrays.
+
+    Parameters
+    ----------
+    buffers : sequence of Buffer
+        All of a loop.
+    arrays : sequence of np.ndarray, shape (capacity, batch, *shape)
+        What has been written to each.
+    views : sequence of View
+        Of each recording.
+
+    Returns
+    -------
+    list of np.ndarray, shape (capacity, batch, *probe shape)
+        Views of the arrays.
+    """
+    found = {}
+    for buffer, array in zip(buffers, arrays, strict=True):
+        for i, (start, stop) in zip(buffer.numbers, buffer.parts, strict=True):
+            lead = array.shape[:2]
+            flat = array if len(buffer.numbers) == 1 else array[..., start:stop]
+            found[i] = flat.reshape(*lead, *views[i].shape)
+    return [found[i] for i in range(len(views))]

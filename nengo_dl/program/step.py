@@ -27,7 +27,7 @@ from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import SignalLayout, View
 from nengo_dl.program.adjoint import Recorded
 from nengo_dl.program.python_errors import remembered
-from nengo_dl.program.recording import Recording
+from nengo_dl.program.recording import Buffer, Recording, in_buffers
 
 
 class PythonCaller(Protocol):
@@ -127,6 +127,12 @@ class TimeStep:
             if view.size == self.layout.blocks[run.block].size
         )
 
+    @cached_property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """The arrays that a compiled loop writes samples to."""
+        kinds = map(self.sample_dtype, self.recordings)
+        return in_buffers(self.recordings, kinds, self.minibatch_size or 1)
+
     # -- what a step begins with
 
     def values(self, params: Mapping[int, tf.Tensor]) -> SignalValues:
@@ -188,16 +194,16 @@ class TimeStep:
         """Give the carried blocks one by one, shape (batch, size) each."""
         return map(now.block, self.carried)
 
-    def sample(self, now: SignalValues, recording: Recording) -> tf.Tensor:
-        """Return a Probe's sample of this step, shape (batch, *shape)."""
-        value = now.read(recording.view)
-        if not recording.view.batched:
+    def sample(self, now: SignalValues, kept: Recording | Buffer) -> tf.Tensor:
+        """Return a sample of this step, shape (batch, *shape of its view)."""
+        value = now.read(kept.view)
+        if not kept.view.batched:
             value = value[None]
         return for_all_items(value, now.minibatch_size)
 
-    def sample_dtype(self, recording: Recording) -> tf.DType:
-        """Return the type of what a probe sees."""
-        blocks = [self.layout.blocks[i] for i in recording.view.blocks]
+    def sample_dtype(self, kept: Recording | Buffer) -> tf.DType:
+        """Return the type of what a Probe sees."""
+        blocks = [self.layout.blocks[i] for i in kept.view.blocks]
         return tf.int64 if any(block.kind == "i" for block in blocks) else self.dtype
 
 

@@ -16,7 +16,7 @@ from nengo.builder.signal import Signal
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
-from nengo_dl.inputs.names import free_name
+from nengo_dl.inputs.names import FreeNames
 from nengo_dl.program.program import Program
 from nengo_dl.program.step_graph import step_graph
 from nengo_dl.simulation.store import StateStore
@@ -53,7 +53,7 @@ class Board:
                 f"Expected a directory to write to, got {directory!r}: {error}",
                 attr="tensorboard",
             ) from error
-        self._taken: set[str] = set()
+        self._names = FreeNames()
 
     def write_graph(self, graph: tf.Graph) -> None:
         """Write a graph of TensorFlow."""
@@ -64,9 +64,7 @@ class Board:
 
     def label(self, name: str) -> str:
         """Return a name for something new: as it is, or with a number behind it."""
-        label = free_name(name, self._taken.__contains__)
-        self._taken.add(label)
-        return label
+        return self._names.take(name)
 
 
 def open_board(directory: str | None, program: Program) -> Board | None:
@@ -215,9 +213,10 @@ def signals_of(objects: Sequence[Any], model: Model, attr: str) -> dict[str, Sig
             f"Expected a list of {_EXPECTED}; got {objects!r:.100}", attr=attr
         )
     signals: dict[str, Signal] = {}
+    names = FreeNames()
     for obj in objects:
         name, signal = _signal(obj, model, attr)
-        signals[free_name(name, signals.__contains__)] = signal
+        signals[names.take(name)] = signal
     return signals
 
 

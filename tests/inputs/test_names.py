@@ -57,3 +57,9 @@ def test_what_is_not_found_is_told_with_what_there_is():
         find("up", nodes, "Node", "data", io_names(nodes, []))
     assert listing([]) == "none"
     assert listing(nodes[1:]) == "<Node 'right'>"
+
+
+def test_thousands_of_objects_with_one_label_get_numbers_in_order():
+    nodes, probes = make(*["same"] * 3000)
+    names = list(io_names(nodes, probes).values())
+    assert names == ["same", *(f"same_{i}" for i in range(1, 6000))]
