@@ -93,8 +93,7 @@ def main(arguments: Sequence[str]) -> None:
     print(f"{'neurons':>10s}{'1':>10s}{count:>10d}{'ratio':>8s}{'cores used':>12s}")
     for size in options.sizes:
         (alone, _), (all_cores, processor) = (
-            _of_process(threads, size, options.minibatch_size)
-            for threads in (1, count)
+            _of_process(threads, size, options.minibatch_size) for threads in (1, count)
         )
         print(
             f"{size:10,d}{alone * 1e6:10.1f}{all_cores * 1e6:10.1f}"
@@ -117,6 +116,8 @@ def _of_process(threads: int, size: int, minibatch_size: int) -> tuple[float, fl
     }
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"A process of the benchmark has ended: {done.stderr[-2000:]}")
+        raise RuntimeError(
+            f"A process of the benchmark has ended: {done.stderr[-2000:]}"
+        )
     wall, processor = json.loads(done.stdout.split(_RESULT)[1])[0]
     return wall, processor

@@ -4,10 +4,10 @@
 
     python -m nengo_dl.benchmarks growth --json benchmarks/growth.json
 
-One thing grows at a time: ensembles, items of a minibatch, time steps of a run, Probes.
-Each size is measured in a process of its own, which reports its times and its peak of
-memory. The exponent of a quantity is the slope of its logarithm over that of the size: 1
-is proportional growth, 0 none, 2 would be quadratic.
+One thing grows at a time: ensembles, items of a minibatch, time steps of a run, or
+Probes. Each size is measured in a process of its own, which reports its times and its
+peak of memory. The exponent of a quantity is the slope of its logarithm over that of
+the size: 1 is proportional growth, 0 none, 2 would be quadratic.
 """
 
 from __future__ import annotations
@@ -100,9 +100,7 @@ class Series:
 
 
 def _many_ensembles(n_ensembles: int) -> nengo.Network:
-    return spaun(
-        n_ensembles=n_ensembles, n_connections=int(_CONNECTIONS * n_ensembles)
-    )
+    return spaun(n_ensembles=n_ensembles, n_connections=int(_CONNECTIONS * n_ensembles))
 
 
 def _many_probes(n_probes: int) -> nengo.Network:
@@ -193,9 +191,9 @@ def exponents(sizes: Sequence[Size], quantity: str) -> tuple[float, float]:
     Returns
     -------
     tuple of float
-        The slope of the logarithms, by least squares over all sizes, and the largest
-        between neighbours of which the larger one takes at least half of the most; what
-        small models take does not depend on their size.
+        The slope of the logarithms, by least squares over all sizes; and the largest
+        slope between neighbours where it matters, which is where one of the two takes
+        at least half of the most.
 
     Examples
     --------
@@ -212,7 +210,7 @@ def exponents(sizes: Sequence[Size], quantity: str) -> tuple[float, float]:
         for (first, second), (smaller, larger) in zip(
             pairwise(values), pairwise(n), strict=True
         )
-        if second >= values.max() - np.log(2)
+        if max(first, second) >= values.max() - np.log(2)
     )
     return float(np.polyfit(n, values, 1)[0]), float(steepest)
 
