@@ -1,8 +1,11 @@
 """What many tests need: the comparison with Nengo, above all."""
 
+import subprocess
+import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import nengo
 import numpy as np
@@ -29,6 +32,20 @@ MORE_RUNS: dict[str, tuple] = {
     "unroll": (1, 3, 1),
     "jit": (True, False, True),
 }
+
+
+def printed_by(program):
+    """Return what a program prints that runs in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
 
 
 def rest_with_everything(values, number=1, together=False):

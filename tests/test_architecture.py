@@ -1,14 +1,13 @@
 """The layers of the package: imports go down only."""
 
 import ast
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 import nengo_dl
+from tests.helpers import printed_by
 
 ROOT = Path(nengo_dl.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
@@ -151,14 +150,7 @@ def test_what_comes_before_lowering_knows_nothing_of_tensorflow(layer):
 def test_planning_a_network_loads_no_tensorflow():
     modules = [m for m in MODULES if m.split(".")[1:2] in (["graph"], ["plan"])]
     program = f"import sys, {', '.join(modules)}; print('tensorflow' in sys.modules)"
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT.parent,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert result.stdout.strip() == "False"
+    assert printed_by(program).strip() == "False"
 
 
 def test_simulating_loads_nothing_that_extras_bring():
@@ -170,10 +162,7 @@ def test_simulating_loads_nothing_that_extras_bring():
         "names = ['nir', 'tf2onnx', 'onnx', 'ai_edge_litert', 'nengo_dl.nir']\n"
         "print([name for name in names if name in sys.modules])\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert result.stdout.strip() == "[]"
+    assert printed_by(program).strip() == "[]"
 
 
 def test_no_module_knows_the_tests():

@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 
 import nengo_dl
+from tests.helpers import printed_by
 
 ROOT = Path(__file__).parents[1]
 
@@ -91,14 +92,8 @@ def test_the_package_says_that_it_is_typed():
 
 def test_completion_lists_names_that_are_imported_later():
     program = "import nengo_dl; print(*dir(nengo_dl))"
-    result = subprocess.run(
-        [sys.executable, "-c", program + "; import sys; print('keras' in sys.modules)"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    names, tensorflow = result.stdout.splitlines()
+    program += "; import sys; print('keras' in sys.modules)"
+    names, tensorflow = printed_by(program).splitlines()
     assert {"Simulator", "Layer", "lowering"} <= set(names.split())
     assert set(nengo_dl.__all__) <= set(names.split())
     assert not [n for n in names.split() if n.startswith("_") and n[1] != "_"]

@@ -3,8 +3,6 @@
 import json
 import pickle
 import random
-import subprocess
-import sys
 
 import keras
 import nengo
@@ -14,6 +12,7 @@ import tensorflow as tf
 from keras import layers
 
 import nengo_dl
+from tests.helpers import printed_by
 
 SIZE = 4
 
@@ -247,9 +246,6 @@ def test_it_is_the_same_in_each_process():
         "net = t.network(keras.Sequential([keras.layers.Dense(3), t.Nested()])); "
         "print(t.first_weights(net, 5).tolist())"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    there = np.array(json.loads(run.stdout.strip().splitlines()[-1]))
+    there = np.array(json.loads(printed_by(code).splitlines()[-1]))
     here = first_weights(network(keras.Sequential([layers.Dense(3), Nested()])), 5)
     np.testing.assert_array_equal(here, there.astype(here.dtype))

@@ -54,19 +54,18 @@ def optimizer():
     return keras.optimizers.SGD(0.1, momentum=0.9)
 
 
-def trained_by_keras(truncation=N_STEPS, epochs=1):
+def trained_by_keras(truncation=N_STEPS):
     """Call layers step by step as Keras does; return weights, and losses of updates."""
     layers, update, losses = make_layers(), optimizer(), []
     weights = [w for layer in layers for w in layer.trainable_weights]
-    for _ in range(epochs):
-        for items in (slice(0, BATCH), slice(BATCH, N_ITEMS)):
-            for first in range(0, N_STEPS, truncation):
-                steps = slice(first, min(first + truncation, N_STEPS))
-                with tf.GradientTape() as tape:
-                    loss, _ = loss_of(layers, X[items, steps], Y[items, steps])
-                found = tape.gradient(loss, [w.value for w in weights])
-                update.apply(found, weights)
-                losses.append(float(loss))
+    for items in (slice(0, BATCH), slice(BATCH, N_ITEMS)):
+        for first in range(0, N_STEPS, truncation):
+            steps = slice(first, min(first + truncation, N_STEPS))
+            with tf.GradientTape() as tape:
+                loss, _ = loss_of(layers, X[items, steps], Y[items, steps])
+            found = tape.gradient(loss, [w.value for w in weights])
+            update.apply(found, weights)
+            losses.append(float(loss))
     return [w.numpy() for w in weights], losses
 
 

@@ -1,8 +1,5 @@
 """Objectives in the way of ``train``: the losses, with outputs first."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +7,7 @@ from nengo.exceptions import ValidationError
 
 import nengo_dl
 from nengo_dl.objectives import Regularize, mse
+from tests.helpers import printed_by
 from tests.test_losses import everywhere, outputs_and_targets, with_gradient
 
 
@@ -94,4 +92,4 @@ except AttributeError as error:
 else:
     raise AssertionError
 """
-    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    printed_by(program)  # fails if the program does

@@ -1,8 +1,5 @@
 """Pictures: what is drawn is what was recorded, learned and planned."""
 
-import subprocess
-import sys
-
 import keras
 import matplotlib
 import nengo
@@ -15,6 +12,7 @@ from PIL import Image
 
 import nengo_dl
 from nengo_dl import plots
+from tests.helpers import printed_by
 
 matplotlib.use("Agg")
 
@@ -509,10 +507,7 @@ def test_without_matplotlib_an_error_says_how_to_get_it():
         "try: nengo_dl.plots.training_curves([1.0])\n"
         "except ImportError as error: print(error)\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert "pip install matplotlib" in result.stdout
+    assert "pip install matplotlib" in printed_by(program)
 
 
 def test_nothing_is_imported_before_it_is_needed():
@@ -520,7 +515,4 @@ def test_nothing_is_imported_before_it_is_needed():
         "import sys, nengo_dl; nengo_dl.plots\n"
         "print('matplotlib' in sys.modules, 'tensorflow' in sys.modules)\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert result.stdout.split() == ["False", "False"]
+    assert printed_by(program).split() == ["False", "False"]

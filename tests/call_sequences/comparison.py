@@ -15,8 +15,6 @@ from nengo_dl.program import traces
 from tests.call_sequences.sequence import Call
 from tests.call_sequences.world import World
 
-#: calls that change neither parameters nor state, time or samples of a simulator
-MEASURING = {"loss", "compile", "check_gradients", "function", "save", "freeze"}
 #: calls that change parameters alone
 TRAINING = {"train", "fit"}
 

@@ -1,8 +1,6 @@
 """Names and modules of earlier releases."""
 
 import importlib
-import subprocess
-import sys
 
 import nengo
 import numpy as np
@@ -12,6 +10,7 @@ from nengo.exceptions import NengoWarning
 import nengo_dl
 import nengo_dl.plan
 from nengo_dl.compat.older_names import _GONE, _MOVED
+from tests.helpers import printed_by
 
 
 @pytest.mark.parametrize("name", _MOVED)
@@ -63,10 +62,7 @@ def test_planners_by_their_older_names(name):
 
 def test_plans_need_no_import():
     code = "import nengo_dl; print(nengo_dl.plan.noop_planner.__name__)"
-    found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert found.stdout.strip() == "noop_planner"
+    assert printed_by(code).strip() == "noop_planner"
 
 
 # -- neurons of NengoLoihi, here in the words of this project

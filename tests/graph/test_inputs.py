@@ -15,9 +15,11 @@ def built(net):
     return model
 
 
-def lifted(net, runs_python=lambda op: isinstance(op, SimPyFunc)):
+def lifted(net):
     model = built(net)
-    operators, inputs = lift(model, model.operators, runs_python)
+    operators, inputs = lift(
+        model, model.operators, lambda op: isinstance(op, SimPyFunc)
+    )
     return model, operators, inputs
 
 

@@ -63,12 +63,12 @@ def kind(op):
     return tuple(signal.shape for signal in op.all_signals)
 
 
-def planned(operators, planner, runs_python=lambda op: False):
+def planned(operators, planner):
     """Return graph, roles and plan of some operators."""
     graph = dependencies(operators)
     roles = assign(operators)
     keys = merge_keys(operators, roles, (), kind)
-    return graph, roles, keys, planner(graph, keys, runs_python)
+    return graph, roles, keys, planner(graph, keys, lambda op: False)
 
 
 def operators_of_a_network():

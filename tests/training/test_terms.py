@@ -45,12 +45,12 @@ def data(dtype="float64", seed=0):
     ]
 
 
-def minimised(terms, dtype="float64", outputs=None, targets=None, jit_compile=True):
+def minimised(terms, dtype="float64", targets=None):
     """Return the sum of terms, and its derivatives by probe."""
-    both = data(dtype)
-    outputs, targets = outputs or both[0], targets or both[1]
+    outputs, own_targets = data(dtype)
+    targets = targets or own_targets
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function(jit_compile=True)
     def run(values):
         with tf.GradientTape() as tape:
             tape.watch(values)
@@ -75,8 +75,8 @@ def minimised(terms, dtype="float64", outputs=None, targets=None, jit_compile=Tr
     return float(total), dict(zip(PROBES, gradients, strict=True))
 
 
-def mse_of(probe, dtype="float64"):
-    outputs, targets = data(dtype)
+def mse_of(probe):
+    outputs, targets = data("float64")
     return np.mean((outputs[probe] - targets[probe]) ** 2)
 
 
