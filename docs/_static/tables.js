@@ -9,6 +9,10 @@ document.addEventListener("DOMContentLoaded", () => {
     table.classList.add("of-text");
     for (const td of cells) td.dataset.head = heads[td.cellIndex] ?? "";
   }
+  // a mean and its deviation stay on one line
+  for (const td of document.querySelectorAll("table.docutils td")) {
+    if (/^[\d.%]+ ± [\d.%]+$/.test(td.textContent.trim())) td.style.whiteSpace = "nowrap";
+  }
   for (const code of document.querySelectorAll("table.docutils td code .pre")) {
     if (code.children.length) continue;
     const parts = code.textContent.split(/(?<=.[.,(=[{/|])(?=[^\s\d.,)=\]}/|])/);
