@@ -7,7 +7,6 @@ result is drawn in ``getting_started.png``.
 """
 
 # -- run
-import keras
 import nengo
 import numpy as np
 
@@ -24,6 +23,8 @@ with nengo_dl.Simulator(net) as sim:
 wave = sim.data[decoded]
 print(wave.shape)  # (1000, 1): time steps, dimensions
 # -- train
+import keras
+
 rng = np.random.RandomState(0)
 points = rng.uniform(-1, 1, size=(1200, 1, 2))
 inside = np.hypot(points[..., :1], points[..., 1:]) < 0.7
