@@ -7,7 +7,6 @@ result is drawn in ``getting_started.png``.
 """
 
 # -- run
-import keras
 import nengo
 import numpy as np
 
@@ -24,6 +23,8 @@ with nengo_dl.Simulator(net) as sim:
 wave = sim.data[decoded]
 print(wave.shape)  # (1000, 1): time steps, dimensions
 # -- train
+import keras
+
 rng = np.random.RandomState(0)
 points = rng.uniform(-1, 1, size=(1200, 1, 2))
 inside = np.hypot(points[..., :1], points[..., 1:]) < 0.7
@@ -73,12 +74,12 @@ try:
 except ImportError:
     raise SystemExit from None
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(6.5, 2.6), layout="constrained")
 time = np.arange(1, 1001) / 1000
 left.plot(time, np.sin(2 * np.pi * time), color="0.6", label="input")
-left.plot(time, wave, label="decoded from 100 spiking neurons")
-left.set(xlabel="time (s)", ylabel="value", ylim=(-1.3, 1.6), title="A model that runs")
-left.legend(loc="upper right", fontsize=8, frameon=False)
+left.plot(time, wave, label="decoded from spikes")
+left.set(xlabel="time (s)", ylabel="value", ylim=(-1.3, 1.9), title="100 neurons run")
+left.legend(loc="upper right", frameon=False)
 
 for value, colour, label in ((0, "C1", "outside"), (1, "C0", "inside")):
     chosen = points[test][answers == value, 0]
@@ -88,7 +89,7 @@ right.set(
     aspect="equal",
     xticks=(-1, 0, 1),
     yticks=(-1, 0, 1),
-    title="A model that was trained",
+    title="50 neurons trained",
 )
-right.legend(title="spikes say", loc="center left", bbox_to_anchor=(1, 0.5))
+right.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 figure.savefig("getting_started.png", dpi=150)

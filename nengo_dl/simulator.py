@@ -1651,6 +1651,11 @@ class Simulator:
         ImportError
             If a package is missing; the message says how to install it.
 
+        Warns
+        -----
+        NengoWarning
+            If TensorNodes fix the number of items, and ``minibatch_size`` is not given.
+
         Examples
         --------
         >>> import nengo, nengo_dl, numpy as np, tempfile, tensorflow as tf

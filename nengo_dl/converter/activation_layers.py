@@ -50,9 +50,9 @@ class ConvertActivation(LayerConverter):
             if (value := getattr(layer, name, None))
         )
         return False, (
-            f"no neurons have the activation of {type(layer).__name__}"
+            f"no neuron type has the activation of {type(layer).__name__}"
             f"{given and f' with {given}'}; "
-            "`swap_activations` can put another one in its place"
+            "`swap_activations` can replace it by another one"
         )
 
     def convert(self, node_id: int) -> Any:

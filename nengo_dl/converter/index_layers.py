@@ -232,8 +232,8 @@ class ConvertTrainingOnly(LayerConverter):
         """Return whether there will be no training."""
         if not converter.inference_only:
             return False, (
-                f"{layer.name} does something in training; with inference_only=True "
-                "it is left out"
+                f"{layer.name} has an effect in training; inference_only=True leaves "
+                "it out"
             )
         return super().convertible(layer, converter)
 

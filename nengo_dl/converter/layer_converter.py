@@ -305,8 +305,8 @@ class LayerConverter:
             return found
         self.converter.fall_back(
             self.layer,
-            f"no neurons have the activation {describe(found)}; "
-            "`swap_activations` can put another one in its place",
+            f"no neuron type has the activation {describe(found)}; "
+            "`swap_activations` can replace it by another one",
             what="activation",
         )
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -63,14 +63,33 @@ def report(
     n_steps = _checked_steps(n_steps, compared)
     run = _Run(shared, compared, n_steps, _checked_targets(targets, compared))
     rows = _rows(shared, differences, run.rates)
+    duration = n_steps * run.dt
+    advice = suggestions(rows, run.agreement, compared.conversion.net, duration)
     return ConversionReport(
         name,
         rows,
         run.error,
         run.agreement,
         run.accuracy,
-        suggestions(rows, run.agreement, compared.conversion.net, n_steps * run.dt),
+        (*advice, *_without_softmax(shared, compared)),
     )
+
+
+def _without_softmax(shared: Shared, compared: Comparison) -> Iterator[str]:
+    """Yield which outputs have another scale than Keras' and cannot be compared."""
+    outputs = {id(tensor) for tensor in compared.model.outputs}
+    for one in shared.converted:
+        layer = one.call.operation
+        softmax = isinstance(layer, keras.layers.Softmax) or (
+            getattr(layer, "activation", None) is keras.activations.softmax
+        )
+        is_output = not outputs.isdisjoint(map(id, one.call.outputs))
+        if softmax and is_output and not one.reason:
+            yield (
+                f"Ignore the error of output {layer.name!r}: that of Keras has a "
+                "softmax, which `swap_activations` leaves out. Agreement and accuracy "
+                "do not depend on it."
+            )
 
 
 def _checked_steps(n_steps: Any, compared: Comparison) -> int:

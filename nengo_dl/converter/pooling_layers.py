@@ -23,8 +23,8 @@ class InsteadOfMaximum(LayerConverter):
         """Return whether averages may take the place of maxima."""
         if not converter.max_to_avg_pool:
             return False, (
-                "a maximum is no Connection; with max_to_avg_pool=True averages take "
-                "its place, which is another function and needs training"
+                "Nengo has no maximum pooling; with max_to_avg_pool=True it becomes "
+                "average pooling, after which the model has to be trained again"
             )
         return super().convertible(layer, converter)
 

@@ -28,6 +28,7 @@ from nengo_dl.parameters.atomic_files import replacing_folder
 from nengo_dl.program.built import Built
 from nengo_dl.program.program import Program
 from nengo_dl.simulation.store import StateStore
+from nengo_dl.user_code import warn_user
 from nengo_dl.validation import (
     NotPossibleError,
     flag,
@@ -207,6 +208,13 @@ class ExportCalls:
                     attr="minibatch_size",
                 )
             return given
+        if fixed and form != "stablehlo" and any_fed:
+            warn_user(
+                f"The exported functions compute exactly {own} item(s) in each call, "
+                "the number for which the TensorNodes were built. For another number "
+                "make a Simulator with another minibatch_size; `export(..., "
+                f"minibatch_size={own})` exports without this warning"
+            )
         return own if fixed or form == "stablehlo" or not any_fed else None
 
     def _recorded(

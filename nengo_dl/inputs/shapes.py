@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -83,8 +84,7 @@ class Shape:
             why = "" if self.origin is None else f"; data for {self.origin} decided"
             if one_step and array.ndim == 3 and array.shape[1] != 1:
                 why = "; with keep_history=False, only its last time step is compared"
-            if len(given) == 2:
-                why += ". Is it one item? `array[None]` adds the axis of items"
+            why += _hint(given, side.size(obj), size == "class")
             raise ValidationError(
                 f"Data for {obj} have shape {given}; expected {words}{why}", attr=attr
             )
@@ -93,3 +93,20 @@ class Shape:
         if self.steps is None and not (one_step or any_steps):
             self.steps = array.shape[1]
         return array
+
+
+def _hint(given: tuple[int, ...], size: int, classes: bool) -> str:
+    """Return how an array gets three axes, if that can be guessed from its shape."""
+    if classes and (len(given) == 1 or given[1:] == (1,)):
+        return ". For a class for each item: `array.reshape(-1, 1, 1)`"
+    several_axes = len(given) > 3 or (len(given) == 3 and given[2] != size)
+    if several_axes and math.prod(given[1:]) == size:
+        return ". For one time step for each item: `array.reshape(len(array), 1, -1)`"
+    if len(given) != 2:
+        return ""
+    if given[1] == size:
+        return (
+            ". For one time step for each row: `array[:, None]`; for one item with a "
+            "time step for each row: `array[None]`"
+        )
+    return ". For values of size 1: `array[..., None]`" if size == 1 else ""

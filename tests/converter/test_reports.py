@@ -98,6 +98,19 @@ def test_suggestions():
     assert not Converter(plain).report(x, n_steps=3).suggestions
 
 
+def test_error_beside_an_output_with_softmax_is_not_to_be_trusted():
+    model = model_of((6,), L.Dense(5, "relu"), L.Dense(3, "softmax", name="digit"))
+    x = np.random.RandomState(0).uniform(size=(4, 6))
+    without = Converter(model, swap_activations={"softmax": None})
+    report = without.report(x, n_steps=3)
+    assert report.agreement[3] == 1 and report.error[3] > 0.01
+    assert "Ignore the error of output 'digit'" in str(report)
+    with pytest.warns(UserWarning, match="no neuron type has the activation softmax"):
+        same = Converter(model).report(x, n_steps=3)
+    assert same.error[3] < 1e-5
+    assert not same.suggestions
+
+
 def two_inputs():
     a, b = keras.Input((4,), name="a"), keras.Input((4,), name="<b>")
     shared = L.Dense(3, "relu", name="shared")

@@ -1,9 +1,12 @@
 """What cannot be exported is named, all of it; what Python computes may be recorded."""
 
+import warnings
+
 import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
+from nengo.exceptions import NengoWarning
 
 import nengo_dl
 from nengo_dl.export.obstacles import obstacles
@@ -108,7 +111,12 @@ def test_functions_of_time_beside_tensorflow_code_can_be_fed(tmp_path):
     with nengo_dl.Simulator(net, progress_bar=False) as sim:
         with pytest.raises(NotPossibleError, match="wave"):
             sim.export(tmp_path / "model", inputs=[])
-        sim.export(tmp_path / "model")
+        with pytest.warns(NengoWarning, match=r"compute exactly 1 item\(s\)") as said:
+            sim.export(tmp_path / "model")
+        assert said[0].filename == __file__
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", NengoWarning)
+            sim.export(tmp_path / "model", minibatch_size=1)
     run = tf.saved_model.load(str(tmp_path / "model")).signatures["run"]
     np.testing.assert_allclose(run(wave=tf.ones((1, 3, 1)))["y"], 2)
 

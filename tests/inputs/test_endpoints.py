@@ -181,6 +181,24 @@ def test_shapes_that_do_not_fit(inputs, targets, message):
         BATCHES.check(*given)
 
 
+def test_messages_say_how_an_array_gets_three_axes():
+    def said(size, inputs, targets=None):
+        data = ({A: array(4, 5, 2)}, {P: targets}) if inputs is None else (inputs,)
+        with pytest.raises(ValidationError) as error:
+            BATCHES.check(*data, sizes={P: size})
+        return str(error.value)
+
+    assert "row: `array[:, None]`" in said("equal", {A: array(4, 2)})
+    assert "`array[..., None]`" in said("equal", {B: array(4, 5)})
+    assert "`array.reshape(len(array), 1, -1)`" in said("equal", {A: array(4, 2, 1)})
+    assert "`array" not in said("equal", {A: array(4, 5, 3)})
+    assert "`array" not in said("equal", {A: array(4, 5, 2), B: array(3, 5, 1)})
+    labels = np.arange(4)
+    assert "`array.reshape(-1, 1, 1)`" in said("class", None, labels)
+    assert "`array.reshape(-1, 1, 1)`" in said("class", None, labels[:, None])
+    assert "`array" not in said("equal", None, labels)
+
+
 def test_steps_that_are_given_have_to_agree():
     with pytest.raises(ValidationError, match=r"\(4, 5, 2\); expected \(n_items, 6, 2"):
         BATCHES.check({A: array(4, 5, 2)}, n_steps=6)
