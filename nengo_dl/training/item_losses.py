@@ -7,7 +7,7 @@ get the outputs of all items.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -102,6 +102,9 @@ def _is_loss_by_item(loss: keras.losses.Loss) -> bool:
     known = (getattr(keras.losses, name, None) for name in _CLASSES)
     if not any(type(loss) is own for own in known):
         return False
-    config = loss.get_config()
+    # not all of them are in the configuration
+    options = getattr(loss, "_fn_kwargs", None)
+    if not isinstance(options, Mapping):
+        return False
     # along other axes items are mixed, and what is ignored is not counted in the mean
-    return config.get("axis", -1) == -1 and config.get("ignore_class") is None
+    return options.get("axis", -1) == -1 and options.get("ignore_class") is None

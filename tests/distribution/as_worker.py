@@ -15,8 +15,9 @@ import tensorflow as tf
 from nengo.exceptions import ValidationError
 
 import nengo_dl
-from nengo_dl.inputs import blocks, pieces
+from nengo_dl.inputs import arrays, blocks, pieces
 from nengo_dl.keras_model import datasets
+from nengo_dl.program import traces
 from nengo_dl.training import run_batch
 from tests.distribution import networks
 
@@ -41,6 +42,15 @@ def reading(folder, strategy):
     return {
         "arrays": of_arrays(folder, strategy),
         "files": of_files(folder, strategy),
+    }
+
+
+def exchanging(folder, strategy):
+    """Return what the processes tell each other, and how far results are off."""
+    return {
+        "collectives": collectives(strategy),
+        "bad": of_bad_data(strategy),
+        "own": of_own_datasets(strategy),
     }
 
 
@@ -127,6 +137,32 @@ def of_files(folder, strategy):
     options.experimental_distribute.auto_shard_policy = policy.FILE
     files = tf.data.FixedLengthRecordDataset(paths, networks.N_STEPS * 4 * 8)
     dataset = files.map(record).batch(networks.BATCH).with_options(options)
+    # numbers of an epoch
+    differences = of_dataset(strategy, dataset, x, y, wrong_size=True)
+    return {
+        "read": sorted({float(values.sum()) for values in read}),
+        "differences": differences,
+    }
+
+
+def of_own_datasets(strategy):
+    """Train with a dataset that the user has divided; return differences."""
+    x, y = networks.data(2)
+    context = strategy.cluster_resolver
+    count, number = len(context.cluster_spec().as_dict()["worker"]), context.task_id
+    whole = tf.data.Dataset.from_tensor_slices(({"stimulus": x}, {"probe": y}))
+    options = tf.data.Options()
+    policy = tf.data.experimental.AutoShardPolicy
+    options.experimental_distribute.auto_shard_policy = policy.OFF
+    dataset = whole.shard(count, number).batch(networks.BATCH).with_options(options)
+    # each process has every other item, and the first of them come first
+    part = networks.BATCH // count
+    order = np.arange(len(x)).reshape(-1, part, count).transpose(0, 2, 1).ravel()
+    return of_dataset(strategy, dataset, x[order], y[order])
+
+
+def of_dataset(strategy, dataset, x, y, wrong_size=False):
+    """Return how far training with a dataset is from that with all items as arrays."""
     found = {}
     for name, given in (("divided", strategy), ("alone", None)):
         net, stimulus, probe = networks.network("recurrent", "float64", jit=False)
@@ -154,14 +190,72 @@ def of_files(folder, strategy):
                 "fit": np.array(history.history["loss"]),
                 "params": networks.parameters(sim),
             }
-            if given is not None:
+            if given is not None and wrong_size:
                 with pytest.raises(ValidationError, match=r"3 items .* all need 4"):
                     sim.loss(dataset.unbatch().batch(6))
-    # numbers of an epoch
-    return {
-        "read": sorted({float(values.sum()) for values in read}),
-        "differences": networks.differences(found["divided"], found["alone"]),
-    }
+    return networks.differences(found["divided"], found["alone"])
+
+
+def collectives(strategy):
+    """Return how many collectives there are in a step of each way to train."""
+    net, stimulus, probe = networks.network("recurrent", "float64", jit=False)
+    x, y = networks.data(2)
+    data = {stimulus: x, probe: y}
+    graphs = []
+    flat_call = traces.flat_call
+
+    def noted(concrete, compiled):
+        graphs.append(concrete.graph.as_graph_def())
+        return flat_call(concrete, compiled)
+
+    def spread(outputs, targets):
+        return tf.math.reduce_std(outputs - targets)
+
+    found = {}
+    traces.flat_call = noted
+    with nengo_dl.Simulator(
+        net, minibatch_size=networks.BATCH, strategy=strategy, progress_bar=False
+    ) as sim:
+        optimizer = networks.optimizers()["adam"]
+        sim.compile(optimizer, loss="mse", metrics=["mae"])
+        for name, call in {
+            "train": lambda: sim.train(data, optimizer),
+            "train, all items": lambda: sim.train(data, optimizer, objective=spread),
+            "train, truncated": lambda: sim.train(data, optimizer, truncation=2),
+            "loss": lambda: sim.loss(data),
+            "fit": lambda: sim.fit({stimulus: x}, {probe: y}, verbose=0),
+        }.items():
+            graphs.clear()
+            call()
+            nodes = [node for graph in graphs for node in graph.node]
+            nodes += [
+                node
+                for graph in graphs
+                for function in graph.library.function
+                for node in function.node_def
+            ]
+            found[name] = sum(node.op.startswith("Collective") for node in nodes)
+    traces.flat_call = flat_call
+    return found
+
+
+def of_bad_data(strategy):
+    """Return what is said of data that are bad where another process looks."""
+    arrays.DIVIDED = 1
+    net, stimulus, probe = networks.network("forward", "float64", jit=False)
+    x, y = networks.data(2)
+    said = {}
+    with nengo_dl.Simulator(
+        net, minibatch_size=networks.BATCH, strategy=strategy, progress_bar=False
+    ) as sim:
+        for place in (0, -1):
+            bad = x.copy()
+            bad[place, 0, 0] = np.inf
+            with pytest.raises(ValidationError, match="NaN or infinity") as refusal:
+                sim.loss({stimulus: bad, probe: y})
+            said[place] = "stimulus" in str(refusal.value)
+        sim.loss({stimulus: x, probe: y})
+    return said
 
 
 def with_noise(inputs, targets):

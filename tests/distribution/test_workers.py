@@ -11,6 +11,16 @@ from tests.distribution.launcher import Workers
 
 rare = pytest.mark.everything
 
+#: in a step; in a graph of truncated training there are two steps, each of which hands
+#: on numbers and whole numbers
+COLLECTIVES = {
+    "train": 1,
+    "train, all items": 2,
+    "train, truncated": 4,
+    "loss": 1,
+    "fit": 1,
+}
+
 
 @pytest.mark.parametrize(
     "kinds, dtype, jit, calls",
@@ -49,6 +59,16 @@ def test_each_process_reads_its_rows_and_its_files_only(tmp_path):
     read = [set(found["files"]["read"]) for found in (first, second)]
     assert len(read[0]) == len(read[1]) == 8  # items of an epoch
     assert not read[0] & read[1]
+
+
+def test_processes_exchange_once_in_a_step_what_others_need(tmp_path):
+    with Workers(tmp_path, "exchanging") as workers:
+        for found in workers.results():
+            assert found["collectives"] == COLLECTIVES
+            # in the rows that this process looks at, and in those of the other
+            assert found["bad"] == {"0": True, "-1": True}
+            # a dataset that the user has divided, with AutoShardPolicy.OFF
+            assert max(found["own"].values()) < 1e-10
 
 
 @rare
