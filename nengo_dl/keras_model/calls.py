@@ -20,6 +20,7 @@ from nengo_dl.inputs.endpoints import (
     STEPS,
     Endpoints,
     check_truncation,
+    warn_about_effect_of_missing,
     warn_about_synapses,
 )
 from nengo_dl.inputs.names import listing
@@ -226,7 +227,9 @@ class KerasCalls:
             )
         self._check_reach(self.model.fitting.function)
         with self._going_on(self.model.fitting, stateful):
-            return self._loop().fit(data, held_out, **options)
+            history = self._loop().fit(data, held_out, **options)
+        self._explain_missing(history.history, data, held_out)
+        return history
 
     def _check_reach(self, function: ModelFunction) -> None:
         """Warn about what cannot be trained; go on if nothing can, as Keras does."""
@@ -269,7 +272,9 @@ class KerasCalls:
         options.pop("return_dict", None)
         testing = self.model.testing
         with _with_rates(testing, as_rates), self._going_on(testing, stateful):
-            return self._loop().evaluate(data, **options)
+            measured = self._loop().evaluate(data, **options)
+        self._explain_missing(measured, data)
+        return measured
 
     def predict(
         self,
@@ -386,6 +391,15 @@ class KerasCalls:
         x, y, weights = keras.utils.unpack_x_y_sample_weight(given)
         y = self._for_output(y)
         return Slices(self._parts(needs, x, y, n_steps, weights), self._batch)
+
+    def _explain_missing(self, losses: Mapping[str, Any], *sources: Any) -> None:
+        """Warn if losses are no numbers because targets of arrays are none."""
+        compilation, names = self._compilation, self._endpoints.names
+        for source in sources:
+            given = source.parts[1] if isinstance(source, Slices) else {}
+            targets = {p: given[n] for p, n in names.items() if n in given}
+            warned = [p for p in targets if compilation and compilation.needs_all(p)]
+            warn_about_effect_of_missing(losses.values(), targets, warned)
 
     def _by_probe(self, outputs: dict[str, Any]) -> dict:
         named = ((p, self._endpoints.names[p]) for p in self._endpoints.probes)

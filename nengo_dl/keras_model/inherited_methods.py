@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import NengoException, ValidationError
 
-from nengo_dl.inputs.checks import real_type
+from nengo_dl.inputs.checks import real_tensor, real_type
 from nengo_dl.inputs.streams import is_stream
 from nengo_dl.keras_model.arguments import CHOSEN_BY_SHAPE
 from nengo_dl.keras_model.loop_options import KNOWN, check_options
@@ -115,6 +115,8 @@ def count_items(data: Any, name: str) -> int | None:
         array = leaf if hasattr(leaf, "dtype") else np.asarray(leaf)
         real_type(array, f"Data in `{name}`", _SHAPE, name)
         counts.add(len(leaf))
+    if 0 in counts:
+        raise ValidationError("Got arrays without items; expected some", attr=name)
     if len(counts) > 1:
         raise ValidationError(
             f"Expected arrays of as many items each, got {sorted(counts)}", attr=name
@@ -158,16 +160,20 @@ def _no_data(given: Any, name: str) -> ValidationError:
     )
 
 
-def check_call(inputs: Mapping[str, Any], training: Any) -> None:
+def check_call(inputs: Mapping[str, Any], training: Any, dtype: tf.DType) -> None:
     """Refuse data for one minibatch that are no tensors, and other modes than two.
 
     Raises
     ------
     ValidationError
-        If the data are none, or ``training`` is neither True, False nor None.
+        If the data are none, or beyond the precision of the simulation, or ``training``
+        is neither True, False nor None.
     """
     for name, values in inputs.items():
-        real_type(values, f"Data for {name!r}", _SHAPE, "inputs")
+        what = f"Data for {name!r}"
+        real_type(values, what, _SHAPE, "inputs")
+        if not isinstance(values, keras.KerasTensor):
+            real_tensor(values, dtype, what, _SHAPE, "inputs")
     if tf.is_tensor(training) and training.dtype.is_bool and not training.shape.rank:
         return
     if training is not None:

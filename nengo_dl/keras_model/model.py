@@ -200,8 +200,8 @@ class SimulatorModel(Refusals, keras.Model):
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Run one minibatch, given in any form; see `call` and `by_name`."""
         with in_own_words():
-            inputs = by_name(inputs, self.testing.nodes)
-            check_call(inputs, kwargs.get("training"))
+            inputs = by_name(inputs, self.testing.nodes, self.testing.rows)
+            check_call(inputs, kwargs.get("training"), self.testing.function.dtype)
             return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: Any = None) -> dict:
@@ -412,7 +412,7 @@ class SimulatorModel(Refusals, keras.Model):
     def _inputs(self, x: Any) -> dict[str, np.ndarray]:
         """Return the inputs that Keras hands over as arrays by name."""
         count_items(x, "x")
-        named = by_name(x, self.testing.nodes)
+        named = by_name(x, self.testing.nodes, self.testing.rows)
         inputs = {name: np.asarray(values) for name, values in named.items()}
         size = self.testing.function.minibatch_size
         return {**inputs, STEPS: np.zeros((size, self.testing.n_steps(inputs), 0))}

@@ -58,3 +58,43 @@ def test_inputs_that_do_not_fit():
         ):
             with pytest.raises(ValidationError, match=message):
                 model(inputs)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 5, 1), (3, 5, 1), (4, 5, 1), (2, 5, 2), (2, 5), (2, 5, 1, 1)]
+)
+def test_data_that_are_no_minibatch(shape):
+    # TensorFlow would repeat one item for all, or say something about a reshape
+    data, net = np.zeros(shape, np.float32), network()
+    n_steps = np.full((shape[0], 1), 5)
+    x = {"A_a": data, "n_steps": n_steps}
+    message = r"inputs: Data for <Node 'A a'> have shape .*expected \(2, n_steps, 1\)"
+    with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        model = sim.keras_model
+        model.compile("sgd", {"p": "mse"})
+        for call in (
+            lambda: model({"A_a": data}),
+            lambda: model([data, n_steps], training=True),
+            lambda: model.predict_on_batch(x),
+            lambda: model.test_on_batch(x, {"p": np.zeros((shape[0], 5, 1))}),
+        ):
+            with pytest.raises(ValidationError, match=message):
+                call()
+
+
+def test_items_that_are_left_over():
+    x = {"A_a": np.zeros((3, 5, 1)), "n_steps": np.full((3, 1), 5)}
+    with nengo_dl.Simulator(network(), minibatch_size=2, progress_bar=False) as sim:
+        with pytest.raises(ValidationError, match=r"shape \(1, 5, 1\).*batch_size=2"):
+            sim.keras_model.predict(x, batch_size=2, verbose=0)
+        none = {name: values[:0] for name, values in x.items()}
+        with pytest.raises(ValidationError, match="without items"):
+            sim.keras_model.predict(none, batch_size=2, verbose=0)
+
+
+def test_numbers_beyond_precision():
+    data = np.full((2, 5, 1), 1e39)
+    with nengo_dl.Simulator(network(), minibatch_size=2, progress_bar=False) as sim:
+        for inputs in ({"A_a": data}, [tf.constant(data)]):
+            with pytest.raises(ValidationError, match=r"'A_a' contain .* float32"):
+                sim.keras_model(inputs)
