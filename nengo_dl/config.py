@@ -312,7 +312,7 @@ def _params(config: Any, cls: type) -> Any:
 def _set_history(name: str, value: Any) -> None:
     config = nengo.Network.context[0].config
     _ensure(config, nengo.Probe, name)
-    config[nengo.Probe].keep_history = value
+    config[nengo.Probe].keep_history = _check_bool(name)(value)
 
 
 def _set_trainable(name: str, value: Any) -> None:

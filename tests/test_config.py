@@ -214,7 +214,8 @@ def test_unknown_settings_are_named_with_the_known_ones():
         ("simplifications", [3], "list of callables"),
         ("simplifications", [lambda operators, also: operators], r"rewrite\(facts\)"),
         ("simplifications", "none", "list of callables"),
-        ("keep_history", "last", "bool|boolean"),
+        ("keep_history", "last", "Expected a bool or None, got 'last'"),
+        ("keep_history", 1, "Expected a bool or None, got 1"),
         ("trainable", "yes", "bool|boolean"),
     ],
 )

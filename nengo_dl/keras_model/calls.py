@@ -38,7 +38,11 @@ from nengo_dl.keras_model.datasets import (
 )
 from nengo_dl.keras_model.kept_outputs import KeptOutputs
 from nengo_dl.keras_model.keras_step import KerasStep
-from nengo_dl.keras_model.loop_options import check_options, compile_options
+from nengo_dl.keras_model.loop_options import (
+    check_options,
+    compile_options,
+    warn_about_ignored,
+)
 from nengo_dl.keras_model.model import SimulatorModel
 from nengo_dl.keras_model.predictions import Predictions
 from nengo_dl.keras_model.training_loop import Loop, Minibatches
@@ -200,6 +204,11 @@ class KerasCalls:
         shuffle = options.pop("shuffle", True)
         held_out: Minibatches | None = None
         if given is not None:
+            if split:
+                warn_user(
+                    "'validation_split' is ignored: there are 'validation_data', which "
+                    "decide"
+                )
             longer = replace(needs, n_steps=validation_n_steps)
             held_out = self._held_out(given, longer, n_steps)
         data: Minibatches
@@ -219,12 +228,11 @@ class KerasCalls:
                 parts = cut(parts, slice(n_train))
             seed = self._trainer.new_seed() if shuffle else 0
             data = Slices(parts, self._batch, item_orders(self._batch, shuffle, seed))
-        if held_out is None and (validation_n_steps or self.model.testing.as_rates):
-            warn_user(
-                "'validate_as' and 'validation_n_steps' are ignored: there are no data "
-                "for validation. Expected `validation_data=(x, y)` or "
-                "`validation_split=0.2`"
-            )
+        of_validation = {
+            "validate_as": self.model.testing.as_rates,
+            "validation_n_steps": validation_n_steps,
+        }
+        warn_about_ignored({**options, **of_validation}, held_out is not None)
         self._check_reach(self.model.fitting.function)
         with self._going_on(self.model.fitting, stateful):
             history = self._loop().fit(data, held_out, **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -226,15 +227,22 @@ def check_weights(weights: Any, shapes: Sequence[tuple[int, ...]]) -> None:
         )
 
 
-def check_file(path: Any) -> None:
+def check_file(path: Any, exists: bool = False) -> None:
     """Refuse what is not the name of a file for ``save_weights`` and ``load_weights``.
 
     Raises
     ------
     ValidationError
-        If it is none.
+        If it is none, or the file does not exist that has to.
     """
-    path_name(path, "filepath", "the name of a file that ends in '.weights.h5'")
+    expected = "the name of a file that ends in '.weights.h5'"
+    name = path_name(path, "filepath", expected)
+    if exists and not os.path.exists(name):
+        raise ValidationError(
+            f"There is no file {name!r}. Expected {expected}, which "
+            "`sim.keras_model.save_weights` has written",
+            attr="filepath",
+        )
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from nengo.builder.signal import Signal
 from nengo_dl.display.tables import text_table
 from nengo_dl.distribution.scope import outside_scopes
 from nengo_dl.distribution.workers import Workers
+from nengo_dl.inputs.checks import check_eager
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.inputs.requirements import Parts
 from nengo_dl.keras_model.call_forms import by_name
@@ -481,6 +482,7 @@ class SimulatorModel(Refusals, keras.Model):
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Compute in the simulation's precision, where it runs, with users' errors."""
+        check_eager("Cannot use the Keras model")
         with (
             outside_scopes(),
             precision(self.dtype),
@@ -538,7 +540,7 @@ class SimulatorModel(Refusals, keras.Model):
 
     def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
         """Read the parameters of the simulation from a file."""
-        check_file(filepath)
+        check_file(filepath, exists=True)
         with refused_by_keras("keras_model.load_weights"):
             super().load_weights(filepath, *args, **kwargs)
 
