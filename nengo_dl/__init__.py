@@ -84,7 +84,15 @@ _LAZY = {
 
 
 #: modules of earlier releases, which programs and other packages import by name
-_OLDER = ("graph_optimizer", "neuron_builders", "utils")
+_OLDER = (
+    "builder",
+    "graph_optimizer",
+    "neuron_builders",
+    "process_builders",
+    "signals",
+    "tensor_graph",
+    "utils",
+)
 
 
 #: modules that do not import Keras

@@ -312,7 +312,7 @@ def _params(config: Any, cls: type) -> Any:
 def _set_history(name: str, value: Any) -> None:
     config = nengo.Network.context[0].config
     _ensure(config, nengo.Probe, name)
-    config[nengo.Probe].keep_history = value
+    config[nengo.Probe].keep_history = _check_bool(name)(value)
 
 
 def _set_trainable(name: str, value: Any) -> None:
@@ -390,14 +390,15 @@ def _check_bool(name: str) -> Callable[[Any], bool | None]:
 
 def _check_planner(value: Any) -> Any:
     return function_of(
-        value, "planner", "a callable `planner(graph, merge_key, runs_python)`"
+        value, "planner", "a callable `planner(graph, merge_key, runs_python)`", 3
     )
 
 
 def _check_rewrites(value: Any) -> tuple:
-    if not isinstance(value, list | tuple) or not all(map(callable, value)):
-        raise refused(value, "simplifications", "a list of callables")
-    return tuple(value)
+    expected = "a list of callables `rewrite(facts)` that return operators"
+    if not isinstance(value, list | tuple):
+        raise refused(value, "simplifications", expected)
+    return tuple(function_of(own, "simplifications", expected, 1) for own in value)
 
 
 def _check_smoothing(value: Any) -> float | None:

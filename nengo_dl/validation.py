@@ -208,8 +208,10 @@ def positive_number(
     return finite_number(value, name, above=0, expected=expected, obj=obj)
 
 
-def function_of(value: Any, name: str, expected: str) -> Callable:
-    """Return what can be called.
+def function_of(
+    value: Any, name: str, expected: str, n_arguments: int | None = None
+) -> Callable:
+    """Return what can be called, with so many arguments by position if that is known.
 
     Raises
     ------
@@ -218,6 +220,13 @@ def function_of(value: Any, name: str, expected: str) -> Callable:
     """
     if not callable(value):
         raise refused(value, name, expected)
+    if n_arguments is not None:
+        try:
+            inspect.signature(value).bind(*(None,) * n_arguments)
+        except TypeError:
+            raise refused(value, name, expected) from None
+        except ValueError:  # some that are written in C do not say
+            pass
     return value
 
 

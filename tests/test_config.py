@@ -1,8 +1,15 @@
+import re
+
 import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
-from nengo.exceptions import ConfigError, NetworkContextError, ValidationError
+from nengo.exceptions import (
+    BuildError,
+    ConfigError,
+    NetworkContextError,
+    ValidationError,
+)
 
 import nengo_dl
 from nengo_dl import config
@@ -203,9 +210,12 @@ def test_unknown_settings_are_named_with_the_known_ones():
         ("use_loop", 0, "bool or None"),
         ("learning_phase", "training", "bool or None"),
         ("planner", "greedy", "callable"),
+        ("planner", lambda operators: operators, r"planner\(graph, merge_key"),
         ("simplifications", [3], "list of callables"),
+        ("simplifications", [lambda operators, also: operators], r"rewrite\(facts\)"),
         ("simplifications", "none", "list of callables"),
-        ("keep_history", "last", "bool|boolean"),
+        ("keep_history", "last", "Expected a bool or None, got 'last'"),
+        ("keep_history", 1, "Expected a bool or None, got 1"),
         ("trainable", "yes", "bool|boolean"),
     ],
 )
@@ -256,6 +266,20 @@ def test_jit_compile_takes_effect(monkeypatch):
         traces.shared.forget()
         simulate(net, 1)
         assert bool(asked[-1]) is expected
+
+
+@pytest.mark.parametrize("returned", [None, "plan", [3], [[]]])
+@pytest.mark.parametrize("setting", ["planner", "simplifications"])
+def test_what_planners_and_rewrites_of_the_user_return(setting, returned):
+    def of_user(*args):
+        return returned
+
+    with nengo.Network() as net:
+        value = of_user if setting == "planner" else [of_user]
+        nengo_dl.configure_settings(**{setting: value})
+        nengo.Probe(nengo.Ensemble(3, 1))
+    with pytest.raises(BuildError, match=re.escape(f"returned {returned!r}; expected")):
+        simulate(net, 1)
 
 
 def test_planners_and_rewrites_of_the_user_are_called():

@@ -99,6 +99,7 @@ def test_without_a_shape_the_input_is_a_flat_vector(net):
         ),
         (lambda: keras.layers.GlobalMaxPool1D(), 6, (6, 1)),
         (lambda: keras.layers.LSTM(3), 6, (6, 1)),
+        (lambda: keras.layers.ConvLSTM1D(3, 1), 64, (8, 8, 1)),
         (lambda: keras.layers.SimpleRNN(3), 6, (6, 1)),
         (lambda: keras.layers.RNN(keras.layers.GRUCell(3)), 6, (6, 1)),
         (lambda: keras.layers.TimeDistributed(keras.layers.Dense(2)), 6, (6, 1)),
@@ -131,6 +132,28 @@ def test_layers_that_need_more_axes_say_which_shape_to_write(layer, size, shape)
         # now the layer knows how many channels it has
         with pytest.raises(ValidationError, match=match):
             nengo_dl.Layer(made)(source)
+
+
+@pytest.mark.parametrize(
+    "layer, shape",
+    [
+        (lambda: keras.layers.Conv1D(2, 2), (64, 1)),
+        (lambda: keras.layers.DepthwiseConv1D(2), (64, 1)),
+        (lambda: keras.layers.LSTM(2), (64, 1)),
+        (lambda: keras.layers.Conv2D(2, 2), (4, 8, 2)),
+        (lambda: keras.layers.TimeDistributed(keras.layers.Dense(2)), (4, 8, 2)),
+    ],
+)
+def test_shape_to_write_has_as_many_axes_as_the_layer_takes(layer, shape):
+    with nengo.Network():
+        source = nengo.Node(np.zeros(64))
+        image = nengo_dl.Layer(tf.identity)(source, shape_in=(4, 8, 2))
+        with pytest.raises(
+            ValidationError, match=re.escape(f"write `shape_in={shape}`")
+        ):
+            nengo_dl.Layer(layer())(image)
+        made = nengo_dl.Layer(layer())(image, shape_in=shape)
+        assert made.shape_in == shape
 
 
 @pytest.mark.parametrize("between", [0, 1, 2])

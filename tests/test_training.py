@@ -642,3 +642,17 @@ def test_missing_targets_and_losses_that_do_not_know_them():
             warnings.simplefilter("error")
             for objective in ("mse", None, lambda o, t: tf.reduce_sum(o)):
                 assert np.isfinite(sim.loss(data, objective))
+
+        # whether a function of the user knows them shows in what it returns
+        def of_user(outputs, targets):
+            return tf.reduce_mean((outputs - targets) ** 2)
+
+        for call in (
+            lambda: sim.loss(data, of_user),
+            lambda: sim.train(data, keras.optimizers.SGD(0.1), objective=of_user),
+        ):
+            with pytest.warns(
+                NengoWarning, match=r"Targets for <Probe .* are NaN"
+            ) as w:
+                assert np.isnan(call())
+            assert sum("are NaN" in str(warning.message) for warning in w) == 1

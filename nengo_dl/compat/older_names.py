@@ -21,12 +21,19 @@ _MOVED = {
     "graph_optimizer.remove_identity_muls": (
         "nengo_dl.graph.simplify.remove_identity_muls"
     ),
+    "graph_optimizer.default_simplifications": (
+        "nengo_dl.graph.simplify.default_simplifications"
+    ),
     "utils.mse": "nengo_dl.objectives.mse",
 }
 
 _SORTER = (
     "memory is laid out in the order of the plan. Leave out `sorter=` of "
     "`nengo_dl.configure_settings`"
+)
+_LOWERING = (
+    "operators are written in TensorFlow with a `nengo_dl.lowering.Lowering`; the page "
+    "on extending shows how"
 )
 #: what there is no more, and what to use
 _GONE = {
@@ -35,6 +42,35 @@ _GONE = {
     "graph_optimizer.remove_constant_copies": (
         "the compiler does it. Leave it out of `simplifications`"
     ),
+    "graph_optimizer.remove_reset_incs": (
+        "the compiler does it. Leave it out of `simplifications`"
+    ),
+    "builder.Builder": _LOWERING,
+    "builder.OpBuilder": _LOWERING,
+    "builder.NengoBuilder": "register build functions with `nengo.builder.Builder`",
+    "builder.NengoModel": "`nengo.builder.Model` does; give it as `model=`",
+    "neuron_builders.TFNeuronBuilder": (
+        "neuron types are written in TensorFlow with a `nengo_dl.lowering.Lowering`; "
+        "the page on extending shows how"
+    ),
+    "process_builders.SimProcessBuilder": (
+        "processes are written in TensorFlow with a `nengo_dl.lowering.Lowering`; the "
+        "page on extending shows how"
+    ),
+    "signals.SignalDict": "`sim.signals[signal]` returns the value of a signal",
+    "signals.TensorSignal": "`sim.signals[signal]` returns the value of a signal",
+    "tensor_graph.TensorGraph": (
+        "`sim.function()` returns the network as a function of TensorFlow"
+    ),
+    "utils.sanitize_name": "`sim.get_name(obj)` returns names of Nodes and Probes",
+    "utils.function_name": "write `f.__name__`",
+    "utils.align_func": "what functions of Nodes return is checked when they run",
+    "utils.ProgressBar": (
+        "give `progress_bar=True`, or a `nengo.utils.progress.ProgressBar`"
+    ),
+    "utils.cast_dtype": "write `np.asarray(x, dtype)`",
+    "utils.find_non_differentiable": "`sim.train` warns of what lets no gradient pass",
+    "utils.tf_gpu_installed": "write `tf.config.list_physical_devices('GPU')`",
     "utils.print_op": (
         "write `tf.print(message, x)` in the function of a TensorNode, which then runs "
         "without XLA"
@@ -93,7 +129,9 @@ class OlderModule(ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         if self.__name__ == "nengo_dl.neuron_builders":
-            return getattr(importlib.import_module(_BUILDERS), name)
+            builders = importlib.import_module(_BUILDERS)
+            if hasattr(builders, name):
+                return getattr(builders, name)
         return find(f"{self.__name__.partition('.')[2]}.{name}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -89,6 +90,8 @@ class ExportCalls:
         if form == "onnx":
             onnx.require_tf2onnx()
         target = _target(path)
+        if form == "saved_model":
+            _check_pattern(target)
         portable = self._portable(form, probes, inputs, n_steps, minibatch_size, seed)
         found = description(
             portable, form, weights, self._built.model.dt, portable.n_recorded
@@ -296,6 +299,16 @@ def _target(path: Any) -> Path:
             attr="path",
         )
     return target
+
+
+def _check_pattern(target: Path) -> None:
+    """Refuse a path in which TensorFlow sees a pattern when it loads a SavedModel."""
+    if re.search(r"\[.*\]|\\", str(target)):
+        raise ValidationError(
+            f"TensorFlow could not load a SavedModel from {str(target)!r}: it takes "
+            "'[', ']' and '\\' for a pattern. Expected a path without them",
+            attr="path",
+        )
 
 
 #: all that exports write, and TensorFlow into a SavedModel

@@ -173,10 +173,24 @@ def device_name(device: Any) -> str | None:
             attr="device",
         )
     index = 0 if wanted.device_index is None else wanted.device_index
-    if index < sum(d.device_type == kind for d in present):
+    own = {(d.device_type, d.device_index) for d in map(_device_spec, present)}
+    if (kind, index) in own and any(_of_process(wanted, d) for d in present):
         return str(device)
     warn_user(f"{missing}The simulation runs on the CPU, '{_CPU}'.")
     return _CPU
+
+
+def _device_spec(device: tf.config.LogicalDevice) -> tf.DeviceSpec:
+    """Return what TensorFlow's name of a device says."""
+    return tf.DeviceSpec.from_string(device.name)
+
+
+def _of_process(wanted: tf.DeviceSpec, device: tf.config.LogicalDevice) -> bool:
+    """Return whether a device is of the process that a name asks for, if it does."""
+    spec = _device_spec(device)
+    here = (spec.job or "localhost", spec.replica or 0, spec.task or 0)
+    asked = (wanted.job, wanted.replica, wanted.task)
+    return all(a in (None, b) for a, b in zip(asked, here, strict=True))
 
 
 def check_split(n_items: int, validation_split: float, minibatch_size: int) -> int:

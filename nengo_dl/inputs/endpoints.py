@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -404,6 +404,28 @@ def warn_about_missing(
                 "`nengo_dl.losses.nan_mse` counts them as met, and so does the default "
                 "objective of `train`"
             )
+
+
+def warn_about_effect_of_missing(
+    results: Iterable[Any],
+    targets: Mapping[nengo.Probe, np.ndarray],
+    warned: Collection[nengo.Probe],
+) -> None:
+    """Warn if targets are not a number, and a loss of the user's became none either.
+
+    Users' functions may know that targets are missing, so what they return tells.
+
+    Parameters
+    ----------
+    results : iterable of number or array
+        Losses and metrics.
+    targets : mapping of Probe to np.ndarray
+        What there is.
+    warned : collection of Probe
+        Those about whose targets there has been a warning.
+    """
+    if any(np.isnan(values).any() for values in results):
+        warn_about_missing(targets, [p for p in targets if p not in warned])
 
 
 def warn_about_synapses(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import nengo
@@ -15,7 +15,9 @@ from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.validation import positive_int, refused
 
 
-def by_name(inputs: Any, nodes: Mapping[str, nengo.Node]) -> dict[str, Any]:
+def by_name(
+    inputs: Any, nodes: Mapping[str, nengo.Node], rows: Collection[int]
+) -> dict[str, Any]:
     """Return the inputs of the Keras model by name, as it takes them.
 
     Parameters
@@ -27,12 +29,14 @@ def by_name(inputs: Any, nodes: Mapping[str, nengo.Node]) -> dict[str, Any]:
         in a list, ``"n_steps"`` in a dict.
     nodes : mapping of str to Node
         The input Nodes by name, in the order of the network.
+    rows : collection of int
+        How many items there may be: those of a minibatch, or this process's share.
 
     Raises
     ------
     ValidationError
-        If a Node is not known, there are too many arrays, or the number of steps is not
-        that of the arrays.
+        If a Node is not known, there are too many arrays, one has another shape, or the
+        number of steps is not that of the arrays.
     """
     names = {node: name for name, node in nodes.items()}
     side = Side(nengo.Node, tuple(nodes.values()), names)
@@ -57,6 +61,8 @@ def by_name(inputs: Any, nodes: Mapping[str, nengo.Node]) -> dict[str, Any]:
         if key not in nodes and key != STEPS:
             key = names[side.find(key, "inputs")]
         found[key] = values
+        if key != STEPS:
+            _check_shape(values, nodes[key], rows)
     count = _number(n_steps)
     if count is not None:
         for name, values in found.items():
@@ -68,6 +74,26 @@ def by_name(inputs: Any, nodes: Mapping[str, nengo.Node]) -> dict[str, Any]:
                 )
         found.setdefault(STEPS, tf.zeros((1, count, 0)))
     return found
+
+
+def _check_shape(values: Any, node: nengo.Node, rows: Collection[int]) -> None:
+    """Refuse data for a Node that are not of one minibatch, as far as that is known."""
+    shape = values.shape if hasattr(values, "shape") else np.shape(values)
+    if getattr(shape, "rank", 3) is None:
+        return
+    shape, wanted = tuple(shape), (tuple(rows), None, (node.size_out,))
+    if len(shape) != 3 or any(
+        own is not None and known is not None and own not in known
+        for own, known in zip(shape, wanted, strict=True)
+    ):
+        batch = max(rows)
+        raise ValidationError(
+            f"Data for {node} have shape {shape}; expected ({batch}, n_steps, "
+            f"{node.size_out}): items of one minibatch, time steps, size. For any "
+            "number of items there are `sim.predict`, `sim.evaluate` and `sim.fit`; "
+            f"here Keras needs `batch_size={batch}`, and a multiple of it",
+            attr="inputs",
+        )
 
 
 def _number(values: Any) -> int | None:

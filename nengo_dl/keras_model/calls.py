@@ -21,6 +21,7 @@ from nengo_dl.inputs.endpoints import (
     STEPS,
     Endpoints,
     check_truncation,
+    warn_about_effect_of_missing,
     warn_about_synapses,
 )
 from nengo_dl.inputs.names import listing
@@ -38,7 +39,11 @@ from nengo_dl.keras_model.datasets import (
 )
 from nengo_dl.keras_model.kept_outputs import KeptOutputs
 from nengo_dl.keras_model.keras_step import KerasStep
-from nengo_dl.keras_model.loop_options import check_options, compile_options
+from nengo_dl.keras_model.loop_options import (
+    check_options,
+    compile_options,
+    warn_about_ignored,
+)
 from nengo_dl.keras_model.model import SimulatorModel
 from nengo_dl.keras_model.predictions import Predictions
 from nengo_dl.keras_model.training_loop import Loop, Minibatches
@@ -200,6 +205,11 @@ class KerasCalls:
         shuffle = options.pop("shuffle", True)
         held_out: Minibatches | None = None
         if given is not None:
+            if split:
+                warn_user(
+                    "'validation_split' is ignored: there are 'validation_data', which "
+                    "decide"
+                )
             longer = replace(needs, n_steps=validation_n_steps)
             held_out = self._held_out(given, longer, n_steps)
         data: Minibatches
@@ -219,16 +229,17 @@ class KerasCalls:
                 parts = cut(parts, slice(n_train))
             seed = self._trainer.new_seed() if shuffle else 0
             data = Slices(parts, self._batch, item_orders(self._batch, shuffle, seed))
-        if held_out is None and (validation_n_steps or self.model.testing.as_rates):
-            warn_user(
-                "'validate_as' and 'validation_n_steps' are ignored: there are no data "
-                "for validation. Expected `validation_data=(x, y)` or "
-                "`validation_split=0.2`"
-            )
+        of_validation = {
+            "validate_as": self.model.testing.as_rates,
+            "validation_n_steps": validation_n_steps,
+        }
+        warn_about_ignored({**options, **of_validation}, held_out is not None)
         trains = self._check_reach(self.model.fitting.function)
         quiet = nullcontext() if trains else _without_keras_warning()
         with self._going_on(self.model.fitting, stateful), quiet:
-            return self._loop().fit(data, held_out, **options)
+            history = self._loop().fit(data, held_out, **options)
+        self._explain_missing(history.history, data, held_out)
+        return history
 
     def _check_reach(self, function: ModelFunction) -> bool:
         """Warn about what cannot be trained; return whether anything can."""
@@ -272,7 +283,9 @@ class KerasCalls:
         options.pop("return_dict", None)
         testing = self.model.testing
         with _with_rates(testing, as_rates), self._going_on(testing, stateful):
-            return self._loop().evaluate(data, **options)
+            measured = self._loop().evaluate(data, **options)
+        self._explain_missing(measured, data)
+        return measured
 
     def predict(
         self,
@@ -389,6 +402,15 @@ class KerasCalls:
         x, y, weights = keras.utils.unpack_x_y_sample_weight(given)
         y = self._for_output(y)
         return Slices(self._parts(needs, x, y, n_steps, weights), self._batch)
+
+    def _explain_missing(self, losses: Mapping[str, Any], *sources: Any) -> None:
+        """Warn if losses are no numbers because targets of arrays are none."""
+        compilation, names = self._compilation, self._endpoints.names
+        for source in sources:
+            given = source.parts[1] if isinstance(source, Slices) else {}
+            targets = {p: given[n] for p, n in names.items() if n in given}
+            warned = [p for p in targets if compilation and compilation.needs_all(p)]
+            warn_about_effect_of_missing(losses.values(), targets, warned)
 
     def _by_probe(self, outputs: dict[str, Any]) -> dict:
         named = ((p, self._endpoints.names[p]) for p in self._endpoints.probes)

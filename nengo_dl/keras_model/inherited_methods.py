@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import NengoException, ValidationError
 
-from nengo_dl.inputs.checks import real_type
+from nengo_dl.inputs.checks import real_tensor, real_type
 from nengo_dl.inputs.streams import is_stream
 from nengo_dl.keras_model.arguments import CHOSEN_BY_SHAPE
 from nengo_dl.keras_model.loop_options import KNOWN, check_options
@@ -115,6 +116,8 @@ def count_items(data: Any, name: str) -> int | None:
         array = leaf if hasattr(leaf, "dtype") else np.asarray(leaf)
         real_type(array, f"Data in `{name}`", _SHAPE, name)
         counts.add(len(leaf))
+    if 0 in counts:
+        raise ValidationError("Got arrays without items; expected some", attr=name)
     if len(counts) > 1:
         raise ValidationError(
             f"Expected arrays of as many items each, got {sorted(counts)}", attr=name
@@ -158,16 +161,20 @@ def _no_data(given: Any, name: str) -> ValidationError:
     )
 
 
-def check_call(inputs: Mapping[str, Any], training: Any) -> None:
+def check_call(inputs: Mapping[str, Any], training: Any, dtype: tf.DType) -> None:
     """Refuse data for one minibatch that are no tensors, and other modes than two.
 
     Raises
     ------
     ValidationError
-        If the data are none, or ``training`` is neither True, False nor None.
+        If the data are none, or beyond the precision of the simulation, or ``training``
+        is neither True, False nor None.
     """
     for name, values in inputs.items():
-        real_type(values, f"Data for {name!r}", _SHAPE, "inputs")
+        what = f"Data for {name!r}"
+        real_type(values, what, _SHAPE, "inputs")
+        if not isinstance(values, keras.KerasTensor):
+            real_tensor(values, dtype, what, _SHAPE, "inputs")
     if tf.is_tensor(training) and training.dtype.is_bool and not training.shape.rank:
         return
     if training is not None:
@@ -220,15 +227,22 @@ def check_weights(weights: Any, shapes: Sequence[tuple[int, ...]]) -> None:
         )
 
 
-def check_file(path: Any) -> None:
+def check_file(path: Any, exists: bool = False) -> None:
     """Refuse what is not the name of a file for ``save_weights`` and ``load_weights``.
 
     Raises
     ------
     ValidationError
-        If it is none.
+        If it is none, or the file does not exist that has to.
     """
-    path_name(path, "filepath", "the name of a file that ends in '.weights.h5'")
+    expected = "the name of a file that ends in '.weights.h5'"
+    name = path_name(path, "filepath", expected)
+    if exists and not os.path.exists(name):
+        raise ValidationError(
+            f"There is no file {name!r}. Expected {expected}, which "
+            "`sim.keras_model.save_weights` has written",
+            attr="filepath",
+        )
 
 
 @contextmanager

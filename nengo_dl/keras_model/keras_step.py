@@ -131,6 +131,12 @@ class KerasStep:
         )
 
     @property
+    def rows(self) -> tuple[int, ...]:
+        """How many items its inputs may have: a minibatch, or this process's share."""
+        own = self.function.own_items
+        return (self.function.minibatch_size, own.stop - own.start)
+
+    @property
     def output_names(self) -> list[str]:
         """Names of the outputs, in the order of the network."""
         return [self._names[probe] for probe in self.probes]

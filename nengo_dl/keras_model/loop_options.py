@@ -181,6 +181,35 @@ def _return_dict(value: Any, name: str) -> None:
         warn_user(f"{name}={value!r} is ignored: losses and metrics come as a dict")
 
 
+def warn_about_ignored(given: Mapping[str, Any], with_validation: bool) -> None:
+    """Warn of options of ``fit`` that have no effect beside the others.
+
+    Parameters
+    ----------
+    given : mapping of {str: object}
+        Checked options; those without a value were not given.
+    with_validation : bool
+        Whether there are data for validation.
+    """
+    names = ("validate_as", "validation_n_steps", "validation_steps", "validation_freq")
+    defaults = {"validation_freq": 1}
+    ignored = [n for n in names if given.get(n) and given[n] != defaults.get(n)]
+    if ignored and not with_validation:
+        quoted = " and ".join(map(repr, ignored))
+        warn_user(
+            f"{quoted} {'is' if len(ignored) == 1 else 'are'} ignored: there are no "
+            "data for validation. Expected `validation_data=(x, y)` or "
+            "`validation_split=0.2`"
+        )
+    first, epochs = given.get("initial_epoch", 0), given.get("epochs", 1)
+    if 0 < epochs <= first:
+        warn_user(
+            f"Nothing is trained: there are no epochs from initial_epoch={first} on to "
+            f"epochs={epochs}, which is the number of the last one, not how many there "
+            "are"
+        )
+
+
 _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "batch_size": _steps,
     "validation_batch_size": _steps,

@@ -26,6 +26,7 @@ from nengo.builder.signal import Signal
 from nengo_dl.display.tables import text_table
 from nengo_dl.distribution.scope import outside_scopes
 from nengo_dl.distribution.workers import Workers
+from nengo_dl.inputs.checks import check_eager
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.inputs.requirements import Parts
 from nengo_dl.keras_model.call_forms import by_name
@@ -201,8 +202,8 @@ class SimulatorModel(Refusals, DividedTraining):
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Run one minibatch, given in any form; see `call` and `by_name`."""
         with in_own_words():
-            inputs = by_name(inputs, self.testing.nodes)
-            check_call(inputs, kwargs.get("training"))
+            inputs = by_name(inputs, self.testing.nodes, self.testing.rows)
+            check_call(inputs, kwargs.get("training"), self.testing.function.dtype)
             return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: Any = None) -> dict:
@@ -413,7 +414,7 @@ class SimulatorModel(Refusals, DividedTraining):
     def _inputs(self, x: Any) -> dict[str, np.ndarray]:
         """Return the inputs that Keras hands over as arrays by name."""
         count_items(x, "x")
-        named = by_name(x, self.testing.nodes)
+        named = by_name(x, self.testing.nodes, self.testing.rows)
         inputs = {name: np.asarray(values) for name, values in named.items()}
         size = self.testing.function.minibatch_size
         return {**inputs, STEPS: np.zeros((size, self.testing.n_steps(inputs), 0))}
@@ -482,6 +483,7 @@ class SimulatorModel(Refusals, DividedTraining):
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Compute in the simulation's precision, where it runs, with users' errors."""
+        check_eager("Cannot use the Keras model")
         with (
             outside_scopes(),
             precision(self.dtype),
@@ -539,7 +541,7 @@ class SimulatorModel(Refusals, DividedTraining):
 
     def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
         """Read the parameters of the simulation from a file."""
-        check_file(filepath)
+        check_file(filepath, exists=True)
         with refused_by_keras("keras_model.load_weights"):
             super().load_weights(filepath, *args, **kwargs)
 

@@ -68,8 +68,15 @@ def check_plan(plan: Sequence[OpGroup], graph: OpGraph) -> None:
     ------
     BuildError
         If it does not; the message names the operator. Members of one group count as
-        simultaneous, so they must not depend on each other.
+        simultaneous, so they must not depend on each other. Or if it is no plan.
     """
+    if not isinstance(plan, list | tuple) or not all(
+        isinstance(group, OpGroup) for group in plan
+    ):
+        raise BuildError(
+            f"The planner returned {plan!r:.100}; expected a tuple of "
+            "`nengo_dl.plan.OpGroup`"
+        )
     position: dict[Operator, int] = {}
     for i, group in enumerate(plan):
         for op in group.ops:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -164,13 +165,18 @@ class StateStore:
         Parameters
         ----------
         names : mapping of Signal to str
-            What parameters are called. A variable is named for all that are in it.
+            What parameters are called. A variable is named for all that are in it;
+            what is no parameter by Nengo's name, without addresses in memory.
         """
         from nengo_dl.simulation.keras_variables import shared
 
         blocks = self.param_blocks + [self._layout.blocks[i] for i in self.origins]
+
+        def name(signal: Signal) -> str:
+            return names.get(signal) or re.sub(" at 0x[0-9a-fA-F]+", "", signal.name)
+
         return [
-            shared(variable, "+".join(names.get(s, s.name) for s in block.signals))
+            shared(variable, "+".join(map(name, block.signals)))
             for variable, block in zip(self.variables, blocks, strict=True)
         ]
 

@@ -136,7 +136,7 @@ class TrainingCalls:
         )
         shortened = endpoints.check_truncation(truncation, first.n_steps)
         with profiling(profile), self._summaries(summaries) as written:
-            return self._trainer.train(
+            losses = self._trainer.train(
                 found,
                 wanted,
                 optimizer,
@@ -147,6 +147,8 @@ class TrainingCalls:
                 progress_bar,
                 written,
             )
+        _explain_missing(losses, found, wanted)
+        return losses
 
     def loss(
         self,
@@ -168,6 +170,7 @@ class TrainingCalls:
             _refuse_steps(steps, "steps")
             found, wanted = self._work(data, objective, "mean")
         values = self._trainer.loss(found, wanted, training, progress_bar, as_rates)
+        _explain_missing(values, found, wanted)
         return sum(combine(list(column)) for column in values.T)
 
     def check_gradients(
@@ -365,8 +368,18 @@ class TrainingCalls:
 
 def _warn_about_missing(data: TrainingData, wanted: Iterable[Term]) -> None:
     """Warn if targets are not a number where an objective cannot do without."""
-    needed = [probe for term in wanted if term.needs_all for probe in term.probes]
-    endpoints.warn_about_missing(data.targets, needed)
+    endpoints.warn_about_missing(data.targets, _needed(wanted))
+
+
+def _explain_missing(losses: np.ndarray, data: Any, wanted: Iterable[Term]) -> None:
+    """Warn if losses are no numbers because targets are none."""
+    if isinstance(data, TrainingData):
+        endpoints.warn_about_effect_of_missing([losses], data.targets, _needed(wanted))
+
+
+def _needed(wanted: Iterable[Term]) -> list[nengo.Probe]:
+    """Return the Probes whose loss is known to be no number if a target is none."""
+    return [probe for term in wanted if term.needs_all for probe in term.probes]
 
 
 def _refuse_steps(steps: Any, option: str) -> None:

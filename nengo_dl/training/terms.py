@@ -183,8 +183,12 @@ class _Number:
             values = None
         if values is not None and values.dtype == tf.string:
             values = None
-        if values is None or values.shape.num_elements() == 0:
-            got = value if values is None else f"an array of shape {values.shape}"
+        has_complex = values is not None and values.dtype.is_complex
+        if values is None or has_complex or values.shape.num_elements() == 0:
+            got = f"{value!r:.100}"
+            if values is not None:
+                kind = "complex numbers" if has_complex else "an array"
+                got = f"{kind} of shape {values.shape}"
             raise ValidationError(
                 f"The objective {function.function!r} for {self.own.where} returned "
                 f"{got}; expected a number, such as `tf.reduce_mean(...)` returns",

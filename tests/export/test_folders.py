@@ -5,6 +5,7 @@ import re
 import nengo
 import numpy as np
 import pytest
+from nengo.exceptions import ValidationError
 
 import nengo_dl
 from nengo_dl.export import saved_model
@@ -42,6 +43,13 @@ def test_names_are_valid_and_unique(sim, tmp_path, written):
     assert len({name.lower() for name in names}) == len(names)
     assert all(re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) for name in names)
     assert "n_steps" not in names
+
+
+@pytest.mark.parametrize("name", ["model[1]", "a\\b"])
+def test_paths_that_tensorflow_could_not_load(sim, tmp_path, name):
+    with pytest.raises(ValidationError, match=r"path: TensorFlow could not load"):
+        sim.export(tmp_path / name)
+    assert not list(tmp_path.iterdir())
 
 
 def test_names_of_nothing_but_signs():

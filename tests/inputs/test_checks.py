@@ -21,7 +21,10 @@ def present(data, n_steps=5, minibatch_size=None, nodes=NODES):
     return Endpoints(nodes, (), minibatch_size).presented(data, n_steps)
 
 
-@pytest.mark.parametrize("name", [None, "/cpu:0", "/CPU:0", "/device:CPU:0"])
+@pytest.mark.parametrize(
+    "name",
+    [None, "/cpu:0", "/CPU:0", "/device:CPU:0", "/job:localhost/task:0/device:CPU:0"],
+)
 def test_devices_that_there_are(name):
     assert device_name(name) == name
 
@@ -35,6 +38,8 @@ def test_devices_that_there_are(name):
         "/device:XLA_GPU:0",
         "gpu",
         "/job:localhost/device:GPU:8",
+        "/job:worker/task:1/device:CPU:0",
+        "/job:localhost/task:3/device:CPU:0",
     ],
 )
 def test_devices_that_there_are_not(name):

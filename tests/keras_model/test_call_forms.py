@@ -4,7 +4,7 @@ import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
-from nengo.exceptions import ValidationError
+from nengo.exceptions import NengoException, ValidationError
 
 import nengo_dl
 
@@ -58,3 +58,75 @@ def test_inputs_that_do_not_fit():
         ):
             with pytest.raises(ValidationError, match=message):
                 model(inputs)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 5, 1), (3, 5, 1), (4, 5, 1), (2, 5, 2), (2, 5), (2, 5, 1, 1)]
+)
+def test_data_that_are_no_minibatch(shape):
+    # TensorFlow would repeat one item for all, or say something about a reshape
+    data, net = np.zeros(shape, np.float32), network()
+    n_steps = np.full((shape[0], 1), 5)
+    x = {"A_a": data, "n_steps": n_steps}
+    message = r"inputs: Data for <Node 'A a'> have shape .*expected \(2, n_steps, 1\)"
+    with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        model = sim.keras_model
+        model.compile("sgd", {"p": "mse"})
+        for call in (
+            lambda: model({"A_a": data}),
+            lambda: model([data, n_steps], training=True),
+            lambda: model.predict_on_batch(x),
+            lambda: model.test_on_batch(x, {"p": np.zeros((shape[0], 5, 1))}),
+        ):
+            with pytest.raises(ValidationError, match=message):
+                call()
+
+
+def test_items_that_are_left_over():
+    x = {"A_a": np.zeros((3, 5, 1)), "n_steps": np.full((3, 1), 5)}
+    with nengo_dl.Simulator(network(), minibatch_size=2, progress_bar=False) as sim:
+        with pytest.raises(ValidationError, match=r"shape \(1, 5, 1\).*batch_size=2"):
+            sim.keras_model.predict(x, batch_size=2, verbose=0)
+        none = {name: values[:0] for name, values in x.items()}
+        with pytest.raises(ValidationError, match="without items"):
+            sim.keras_model.predict(none, batch_size=2, verbose=0)
+
+
+def test_numbers_beyond_precision():
+    data = np.full((2, 5, 1), 1e39)
+    with nengo_dl.Simulator(network(), minibatch_size=2, progress_bar=False) as sim:
+        for inputs in ({"A_a": data}, [tf.constant(data)]):
+            with pytest.raises(ValidationError, match=r"'A_a' contain .* float32"):
+                sim.keras_model(inputs)
+
+
+def test_the_keras_model_within_a_function_of_tensorflow():
+    x = {"A_a": X, "n_steps": np.full((2, 1), 5)}
+    with nengo_dl.Simulator(network(), minibatch_size=2, progress_bar=False) as sim:
+        model = sim.keras_model
+        model.compile("sgd", {"p": "mse"})
+        for call in (
+            lambda: model.predict_on_batch(x),
+            lambda: model.test_on_batch(x, {"p": X}),
+        ):
+            with pytest.raises(NengoException, match="Keras model within a `tf.func"):
+                tf.function(call, autograph=False)()
+
+
+def test_weights_of_a_file_that_is_not_there(tmp_path):
+    path = str(tmp_path / "none.weights.h5")
+    with (
+        nengo_dl.Simulator(network(), minibatch_size=2, progress_bar=False) as sim,
+        pytest.raises(ValidationError, match=r"filepath: There is no file .*none"),
+    ):
+        sim.keras_model.load_weights(path)
+
+
+def test_names_of_weights_have_no_addresses():
+    with nengo.Network() as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        a, b = nengo.Ensemble(3, 1), nengo.Ensemble(3, 1)
+        nengo.Connection(a.neurons, b.neurons, transform=np.ones((3, 3)))
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        names = [weight.name for weight in sim.keras_model.weights]
+    assert names and not any(" at 0x" in name for name in names)

@@ -1,5 +1,7 @@
 """Options of fit, evaluate and predict: what Keras would take without a word."""
 
+import warnings
+
 import keras
 import nengo
 import numpy as np
@@ -87,6 +89,40 @@ def test_every_method_checks():
             sim.fit(x, y, steps_per_epoch=100, verbose=0)
         with pytest.raises(ValidationError, match="into 0 and 12; expected multiples"):
             sim.fit(x, y, validation_split=0.999, verbose=0)
+
+
+def test_options_that_others_leave_without_effect():
+    x, y = data()
+    with simulator(feed_forward()) as sim:
+        sim.compile("sgd", loss={"out": "mse"})
+
+        def fit(**options):
+            return sim.fit(x, y, **{"epochs": 0, "verbose": 0, **options})
+
+        none = "ignored: there are no data for validation"
+        for options, message in (
+            ({"validation_steps": 1}, f"'validation_steps' is {none}"),
+            ({"validation_freq": [1]}, f"'validation_freq' is {none}"),
+            (
+                {"validate_as": "rates", "validation_n_steps": 2},
+                f"'validate_as' and 'validation_n_steps' are {none}",
+            ),
+            (
+                {"validation_split": 0.5, "validation_data": (x, y)},
+                "'validation_split' is ignored: there are 'validation_data'",
+            ),
+            ({"initial_epoch": 3, "epochs": 2}, "Nothing is trained.*initial_epoch=3"),
+        ):
+            with pytest.warns(NengoWarning, match=message):
+                fit(**options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", NengoWarning)
+            for options in (
+                {"validation_freq": 1},
+                {"validation_steps": 1, "validation_data": (x, y)},
+                {"initial_epoch": 2, "epochs": 3},
+            ):
+                fit(**options)
 
 
 def test_no_part_of_a_split_is_empty():

@@ -90,6 +90,15 @@ def test_missing_targets_and_losses_that_do_not_know_them():
         with warnings.catch_warnings():
             warnings.simplefilter("error", NengoWarning)
             assert np.isfinite(sim.evaluate(X, missing, verbose=0)["loss"])
+        # whether a function of the user knows them shows in what it returns
+        sim.compile("sgd", loss={"out": lambda t, p: keras.ops.mean((t - p) ** 2)})
+        for call in (
+            lambda: sim.evaluate(X, missing, verbose=0),
+            lambda: sim.fit(X, Y, validation_data=(X, missing), verbose=0),
+            lambda: sim.fit(X, missing, verbose=0),
+        ):
+            with pytest.warns(NengoWarning, match=r"Targets for <Probe .out. .* NaN"):
+                call()
 
 
 @pytest.mark.parametrize("why", ["trainable=False", "no parameter on the way"])

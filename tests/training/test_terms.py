@@ -282,9 +282,11 @@ def test_what_cannot_be_minimised(given, targets, message):
         (None, "returned None"),
         (tf.ones((0, 5)), r"returned an array of shape \(0, 5\).*reduce_mean"),
         (["a"], r"returned \['a'\]"),
+        ("a", "returned 'a'"),
+        (tf.zeros((), tf.complex64), r"returned complex numbers of shape \(\)"),
         ({"loss": 1}, "returned {'loss': 1}"),
     ],
-    ids=["none", "empty", "text", "dict"],
+    ids=["none", "empty", "texts", "text", "complex", "dict"],
 )
 def test_objectives_return_a_number(returned, message):
     (term,) = terms_of({P: lambda outputs: returned}, ())

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
+from nengo.exceptions import BuildError
 
 from nengo_dl.graph.signals import initial_elements
 from nengo_dl.graph.verify import verify
@@ -120,7 +121,8 @@ def simplify(
     Raises
     ------
     BuildError
-        If a rewrite leaves a graph that breaks the rules of `verify`.
+        If a rewrite leaves a graph that breaks the rules of `verify`, or returns
+        something else than a list of operators.
 
     Returns
     -------
@@ -141,6 +143,13 @@ def simplify(
     for rewrite in itertools.cycle(rewrites):
         result = rewrite(facts)
         in_vain += 1
+        if not isinstance(result, list | tuple) or not all(
+            isinstance(op, Operator) for op in result
+        ):
+            raise BuildError(
+                f"The simplification {rewrite!r} returned {result!r:.100}; expected a "
+                "list of operators"
+            )
         if result != facts.operators:
             before, after = set(facts.operators), set(result)
             added, removed = after - before, before - after

@@ -130,13 +130,14 @@ def _axes(layer: keras.Layer) -> _Axes | None:
         inputs = getattr(layer, "inputs", None) or []
         one = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else None
         return None if one is None else _Axes(tuple(one.shape[1:]))
-    if isinstance(layer, keras.layers.RNN | keras.layers.TimeDistributed):
-        return _Axes((None, None), more=True)
-    spec = layer.input_spec
+    spec = None
+    if not isinstance(layer, keras.layers.TimeDistributed):  # it takes more axes
+        spec = layer.input_spec
     if isinstance(spec, list | tuple) and len(spec) == 1:
         (spec,) = spec
     if not isinstance(spec, keras.layers.InputSpec):
-        return None
+        in_time = isinstance(layer, keras.layers.RNN | keras.layers.TimeDistributed)
+        return _Axes((None, None), more=True) if in_time else None
     if spec.shape is not None:
         return _Axes(tuple(spec.shape[1:]))
     rank = spec.ndim or spec.min_ndim
@@ -148,4 +149,6 @@ def _axes(layer: keras.Layer) -> _Axes | None:
         if behind in range(len(sizes)):
             sizes[behind] = size
     first = getattr(layer, "data_format", None) == "channels_first"
-    return _Axes(tuple(sizes), spec.ndim is None, first)
+    # convolutions say that they take more axes, and fail when they are called
+    more = spec.ndim is None and not hasattr(layer, "kernel_size")
+    return _Axes(tuple(sizes), more, first)
