@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from nengo.exceptions import NengoWarning
 
+import nengo_dl
 from nengo_dl.benchmarks.training import TASKS
 from tests.helpers import rest_with_everything
 
@@ -111,3 +113,69 @@ def test_our_side(form):
     task = replace(TASKS[step.FORMS[form]], n_steps=2, n_minibatches=1)
     assert (task.minibatch_size, task.hidden) == (50, (128,))
     assert step.milliseconds(task, repetitions=1) > 0
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """Return the script for the C loop, the program, and a folder."""
+    if shutil.which("gcc") is None:
+        pytest.skip("there is no gcc")
+    loop, folder = script("c_loop"), tmp_path_factory.mktemp("c_loop")
+    return loop, loop.compiled("gcc", folder), folder
+
+
+@pytest.mark.parametrize(
+    "name",
+    rest_with_everything(["two_ensembles", "integrator", "two_ensembles_1000"]),
+)
+def test_c_loop_computes_the_same(compiled, name):
+    loop, program, folder = compiled
+    found = loop.measured(name, program, folder, n_steps=60, rounds=1)
+    # others than gcc's might round in another way later on
+    assert found["steps that agree"] >= 50
+    assert found["ratio"] == found["NengoDL (us)"] / found["C loop (us)"]
+
+
+def test_c_loop_of_other_equations_is_refused(compiled):
+    loop, program, folder = compiled
+    exported = loop.Exported(loop.NETWORKS["two_ensembles"](), n_steps=60)
+    with nengo_dl.Simulator(exported.net, progress_bar=False) as sim:
+        _, ours = loop.run_ours(sim, exported)
+        # now voltages are those behind 60 steps
+        exported.write(sim, folder / "later", repetitions=1)
+    _, theirs = loop.run_theirs(program, folder / "later")
+    with pytest.raises(SystemExit, match=r"two: the C loop agrees .* for \d steps"):
+        loop.agreement("two", ours, theirs.reshape(ours.shape))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ((49, 1e-4), "for 49 steps, and differs by 0.1 of the largest value"),
+        ((80, 0.5), "for 80 steps, and differs by 0.5 of the largest value"),
+        ((80, np.nan), "for 80 steps, and differs by nan of the largest value"),
+    ],
+)
+def test_outputs_of_other_equations_are_refused(changed, message):
+    loop = script("c_loop")
+    ours, theirs = np.ones((100, 2)), np.ones((100, 2))
+    theirs[80, 1] += 0.1  # noise
+    expected = {"steps that agree": 80, "largest difference": pytest.approx(0.1)}
+    assert loop.agreement("net", ours, theirs) == expected
+    theirs[changed[0], 0] += changed[1]
+    with pytest.raises(SystemExit, match=message):
+        loop.agreement("net", ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["pes"], "pes is not in the C loop; it has integrator"),
+        (["--steps", "0"], "1 at"),
+    ],
+)
+def test_c_loop_says_what_it_takes(monkeypatch, capsys, arguments, message):
+    monkeypatch.setattr(sys, "argv", ["c_loop.py", *arguments])
+    with pytest.raises(SystemExit):
+        script("c_loop").main()
+    assert message in capsys.readouterr().err
