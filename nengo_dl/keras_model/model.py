@@ -187,8 +187,7 @@ class SimulatorModel(Refusals, DividedTraining):
         if functions.rules.has_losses:
             with without_names():
                 self._added = keras.metrics.Mean("layer_losses", self.dtype)
-        self._runner = runner
-        self._program = program
+        self._runner, self._program = runner, program
         self._xla = Xla(program.jit_compile)
         self._loss_weights: dict[str, float] = {}
         # Keras counts the variables in a list among the weights
