@@ -1,4 +1,4 @@
-/* Let code in tables break behind punctuation, rather than inside words, and mark
+/* Let code in tables and on phones break behind punctuation, rather than inside words, and mark
    tables of text, whose cells tables.css puts below one another on a phone. */
 document.addEventListener("DOMContentLoaded", () => {
   for (const table of document.querySelectorAll("table.docutils")) {
@@ -13,7 +13,7 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const td of document.querySelectorAll("table.docutils td")) {
     if (/^[\d.%]+ ± [\d.%]+$/.test(td.textContent.trim())) td.style.whiteSpace = "nowrap";
   }
-  for (const code of document.querySelectorAll("table.docutils td code .pre")) {
+  for (const code of document.querySelectorAll("article code.literal .pre")) {
     if (code.children.length) continue;
     const parts = code.textContent.split(/(?<=.[.,(=[{/|])(?=[^\s\d.,)=\]}/|])/);
     code.replaceChildren(
