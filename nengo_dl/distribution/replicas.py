@@ -21,9 +21,9 @@ Tensors = Sequence[tf.Tensor]
 #: what gradients are wanted of: nothing, parameters, or state and inputs of items, too
 Gradients = Literal["none", "params", "all"]
 
-#: bytes of a whole array, up to which it is gathered as a sum of parts between zeros:
-#: twice the bytes, but one collective instead of two, since TensorFlow's own gathering
-#: asks for the shapes first, which are known here
+#: bytes of whole arrays, up to which they are gathered as a sum of parts between zeros:
+#: twice the bytes, but no collective of its own, or one instead of two, since
+#: TensorFlow's own gathering asks for the shapes first, which are known here
 AS_SUM = 2**20
 
 #: types that are added up between processes without a change
@@ -295,7 +295,8 @@ class Replicas:
 
         There is one collective for each type, whatever comes out of the function:
         losses and gradients are added up, and what has a row for each item is added to
-        the zeros of the other parts. There are no gradients of what is returned.
+        the zeros of the other parts, unless that is much: then it is gathered by
+        itself. There are no gradients of what is returned.
 
         Parameters
         ----------
@@ -315,9 +316,17 @@ class Replicas:
             found = list(
                 function(*shared, *self.of_whole(items), *self.of_local(local))
             )
-            return [*found[:n_summed], *map(self._between_zeros, found[n_summed:])]
+            of_items = found[n_summed:]
+            if not _is_much(of_items, self.count):
+                of_items = list(map(self._between_zeros, of_items))
+            return [*found[:n_summed], *of_items]
 
-        return self.summed(self.strategy.run(compute))
+        found = self.strategy.run(compute)
+        of_items = found[n_summed:]
+        firsts = [self.strategy.experimental_local_results(v)[0] for v in of_items]
+        if any(first.shape[0] != self.minibatch_size for first in firsts):
+            return [*self.summed(found[:n_summed]), *self.gathered(of_items)]
+        return self.summed(found)
 
     def of_whole(self, tensors: Tensors) -> list[tf.Tensor]:
         """Return the part of this replica, of tensors of a whole minibatch."""
@@ -352,9 +361,8 @@ class Replicas:
 
         def gather(packed: Any) -> tf.Tensor:
             (first, *_) = self.strategy.experimental_local_results(packed)
-            n_bytes = first.shape.num_elements() * first.dtype.size * self.count
             added = self.crosses_processes and first.dtype in _ADDED
-            if not added or n_bytes > AS_SUM:
+            if not added or _is_much([first], self.count):
                 return self.strategy.gather(packed, axis=0)
             packed = self.strategy.run(self._between_zeros, args=(packed,))
             return self.strategy.reduce("SUM", packed, axis=None)
@@ -434,6 +442,12 @@ def _matrix(rows: int, widths: Sequence[int], *tensors: tf.Tensor) -> tf.Tensor:
     """Return tensors side by side in one matrix."""
     pairs = zip(tensors, widths, strict=True)
     return tf.concat([tf.reshape(t, (rows, width)) for t, width in pairs], axis=1)
+
+
+def _is_much(parts: Tensors, count: int) -> bool:
+    """Return whether so many of such parts are too many bytes to be sent twice."""
+    n_bytes = sum(part.shape.num_elements() * part.dtype.size for part in parts)
+    return n_bytes * count > AS_SUM
 
 
 def _is_float(tensor: tf.Tensor) -> bool:
