@@ -140,3 +140,11 @@ def test_the_keras_model_of_a_closed_simulator():
     for call in (lambda: model(X), lambda: model.predict(x, batch_size=2)):
         with pytest.raises(SimulatorClosed, match="Cannot use the Keras model"):
             call()
+
+
+@pytest.mark.parametrize("values", [[[[1.0], [2.0]], [[1.0]]], {1, 2}, None, "text"])
+def test_what_is_no_tensor_is_refused_for_that(values):
+    with nengo_dl.Simulator(network(), minibatch_size=2, progress_bar=False) as sim:
+        for inputs in ({"A_a": values}, [values, X]):
+            with pytest.raises(ValidationError, match="'A_a' are no tensor of real"):
+                sim.keras_model(inputs)
