@@ -10,13 +10,14 @@ from typing import Any
 import keras
 import nengo
 import numpy as np
+from nengo.base import ObjView
 from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType
 from nengo.params import BoolParam
 
 from nengo_dl.lowering.tensor_nodes.item_shapes import check_axes, item_shape
 from nengo_dl.tensor_node import TensorNode
-from nengo_dl.validation import flag, synapse_of
+from nengo_dl.validation import flag, refused, synapse_of
 
 #: what a function that is called layer by layer leaves to the TensorNode
 _OF_NODE = ("shape_out", "label")
@@ -105,9 +106,11 @@ class Layer:
         Raises
         ------
         ValidationError
-            If ``shape_in`` has another number of elements than the input, or is missing
-            and the Keras layer needs more than one axis.
+            If ``input`` is nothing that a Connection can begin at; if ``shape_in`` has
+            another number of elements than the input, or is missing and the Keras layer
+            needs more than one axis.
         """
+        _check_input(input)
         shape_in = item_shape("shape_in", shape_in)
         synapse = synapse_of(synapse)
         return_conn = flag(return_conn, "return_conn")
@@ -235,6 +238,13 @@ def tensor_layer(
     return Layer(layer_func)(
         input, transform, shape_in, synapse, return_conn, **layer_args
     )
+
+
+def _check_input(input: Any) -> None:
+    """Raise an error if no layer can be connected to something."""
+    obj = input.obj if isinstance(input, ObjView) else input
+    if not isinstance(obj, nengo.Node | nengo.Ensemble | nengo.ensemble.Neurons):
+        raise refused(input, "input", "a Node, an Ensemble, Neurons or a slice of one")
 
 
 def _size_in(input: Any, transform: Any, shape_in: tuple[int, ...] | None) -> int:

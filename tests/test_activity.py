@@ -337,3 +337,19 @@ def test_wrong_arguments():
             Device(**{"name": "mine", "synop": 1e-12, **arguments})
     with pytest.raises(ValidationError, match="device"):
         register_device("mine")
+
+
+def test_one_item_without_the_axis_of_items():
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        node = nengo.Node([0.0])
+        ensemble = nengo.Ensemble(5, 1)
+        nengo.Connection(node, ensemble, synapse=None)
+    data = np.linspace(-1, 1, 20)[:, None]
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        assert str(sim.activity(data)) == str(sim.activity(data[None]))
+    with (
+        nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim,
+        pytest.raises(ValidationError, match=r"shape \(20, 1\); expected"),
+    ):
+        sim.activity(data)

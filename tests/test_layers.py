@@ -64,6 +64,15 @@ def test_classes_of_layers_are_made_with_the_arguments(net):
     np.testing.assert_allclose(last(net, layer), [net.source.output.sum()] * 2)
 
 
+def test_layers_are_connected_to_objects_with_an_output(net):
+    with net:
+        probe = nengo.Probe(net.source)
+    connection = nengo_dl.Layer(square)(net.source, return_conn=True)[1]
+    for wrong in (3, None, net, probe, connection, np.ones(2), tf.ones(2)):
+        with pytest.raises(ValidationError, match="input: Expected a Node, an Ens"):
+            nengo_dl.Layer(square)(wrong)
+
+
 def test_without_a_shape_the_input_is_a_flat_vector(net):
     conv = nengo_dl.Layer(keras.layers.Conv1D(2, 2))(net.source, shape_in=(6, 1))
     assert conv.shape_out == (5, 2)

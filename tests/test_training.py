@@ -631,6 +631,17 @@ def test_norms_need_no_targets():
     assert values == [values[0]] * 6 and values[0] > 0
 
 
+def test_lists_of_minibatches_are_no_data():
+    net = relu_chain(4, 1)
+    data = [{net.a: np.ones((2, 2, 1)), net.p: np.ones((2, 2, 1))}]
+    with simulator(net) as sim:
+        for call in (lambda: sim.loss(data), lambda: sim.train(data, "sgd")):
+            with pytest.raises(
+                ValidationError, match="data: Expected a dict.*dataset or generator"
+            ):
+                call()
+
+
 def test_missing_targets_and_losses_that_do_not_know_them():
     net = relu_chain(4, 1)
     data = {net.a: np.ones((2, 2, 1)), net.p: np.full((2, 2, 1), np.nan)}

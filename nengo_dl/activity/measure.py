@@ -129,7 +129,9 @@ def _checked(
         If data do not fit, or the number of steps is not known.
     """
     steps = None if n_steps is None else positive_int(n_steps, "n_steps")
-    single = Endpoints(endpoints.nodes, (), 1, endpoints.dtype)
+    # a single item may come without the axis of items where there is no minibatch
+    number = None if endpoints.minibatch_size is None else 1
+    single = Endpoints(endpoints.nodes, (), number, endpoints.dtype)
     if presented is None or (isinstance(presented, Mapping) and not presented):
         if steps is None:
             raise ValidationError(

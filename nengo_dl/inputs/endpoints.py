@@ -136,10 +136,15 @@ class Endpoints:
         if _is_whole_number(data):
             return None, None, positive_int(data, "data")
         if not isinstance(data, Mapping):
-            if data is None or isinstance(data, bool | str):
+            of_dicts = isinstance(data, list | tuple) and any(
+                isinstance(member, Mapping) for member in data
+            )
+            if data is None or isinstance(data, bool | str) or of_dicts:
+                several = "; or a dataset or generator of such dicts" * of_dicts
                 raise ValidationError(
                     f"Expected a dict {{Node: array, Probe: array}}, or a number of "
-                    f"steps if all Nodes have their own output; got {data!r}",
+                    f"steps if all Nodes have their own output{several}; got "
+                    f"{data!r:.100}",
                     attr="data",
                 )
             return data, None, None

@@ -47,7 +47,7 @@ def by_name(
             n_steps = given.pop("n_steps")
     else:
         arrays = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-        if arrays and len(np.shape(arrays[-1])) < 3:
+        if arrays and _is_number(arrays[-1]):
             n_steps = arrays.pop()
         if len(arrays) > len(nodes):
             raise ValidationError(
@@ -76,11 +76,19 @@ def by_name(
     return found
 
 
+def _is_number(values: Any) -> bool:
+    """Return whether the last member of a list is a number of steps, by its shape."""
+    try:
+        return len(np.shape(values)) < 3
+    except ValueError:  # of a list of lists that differ in length
+        return False
+
+
 def _check_shape(values: Any, node: nengo.Node, rows: Collection[int]) -> None:
     """Refuse data for a Node that are not of one minibatch, as far as that is known."""
-    shape = values.shape if hasattr(values, "shape") else np.shape(values)
-    if getattr(shape, "rank", 3) is None:
-        return
+    shape = getattr(values, "shape", None)
+    if shape is None or getattr(shape, "rank", 3) is None:
+        return  # what is no tensor is refused for that
     shape, wanted = tuple(shape), (tuple(rows), None, (node.size_out,))
     if len(shape) != 3 or any(
         own is not None and known is not None and own not in known

@@ -22,6 +22,7 @@ import nengo
 import numpy as np
 import tensorflow as tf
 from nengo.builder.signal import Signal
+from nengo.exceptions import SimulatorClosed
 
 from nengo_dl.display.tables import text_table
 from nengo_dl.distribution.scope import outside_scopes
@@ -200,6 +201,7 @@ class SimulatorModel(Refusals, DividedTraining):
     @tf.autograph.experimental.do_not_convert
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Run one minibatch, given in any form; see `call` and `by_name`."""
+        self._check_open()
         with in_own_words():
             inputs = by_name(inputs, self.testing.nodes, self.testing.rows)
             check_call(inputs, kwargs.get("training"), self.testing.function.dtype)
@@ -482,6 +484,7 @@ class SimulatorModel(Refusals, DividedTraining):
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Compute in the simulation's precision, where it runs, with users' errors."""
+        self._check_open()
         check_eager("Cannot use the Keras model")
         with (
             outside_scopes(),
@@ -496,6 +499,13 @@ class SimulatorModel(Refusals, DividedTraining):
                 self.fitting.epochs.clear()
                 self.testing.epochs.clear()
                 self._runner.store.changed()
+
+    def _check_open(self) -> None:
+        if self._runner.closed:
+            raise SimulatorClosed(
+                "Cannot use the Keras model: the simulator is closed. Make a new "
+                "Simulator, or use it within its `with` block"
+            )
 
     # -- what comes out
 

@@ -194,6 +194,11 @@ class Runner:
         """Let go of the program and the live values; samples and time stay."""
         del self._program, self._feed, self.store
 
+    @property
+    def closed(self) -> bool:
+        """Whether there is nothing to run any more."""
+        return not hasattr(self, "store")
+
     def snapshot(self) -> dict[str, Any]:
         """Return all that changes while a simulation runs, without TensorFlow."""
         return {

@@ -200,7 +200,8 @@ def _differences(
     """Return the slopes of some numbers where one argument moves in a direction."""
     sides = []
     for sign in (1, -1):
-        moved = [np.array(v, np.float64) for v in values]
+        # in C order, so that what is flat is a view
+        moved = [np.array(v, np.float64, order="C") for v in values]
         flat = moved[place.argument].reshape(-1)
         flat[place.start : place.stop] += sign * _STEP * direction
         sides.append([float(y) for y in numbers(*map(tf.constant, moved))])

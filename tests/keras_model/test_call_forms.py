@@ -4,7 +4,7 @@ import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
-from nengo.exceptions import NengoException, ValidationError
+from nengo.exceptions import NengoException, SimulatorClosed, ValidationError
 
 import nengo_dl
 
@@ -130,3 +130,21 @@ def test_names_of_weights_have_no_addresses():
     with nengo_dl.Simulator(net, progress_bar=False) as sim:
         names = [weight.name for weight in sim.keras_model.weights]
     assert names and not any(" at 0x" in name for name in names)
+
+
+def test_the_keras_model_of_a_closed_simulator():
+    x = {"A_a": X, "n_steps": np.full((2, 1), 5)}
+    with nengo_dl.Simulator(network(), minibatch_size=2, progress_bar=False) as sim:
+        model = sim.keras_model
+        model(X)
+    for call in (lambda: model(X), lambda: model.predict(x, batch_size=2)):
+        with pytest.raises(SimulatorClosed, match="Cannot use the Keras model"):
+            call()
+
+
+@pytest.mark.parametrize("values", [[[[1.0], [2.0]], [[1.0]]], {1, 2}, None, "text"])
+def test_what_is_no_tensor_is_refused_for_that(values):
+    with nengo_dl.Simulator(network(), minibatch_size=2, progress_bar=False) as sim:
+        for inputs in ({"A_a": values}, [values, X]):
+            with pytest.raises(ValidationError, match="'A_a' are no tensor of real"):
+                sim.keras_model(inputs)

@@ -67,6 +67,19 @@ def test_one_probe_and_given_inputs():
         assert not np.any(found[net.q]["numeric"][others])
 
 
+def test_inputs_in_any_order_of_memory():
+    # an array that is not in C order has no flat view, and was not moved at all
+    net = network(jit_compile=False)
+    inputs = np.random.RandomState(0).uniform(size=(2, 3, 2))
+    with simulator(net, dtype="float64", minibatch_size=2) as sim:
+        found = [
+            sim.check_gradients(net.p, inputs={net.nodes[0]: values})[net.p]["numeric"]
+            for values in (inputs, np.asfortranarray(inputs))
+        ]
+    np.testing.assert_allclose(*found)
+    assert np.all(found[0])
+
+
 def test_wrong_gradients_are_found_and_named(monkeypatch):
     step = LowerLIFRate.step
 
