@@ -22,7 +22,6 @@ import nengo
 import numpy as np
 import tensorflow as tf
 from nengo.builder.signal import Signal
-from nengo.exceptions import SimulatorClosed
 
 from nengo_dl.display.tables import text_table
 from nengo_dl.distribution.scope import outside_scopes
@@ -201,7 +200,7 @@ class SimulatorModel(Refusals, DividedTraining):
     @tf.autograph.experimental.do_not_convert
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Run one minibatch, given in any form; see `call` and `by_name`."""
-        self._check_open()
+        self._runner.check_open("use the Keras model")
         with in_own_words():
             inputs = by_name(inputs, self.testing.nodes, self.testing.rows)
             check_call(inputs, kwargs.get("training"), self.testing.function.dtype)
@@ -484,7 +483,7 @@ class SimulatorModel(Refusals, DividedTraining):
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Compute in the simulation's precision, where it runs, with users' errors."""
-        self._check_open()
+        self._runner.check_open("use the Keras model")
         check_eager("Cannot use the Keras model")
         with (
             outside_scopes(),
@@ -499,13 +498,6 @@ class SimulatorModel(Refusals, DividedTraining):
                 self.fitting.epochs.clear()
                 self.testing.epochs.clear()
                 self._runner.store.changed()
-
-    def _check_open(self) -> None:
-        if self._runner.closed:
-            raise SimulatorClosed(
-                "Cannot use the Keras model: the simulator is closed. Make a new "
-                "Simulator, or use it within its `with` block"
-            )
 
     # -- what comes out
 
@@ -574,17 +566,21 @@ class SimulatorModel(Refusals, DividedTraining):
         if line_length is not None:
             positive_int(line_length, "line_length")
         function_of(print_fn, "print_fn", "a function of a line")
-        rows = [
-            ("input" if isinstance(obj, nengo.Node) else "output", name, "")
-            for obj, name in self._names.items()
-        ]
-        trainable = {id(weight) for weight in self.trainable_weights}
-        for weight in self.weights:
-            kind = "weights" if id(weight) in trainable else "weights, not trainable"
-            rows.append((kind, weight.name, f"{weight.shape[0]:,}"))
-        text = text_table(f"Model {self.name!r}: {self.count_params():,} weights", rows)
-        for line in text.splitlines():
+        for line in _summary(self, self._names).splitlines():
             print_fn(line[:line_length])
+
+
+def _summary(model: keras.Model, names: Mapping[Any, str]) -> str:
+    """Return a table of the inputs, outputs and weights of a model."""
+    rows = [
+        ("input" if isinstance(obj, nengo.Node) else "output", name, "")
+        for obj, name in names.items()
+    ]
+    trainable = {id(weight) for weight in model.trainable_weights}
+    for weight in model.weights:
+        kind = "weights" if id(weight) in trainable else "weights, not trainable"
+        rows.append((kind, weight.name, f"{weight.shape[0]:,}"))
+    return text_table(f"Model {model.name!r}: {model.count_params():,} weights", rows)
 
 
 def _connected(output: tf.Tensor, variables: Sequence[tf.Variable]) -> tf.Tensor:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.builder import Model
 from nengo.builder.operator import Operator
+from nengo.exceptions import SimulatorClosed
 
 from nengo_dl.display.progress import stage
 from nengo_dl.graph.tensor_operator import tensor_nodes
@@ -194,10 +195,19 @@ class Runner:
         """Let go of the program and the live values; samples and time stay."""
         del self._program, self._feed, self.store
 
-    @property
-    def closed(self) -> bool:
-        """Whether there is nothing to run any more."""
-        return not hasattr(self, "store")
+    def check_open(self, what: str) -> None:
+        """Raise an error if there is nothing to run any more.
+
+        Raises
+        ------
+        SimulatorClosed
+            It says what cannot be done then.
+        """
+        if not hasattr(self, "store"):
+            raise SimulatorClosed(
+                f"Cannot {what}: the simulator is closed. Make a new Simulator, or do "
+                "it within its `with` block"
+            )
 
     def snapshot(self) -> dict[str, Any]:
         """Return all that changes while a simulation runs, without TensorFlow."""
