@@ -357,13 +357,16 @@ class TrainingCalls:
     def _summaries(self, objects: Sequence[Any] | None) -> Summaries:
         """Return a writer of summaries about some objects, for TensorBoard."""
         objects = () if objects is None else objects
-        board = self._board if len(objects) else None
-        if len(objects) and board is None:
+        # which also refuses what is no list of objects
+        found = Summaries(None, objects, self._model, self._store)
+        if len(objects) and self._board is None:
             warn_user(
                 "`summaries` are ignored: the simulator has no directory for them. "
                 "Expected `Simulator(..., tensorboard=directory)`"
             )
-        return Summaries(board, objects, self._model, self._store)
+        if len(objects) and self._board is not None:
+            return Summaries(self._board, objects, self._model, self._store)
+        return found
 
 
 def _warn_about_missing(data: TrainingData, wanted: Iterable[Term]) -> None:
