@@ -25,8 +25,9 @@ from nengo_dl.graph.signals import initial_elements
 from nengo_dl.lowering.indexing import for_all_items
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.program.program import Program
+from nengo_dl.program.python_round import PythonCalls
 from nengo_dl.program.recording import Recording
-from nengo_dl.program.step import PythonCalls, TimeStep
+from nengo_dl.program.step import TimeStep
 
 #: tensors by name
 Named = dict[str, tf.Tensor]

@@ -23,6 +23,15 @@ class PythonLowering(Lowering):
     xla = False
 
     @property
+    def reads(self) -> Sequence[View] | None:
+        """The views that are all of its arguments, if results are only set.
+
+        What several groups read and set goes into Python as one array each. None: it
+        looks after its arguments and results itself.
+        """
+        return None
+
+    @property
     def called(self) -> Sequence[Operator]:
         """The operators whose Python code is called."""
         raise NotImplementedError

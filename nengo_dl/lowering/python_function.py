@@ -161,9 +161,14 @@ class LowerSimPyFunc(PythonLowering):
         """Return the operator."""
         return (self.op,)
 
-    def arguments(self, values: SignalValues) -> list[tf.Tensor]:
+    @property
+    def reads(self) -> Sequence[View]:
         """Return a time of the operator's own, and the input."""
-        return [values.read(view) for view in (self.t, self.x) if view is not None]
+        return [view for view in (self.t, self.x) if view is not None]
+
+    def arguments(self, values: SignalValues) -> list[tf.Tensor]:
+        """Return what they are."""
+        return [values.read(view) for view in self.reads]
 
     @property
     def writes(self) -> Sequence[View]:

@@ -232,3 +232,41 @@ def join_runs(runs: Iterable[Run]) -> tuple[Run, ...]:
         block, start, stop = run
     joined.append(Run(block, start, stop))
     return tuple(joined[1:])
+
+
+def together(views: Sequence[View]) -> tuple[View, tuple[tuple[int, int], ...]]:
+    """Return one view of what several views have, and where in it each has its own.
+
+    They follow each other as they do in memory, so that they are few stretches of it,
+    and what several of them have occurs once.
+
+    Parameters
+    ----------
+    views : sequence of View
+        Batched ones, of blocks of one type.
+
+    Returns
+    -------
+    view : View
+        All elements, flat.
+    parts : tuple of (int, int)
+        The stretch of these that each view has.
+
+    Examples
+    --------
+    >>> from nengo_dl.plan.layout import Run, View, together
+    >>> views = [View((Run(0, a, b),), (b - a,), True) for a, b in ((4, 6), (0, 4))]
+    >>> view, parts = together(views)
+    >>> view.runs, parts
+    ((Run(block=0, start=0, stop=6),), ((4, 6), (0, 4)))
+    """
+    places: dict[tuple[Run, ...], tuple[int, int]] = {}
+    runs: list[Run] = []
+    stop = 0
+    for view in sorted(views, key=lambda view: view.runs):
+        if view.runs not in places:
+            places[view.runs] = stop, stop + view.size
+            stop += view.size
+            runs += view.runs
+    whole = View(join_runs(runs), (stop,), batched=True)
+    return whole, tuple(places[view.runs] for view in views)

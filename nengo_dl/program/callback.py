@@ -29,7 +29,7 @@ import tensorflow as tf
 
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.program.packing import Packing
-from nengo_dl.program.step import PythonCalls
+from nengo_dl.program.python_round import Places, PythonCalls
 
 _REGISTRY = "_ZN3xla24CustomCallTargetRegistry6GlobalEv"
 _REGISTER = (
@@ -228,9 +228,7 @@ class _Handler:
         self._addresses: Any = ctypes.c_void_p * (2 + len(self.shapes))
         #: where arguments and results were in the last steps, and the arrays that they
         #: are there
-        self._views: dict[
-            tuple[Address, ...], tuple[list[np.ndarray], list[np.ndarray]]
-        ] = {}
+        self._views: dict[tuple[Address, ...], list[Places]] = {}
 
     def __call__(self, out: Address, inputs: Address) -> None:
         """Read the arguments where XLA has them, write the results where it wants."""
@@ -247,14 +245,12 @@ class _Handler:
             if arrays is None:
                 arrays = self._arrays(places)
             step = progress.first_step + _NUMBER.from_address(i).value + 1
-            self.calls.host(step, arrays[0], self.counts, arrays[1])
+            self.calls.call(step, arrays)
             done.value = 1
         except BaseException as error:
             progress.error = error
 
-    def _arrays(
-        self, places: tuple[Address, ...]
-    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    def _arrays(self, places: tuple[Address, ...]) -> list[Places]:
         """Return arguments and results as arrays that stand where XLA has them.
 
         A loop has its buffers in the same few places in every step. Each call of the
@@ -269,8 +265,8 @@ class _Handler:
                 places[1:], self._sizes, self.shapes, strict=True
             )
         ]
-        self._views[places] = arguments, results
-        return arguments, results
+        found = self._views[places] = self.calls.places(arguments, self.counts, results)
+        return found
 
 
 def _memory(address: Address, size: int, dtype: np.dtype) -> np.ndarray:

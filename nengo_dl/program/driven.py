@@ -23,7 +23,8 @@ from nengo_dl.lowering.values import SignalValues
 from nengo_dl.program.calling import flat_call, to_tensor
 from nengo_dl.program.loop import LoopResult
 from nengo_dl.program.packing import Outputs, Packing
-from nengo_dl.program.step import PythonCalls, TimeStep
+from nengo_dl.program.python_round import PythonCalls
+from nengo_dl.program.step import TimeStep
 
 
 @dataclass

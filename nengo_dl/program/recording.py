@@ -11,7 +11,7 @@ import numpy as np
 from nengo.builder.signal import Signal
 
 from nengo_dl.graph.signals import coordinates
-from nengo_dl.plan.layout import Run, View, join_runs
+from nengo_dl.plan.layout import View, together
 
 #: steps that are looked at together
 _PART = 2**20
@@ -133,27 +133,12 @@ class Buffer:
 
     @classmethod
     def shared(cls, numbers: Sequence[int], recordings: Sequence[Recording]) -> Buffer:
-        """Return a buffer for some recordings of one period and type.
-
-        They follow each other as they do in memory, so that they are few stretches of
-        it, and what several Probes see has one place.
-        """
+        """Return a buffer for some recordings of one period and type."""
+        views = [recordings[i].view for i in numbers]
+        first = recordings[numbers[0]]
         if len(numbers) == 1:
-            own = recordings[numbers[0]]
-            return cls(tuple(numbers), own, own.view, ((0, own.view.size),))
-        ordered = sorted(numbers, key=lambda i: recordings[i].view.runs)
-        places: dict[Hashable, tuple[int, int]] = {}
-        runs: list[Run] = []
-        parts, stop = [], 0
-        for i in ordered:
-            view = recordings[i].view
-            if view.runs not in places:
-                places[view.runs] = stop, stop + view.size
-                stop += view.size
-                runs.extend(view.runs)
-            parts.append(places[view.runs])
-        view = View(join_runs(runs), (stop,), batched=True)
-        return cls(tuple(ordered), recordings[ordered[0]], view, tuple(parts))
+            return cls(tuple(numbers), first, first.view, ((0, first.view.size),))
+        return cls(tuple(numbers), first, *together(views))
 
 
 def in_buffers(

@@ -17,16 +17,15 @@ from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
-from nengo.builder.operator import Operator
 
-from nengo_dl.graph.python_calls import Calling
 from nengo_dl.lowering.indexing import for_all_items
-from nengo_dl.lowering.python_call import PythonLowering, independent
+from nengo_dl.lowering.python_call import independent
 from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import SignalLayout, View
 from nengo_dl.program.adjoint import Recorded
 from nengo_dl.program.python_errors import remembered
+from nengo_dl.program.python_round import PythonCalls
 from nengo_dl.program.recording import Buffer, Recording, in_buffers
 
 
@@ -205,59 +204,6 @@ class TimeStep:
         """Return the type of what a Probe sees."""
         blocks = [self.layout.blocks[i] for i in kept.view.blocks]
         return tf.int64 if any(block.kind == "i" for block in blocks) else self.dtype
-
-
-@dataclass(frozen=True)
-class PythonCalls:
-    """Groups whose Python code runs between two compiled stages."""
-
-    lowerings: tuple[PythonLowering, ...]
-
-    @property
-    def blocks(self) -> frozenset[int]:
-        """The blocks that the calls touch."""
-        return _blocks(self.lowerings)
-
-    @property
-    def shapes(self) -> list[tuple[int, ...]]:
-        """Shape of each result."""
-        return [shape for lowering in self.lowerings for shape in lowering.shapes]
-
-    def arguments(self, values: SignalValues) -> list[list[tf.Tensor]]:
-        """Return the arguments of each of the Python calls."""
-        return [lowering.arguments(values) for lowering in self.lowerings]
-
-    def host(
-        self,
-        step: int,
-        arguments: Sequence[np.ndarray],
-        counts: Sequence[int],
-        results: Sequence[np.ndarray],
-    ) -> None:
-        """Call one group after the other; ``counts`` are their numbers of arguments."""
-        first_argument = first_result = 0
-        with Calling(self.operators, step):
-            for lowering, count in zip(self.lowerings, counts, strict=True):
-                own = len(lowering.writes)
-                lowering.host(
-                    step,
-                    arguments[first_argument : first_argument + count],
-                    results[first_result : first_result + own],
-                )
-                first_argument += count
-                first_result += own
-
-    def operators(self) -> list[Operator]:
-        """Return the operators whose code is called."""
-        return [op for lowering in self.lowerings for op in lowering.called]
-
-    def store(self, values: SignalValues, results: Sequence[tf.Tensor]) -> None:
-        """Write the results of all the calls."""
-        start = 0
-        for lowering in self.lowerings:
-            own = len(lowering.writes)
-            lowering.store(values, results[start : start + own])
-            start += own
 
 
 @dataclass(frozen=True)

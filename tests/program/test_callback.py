@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import nengo_dl
+from nengo_dl.lowering.python_call import PythonLowering
 from nengo_dl.program import callback
 
 
@@ -31,18 +32,23 @@ def test_single_steps_have_their_buffers_anywhere(monkeypatch, many):
 
 def test_arrays_at_places_are_not_kept_forever(monkeypatch):
     monkeypatch.setattr(callback, "_MANY_PLACES", 3)
-    calls = callback.PythonCalls(())
+
+    class Group(PythonLowering):
+        writes = (None,)
+
+    calls = callback.PythonCalls((Group(),))
     handler = callback._Handler(
         callback._Progress(),
         calls,
         [(2,)],
-        [],
+        [1],
         callback.Packing(((2,),)),
         np.dtype("f4"),
     )
     memory = [np.full(2, i, np.float32) for i in range(10)]
     for array in memory:
-        arguments, results = handler._arrays((array.ctypes.data, array.ctypes.data))
+        places = handler._arrays((array.ctypes.data, array.ctypes.data))
+        ((arguments, results),) = places
         assert arguments[0][0] == array[0]
         results[0][:] = -1
         assert (array == -1).all()

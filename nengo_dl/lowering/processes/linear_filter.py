@@ -136,14 +136,15 @@ class _StateSpace(Lowering):
     def build_step(self, values: SignalValues) -> None:
         """Add the computation to the step.
 
-        Shapes: u, y (batch, count, size); x (batch, count, order, size).
+        Shapes: u, y (batch, count, size); x (batch, count, order, size); the matrices
+        have an axis of filters in front unless all are equal.
         """
         u, x = values.read(self.u), values.read(self.x)
         # a handful of states: sums of products fuse, matrix products would not
         new = tf.reduce_sum(self.a[..., None] * x[..., None, :, :], axis=-2)
-        new = new + self.b[:, None] * u[..., None, :]
+        new = new + self.b[..., None] * u[..., None, :]
         source = x if self.passthrough else new
-        y = tf.reduce_sum(self.c[:, None] * source, axis=-2)
+        y = tf.reduce_sum(self.c[..., None] * source, axis=-2)
         if self.passthrough:
             y = y + self.d * u
         values.set(self.x, new)
@@ -162,12 +163,17 @@ class LowerLinearFilter(Lowering):
 
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:
-        """Return the form; for a general filter, all that defines it, and its size."""
+        """Return the form; for a general filter, its order and its size, too."""
         if _first_order(op):
             return op.mode, "first order", _same_numbers(op)
         if _order(op) == 0:
             return op.mode, "gain"
-        return op.mode, _system(op.process), op.input.shape
+        system = _system(op.process)
+        form: Hashable = system
+        if not op.process.analog or op.process.method in ("zoh", "euler"):
+            # no other method leaves it to the filter whether input passes through
+            form = _order(op), _keeps_input_out(*system)
+        return op.mode, form, op.input.shape
 
     @classmethod
     def attributes(cls, op: Operator, dt: float) -> Mapping[str, float | str]:
@@ -222,19 +228,32 @@ class LowerLinearFilter(Lowering):
                 merged([b.item() * c.item() for _, b, c, _ in systems], sizes, dtype),
                 mode,
             )
-        a, b, c, d = systems[0]
-        count, order = len(ops), len(a)
+        order = _order(first)
+        shapes = (order, order), (order,), (order,), (1,)
+        a, b, c, d = (
+            _stacked([matrix.reshape(shape).astype(dtype) for matrix in matrices])
+            for shape, *matrices in zip(shapes, *systems, strict=True)
+        )
+        count = len(ops)
         return _StateSpace(
             view(u, count, sizes[0]),
             view(y, count, sizes[0]),
             view(x, count, order, sizes[0]),
-            a.astype(dtype),
-            b.ravel().astype(dtype),
-            c.ravel().astype(dtype),
-            d.ravel()[0].astype(dtype),
+            a,
+            b,
+            c,
+            d,
             bool(np.any(d)),
             mode,
         )
+
+
+def _stacked(matrices: Sequence[np.ndarray]) -> np.ndarray:
+    """Return matrices with an axis in front, or one of them if all are equal."""
+    first, *others = matrices
+    if all(np.array_equal(first, other) for other in others):
+        return first
+    return np.stack(matrices)
 
 
 def _order(op: SimProcess) -> int:

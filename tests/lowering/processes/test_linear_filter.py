@@ -101,6 +101,19 @@ def test_filters_of_different_sizes_merge():
     assert_matches_nengo(net)
 
 
+def test_filters_of_one_order_merge_whatever_their_time_constants():
+    filters = [nengo.Alpha(0.01 * (1 + i)) for i in range(5)]
+    filters += [FILTERS["third order"], nengo.LinearFilter([2], [1e-6, 2e-4, 0.02, 1])]
+    passing = [nengo.LinearFilter([tau, 0], [tau, 1]) for tau in (0.01, 0.02)]
+    with nengo.Network(seed=0) as net:
+        for synapse in (*filters, *passing):
+            nengo.Probe(stimulus(), synapse=synapse, label=str(synapse))
+    assert_matches_nengo(net)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        groups = [g for g in sim._program.plan if isinstance(g.ops[0], SimProcess)]
+        assert sorted(len(group.ops) for group in groups) == [2, 2, 5]
+
+
 def test_filters_in_recurrent_connections():
     with nengo.Network(seed=0) as net:
         a = nengo.Node(size_in=2)
