@@ -269,7 +269,7 @@ def test_batch_normalization():
 def test_dropout():
     x = keras.Input((5,))
     model = keras.Model(x, L.Dropout(0.5)(L.Dense(4, "relu")(x)))
-    with pytest.warns(UserWarning, match="something in training"):
+    with pytest.warns(UserWarning, match="an effect in training"):
         Converter(model)
     converter = converted(model, inference_only=True)
     assert len(converter.net.all_nodes) == 1
