@@ -43,10 +43,9 @@ def loops(called=None):
             size_in, size_out = 1 + i % 3, (2, 1, 0, 3)[i % 4]
             node = nengo.Node(function(i, size_out), size_in, size_out)
             nengo.Connection(source[:size_in], node, synapse=None if i % 2 else 0.01)
+            if size_out and size_in == 1:
+                nengo.Connection(node, node, function=lambda x: 0.1 * x[:1], synapse=0)
             if size_out:
-                nengo.Connection(
-                    node, node, function=lambda x: 0.1 * x[:1], synapse=0
-                ) if size_in == 1 else None
                 nengo.Probe(node, label=f"node {i}")
         filtered = nengo.Node(Decay(), size_in=2, size_out=2)
         nengo.Connection(source[:2], filtered, synapse=None)
