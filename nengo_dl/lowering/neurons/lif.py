@@ -135,7 +135,7 @@ class LowerLIF(LowerNeurons):
         voltage, refractory = state
         refractory = refractory - self.dt
         delta = tf.clip_by_value(self.dt - refractory, 0, self.dt)
-        voltage = voltage - (j - voltage) * expm1(-delta / self.tau_rc, self.decay)
+        voltage = voltage - (j - voltage) * expm1(delta, self.tau_rc, self.decay)
         spikes, spiked = self.spikes(voltage), voltage > 1
         past = self.past(j, voltage, spiked)
         return (
@@ -150,14 +150,16 @@ class LowerLIF(LowerNeurons):
         return tf.where(voltage > 1, zero, tf.maximum(voltage, self.min_voltage))
 
     def past(self, j: tf.Tensor, voltage: tf.Tensor, spiked: tf.Tensor) -> tf.Tensor:
-        """Return the time (s) from a spike to the end of the step, negative; else 0."""
+        """Return the time (s) from a spike to the end of the step, negative.
+
+        Where there was none, it is any finite number.
+        """
         # How far the voltage went beyond the threshold, beside how far it could have
         # gone: no further than a step lets it from below, and only with a current
         # above 1. The branch that is not taken must be finite too.
-        beyond = (1 - voltage) / tf.where(spiked, j - 1, tf.ones_like(j))
-        beyond = tf.where(spiked, beyond, tf.zeros_like(beyond))
+        most = tf.where(spiked, j - 1, tf.ones_like(j))
         farthest = 1 - np.exp(-self.decay) if self.from_below else np.inf
-        return self.tau_rc * log1p(beyond, farthest)
+        return log1p(1 - voltage, most, farthest, self.tau_rc)
 
     def spikes(self, voltage: tf.Tensor) -> tf.Tensor:
         """Return 1 for voltages above the threshold, else 0."""
