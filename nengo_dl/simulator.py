@@ -35,6 +35,7 @@ from nengo_dl.keras_model.model import SimulatorModel
 from nengo_dl.parameters.calls import ParameterCalls
 from nengo_dl.parameters.signal_names import parameters
 from nengo_dl.program.program import Program
+from nengo_dl.program.tensor_float import multiply_in_float32
 from nengo_dl.simulation.building import build
 from nengo_dl.simulation.calls import RunCalls
 from nengo_dl.simulation.options import checked
@@ -175,6 +176,7 @@ class Simulator:
         self.progress_bar = options.progress_bar
         self.optimize = options.optimize
         self._replicas = replicas_of(strategy, options.minibatch_size, options.device)
+        multiply_in_float32()
         with outside_scopes():
             self._workers = Workers(self._replicas)
             building = build(network, dt, model, options, self._workers, seed)

@@ -51,7 +51,7 @@ from nengo_dl.program.python_errors import as_raised, in_own_words
 from nengo_dl.program.traces import Traces
 from nengo_dl.program.value_keys import Same
 from nengo_dl.program.xla_support import Xla
-from nengo_dl.simulation.keras_variables import without_names
+from nengo_dl.simulation.keras_variables import move, without_names
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training.epoch import Epoch
 from nengo_dl.training.model_function import ModelFunction, ModelFunctions
@@ -251,9 +251,16 @@ class SimulatorModel(Refusals, DividedTraining):
             self._loss_weights = {name: factors.get(name, 1.0) for name in loss}
         else:
             self._loss_weights = {}
+        device = self._program.device
+        measures = [*args[2:], kwargs.get("metrics"), kwargs.get("weighted_metrics")]
+        for metric in tf.nest.flatten(measures):
+            if isinstance(metric, keras.metrics.Metric):
+                move(metric.variables, device)
         refused = refused_by_keras("keras_model.compile")
-        with precision(self.dtype), without_names(), refused:
+        with precision(self.dtype), without_names(), refused, tf.device(device):
             super().compile(*args, jit_compile=self._xla.used, **kwargs)
+        if self.optimizer is not None and not self.optimizer.built:
+            move(self.optimizer.variables, device)
         # of losses that nobody has told us about
         unknown = Same(object())
         self.key = lambda: unknown

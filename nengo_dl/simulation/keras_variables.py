@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,6 +36,40 @@ def shared(variable: tf.Variable, name: str) -> keras.Variable:
         trainable=variable.trainable,
         name=name.replace("/", ".").replace("#", "_"),
         autocast=False,
+    )
+
+
+def move(variables: Iterable[Any], device: str | None) -> None:
+    """Let variables of Keras have their storage on the device of a simulation.
+
+    Optimizers and metrics are made before a simulator knows of them, on a GPU if there
+    is one. XLA refuses variables of other devices than its program's.
+
+    Parameters
+    ----------
+    variables : iterable of keras.Variable
+        What is not shared with anything compiled for another device. Those of a
+        distribution strategy stay where they are.
+    device : str or None
+        A device; None: whatever they are on is right.
+    """
+    if device is None:
+        return
+    wanted = tf.DeviceSpec.from_string(device)
+    for variable in variables:
+        value = variable.value
+        if isinstance(value, tf.distribute.DistributedValues) or _is_on(value, wanted):
+            continue
+        with tf.device(device), without_names():
+            variable._value = tf.Variable(value.numpy(), value.trainable)
+
+
+def _is_on(variable: tf.Variable, wanted: tf.DeviceSpec) -> bool:
+    """Return whether a variable is on a device; without an index, on the first."""
+    own = tf.DeviceSpec.from_string(variable.device)
+    return (own.device_type, own.device_index or 0) == (
+        (wanted.device_type or "").upper(),
+        wanted.device_index or 0,
     )
 
 

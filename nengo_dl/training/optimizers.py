@@ -15,7 +15,7 @@ from nengo.exceptions import ValidationError
 from nengo_dl.compat.tf1_optimizers import TYPES, TF1Optimizer, translate
 from nengo_dl.lowering.tensor_nodes.variables import storage
 from nengo_dl.program.value_keys import Same, value_key
-from nengo_dl.simulation.keras_variables import without_names
+from nengo_dl.simulation.keras_variables import move, without_names
 
 _ACCEPTED = (
     "an optimizer of Keras, such as `keras.optimizers.Adam(0.001)`; the name of one, "
@@ -113,6 +113,10 @@ class Optimizers:
             If it is not an optimizer, or cannot be copied.
         """
         variables = list(variables)
+        with tf.device(_device(variables)):
+            return self._found(optimizer, variables)
+
+    def _found(self, optimizer: Any, variables: list) -> keras.optimizers.Optimizer:
         if isinstance(optimizer, str):
             return self._of_name(optimizer, variables)
         found = self._copies.get(optimizer) if _hashable(optimizer) else None
@@ -140,8 +144,8 @@ class Optimizers:
 
     def _build(self, optimizer: keras.optimizers.Optimizer, variables: list) -> None:
         if not optimizer.built:
-            device = storage(variables[0]).device if variables else None
-            with tf.device(device), without_names():
+            move(optimizer.variables, _device(variables))
+            with without_names():
                 optimizer.build(variables)
         if optimizer not in self._start:
             self._start[optimizer] = [
@@ -158,6 +162,11 @@ class Optimizers:
             remembered(optimizer), self._start[optimizer], strict=True
         ):
             variable.assign(np.broadcast_to(value, variable.shape))
+
+
+def _device(variables: Sequence[Any]) -> str | None:
+    """Return where variables are, and where what changes them has to be."""
+    return storage(variables[0]).device if variables else None
 
 
 def _hashable(optimizer: Any) -> bool:

@@ -36,7 +36,6 @@ def test_devices_that_there_are(name):
         "/cpu:9",
         "/tpu:0",
         "/device:XLA_GPU:0",
-        "gpu",
         "/job:localhost/device:GPU:8",
         "/job:worker/task:1/device:CPU:0",
         "/job:localhost/task:3/device:CPU:0",

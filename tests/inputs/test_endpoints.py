@@ -491,7 +491,7 @@ def test_one_step_and_a_synapse():
             warn_about_synapses(net, [net.probe], 1)
         assert len(log) == 1
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", NengoWarning)
         warn_about_synapses(net, [net.probe], 2)
         warn_about_synapses(network(), [network().probe], 1)
         warn_about_synapses(None, [], 1)

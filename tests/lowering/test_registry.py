@@ -74,7 +74,7 @@ def test_lowering_of_the_user():
 
 
 def test_lowering_of_the_user_may_have_effects():
-    steps = tf.Variable(0)
+    steps = tf.Variable(0, dtype=tf.int64)  # int32 stays in the CPU's memory
 
     @register(Count)
     class LowerCountAside(LowerCount):

@@ -12,6 +12,7 @@ PROGRAM = """
 import os
 from pathlib import Path
 
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ["TF_NUM_INTRAOP_THREADS"] = "2"
 os.environ["XLA_FLAGS"] = "--xla_dump_to={folder} --xla_dump_hlo_as_text"
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from nengo_dl.lowering.processes.filter_series import run_blocks
 from nengo_dl.lowering.processes.linear_filter import state_space
+from nengo_dl.program.tensor_float import multiply_in_float32
 from tests.helpers import assert_close
 
 SYNAPSES = {
@@ -67,6 +68,7 @@ def test_gradients_go_back_through_all_steps():
 
 
 def test_single_precision():
+    multiply_in_float32()
     rng = np.random.RandomState(2)
     system = state_space(SYNAPSES["lowpass"], 0.001)
     u, x = rng.uniform(-1, 1, (2, 400, 3)), np.zeros((2, 1, 3))
