@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
@@ -10,6 +11,7 @@ from pathlib import Path
 import nengo
 import numpy as np
 import pytest
+from nengo.exceptions import NengoWarning
 
 import nengo_dl
 from nengo_dl import config
@@ -196,6 +198,17 @@ def simulate(net, steps, data=None, **options):
     with nengo_dl.Simulator(net, **options) as sim:
         sim.run_steps(steps, data=data)
     return sim
+
+
+@contextmanager
+def warnings_are_errors():
+    """Let what a user would be warned of fail."""
+    with warnings.catch_warnings():
+        for category in (UserWarning, NengoWarning, DeprecationWarning):
+            warnings.simplefilter("error", category)
+        # Nengo 4.1 does it, which NumPy 2.5 deprecates
+        warnings.filterwarnings("ignore", "Setting the shape on a NumPy array")
+        yield
 
 
 @contextmanager

@@ -3,14 +3,12 @@
 import doctest
 import importlib
 import pkgutil
-import warnings
 from contextlib import nullcontext
 
 import pytest
-from nengo.exceptions import NengoWarning
 
 import nengo_dl
-from tests.helpers import without_xla
+from tests.helpers import warnings_are_errors, without_xla
 
 MODULES = [
     "nengo_dl",
@@ -55,11 +53,6 @@ def test_examples_do_what_they_show(name, tmp_path, monkeypatch):
     runner = doctest.DocTestRunner(optionflags=doctest.REPORT_ONLY_FIRST_FAILURE)
     report = []
     context = nullcontext if name in WITH_XLA else without_xla
-    with warnings.catch_warnings(), context():
-        warnings.simplefilter("error", DeprecationWarning)
-        warnings.simplefilter("error", UserWarning)
-        warnings.simplefilter("error", NengoWarning)
-        # Nengo 4.1 does it, which NumPy 2.5 deprecates
-        warnings.filterwarnings("ignore", "Setting the shape on a NumPy array")
+    with warnings_are_errors(), context():
         runner.run(test, out=report.append)
     assert not runner.failures, "".join(report)

@@ -2,7 +2,6 @@
 
 import re
 import textwrap
-import warnings
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,7 +11,7 @@ import pytest
 from nengo.exceptions import NengoWarning
 
 from nengo_dl.export.calls import FORMATS
-from tests.helpers import without_xla
+from tests.helpers import warnings_are_errors, without_xla
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
@@ -72,10 +71,7 @@ def test_page_about_simulators_shows_what_a_prompt_shows(tmp_path):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_code_of_pages_runs(page, tmp_path):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        warnings.simplefilter("error", NengoWarning)
-        warnings.simplefilter("error", DeprecationWarning)
+    with warnings_are_errors():
         found = run(page, tmp_path)
     sim, probe = found["sim"], found["probe"]
     assert sim.data[probe].size
