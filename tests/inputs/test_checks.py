@@ -1,6 +1,7 @@
 import nengo
 import numpy as np
 import pytest
+import tensorflow as tf
 from nengo.exceptions import NengoWarning, ValidationError
 
 from nengo_dl.inputs.arrays import _finite
@@ -36,6 +37,7 @@ def test_devices_that_there_are(name):
         "/cpu:9",
         "/tpu:0",
         "/device:XLA_GPU:0",
+        *([] if tf.config.list_physical_devices("GPU") else ["gpu"]),
         "/job:localhost/device:GPU:8",
         "/job:worker/task:1/device:CPU:0",
         "/job:localhost/task:3/device:CPU:0",
