@@ -20,7 +20,7 @@ from nengo_dl.surrogates import Surrogate
 from nengo_dl.surrogates import resolve as resolve_surrogate
 from nengo_dl.validation import function_of, positive_number, refused, whole_number
 
-_DTYPES = ("float16", "float32", "float64")
+_DTYPES = ("bfloat16", "float16", "float32", "float64")
 _MIXED = ("bfloat16", "float16")
 
 
@@ -96,7 +96,7 @@ def configure_settings(**settings: Any) -> None:
 
     Parameters
     ----------
-    dtype : {"float16", "float32", "float64"} or tf.DType
+    dtype : {"bfloat16", "float16", "float32", "float64"} or tf.DType
         Floating point type of the simulation (default float32).
     jit_compile : bool or None
         Whether XLA compiles the simulation. True and None: whatever can be compiled;
@@ -276,13 +276,6 @@ def dtype_name(dtype: Any) -> str:
             name = None if is_number else np.dtype(dtype).name
         except (TypeError, ValueError):
             name = None
-    if name == "bfloat16":
-        raise ValidationError(
-            f"Expected {', '.join(map(repr, _DTYPES))}; got bfloat16, whose 8 bits of "
-            "precision cannot add small increments to a voltage. For training, "
-            "`configure_settings(mixed_precision='bfloat16')` computes products in it",
-            attr="dtype",
-        )
     if name not in _DTYPES:
         raise ValidationError(
             f"Expected {', '.join(map(repr, _DTYPES))} or a tf.DType of such a name; "

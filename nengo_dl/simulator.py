@@ -69,7 +69,7 @@ class Simulator:
         seeds. By default ``network.seed + 1`` if that is set, else random.
     model : nengo.builder.Model, optional
         A prebuilt model, or one that ``network`` is built into.
-    dtype : {"float16", "float32", "float64"} or tf.DType, optional
+    dtype : {"bfloat16", "float16", "float32", "float64"} or tf.DType, optional
         Floating point type of the simulation. By default the ``dtype`` of
         `nengo_dl.configure_settings`, or float32.
     device : str, optional

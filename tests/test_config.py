@@ -197,7 +197,7 @@ def test_unknown_settings_are_named_with_the_known_ones():
 @pytest.mark.parametrize(
     "setting, value, expected",
     [
-        ("dtype", "bfloat16", "'float32', 'float64'"),
+        ("dtype", "float8", "'float32', 'float64'"),
         ("dtype", tf.int32, "'float32', 'float64'"),
         ("dtype", 3, "'float32', 'float64'"),
         ("jit_compile", 1, "bool or None"),

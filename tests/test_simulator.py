@@ -264,7 +264,7 @@ def test_cycles_are_named():
     "option, value, expected",
     [
         ("device", "fast", "No device 'fast'"),
-        ("dtype", "bfloat16", "'float32', 'float64'"),
+        ("dtype", "float8", "'float32', 'float64'"),
         ("dtype", 32, "'float32', 'float64'"),
         ("unroll_simulation", 0, "unroll_simulation.*at least 1"),
         ("unroll_simulation", 2.5, "unroll_simulation.*at least 1"),

@@ -11,10 +11,12 @@ import numpy as np
 from nengo_dl.benchmarks.capacity import capacity
 from nengo_dl.benchmarks.control import adaptive_control
 from nengo_dl.benchmarks.digits import (
+    Digits,
     recurrent_classifier,
     spiking_classifier,
     surrogate_classifier,
 )
+from nengo_dl.benchmarks.fewer_bits import fewer_bits
 from nengo_dl.benchmarks.labelled import Labelled
 from nengo_dl.benchmarks.scores import Score
 from nengo_dl.benchmarks.sequences import mnist1d_lmu
@@ -45,16 +47,20 @@ def _digits(seed: int) -> dict[str, float]:
     return {"rates (%)": 100 * found.rates, "spikes (%)": 100 * found.spikes}
 
 
-def _mlp(seed: int) -> dict[str, float]:
+def _mnist1d() -> Labelled:
+    """Return MNIST-1D with mean 0 and variance 1."""
     data = mnist1d()
     mean, scale = data.train.mean(), data.train.std()
-    scaled = Labelled(
+    return Labelled(
         (data.train - mean) / scale,
         data.train_labels,
         (data.test - mean) / scale,
         data.test_labels,
     )
-    found = spiking_classifier(n_epochs=30, seed=seed, data=scaled)
+
+
+def _mlp(seed: int) -> dict[str, float]:
+    found = spiking_classifier(n_epochs=30, seed=seed, data=_mnist1d())
     return {"rates (%)": 100 * found.rates, "spikes (%)": 100 * found.spikes}
 
 
@@ -89,6 +95,13 @@ TASKS: Mapping[str, ScoredTask] = {
         "Legendre memory, 384 integrate-and-fire neurons; items are moved round in "
         "training; 60 epochs; spikes for 10 ms per value",
         f"GRU 91 %, convolutions 94 % ({_MNIST1D})",
+    ),
+    "digits_fewer_bits": ScoredTask(
+        lambda seed: fewer_bits(Digits.load(seed).labelled, seed),
+        "two layers of 128 LIF rate neurons; losses are scaled for float16; 30 epochs",
+    ),
+    "mnist1d_fewer_bits": ScoredTask(
+        lambda seed: fewer_bits(_mnist1d(), seed), "the same"
     ),
     "spa_capacity": ScoredTask(
         capacity, "pairs of symbols of 32 dimensions in one memory of spiking neurons"

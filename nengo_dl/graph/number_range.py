@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
@@ -21,7 +22,7 @@ _AT_ONCE = 2**16
 
 def largest(dtype: Any) -> float:
     """Return the largest number of a floating point type."""
-    return float(np.finfo(np.dtype(dtype)).max)
+    return float(ml_dtypes.finfo(np.dtype(dtype)).max)
 
 
 def is_beyond(values: Any, dtype: Any) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import ml_dtypes
 import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
@@ -358,7 +359,7 @@ def _finite(array: np.ndarray, dtype: Any = None) -> bool:
         with np.errstate(over="ignore", invalid="ignore"):
             squares = np.dot(numbers, numbers)
         # half of what is allowed, because sums are rounded
-        limit = float(np.finfo(dtype).max) ** 2 / 2 if narrower else np.inf
+        limit = float(ml_dtypes.finfo(dtype).max) ** 2 / 2 if narrower else np.inf
         if squares < limit:
             return True
     with np.errstate(over="ignore"):

@@ -60,10 +60,11 @@ def write(path: Any, content: Content) -> None:
         If the path is not that of a file in a folder that exists.
     """
     name = _checked(path)
+    arrays = {name: _as_numpy_has_it(array) for name, array in content.arrays.items()}
     header = {"format": _FORMAT, "version": version, **content.facts}
-    header[_CHECKSUM] = _checksum(header, content.arrays)
+    header[_CHECKSUM] = _checksum(header, arrays)
     text = json.dumps(header).encode()
-    arrays = {_HEADER: np.frombuffer(text, np.uint8), **content.arrays}
+    arrays[_HEADER] = np.frombuffer(text, np.uint8)
     try:
         with replacing(_target(name)) as file:
             _write_npz(file, arrays)
@@ -293,6 +294,14 @@ def _facts(path: Path, header: np.ndarray) -> dict[str, Any]:
             attr="path",
         )
     return facts
+
+
+def _as_numpy_has_it(array: np.ndarray) -> np.ndarray:
+    """Return an array of a type that files of NumPy's keep; bfloat16 is none.
+
+    Single precision has the same numbers, and more.
+    """
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
 def _checksum(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:

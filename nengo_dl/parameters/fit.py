@@ -69,7 +69,7 @@ def fit(array: np.ndarray, items: int | None, place: Place) -> np.ndarray:
     shape = array.shape if items is None else array.shape[1:]
     if shape != place.shape or (items is not None and len(array) != items):
         raise Misfit(f"shape {shape} in the file, {place.shape} in the simulator")
-    if array.dtype.kind != place.dtype.kind:
+    if _kind(array.dtype) != _kind(place.dtype):
         raise Misfit(f"type {array.dtype} in the file, {place.dtype} in the simulator")
     with np.errstate(over="ignore"):
         cast = array.astype(place.dtype)
@@ -88,6 +88,11 @@ def fit(array: np.ndarray, items: int | None, place: Place) -> np.ndarray:
             f"and the simulator has room for {here}"
         )
     return one if place.items is None else np.tile(one, (place.items, 1))
+
+
+def _kind(dtype: np.dtype) -> str:
+    """Return NumPy's letter for a kind of numbers; bfloat16 is none of NumPy's own."""
+    return "f" if dtype.name == "bfloat16" else dtype.kind
 
 
 def fit_all(

@@ -138,7 +138,9 @@ def _projected(
         outputs, _ = function(
             arguments[:first],
             [
-                tf.cast(s, dtype) if s.dtype.kind == "f" else tf.constant(s)
+                tf.cast(s, dtype)
+                if tf.as_dtype(s.dtype).is_floating
+                else tf.constant(s)
                 for s in state
             ],
             {**dict(zip(nodes, arguments[first:], strict=True)), **generated},

@@ -16,6 +16,7 @@ from nengo_dl.compat.tf1_optimizers import TYPES, TF1Optimizer, translate
 from nengo_dl.lowering.tensor_nodes.variables import storage
 from nengo_dl.program.value_keys import Same, value_key
 from nengo_dl.simulation.keras_variables import move, without_names
+from nengo_dl.user_code import warn_user
 
 _ACCEPTED = (
     "an optimizer of Keras, such as `keras.optimizers.Adam(0.001)`; the name of one, "
@@ -88,6 +89,7 @@ class Optimizers:
         self._copies: Any = weakref.WeakKeyDictionary()
         self._start: Any = weakref.WeakKeyDictionary()
         self._named: dict[str, keras.optimizers.Optimizer] = {}
+        self._warned = False
 
     def of(
         self, optimizer: Any, variables: Sequence[Any]
@@ -111,10 +113,28 @@ class Optimizers:
         ------
         ValidationError
             If it is not an optimizer, or cannot be copied.
+
+        Warns
+        -----
+        NengoWarning
+            If the variables have too few bits to be trained.
         """
         variables = list(variables)
+        self._warn_of_few_bits(variables)
         with tf.device(_device(variables)):
             return self._found(optimizer, variables)
+
+    def _warn_of_few_bits(self, variables: Sequence[Any]) -> None:
+        """Warn once of variables that most updates would not change."""
+        if self._warned or all(v.dtype != "bfloat16" for v in variables):
+            return
+        self._warned = True
+        warn_user(
+            "Parameters in bfloat16 have 8 bits: updates of less than 0.4 % of a "
+            "parameter are lost, and Adam, whose 0.999 is 1 there, changes none. Train "
+            "with `configure_settings(dtype='float32', mixed_precision='bfloat16')`, "
+            "save with `save_params`, and load into a simulator in bfloat16"
+        )
 
     def _found(self, optimizer: Any, variables: list) -> keras.optimizers.Optimizer:
         if isinstance(optimizer, str):

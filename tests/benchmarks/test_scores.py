@@ -8,6 +8,7 @@ from nengo_dl.benchmarks import sequences
 from nengo_dl.benchmarks.capacity import capacity
 from nengo_dl.benchmarks.control import adaptive_control
 from nengo_dl.benchmarks.digits import recurrent_classifier, surrogate_classifier
+from nengo_dl.benchmarks.fewer_bits import fewer_bits
 from nengo_dl.benchmarks.labelled import Labelled
 from nengo_dl.benchmarks.scored_tasks import ScoredTask, measure_score
 from nengo_dl.benchmarks.scores import Score, by_figure
@@ -21,6 +22,21 @@ def test_memory_with_spikes_on_signals(monkeypatch):
     found = sequences.mnist1d_lmu(n_epochs=1, n_steps=3, data=data)
     assert list(found) == ["rates (%)", "spikes (%)", "mean rate (Hz)"]
     assert 0 <= found["spikes (%)"] <= 100 and 0 < found["mean rate (Hz)"] < 1000
+
+
+def test_classifiers_in_fewer_bits():
+    # the class is the larger of two values: eight bits are enough
+    items = np.random.RandomState(0).uniform(size=(400, 2)).astype("float32")
+    labels = (items[:, 0] > items[:, 1]).astype(int)
+    found = fewer_bits(Labelled(items, labels, items, labels))
+    assert list(found) == [
+        "float32 in training (%)",
+        "bfloat16 in training (%)",
+        "bfloat16 in training and runs (%)",
+        "float16 in training (%)",
+        "float16 in training and runs (%)",
+    ]
+    assert min(found.values()) > 80
 
 
 def test_items_are_moved_round():

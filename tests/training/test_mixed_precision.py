@@ -102,6 +102,3 @@ def test_which_types_there_are():
         for wrong in ("float32", "mixed_bfloat16", True, 16, float("nan"), [1]):
             with pytest.raises(ValidationError, match="'bfloat16', 'float16' or None"):
                 nengo_dl.configure_settings(mixed_precision=wrong)
-        for wrong in ("bfloat16", tf.bfloat16):
-            with pytest.raises(ValidationError, match="mixed_precision='bfloat16'"):
-                nengo_dl.configure_settings(dtype=wrong)

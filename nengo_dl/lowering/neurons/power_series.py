@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 from itertools import count
 
+import ml_dtypes
 import numpy as np
 import tensorflow as tf
 
@@ -113,4 +114,4 @@ def expm1(t: tf.Tensor, tau: float | np.ndarray | tf.Tensor, bound: float) -> tf
 
 def _rounding(x: tf.Tensor) -> float:
     """Return a relative error that is lost among those of rounding."""
-    return float(np.finfo(x.dtype.as_numpy_dtype).eps) / 8
+    return float(ml_dtypes.finfo(x.dtype.as_numpy_dtype).eps) / 8
