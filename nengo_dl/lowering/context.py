@@ -35,6 +35,9 @@ class Context:
         Whether it may begin in any state, not only in those that steps lead to.
     products : str or None
         Floating point type of products of matrices; None: ``dtype``.
+    differentiable : bool
+        Whether somebody may ask for gradients, which a branch that is not taken spoils
+        unless it is finite.
 
     Examples
     --------
@@ -60,6 +63,7 @@ class Context:
     presented: Presented
     any_state: bool = False
     products: str | None = None
+    differentiable: bool = True
 
     def view(
         self, signals: Sequence[Signal], shape: tuple[int, ...] | None = None

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.builder.signal import Signal
 
+from nengo_dl.lowering.in_place import add_in_parts
 from nengo_dl.lowering.indexing import (
     MAX_SLICES,
     Stretch,
@@ -95,6 +96,8 @@ class SignalValues:
         self.adapted: dict[Signal, tf.Tensor] = {}
         #: state before the last operation of the step; see `Lowering.postponed`
         self.postponed: dict[View, tf.Tensor] = {}
+        #: the shapes of blocks that are written part by part; see `add_in_parts`
+        self.parts: Mapping[int, tuple[int, int, int]] = {}
         self._invariant: dict[View, tf.Tensor] = {}
         self._pieces: dict[int, list[Piece]] = {
             i: [Piece(0, block.size, blocks.get(i, 0.0))]
@@ -137,6 +140,27 @@ class SignalValues:
         """Add to the values of ``view``; places that it names twice get both."""
         self._write(view, value, increment=True)
 
+    def inc_outer(self, view: View, left: tf.Tensor, right: tf.Tensor) -> None:
+        """Add the outer products of vectors to matrices.
+
+        Parameters
+        ----------
+        view : View
+            The matrices, of shape (count, rows, columns).
+        left, right : tf.Tensor, shape (batch, count, rows) and (batch, count, columns)
+            The vectors.
+        """
+        for block in {run.block for run in view.runs} & self.parts.keys():
+            if view.size == self.layout.blocks[block].size and left.shape[1] == 1:
+                # multiplied in the shape of the parts: XLA copies what it must reshape
+                parts, rows, columns = self.parts[block]
+                product = tf.reshape(left, (parts, rows, 1)) * tf.reshape(
+                    right, (columns,)
+                )
+                self.inc(view, tf.reshape(product, (1, *view.shape)))
+                return
+        self.inc(view, left[..., :, None] * right[..., None, :])
+
     def fill(self, view: View, number: float) -> None:
         """Give every element of ``view`` the same value."""
         number = float(number)
@@ -170,7 +194,7 @@ class SignalValues:
         """Return the values at the beginning of a step, for another batch if given."""
         size = self.minibatch_size if minibatch_size is None else minibatch_size
         step = SignalValues(self.layout, {}, size, self.dtype)
-        step._invariant = self._invariant
+        step._invariant, step.parts = self._invariant, self.parts
         step._pieces.update(
             {
                 i: p
@@ -299,6 +323,11 @@ class SignalValues:
     def _increment(self, block: int, start: int, stop: int, value: tf.Tensor) -> None:
         """Add ``value`` to a stretch: piece by piece, unless there are too many."""
         touched = self._touched(block, start, stop)
+        if block in self.parts and stop - start == self.layout.blocks[block].size:
+            whole = self._covering(block, start, stop)
+            total = add_in_parts(whole, value, self.parts[block])
+            self._replace(block, Piece(start, stop, total))
+            return
         if len(touched) > MAX_SLICES:
             # each write would leave more pieces behind, and more to do for the next
             total = self._covering(block, start, stop) + value

@@ -129,7 +129,7 @@ def compile_program(
         operators, roles = ahead(operators, roles, _stays_in_loop, built.minibatch_size)
 
     # in which order, what together, and where everything lives
-    segment = compile_segment(built, operators, roles)
+    segment = compile_segment(built, operators, roles, differentiable=False)
 
     return Program(
         segment.plan,

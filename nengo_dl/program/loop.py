@@ -213,7 +213,10 @@ class CompiledLoop:
         """
         blocks = self.step.layout.blocks
         return tuple(
-            reshaped(value, (value.shape[0], *loop_shape(blocks[i])))
+            reshaped(
+                value,
+                self.step.parts.get(i) or (value.shape[0], *loop_shape(blocks[i])),
+            )
             for i, value in zip(self.step.carried, state, strict=True)
             if i not in self.step.counted
         )
@@ -232,7 +235,8 @@ class CompiledLoop:
                 flat.append(before + tf.cast(completed, before.dtype))
             else:
                 value = next(remaining)
-                flat.append(reshaped(value, (value.shape[0], blocks[i].size)))
+                batch = 1 if i in self.step.parts else value.shape[0]
+                flat.append(reshaped(value, (batch, blocks[i].size)))
         return flat
 
     def _array(self, buffer: Buffer) -> tf.TensorArray:

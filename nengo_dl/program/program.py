@@ -130,6 +130,7 @@ class Program:
             self.part,
             self.dtype,
             self.recordings,
+            self.jit_compile and available(self.device),
         )
 
     @cached_property

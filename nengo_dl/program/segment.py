@@ -55,6 +55,7 @@ def compile_segment(
     operators: Sequence[Operator],
     roles: Mapping[Signal, Role],
     apart: Collection[Signal] | None = None,
+    differentiable: bool = True,
 ) -> Segment:
     """Decide in which order operators run and what runs together, and lower it.
 
@@ -69,6 +70,8 @@ def compile_segment(
     apart : collection of Signal, optional
         Trained bases that may not run together with fixed ones. By default those that
         change in the loop, and large ones: see `MAX_STACKED`.
+    differentiable : bool
+        Whether somebody may ask for gradients.
     """
     if apart is None:
         apart = [
@@ -96,6 +99,7 @@ def compile_segment(
         Presented(),
         built.any_state,
         built.products,
+        differentiable,
     )
     lowerings = tuple(registry.lower(group, context) for group in plan)
     return Segment(plan, layout, lowerings, context.presented)

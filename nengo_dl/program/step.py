@@ -18,6 +18,7 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
+from nengo_dl.lowering.in_place import parts_of
 from nengo_dl.lowering.indexing import for_all_items
 from nengo_dl.lowering.python_call import independent
 from nengo_dl.lowering.registry import Lowering
@@ -61,6 +62,9 @@ class TimeStep:
         Floating point type.
     recordings : tuple of Recording
         What is kept of each step.
+    in_place : bool
+        Whether large weights are written part by part: where XLA compiles the loop for
+        a CPU.
     """
 
     lowerings: tuple[Lowering, ...]
@@ -69,6 +73,19 @@ class TimeStep:
     minibatch_size: int | None
     dtype: tf.DType
     recordings: tuple[Recording, ...] = ()
+    in_place: bool = False
+
+    @cached_property
+    def parts(self) -> Mapping[int, tuple[int, int, int]]:
+        """The shapes of carried blocks that are written part by part.
+
+        Not where Python is called, since a call that fails takes back all of a step.
+        """
+        if not self.in_place or self.minibatch_size != 1 or self.calls_python:
+            return {}
+        blocks = {i: self.layout.blocks[i] for i in self.carried}
+        shapes = {i: parts_of(b, self.dtype.size) for i, b in blocks.items()}
+        return {i: shape for i, shape in shapes.items() if shape is not None}
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
@@ -136,7 +153,10 @@ class TimeStep:
 
     def values(self, params: Mapping[int, tf.Tensor]) -> SignalValues:
         """Return the blocks of parameters, each of shape (size,), as values."""
-        return SignalValues(self.layout, params, self.minibatch_size or 1, self.dtype)
+        batch = self.minibatch_size or 1
+        values = SignalValues(self.layout, params, batch, self.dtype)
+        values.parts = self.parts
+        return values
 
     def open(self, params: Mapping[int, tf.Tensor]) -> SignalValues:
         """Return parameters as values, read once for all steps."""

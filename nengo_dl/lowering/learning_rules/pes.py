@@ -93,10 +93,8 @@ class LowerPESInc(Lowering):
 
     def build_step(self, values: SignalValues) -> None:
         """Add the computation to the step."""
-        values.inc(
-            self.target,
-            _change(values.read(self.error), values.read(self.activity), self.rate),
-        )
+        error = values.read(self.error) * self.rate[:, None]
+        values.inc_outer(self.target, error, values.read(self.activity))
 
 
 @register(Keep)

@@ -81,6 +81,8 @@ class LowerLIF(LowerNeurons):
     #: minibatch (784-128-10, 100 items: 38 us per step, and 24). Elsewhere XLA splits
     #: the step in more pieces than it saves (integrator, circular convolution: 0.95)
     resets_late: bool
+    #: whether somebody may ask for gradients
+    differentiable: bool
 
     @classmethod
     def build_pre(cls, group: OpGroup, context: Context, **fields: Any) -> Lowering:
@@ -97,7 +99,12 @@ class LowerLIF(LowerNeurons):
             and (context.minibatch_size > 1 or Role.ONLINE in roles)
         )
         return super().build_pre(
-            group, context, from_below=from_below, resets_late=resets_late, **fields
+            group,
+            context,
+            from_below=from_below,
+            resets_late=resets_late,
+            differentiable=context.differentiable,
+            **fields,
         )
 
     @property
@@ -152,12 +159,16 @@ class LowerLIF(LowerNeurons):
     def past(self, j: tf.Tensor, voltage: tf.Tensor, spiked: tf.Tensor) -> tf.Tensor:
         """Return the time (s) from a spike to the end of the step, negative.
 
-        Where there was none, it is any finite number.
+        Where there was none, it is any number, and a finite one if that matters.
         """
         # How far the voltage went beyond the threshold, beside how far it could have
         # gone: no further than a step lets it from below, and only with a current
-        # above 1. The branch that is not taken must be finite too.
-        most = tf.where(spiked, j - 1, tf.ones_like(j))
+        # above 1. For gradients the branch that is not taken must be finite too.
+        # Elsewhere it need not be, and what is left has no more operations than bytes,
+        # so that XLA leaves it in one piece; see `power_series`.
+        most = j - 1
+        if self.differentiable:
+            most = tf.where(spiked, most, tf.ones_like(j))
         farthest = 1 - np.exp(-self.decay) if self.from_below else np.inf
         return log1p(1 - voltage, most, farthest, self.tau_rc)
 

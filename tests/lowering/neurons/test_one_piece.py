@@ -20,28 +20,38 @@ import nengo
 import nengo_dl
 
 with nengo.Network(seed=0) as net:
+{network}
+with nengo_dl.Simulator(net, {options}, progress_bar=False) as sim:
+    sim.run_steps(3)
+for module in Path("{folder}").glob("*cpu_after_optimizations.txt"):
+    print(module.read_text())
+"""
+
+ARRAY = """
     net.config[nengo.Ensemble].neuron_type = nengo.{neuron_type}()
     u = nengo.Node([0.5])
     array = nengo.networks.EnsembleArray(100, {n_ensembles})
     nengo.Connection(u, array.input, transform=[[1]] * {n_ensembles})
     nengo.Connection(array.output, array.input, synapse=0.1)
     nengo.Probe(array.output, synapse=0.01)
-with nengo_dl.Simulator(net, dtype="{dtype}", progress_bar=False) as sim:
-    sim.run_steps(3)
-for module in Path("{folder}").glob("*cpu_after_optimizations.txt"):
-    print(module.read_text())
+"""
+
+#: decoders of 330 kB that change, and a population of more than 1,000 neurons
+LEARNING = """
+    pre = nengo.Ensemble(1280, 64)
+    error = nengo.Node(size_in=64)
+    learned = nengo.Connection(
+        pre, error, function=lambda x: 0 * x, learning_rule_type=nengo.PES()
+    )
+    nengo.Connection(error, learned.learning_rule)
+    nengo.Probe(error)
 """
 
 
-def divided(folder, neuron_type, n_ensembles, dtype="float32"):
+def divided(folder, network, options):
     """Return the lines of XLA's optimised modules that are divided among cores."""
     modules = printed_by(
-        PROGRAM.format(
-            folder=folder,
-            neuron_type=neuron_type,
-            n_ensembles=n_ensembles,
-            dtype=dtype,
-        )
+        PROGRAM.format(folder=folder, network=network, options=options)
     )
     assert "while(" in modules
     return [line for line in modules.splitlines() if "outer_dimension" in line]
@@ -64,9 +74,15 @@ def divided(folder, neuron_type, n_ensembles, dtype="float32"):
 def test_ten_thousand_neurons_are_left_in_one_piece(case, tmp_path):
     neuron_type, dtype = case
     n_ensembles = 100 if dtype == "float32" else 50  # as many bytes
-    assert divided(tmp_path, neuron_type, n_ensembles, dtype) == []
+    network = ARRAY.format(neuron_type=neuron_type, n_ensembles=n_ensembles)
+    assert divided(tmp_path, network, f"dtype='{dtype}'") == []
+
+
+def test_learning_is_left_in_one_piece(tmp_path):
+    assert divided(tmp_path, LEARNING, "dtype='float32'") == []
 
 
 @pytest.mark.everything
 def test_many_more_are_divided(tmp_path):
-    assert divided(tmp_path, "LIF", 1000)
+    network = ARRAY.format(neuron_type="LIF", n_ensembles=1000)
+    assert divided(tmp_path, network, "dtype='float32'")
