@@ -16,8 +16,8 @@ from nengo.exceptions import NengoException, ValidationError
 from nengo_dl.inputs.checks import real_tensor, real_type
 from nengo_dl.inputs.streams import is_stream
 from nengo_dl.keras_model.arguments import CHOSEN_BY_SHAPE
-from nengo_dl.keras_model.loop_options import KNOWN, check_options
-from nengo_dl.validation import NotPossibleError, flag, path_name, refused
+from nengo_dl.keras_model.loop_options import HELD_OUT_PARTS, KNOWN, check_options
+from nengo_dl.validation import NotPossibleError, flag, path_name, refused, within
 
 _SHAPE = "(n_items, n_steps, size)"
 
@@ -82,8 +82,20 @@ def loop_arguments(
     check_options({name: v for name, v in given.items() if name in own}, method)
     if given.get("x") is None:
         raise _no_data(None, "x")
+    _check_items(given)
+    held_out = given.get("validation_data")
+    if held_out is not None and not is_stream(held_out):
+        # Keras would look at them after an epoch
+        with within("validation_data", HELD_OUT_PARTS):
+            parts = keras.utils.unpack_x_y_sample_weight(held_out)
+            _check_items(dict(zip(HELD_OUT_PARTS, parts, strict=True)))
+    return given
+
+
+def _check_items(given: Mapping[str, Any]) -> None:
+    """Refuse inputs, targets and weights that are no arrays of as many items each."""
     counts: dict[str, int] = {}
-    for name in ("x", "y", "sample_weight"):
+    for name in HELD_OUT_PARTS:
         found = count_items(given.get(name), name)
         if found is not None:
             counts[name] = found
@@ -94,7 +106,6 @@ def loop_arguments(
         raise ValidationError(
             f"Expected as many items in all of them, got {words}", attr="x"
         )
-    return given
 
 
 def count_items(data: Any, name: str) -> int | None:
