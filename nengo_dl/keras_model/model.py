@@ -533,14 +533,27 @@ class SimulatorModel(Refusals, DividedTraining):
 
         return {**ordered, **{key: results[key] for key in sorted(results, key=place)}}
 
+    def get_weights(self) -> list[np.ndarray]:
+        """Return the parameters of the simulation."""
+        check_eager("Cannot read weights as arrays")
+        return super().get_weights()
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
+        """Return all variables by name; see `keras.Model.get_state_tree`."""
+        if value_format == "numpy_array":
+            check_eager("Cannot read variables as arrays")
+        return super().get_state_tree(value_format)
+
     def set_weights(self, weights: Any) -> None:
         """Change the parameters of the simulation."""
+        check_eager("Cannot set weights")
         check_weights(weights, [tuple(own.shape) for own in self.weights])
         super().set_weights(weights)
         self._runner.store.changed()
 
     def save_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
         """Write the parameters of the simulation into a file."""
+        check_eager("Cannot save weights")
         check_file(filepath)
         if not self.workers.chief:
             return
@@ -549,6 +562,7 @@ class SimulatorModel(Refusals, DividedTraining):
 
     def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
         """Read the parameters of the simulation from a file."""
+        check_eager("Cannot load weights")
         check_file(filepath, exists=True)
         with refused_by_keras("keras_model.load_weights"):
             super().load_weights(filepath, *args, **kwargs)
