@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import NengoException, ValidationError
 
+from nengo_dl.inputs.arrays import not_dense
 from nengo_dl.inputs.checks import real_tensor, real_type
 from nengo_dl.inputs.streams import is_stream
 from nengo_dl.keras_model.arguments import CHOSEN_BY_SHAPE
@@ -122,6 +123,8 @@ def count_items(data: Any, name: str) -> int | None:
     for leaf in keras.tree.flatten(data):
         if leaf is None:
             continue
+        if not_dense(leaf):
+            real_type(leaf, f"Data in `{name}`", _SHAPE, name)
         if not hasattr(leaf, "__array__") or np.ndim(leaf) < 1:
             raise _no_data(data, name)
         array = leaf if hasattr(leaf, "dtype") else np.asarray(leaf)
