@@ -14,7 +14,7 @@ import tensorflow as tf
 from nengo.exceptions import NengoException, ValidationError
 
 from nengo_dl.inputs.arrays import not_dense
-from nengo_dl.inputs.checks import real_tensor, real_type
+from nengo_dl.inputs.checks import check_eager, real_tensor, real_type
 from nengo_dl.inputs.streams import is_stream
 from nengo_dl.keras_model.arguments import CHOSEN_BY_SHAPE
 from nengo_dl.keras_model.loop_options import HELD_OUT_PARTS, KNOWN, check_options
@@ -54,6 +54,21 @@ class Refusals:
             "its variables. `sim.export(path)` writes the network with its state as a "
             "SavedModel, or for LiteRT or ONNX: `sim.export(path, format='litert')`"
         )
+
+
+class ReadAsArrays(keras.Model):
+    """What reads variables as arrays, which no variable has within a `tf.function`."""
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return the parameters of the simulation."""
+        check_eager("Cannot read weights as arrays")
+        return super().get_weights()
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
+        """Return all variables by name; see `keras.Model.get_state_tree`."""
+        if value_format == "numpy_array":
+            check_eager("Cannot read variables as arrays")
+        return super().get_state_tree(value_format)
 
 
 def loop_arguments(
@@ -223,7 +238,10 @@ def check_weights(weights: Any, shapes: Sequence[tuple[int, ...]]) -> None:
     ------
     ValidationError
         If it is anything else.
+    SimulationError
+        Within a `tf.function`.
     """
+    check_eager("Cannot set weights")
     expected = "a list of arrays, as `get_weights()` returns it"
     if not isinstance(weights, list | tuple):
         raise refused(weights, "weights", expected)
@@ -248,7 +266,10 @@ def check_file(path: Any, exists: bool = False) -> None:
     ------
     ValidationError
         If it is none, or the file does not exist that has to.
+    SimulationError
+        Within a `tf.function`.
     """
+    check_eager(f"Cannot {'load' if exists else 'save'} weights")
     expected = "the name of a file that ends in '.weights.h5'"
     name = path_name(path, "filepath", expected)
     if exists and not os.path.exists(name):

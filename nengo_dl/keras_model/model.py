@@ -32,6 +32,7 @@ from nengo_dl.inputs.requirements import Parts
 from nengo_dl.keras_model.call_forms import by_name
 from nengo_dl.keras_model.divided_training import DividedTraining
 from nengo_dl.keras_model.inherited_methods import (
+    ReadAsArrays,
     Refusals,
     check_call,
     check_file,
@@ -111,7 +112,7 @@ def _at_work(name: str) -> Callable[..., Any]:
     return run
 
 
-class SimulatorModel(Refusals, DividedTraining):
+class SimulatorModel(Refusals, ReadAsArrays, DividedTraining):
     """The network of a simulator as a model of Keras.
 
     Its weights are the parameters of the simulation themselves. Inputs are dicts
@@ -533,27 +534,14 @@ class SimulatorModel(Refusals, DividedTraining):
 
         return {**ordered, **{key: results[key] for key in sorted(results, key=place)}}
 
-    def get_weights(self) -> list[np.ndarray]:
-        """Return the parameters of the simulation."""
-        check_eager("Cannot read weights as arrays")
-        return super().get_weights()
-
-    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
-        """Return all variables by name; see `keras.Model.get_state_tree`."""
-        if value_format == "numpy_array":
-            check_eager("Cannot read variables as arrays")
-        return super().get_state_tree(value_format)
-
     def set_weights(self, weights: Any) -> None:
         """Change the parameters of the simulation."""
-        check_eager("Cannot set weights")
         check_weights(weights, [tuple(own.shape) for own in self.weights])
         super().set_weights(weights)
         self._runner.store.changed()
 
     def save_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
         """Write the parameters of the simulation into a file."""
-        check_eager("Cannot save weights")
         check_file(filepath)
         if not self.workers.chief:
             return
@@ -562,7 +550,6 @@ class SimulatorModel(Refusals, DividedTraining):
 
     def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
         """Read the parameters of the simulation from a file."""
-        check_eager("Cannot load weights")
         check_file(filepath, exists=True)
         with refused_by_keras("keras_model.load_weights"):
             super().load_weights(filepath, *args, **kwargs)
