@@ -473,6 +473,9 @@ class Simulator:
         ------
         SimulatorClosed
             If the simulator was closed.
+        SimulationError
+            If it is called from a Node's function, in the middle of a time step, or
+            within a `tf.function`.
 
         Examples
         --------
@@ -487,7 +490,7 @@ class Simulator:
         ...     print(sim.n_steps, sim.data[probe].shape)
         8 (3, 1)
         """
-        self._check_open("clear probes")
+        self._check_ready("clear probes")
         self._runner.probes.clear()
 
     # -- what can be asked

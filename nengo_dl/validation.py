@@ -11,7 +11,8 @@ import inspect
 import math
 import operator
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -78,6 +79,34 @@ def refused(value: Any, name: str, expected: str, obj: Any = None) -> Validation
     n_steps: Expected a whole number, got 'fast'
     """
     return ValidationError(f"Expected {expected}, got {value!r:.100}", name, obj)
+
+
+@contextmanager
+def within(argument: str, parts: Collection[str]) -> Iterator[None]:
+    """Let errors name an argument that users gave, instead of a part of it.
+
+    Parameters
+    ----------
+    argument : str
+        What users gave.
+    parts : collection of str
+        What its parts are called where they are checked.
+
+    Examples
+    --------
+    >>> from nengo_dl.validation import positive_int, within
+    >>> with within("validation_data", ["y"]):  # doctest: +ELLIPSIS
+    ...     positive_int(0, "y")
+    Traceback (most recent call last):
+    nengo.exceptions.ValidationError: validation_data: In its 'y': Expected a whole ...
+    """
+    try:
+        yield
+    except ValidationError as error:
+        if error.attr not in parts:
+            raise
+        message = f"In its {error.attr!r}: {error.args[0]}"
+        raise type(error)(message, argument, error.obj) from error
 
 
 def is_flag(value: Any) -> bool:

@@ -236,6 +236,49 @@ def test_profile_without_a_converter(net, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["p"]
 
 
+#: where no profile can be written; "file" is a file, and "full.json" a folder
+UNWRITABLE = ["file", "file/x", "file/x.json", "/proc/nobody/y", "y" * 300, "full"]
+
+
+@pytest.mark.parametrize("path", UNWRITABLE)
+def test_profile_that_cannot_be_written(net, tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("kept")
+    (tmp_path / "full.json").mkdir()
+    data = {net.stimulus: np.ones((1, 2, 1))}
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        for call in (
+            lambda: sim.run(0.002, profile=path),
+            lambda: sim.run_steps(2, profile=path),
+            lambda: sim.run_batch(data, {net.probe: None}, profile=path),
+            lambda: sim.train(
+                {**data, net.probe: np.ones((1, 2, 1))}, "sgd", profile=path
+            ),
+        ):
+            with pytest.raises(ValidationError, match="^profile: .*Expected a dir"):
+                call()
+        assert sim.n_steps == 0
+        sim.run_steps(1, profile="good")
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("path", ["folder/", "./folder//", "folder/."])
+def test_profile_of_a_folder_with_a_slash(net, tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        sim.run_steps(2, profile=path)
+    assert {found.name for found in tmp_path.iterdir()} == {"folder", "folder.json"}
+    assert {found.name for found in (tmp_path / "folder").iterdir()} == {"plugins"}
+
+
+def test_profile_into_the_current_folder(net, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        sim.run_steps(2, profile=".")
+    assert {found.name for found in tmp_path.iterdir()} == {"here", "here.json"}
+
+
 @pytest.mark.parametrize("value", [False, None])
 def test_profile_that_is_off(net, value):
     with nengo_dl.Simulator(net, progress_bar=False) as sim:

@@ -9,6 +9,7 @@ from typing import Any
 import ml_dtypes
 import nengo
 import numpy as np
+import tensorflow as tf
 from nengo.exceptions import ValidationError
 
 from nengo_dl.distribution.shares import Share
@@ -135,7 +136,10 @@ class Side:
                     attr=attr,
                 )
             return list(zip(self.objects, data, strict=False))
-        if len(self.objects) == 1 or (first_of_several and self.objects):
+        if len(self.objects) == 1:
+            return [(self.objects[0], data)]
+        if first_of_several and self.objects:
+            self._refuse_several_lists(data, attr)
             return [(self.objects[0], data)]
         raise ValidationError(
             f"A single array needs exactly one {self.word}; this model has "
@@ -156,11 +160,53 @@ class Side:
         # where there is one object, tensors of two axes are items of one array
         return len(data) == 1 and np.ndim(data[0]) > 2
 
+    def _refuse_several_lists(self, data: Any, attr: str) -> None:
+        """Refuse nested lists that are no single array, but may be one for each."""
+        if not isinstance(data, list | tuple) or not 1 < len(data) <= len(self.objects):
+            return
+        nested = [isinstance(member, list | tuple) for member in data]
+        arrays = [hasattr(member, "__array__") for member in data]
+        if not any(nested) or not all(map(max, nested, arrays)):
+            return
+        try:
+            single = np.asarray(data)
+        except ValueError:
+            single = None  # rows of several lengths
+        if single is None or single.dtype.kind == "O" or single.ndim > 3:
+            raise ValidationError(
+                f"Nested lists are one array for the first {self.word}, and these are "
+                f"none; for several {self.word}s, {self.listing}, they are ambiguous. "
+                f"Expected a dict {{{self.kind.__name__}: array}}, or a list of NumPy "
+                f"arrays; got {data!r:.100}",
+                attr=attr,
+            )
+
     def size(self, obj: Any) -> int:
         """Return the length of the last axis of an object's arrays."""
         if obj in self.widths:
             return self.widths[obj]
         return int(obj.size_out if self.kind is nengo.Node else obj.size_in)
+
+
+def not_dense(values: Any) -> str:
+    """Return words for what is no dense array, also in a list, and what makes it one.
+
+    Returns
+    -------
+    str
+        To be put behind "are not real numbers"; empty if it is anything else.
+    """
+    for member in values if isinstance(values, list | tuple) else (values,):
+        if isinstance(member, tf.SparseTensor):
+            dense = "tf.sparse.to_dense(values)"
+        elif isinstance(member, tf.RaggedTensor):
+            dense = "values.to_tensor()"
+        elif hasattr(member, "toarray") and hasattr(member, "nnz"):  # SciPy's
+            dense = "values.toarray()"
+        else:
+            continue
+        return f" but a {type(member).__name__}, which `{dense}` makes dense"
+    return ""
 
 
 def are_arrays(data: Any) -> bool:
@@ -225,7 +271,7 @@ def numbers(
     except OverflowError:
         raise _too_large(what, dtype, attr) from None
     except (TypeError, ValueError, NotImplementedError) as error:
-        kind = f" but {error}" if isinstance(error, _Kind) else ""
+        kind = f" but {error}" if isinstance(error, _Kind) else not_dense(values)
         raise ValidationError(
             f"{what} are not real numbers{kind}: {values!r:.100}; expected an array of "
             f"shape {expected}",

@@ -9,7 +9,7 @@ import tensorflow as tf
 from nengo.exceptions import SimulationError, ValidationError
 
 from nengo_dl.graph.number_range import beyond, is_beyond
-from nengo_dl.inputs.arrays import numbers
+from nengo_dl.inputs.arrays import not_dense, numbers
 from nengo_dl.user_code import warn_user
 from nengo_dl.validation import real_number
 
@@ -114,7 +114,8 @@ def real_type(values: Any, what: str, expected: str, attr: str) -> None:
     except (AttributeError, TypeError):
         pass
     raise ValidationError(
-        f"{what} are no tensor of real numbers: {values!r:.100}; expected one of shape "
+        f"{what} are no tensor of real numbers{not_dense(values)}: {values!r:.100}; "
+        "expected one of shape "
         f"{expected}",
         attr=attr,
     )

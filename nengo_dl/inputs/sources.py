@@ -24,15 +24,11 @@ from nengo_dl.inputs.random_streams import (
     rewind,
 )
 from nengo_dl.lowering.numpy_operator import NumPyOperator
-from nengo_dl.lowering.python_function import failure, store
+from nengo_dl.lowering.python_function import NUMBERS, failure, store
 from nengo_dl.lowering.registry import Lowering
 
 #: what Nodes are fed instead of their own output, shape (batch, n_steps, size_out)
 Presented = Mapping[nengo.Node, np.ndarray]
-
-#: results that nobody can change later. Asking for them first takes a fifth of the time
-#: that the question takes whether a result is an array or a list
-_NUMBERS = frozenset({float, int, bool, np.float64, np.float32})
 
 
 class Sources:
@@ -214,7 +210,7 @@ class Sources:
                     for function, column in pairs:
                         result = function(t)
                         # a function may return the same, changed, object each time
-                        if result.__class__ not in _NUMBERS and isinstance(
+                        if result.__class__ not in NUMBERS and isinstance(
                             result, np.ndarray | list
                         ):
                             result = result.copy()
@@ -240,14 +236,14 @@ class Sources:
         The array ends before the first value that is not valid; the error says why.
         """
         n_steps, size = len(column), item.signal.size
-        if n_steps == size == 1 and column[0].__class__ in _NUMBERS:
+        if n_steps == size == 1 and column[0].__class__ in NUMBERS:
             # looking at arrays takes longer than a step
             (value,) = column
             # NaN and infinity are no less
             if -self._largest <= value <= self._largest:
                 return np.array([[value]], dtype=float), None
         try:
-            array = np.asarray(column, dtype=float)
+            array = _numbers(column)
             if (
                 array.shape in ((n_steps,), (n_steps, size))
                 # NaN and infinity are no less
@@ -269,3 +265,20 @@ class Sources:
                 return array[:i], error
             array[i] = result
         return array, None
+
+
+def _numbers(column: list) -> np.ndarray:
+    """Return results of a function as an array of numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there may be something else, which NumPy would turn into numbers: text,
+        objects, or arrays with hidden elements.
+    """
+    if any(issubclass(kind, np.ma.MaskedArray) for kind in set(map(type, column))):
+        raise TypeError("masked")
+    array = np.asarray(column)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(array.dtype)
+    return array.astype(float, copy=False)

@@ -40,6 +40,7 @@ from nengo_dl.keras_model.datasets import (
 from nengo_dl.keras_model.kept_outputs import KeptOutputs
 from nengo_dl.keras_model.keras_step import KerasStep
 from nengo_dl.keras_model.loop_options import (
+    HELD_OUT_PARTS,
     check_options,
     compile_options,
     warn_about_ignored,
@@ -57,7 +58,7 @@ from nengo_dl.training import optimizers
 from nengo_dl.training.model_function import ModelFunction
 from nengo_dl.training.trainer import NOTHING_TO_TRAIN, Trainer
 from nengo_dl.user_code import warn_user
-from nengo_dl.validation import flag, flags, positive_int, refused
+from nengo_dl.validation import flag, flags, positive_int, refused, within
 
 
 class KerasCalls:
@@ -397,11 +398,15 @@ class KerasCalls:
 
     def _held_out(self, given: Any, needs: Requirements, n_steps: Any) -> Minibatches:
         """Return data for validation."""
+        named = within("validation_data", HELD_OUT_PARTS)
         if is_stream(given):
-            return stream(given, needs, None, None)
-        x, y, weights = keras.utils.unpack_x_y_sample_weight(given)
-        y = self._for_output(y)
-        return Slices(self._parts(needs, x, y, n_steps, weights), self._batch)
+            data = stream(given, needs, None, None)
+            minibatch = named(data.minibatch)
+            return replace(data, minibatch=minibatch, attr="validation_data")
+        with named:
+            x, y, weights = keras.utils.unpack_x_y_sample_weight(given)
+            parts = self._parts(needs, x, self._for_output(y), n_steps, weights)
+        return Slices(parts, self._batch)
 
     def _explain_missing(self, losses: Mapping[str, Any], *sources: Any) -> None:
         """Warn if losses are no numbers because targets of arrays are none."""

@@ -13,11 +13,12 @@ import numpy as np
 import tensorflow as tf
 from nengo.exceptions import NengoException, ValidationError
 
-from nengo_dl.inputs.checks import real_tensor, real_type
+from nengo_dl.inputs.arrays import not_dense
+from nengo_dl.inputs.checks import check_eager, real_tensor, real_type
 from nengo_dl.inputs.streams import is_stream
 from nengo_dl.keras_model.arguments import CHOSEN_BY_SHAPE
-from nengo_dl.keras_model.loop_options import KNOWN, check_options
-from nengo_dl.validation import NotPossibleError, flag, path_name, refused
+from nengo_dl.keras_model.loop_options import HELD_OUT_PARTS, KNOWN, check_options
+from nengo_dl.validation import NotPossibleError, flag, path_name, refused, within
 
 _SHAPE = "(n_items, n_steps, size)"
 
@@ -55,6 +56,21 @@ class Refusals:
         )
 
 
+class ReadAsArrays(keras.Model):
+    """What reads variables as arrays, which no variable has within a `tf.function`."""
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return the parameters of the simulation."""
+        check_eager("Cannot read weights as arrays")
+        return super().get_weights()
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
+        """Return all variables by name; see `keras.Model.get_state_tree`."""
+        if value_format == "numpy_array":
+            check_eager("Cannot read variables as arrays")
+        return super().get_state_tree(value_format)
+
+
 def loop_arguments(
     method: str, positional: Sequence[Any], named: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -82,8 +98,20 @@ def loop_arguments(
     check_options({name: v for name, v in given.items() if name in own}, method)
     if given.get("x") is None:
         raise _no_data(None, "x")
+    _check_items(given)
+    held_out = given.get("validation_data")
+    if held_out is not None and not is_stream(held_out):
+        # Keras would look at them after an epoch
+        with within("validation_data", HELD_OUT_PARTS):
+            parts = keras.utils.unpack_x_y_sample_weight(held_out)
+            _check_items(dict(zip(HELD_OUT_PARTS, parts, strict=True)))
+    return given
+
+
+def _check_items(given: Mapping[str, Any]) -> None:
+    """Refuse inputs, targets and weights that are no arrays of as many items each."""
     counts: dict[str, int] = {}
-    for name in ("x", "y", "sample_weight"):
+    for name in HELD_OUT_PARTS:
         found = count_items(given.get(name), name)
         if found is not None:
             counts[name] = found
@@ -94,7 +122,6 @@ def loop_arguments(
         raise ValidationError(
             f"Expected as many items in all of them, got {words}", attr="x"
         )
-    return given
 
 
 def count_items(data: Any, name: str) -> int | None:
@@ -111,6 +138,8 @@ def count_items(data: Any, name: str) -> int | None:
     for leaf in keras.tree.flatten(data):
         if leaf is None:
             continue
+        if not_dense(leaf):
+            real_type(leaf, f"Data in `{name}`", _SHAPE, name)
         if not hasattr(leaf, "__array__") or np.ndim(leaf) < 1:
             raise _no_data(data, name)
         array = leaf if hasattr(leaf, "dtype") else np.asarray(leaf)
@@ -209,7 +238,10 @@ def check_weights(weights: Any, shapes: Sequence[tuple[int, ...]]) -> None:
     ------
     ValidationError
         If it is anything else.
+    SimulationError
+        Within a `tf.function`.
     """
+    check_eager("Cannot set weights")
     expected = "a list of arrays, as `get_weights()` returns it"
     if not isinstance(weights, list | tuple):
         raise refused(weights, "weights", expected)
@@ -234,7 +266,10 @@ def check_file(path: Any, exists: bool = False) -> None:
     ------
     ValidationError
         If it is none, or the file does not exist that has to.
+    SimulationError
+        Within a `tf.function`.
     """
+    check_eager(f"Cannot {'load' if exists else 'save'} weights")
     expected = "the name of a file that ends in '.weights.h5'"
     name = path_name(path, "filepath", expected)
     if exists and not os.path.exists(name):

@@ -168,7 +168,13 @@ def _class_weight(value: Any, name: str) -> None:
         raise refused(value, name, "a dict {number of a class: its weight}, or None")
 
 
+#: what `validation_data` consist of
+HELD_OUT_PARTS = ("x", "y", "sample_weight")
+
+
 def _held_out(value: Any, name: str) -> None:
+    if isinstance(value, str | bytes) or np.isscalar(value):
+        raise refused(value, name, "(x, y), (x, y, sample_weight) or a dataset")
     if isinstance(value, list | tuple) and not 1 <= len(value) <= 3:
         raise ValidationError(
             f"Got {len(value)} entries; expected (x, y) or (x, y, sample_weight)",

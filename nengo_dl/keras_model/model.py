@@ -32,6 +32,7 @@ from nengo_dl.inputs.requirements import Parts
 from nengo_dl.keras_model.call_forms import by_name
 from nengo_dl.keras_model.divided_training import DividedTraining
 from nengo_dl.keras_model.inherited_methods import (
+    ReadAsArrays,
     Refusals,
     check_call,
     check_file,
@@ -111,7 +112,7 @@ def _at_work(name: str) -> Callable[..., Any]:
     return run
 
 
-class SimulatorModel(Refusals, DividedTraining):
+class SimulatorModel(Refusals, ReadAsArrays, DividedTraining):
     """The network of a simulator as a model of Keras.
 
     Its weights are the parameters of the simulation themselves. Inputs are dicts

@@ -23,6 +23,10 @@ from nengo_dl.plan.groups import OpGroup
 from nengo_dl.plan.layout import View
 from nengo_dl.user_code import user_line
 
+#: results that are single numbers and that nobody can change later. Asking for them
+#: first takes a fifth of the time that other questions take
+NUMBERS = frozenset({float, int, bool, np.float64, np.float32})
+
 
 def evaluate(op: SimPyFunc, output: np.ndarray | None, *args: Any) -> None:
     """Call the function of ``op`` and store what it returns.
@@ -49,6 +53,25 @@ def evaluate(op: SimPyFunc, output: np.ndarray | None, *args: Any) -> None:
         store(op, args, result, output)
 
 
+def _numeric(result: Any) -> Any:
+    """Return what a function returned, if it consists of numbers and none is hidden.
+
+    Nengo asks whether all are finite, which NumPy answers for numbers only. Storing
+    them would turn text and objects into numbers, and show what is masked.
+
+    Raises
+    ------
+    TypeError
+        If these are text, objects, or partly masked.
+    """
+    array = result if type(result) is np.ndarray else np.asanyarray(result)
+    if array.dtype.kind not in "biuf":
+        np.isfinite(array)  # raises a TypeError; some types of floats are no "f"
+    if type(array) is not np.ndarray and np.ma.is_masked(array):
+        raise TypeError("partly masked")
+    return array
+
+
 def store(op: SimPyFunc, args: Sequence[Any], result: Any, output: np.ndarray) -> None:
     """Write what a function returned to ``output``, shape (size_out,).
 
@@ -59,6 +82,8 @@ def store(op: SimPyFunc, args: Sequence[Any], result: Any, output: np.ndarray) -
         precision of the simulation.
     """
     try:
+        if type(result) not in NUMBERS and result is not None:
+            result = _numeric(result)
         # None becomes NaN here
         output[...] = result
         # looking at a single number as at an array takes ten times as long

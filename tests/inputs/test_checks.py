@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 from nengo.exceptions import NengoWarning, ValidationError
 
+import nengo_dl
 from nengo_dl.inputs.arrays import _finite
 from nengo_dl.inputs.checks import device_name
 from nengo_dl.inputs.endpoints import Endpoints
@@ -185,3 +186,67 @@ def test_whether_numbers_are_finite(dtype, view):
         }[view]
         assert _finite(array) == bool(np.isfinite(array).all())
         assert _finite(array) == (bool(np.isfinite(value)) or view == "empty")
+
+
+NOT_DENSE = {
+    "SparseTensor": (tf.sparse.from_dense, r"tf\.sparse\.to_dense\("),
+    "RaggedTensor": (tf.RaggedTensor.from_tensor, r"to_tensor\(\)"),
+    "csr_array": (
+        lambda x: pytest.importorskip("scipy.sparse").csr_array(x[0]),
+        r"toarray\(\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_DENSE)
+def test_what_is_not_dense_is_named_with_what_makes_it_so(kind):
+    make, dense = NOT_DENSE[kind]
+    values = make(np.ones((1, 3, 1), "float32"))
+    with nengo.Network() as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        node = nengo.Node([0], label="fed")
+        other, probe = nengo.Node([0, 0]), nengo.Probe(node, label="seen")
+    named = f"real numbers but a {kind}.*{dense}"
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        for call in (
+            lambda: sim.run_steps(3, data={node: values}),
+            lambda: sim.predict({node: values}, verbose=0),
+            lambda: sim.predict([values, np.ones((1, 3, 2))], verbose=0),
+            lambda: sim.loss({node: values, probe: np.ones((1, 3, 1))}),
+            lambda: sim.loss({node: np.ones((1, 3, 1)), probe: values}),
+        ):
+            with pytest.raises(ValidationError, match=named):
+                call()
+        if isinstance(values, tf.SparseTensor | tf.RaggedTensor):
+            with pytest.raises(ValidationError, match=named):
+                sim.keras_model.predict({"fed": values}, verbose=0)
+            with pytest.raises(ValidationError, match=named):
+                sim.keras_model({"fed": values})
+        assert sim.n_steps == 0 and other in net.nodes
+
+
+def test_nested_lists_for_several_nodes_are_ambiguous():
+    x, wide = np.ones((2, 3, 1)), np.ones((2, 3, 2))
+    with nengo.Network() as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        for size in (1, 2, 1):
+            nengo.Probe(nengo.Node(np.zeros(size), label=f"of size {size}"))
+    with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        for lists in (
+            [x.tolist(), wide.tolist()],
+            (x.tolist(), wide),
+            [x.tolist(), wide.tolist(), x.tolist()],
+            [x.tolist(), x.tolist()],
+        ):
+            with pytest.raises(
+                ValidationError, match=r"^x: .*ambiguous.*dict.*list of NumPy arrays"
+            ):
+                sim.predict(lists, verbose=0)
+        with pytest.warns(NengoWarning, match="has 2 array"):
+            found = sim.predict([x, wide], verbose=0)
+        # the items of one array, for the first Node
+        with pytest.warns(NengoWarning):
+            single = sim.predict(x.tolist(), verbose=0)
+    for probe in net.probes[:1]:
+        assert np.array_equal(found[probe], single[probe])
+        assert np.array_equal(found[probe], x)

@@ -15,7 +15,7 @@ from tests.keras_networks import data, feed_forward, simulator
 
 WRONG = {
     "validation_split": [-1, 1.5, 1, 1.0, "a", True, np.nan, [0.5]],
-    "validation_data": [(), ((), (), (), ())],
+    "validation_data": [(), ((), (), (), ()), 5, "abc", b"abc", True, np.float32(1)],
     "validation_freq": [0, -1, "a", 1.5, [0], None],
     "validation_steps": [0, "a", 1.5],
     "steps_per_epoch": [0, -1, "a", 1.5, True],
@@ -151,3 +151,42 @@ def test_callbacks_for_simulators():
     ):
         callbacks = [nengo_dl.callbacks.IsolateState(other)]
         sim.predict(x, callbacks=callbacks, verbose=0)
+
+
+@pytest.mark.parametrize("interface", ["simulator", "keras_model"])
+def test_wrong_data_for_validation_are_called_so(interface):
+    x, y = data()
+    few = np.ones(3)
+    part = "(In its '(x|y|sample_weight)': |Expected|Got)"
+    given = [5, "abc", (x, y[:3]), (x, y, few), ("abc", y)]
+    if interface == "simulator":
+        given += [
+            np.full(x.shape, np.nan),
+            (x * np.nan, y),
+            ({"nobody": x}, y),
+            (x, [[None]]),
+        ]
+    with simulator(feed_forward()) as sim:
+        sim.compile("sgd", loss={"out": "mse"})
+        before = sim.keras_model.get_weights()
+        fit = sim.fit if interface == "simulator" else sim.keras_model.fit
+        options = {"verbose": 0}
+        if interface == "keras_model":
+            options["batch_size"] = 4
+        for held_out in given:
+            with pytest.raises(
+                ValidationError, match=f"^validation_data: {part}"
+            ) as caught:
+                fit({"in": x}, {"out": y}, validation_data=held_out, **options)
+            assert caught.value.attr == "validation_data"
+        for now, then in zip(sim.keras_model.get_weights(), before, strict=True):
+            assert np.array_equal(now, then)
+
+
+def test_wrong_minibatches_for_validation_are_called_so():
+    x, y = data()
+    with simulator(feed_forward()) as sim:
+        sim.compile("sgd", loss={"out": "mse"})
+        for minibatches in ([({"in": x[:4] * np.nan}, {"out": y[:4]})], []):
+            with pytest.raises(ValidationError, match="^validation_data: "):
+                sim.fit(x, y, validation_data=iter(minibatches), verbose=0)

@@ -1,7 +1,11 @@
+from fractions import Fraction
+
 import nengo
 import numpy as np
 import pytest
+from nengo.exceptions import SimulationError
 
+import nengo_dl
 from tests.helpers import assert_matches_nengo, configured, reference, simulate
 
 
@@ -73,8 +77,6 @@ def test_functions_are_called_in_nengos_order():
                 nengo.Connection(nodes[1], ensemble)
                 nengo.Connection(ensemble, nodes[5])
         return net
-
-    import nengo_dl
 
     expected = calls_of(nengo.Simulator, make, 3, optimize=False)
     assert len(expected) == 18
@@ -179,3 +181,59 @@ def test_function_with_input_that_returns_one_array_again_and_again():
         return net
 
     assert_matches_nengo(make, minibatch=(None,))
+
+
+NO_NUMBERS = {
+    "text": "3",
+    "bytes": b"3",
+    "list of text": ["3"],
+    "array of text": np.array(["1e3"]),
+    "array of bytes": np.array([b"3"]),
+    "array of objects": np.array([3], dtype=object),
+    "list of objects": [Fraction(1, 2)],
+    "masked array": np.ma.masked_array([7.0], [True]),
+    "masked": np.ma.masked,
+}
+
+
+@pytest.mark.parametrize("result", NO_NUMBERS.values(), ids=NO_NUMBERS)
+@pytest.mark.parametrize("size_in", [0, 1])
+def test_what_is_no_number_is_refused_as_by_nengo(result, size_in):
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        node = nengo.Node(
+            lambda t, *x: result if t > 0.0015 else 0.5, size_in=size_in, label="odd"
+        )
+        probe = nengo.Probe(node)
+    with (
+        nengo.Simulator(net, progress_bar=False) as sim,
+        pytest.raises(SimulationError),
+    ):
+        sim.run_steps(3)
+    expected = r"(?s)odd.* returned .*; expected 1 finite number"
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        with pytest.raises(SimulationError, match=expected):
+            sim.run_steps(3)
+        assert len(sim.data[probe]) == 1
+        with pytest.raises(SimulationError, match=expected):
+            sim.predict(n_steps=3, verbose=0)
+        with pytest.raises(SimulationError, match=expected):
+            sim.loss({probe: np.zeros((1, 3, 1))})
+
+
+@pytest.mark.parametrize("size_in", [0, 1])
+def test_masked_arrays_of_which_nothing_is_hidden_are_numbers(size_in):
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=True)
+        shown = nengo.Node(
+            lambda t, *x: np.ma.masked_array([t], [False]), size_in=size_in
+        )
+        hidden = nengo.Node(
+            lambda t, *x: np.ma.masked_array([t], [t > 0.0015]), size_in=size_in
+        )
+        probe = nengo.Probe(shown)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        with pytest.raises(SimulationError, match="masked_array"):
+            sim.run_steps(3)
+        assert np.allclose(sim.data[probe], [[0.001]])
+    assert hidden in net.nodes

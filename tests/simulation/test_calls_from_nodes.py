@@ -20,6 +20,7 @@ INNER = {
     "train": lambda sim: sim.train({"fed": ONES, "seen": ONES}, "sgd"),
     "loss": lambda sim: sim.loss({"fed": ONES, "seen": ONES}),
     "reset": lambda sim: sim.reset(),
+    "clear_probes": lambda sim: sim.clear_probes(),
     "load_params": lambda sim: sim.load_params("nowhere"),
     "close": lambda sim: sim.close(),
 }

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 
 import keras
 import nengo
@@ -14,6 +15,16 @@ from nengo.exceptions import SimulationError
 import nengo_dl
 
 X = np.linspace(-1, 1, 8, dtype="float32").reshape(4, 2, 1)
+
+
+def with_weights(sim, call):
+    """Call ``call(path)`` with the name of a file of weights."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "own.weights.h5")
+        if tf.executing_eagerly():
+            sim.keras_model.save_weights(path)
+        call(path)
+
 
 CALLS = {
     "run_steps": lambda sim: sim.run_steps(2),
@@ -31,6 +42,14 @@ CALLS = {
     "data": lambda sim: sim.data[sim.model.toplevel.ensembles[0]].bias,
     "get_nengo_params": lambda sim: sim.get_nengo_params(sim.model.toplevel.ensembles),
     "reset": lambda sim: sim.reset(),
+    "clear_probes": lambda sim: sim.clear_probes(),
+    "get_weights": lambda sim: sim.keras_model.get_weights(),
+    "get_state_tree": lambda sim: sim.keras_model.get_state_tree("numpy_array"),
+    "set_weights": lambda sim: sim.keras_model.set_weights(
+        [np.ones(own.shape, "float32") for own in sim.keras_model.weights]
+    ),
+    "save_weights": lambda sim: with_weights(sim, sim.keras_model.save_weights),
+    "load_weights": lambda sim: with_weights(sim, sim.keras_model.load_weights),
     "a new one": lambda sim: nengo_dl.Simulator(None, model=sim.model).close(),
 }
 
