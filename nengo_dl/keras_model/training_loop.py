@@ -202,6 +202,8 @@ class Loop:
         **options: Any,
     ) -> keras.callbacks.CallbackList:
         """Return Keras' list of callbacks, with its history and its progress bar."""
+        if self._group is None and self._each_batch_of(given):
+            self._group = 1
         if isinstance(given, keras.callbacks.CallbackList):
             return given
         if not self._model.workers.chief:
@@ -215,6 +217,17 @@ class Loop:
             model=self._model,
             **options,
         )
+
+    def _each_batch_of(self, given: Any) -> bool:
+        """Return whether callbacks have something to do after every minibatch.
+
+        Processes run the same minibatches in each call, or would wait for each other
+        forever. So this is about what the user gave, before callbacks that write files
+        are left out in all processes but one; and it is enough if one process has such
+        a callback.
+        """
+        wanted = any(map(wants_each_batch, keras.tree.flatten(given or [])))
+        return self._model.workers.any_of_all(wanted)
 
     def _runs(
         self, own: KerasStep, data: Minibatches, steps: int | None, option: str
@@ -255,7 +268,7 @@ class Loop:
         begin = getattr(callbacks, f"on_{kind}_batch_begin")
         end = getattr(callbacks, f"on_{kind}_batch_end")
         stopped = {"train": "training", "test": "evaluating", "predict": "predicting"}
-        group = self._group or (1 if wants_each_batch(callbacks) else None)
+        group = self._group
         done = 0
         logs: dict[str, Any] = {}
         # also where a callback raises an error: what was begun is let go at once
