@@ -168,6 +168,25 @@ def in_scope(kind, dtype, jit, strategy):
             }
 
 
+def python_loss(kind, dtype, jit, strategy):
+    """Return what training with a loss in Python gives, whose slopes have no shape."""
+
+    def squares(outputs, targets):
+        return tf.py_function(
+            lambda y, t: tf.reduce_mean((y - t) ** 2), [outputs, targets], dtype
+        )
+
+    net, stimulus, probe = network(kind, dtype, jit)
+    x, y = data(stimulus.size_out)
+    with nengo_dl.Simulator(
+        net, minibatch_size=BATCH, strategy=strategy, progress_bar=False
+    ) as sim:
+        losses = sim.train(
+            {stimulus: x, probe: y}, optimizers()["adam"], objective={probe: squares}
+        )
+        return {"python loss": losses, "params, python loss": parameters(sim)}
+
+
 def another(kind, dtype, jit, strategy):
     """Check a second strategy of the process with another type; it is no result.
 
