@@ -109,6 +109,26 @@ def test_parts_of_items_and_the_state_of_the_simulation():
         assert_close(np.concatenate(going_on, axis=1), sim.data[out])
 
 
+@pytest.mark.filterwarnings("ignore:n_steps=3 is no multiple")
+def test_results_of_different_shapes_are_not_stacked():
+    net = feed_forward()
+    out, mid = net.probes
+
+    def larger(outputs):
+        return tf.boolean_mask(outputs, outputs > tf.reduce_mean(outputs))
+
+    with simulator(net) as sim:
+        for outputs in ({mid: None}, {(out, mid): lambda seen: (seen[0], seen[1][0])}):
+            with pytest.raises(ValidationError, match="2 for items of 3 steps.*list"):
+                sim.run_batch({"in": X}, outputs, truncation=2)
+        means = sim.run_batch({"in": X}, {mid: tf.reduce_mean}, truncation=2)[mid]
+        assert means.shape == (4,)
+        found = sim.run_batch({"in": X}, {mid: larger}, combine=list)[mid]
+        assert len({len(values) for values in found}) == 2
+        with pytest.raises(ValidationError, match="same shape each time.*list"):
+            sim.run_batch({"in": X}, {mid: larger})
+
+
 def test_without_data():
     net = with_memory()
     out = net.probes[0]

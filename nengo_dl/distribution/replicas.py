@@ -191,6 +191,11 @@ class Replicas:
             def backward(*upstream: tf.Tensor) -> list[tf.Tensor | None]:
                 if not tf.executing_eagerly():
                     _check_graph(tf.compat.v1.get_default_graph())
+                # losses that call Python hand back slopes without a shape
+                upstream = tuple(
+                    tf.ensure_shape(up, y.shape) if y.dtype.is_floating else up
+                    for up, y in zip(upstream, outputs, strict=True)
+                )
 
                 def compute() -> tuple[list[tf.Tensor], list[tf.Tensor]]:
                     # a tape gives gradients once; for others it is computed anew

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 import tensorflow as tf
-from nengo.exceptions import ValidationError
+from nengo.exceptions import SimulationError, ValidationError
 
 from nengo_dl.distribution.replicas import Replicas
 
@@ -42,7 +42,10 @@ def replicas_of(
     ValidationError
         If it is none of those that are supported, if the minibatch cannot be divided,
         or if there is a device, too.
+    SimulationError
+        If this is called by ``strategy.run``.
     """
+    refuse_in_replica("a simulator is made")
     if strategy is None:
         if not tf.distribute.has_strategy():
             return None
@@ -69,6 +72,26 @@ def replicas_of(
         )
     _number_apart(strategy)
     return replicas
+
+
+def refuse_in_replica(what: str) -> None:
+    """Refuse to be called by ``strategy.run``, once for each replica.
+
+    Parameters
+    ----------
+    what : str
+        What is done there.
+
+    Raises
+    ------
+    SimulationError
+        If that is so.
+    """
+    if tf.distribute.has_strategy() and not tf.distribute.in_cross_replica_context():
+        raise SimulationError(
+            f"Within `strategy.run`, {what} that divides minibatches between replicas "
+            "itself. Do that outside of `strategy.run`, with whole minibatches"
+        )
 
 
 def _number_apart(strategy: tf.distribute.Strategy) -> None:
@@ -132,11 +155,15 @@ def _outside(method: Callable[..., Any]) -> Callable[..., Any]:
     # that takes 100 times as long as the call
     unconverted = tf.autograph.experimental.do_not_convert(method)
 
+    name = method.__name__
+
     @wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
         run = unconverted if tf.inside_function() else method
         if not tf.distribute.has_strategy():
             return run(*args, **kwargs)
+        if getattr(args[0], "_replicas", None) is not None and name != "close":
+            refuse_in_replica(f"`{name}` is called of a simulator")
         with outside_scopes():
             return run(*args, **kwargs)
 

@@ -52,6 +52,10 @@ class Workers:
         """Return the number that the first of the processes has."""
         return int(self.everyones(number)[0]) if self.several else number
 
+    def any_of_all(self, mine: bool) -> bool:
+        """Return whether something is true in any of the processes."""
+        return bool(self.everyones(int(mine)).any()) if self.several else mine
+
     def wait_for_all(self) -> None:
         """Go on when all processes have come here."""
         self.agree(0)

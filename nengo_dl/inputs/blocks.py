@@ -7,8 +7,9 @@ read into a block, the next one by another thread while a block is computed with
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -31,7 +32,7 @@ _LONG_ROW = 2**13
 _END = object()
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
+def ahead(items: Iterator[T]) -> Generator[T]:
     """Yield the members of an iterator, each made by another thread in advance.
 
     Parameters
@@ -148,7 +149,7 @@ class Blocks:
             return self.n_items
         return self.n_items // self._batch * self._share.n_rows
 
-    def in_order(self, order: np.ndarray) -> Iterator[Block]:
+    def in_order(self, order: np.ndarray) -> Generator[Block]:
         """Yield blocks with the items of the first minibatches, of the next, and so on.
 
         Parameters
@@ -164,7 +165,8 @@ class Blocks:
             starts = range(0, len(order), self.n_items)
             parts = (order[start : start + self.n_items] for start in starts)
             # here, not ahead: processes exchange everything in the same order
-            yield from map(self._exchanged, ahead(map(self._block, parts)))
+            with closing(ahead(map(self._block, parts))) as blocks:
+                yield from map(self._exchanged, blocks)
 
     def _exchanged(self, block: Block) -> Block:
         """Return a block with what other processes have read, where that is needed."""

@@ -213,6 +213,7 @@ class Endpoints:
         own_steps: bool = False,
         sizes: Mapping[nengo.Probe, TargetSize] = {},
         one_minibatch: bool = False,
+        of_dataset: bool = False,
         held: bool = False,
     ) -> TrainingData:
         """Check inputs and targets; return arrays for whole minibatches.
@@ -236,6 +237,8 @@ class Endpoints:
             Which sizes the last axis of targets may have, if not that of the Probe.
         one_minibatch : bool
             Whether there have to be just as many items as fill a minibatch.
+        of_dataset : bool
+            Whether this minibatch comes out of a dataset, so that it may be its last.
         held : bool
             Whether inputs of one step may be held for all of ``n_steps``; they have one
             step in what is returned, too.
@@ -296,7 +299,7 @@ class Endpoints:
                 f"or n_steps; the input Nodes are {listing(self.nodes, self.names)}",
                 attr=attrs[0],
             )
-        n_items = self._whole_minibatches(shape, attrs[0], one_minibatch)
+        n_items = self._whole_minibatches(shape, attrs[0], one_minibatch, of_dataset)
         cut = [{obj: array[:n_items] for obj, array in part.items()} for part in arrays]
         return TrainingData(
             cut[0], cut[1], n_items, shape.steps, shape.items or n_items
@@ -311,16 +314,21 @@ class Endpoints:
             shape.decide(_constant_steps(given.pop("n_steps"), attr), attr)
         return given
 
-    def _whole_minibatches(self, shape: Shape, attr: str, one: bool) -> int:
+    def _whole_minibatches(
+        self, shape: Shape, attr: str, one: bool, of_dataset: bool
+    ) -> int:
         """Return how many items fill whole minibatches."""
         size = self.minibatch_size or 1
         if shape.items is None:
             return size
         if one and shape.items != size:
+            hint = (
+                ". What is left over at the end of a dataset, "
+                "`dataset.batch(minibatch_size, drop_remainder=True)` drops"
+            )
             raise ValidationError(
                 f"Data for {shape.origin} have {shape.items} items; expected one "
-                f"minibatch, which is {size}. What is left over at the end of a "
-                "dataset, `dataset.batch(minibatch_size, drop_remainder=True)` drops",
+                f"minibatch, which is {size}" + (hint if of_dataset else ""),
                 attr=attr,
             )
         if shape.items < size:

@@ -52,7 +52,12 @@ class Requirements:
     n_steps: int | None = None
 
     def check(
-        self, x: Any, y: Any, n_steps: int | None = None, one_minibatch: bool = False
+        self,
+        x: Any,
+        y: Any,
+        n_steps: int | None = None,
+        one_minibatch: bool = False,
+        of_dataset: bool = False,
     ) -> TrainingData:
         """Return inputs and targets, checked; see `Endpoints.check`.
 
@@ -70,6 +75,7 @@ class Requirements:
             own_steps=True,
             sizes=self.sizes,
             one_minibatch=one_minibatch,
+            of_dataset=of_dataset,
             held=self.n_steps is not None,
         )
         if self.outputs:

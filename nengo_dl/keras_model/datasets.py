@@ -256,7 +256,7 @@ def _minibatch(needs: Requirements, element: Any) -> Parts:
     x, y, weights = unpacked(element, "x")
     if not needs.outputs:
         y = weights = None
-    data = needs.check(x, y, one_minibatch=True)
+    data = needs.check(x, y, one_minibatch=True, of_dataset=True)
     missing = [n for n in needs.endpoints.nodes if n not in data.inputs]
     if missing:
         names = needs.endpoints.names

@@ -9,7 +9,8 @@ after the other run one by one. Callbacks, metrics and histories are Keras' own.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -167,7 +168,7 @@ class Loop:
         kept.expect(number)
         last: dict[str, np.ndarray] = {}
 
-        def calls(at_most: int | None) -> Iterator[int]:
+        def calls(at_most: int | None) -> Generator[int]:
             for inputs, _, _ in source.epoch():
                 last.update(model.predict_one(inputs))
                 kept.add(last)
@@ -201,6 +202,8 @@ class Loop:
         **options: Any,
     ) -> keras.callbacks.CallbackList:
         """Return Keras' list of callbacks, with its history and its progress bar."""
+        if self._group is None and self._each_batch_of(given):
+            self._group = 1
         if isinstance(given, keras.callbacks.CallbackList):
             return given
         if not self._model.workers.chief:
@@ -215,6 +218,17 @@ class Loop:
             **options,
         )
 
+    def _each_batch_of(self, given: Any) -> bool:
+        """Return whether callbacks have something to do after every minibatch.
+
+        Processes run the same minibatches in each call, or would wait for each other
+        forever. So this is about what the user gave, before callbacks that write files
+        are left out in all processes but one; and it is enough if one process has such
+        a callback.
+        """
+        wanted = any(map(wants_each_batch, keras.tree.flatten(given or [])))
+        return self._model.workers.any_of_all(wanted)
+
     def _runs(
         self, own: KerasStep, data: Minibatches, steps: int | None, option: str
     ) -> _Runs:
@@ -223,8 +237,9 @@ class Loop:
         if isinstance(data, Slices) and steps is None:
             arrays, epoch = data, model.epoch(own, data.parts)
 
-            def at_once(at_most: int | None) -> Iterator[int]:
-                return map(len, epoch.run(arrays.order(), at_most))
+            def at_once(at_most: int | None) -> Generator[int]:
+                with closing(epoch.run(arrays.order(), at_most)) as values:
+                    yield from map(len, values)
 
             def pass_over(n_epochs: int) -> None:
                 for _ in range(n_epochs):
@@ -234,7 +249,7 @@ class Loop:
             return _Runs(epoch.n_minibatches, at_once, pass_over)
         source = ByEpoch(data, steps, option, _warn_about_end)
 
-        def one_by_one(at_most: int | None) -> Iterator[int]:
+        def one_by_one(at_most: int | None) -> Generator[int]:
             own.epochs.clear()
             for parts in source.epoch():
                 yield from map(len, model.run_one(own, parts))
@@ -253,26 +268,27 @@ class Loop:
         begin = getattr(callbacks, f"on_{kind}_batch_begin")
         end = getattr(callbacks, f"on_{kind}_batch_end")
         stopped = {"train": "training", "test": "evaluating", "predict": "predicting"}
-        group = self._group or (1 if wants_each_batch(callbacks) else None)
+        group = self._group
         done = 0
         logs: dict[str, Any] = {}
-        calls = runs.calls(group)
-        while runs.n_minibatches is None or done < runs.n_minibatches:
-            begin(done)
-            count = 0
-            for count_of_call in calls:
-                count += count_of_call
-                if count >= (group or 1):
+        # also where a callback raises an error: what was begun is let go at once
+        with closing(runs.calls(group)) as calls:
+            while runs.n_minibatches is None or done < runs.n_minibatches:
+                begin(done)
+                count = 0
+                for count_of_call in calls:
+                    count += count_of_call
+                    if count >= (group or 1):
+                        break
+                if not count:
                     break
-            if not count:
-                break
-            done += count
-            logs = results()
-            end(done - 1, logs)
-            if getattr(model, f"stop_{stopped[kind]}"):
-                return logs
-        # they note that they are over
-        deque(calls, maxlen=0)
+                done += count
+                logs = results()
+                end(done - 1, logs)
+                if getattr(model, f"stop_{stopped[kind]}"):
+                    return logs
+            # they note that they are over
+            deque(calls, maxlen=0)
         return logs
 
     def _metrics(self) -> dict[str, float]:
@@ -295,7 +311,7 @@ class _Runs:
     """
 
     n_minibatches: int | None
-    calls: Callable[[int | None], Iterator[int]]
+    calls: Callable[[int | None], Generator[int]]
     pass_over: Callable[[int], None] = lambda n_epochs: None
 
 

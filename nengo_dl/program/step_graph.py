@@ -25,7 +25,7 @@ def step_graph(program: Program) -> tf.Graph:
     -------
     tf.Graph
         Parameters, inputs and state of the step before are placeholders; the groups of
-        the plan are name scopes.
+        the plan are name scopes. Where a minibatch is divided, it is that of one part.
     """
     step, layout = program.step, program.layout
 
@@ -56,7 +56,7 @@ def step_graph(program: Program) -> tf.Graph:
 
 def _placeholder(block: Block, program: Program) -> tf.Tensor:
     dtype = program.dtype if block.kind == "f" else tf.int64
-    lead = (program.minibatch_size,) if block.role.batched else ()
+    lead = (program.part,) if block.role.batched else ()
     return tf.compat.v1.placeholder(dtype, (*lead, block.size), _name(block.key))
 
 

@@ -255,7 +255,7 @@ class TrainingCalls:
         if shuffle:
             rng = np.random.RandomState(self._trainer.new_seed())
             orders = (rng.permutation(order) for order in orders)
-        found = []
+        found: list[dict[Any, Any]] = []
         with profiling(profile):
             for values in self._batches.run(
                 arrays,
@@ -270,6 +270,10 @@ class TrainingCalls:
                 if callback is not None:
                     callback(values, None)
                 found.append(values)
+                if combine is np.stack:
+                    run_batch.check_stacked(
+                        values, found[0], truncation, arrays.n_steps
+                    )
         return run_batch.combined(found, combine)
 
     def _wanted(self, probes: Any, attr: str) -> list[nengo.Probe]:

@@ -7,7 +7,16 @@ the loop over minibatches is compiled too.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Generator,
+    Hashable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -221,7 +230,7 @@ class Epoch:
 
     def run(
         self, order: np.ndarray, at_most: int | None = None, again: bool = False
-    ) -> Iterator[np.ndarray]:
+    ) -> Generator[np.ndarray]:
         """Run all minibatches.
 
         Parameters
@@ -240,9 +249,23 @@ class Epoch:
         """
         if not again:
             self._fed = None
+        # whoever takes the values may raise an error or stop, and has its own device:
+        # so the scope is around each computation, and not around `yield`
+        with closing(self._run_blocks(order, at_most)) as parts:
+            while True:
+                with tf.device(self._device):
+                    values = next(parts, None)
+                if values is None:
+                    return
+                yield values
+
+    def _run_blocks(
+        self, order: np.ndarray, at_most: int | None
+    ) -> Generator[np.ndarray]:
+        """Run all minibatches, in the device scope of `run`."""
         done = 0
-        with tf.device(self._device):
-            for block in self._data.in_order(order):
+        with closing(self._data.in_order(order)) as blocks:
+            for block in blocks:
                 yield from self._run_block(block, done, at_most)
                 done += block.n_minibatches
 

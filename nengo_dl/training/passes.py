@@ -158,7 +158,9 @@ def checked(
             f"one for {[str(p) for p in targets]}. Expected the same in all",
             attr="data",
         )
-    return endpoints.check(inputs, targets, sizes=sizes, one_minibatch=True)
+    return endpoints.check(
+        inputs, targets, sizes=sizes, one_minibatch=True, of_dataset=True
+    )
 
 
 def check_supply(stream: Stream, steps: int | None, n_epochs: int) -> None:

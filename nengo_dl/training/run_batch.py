@@ -254,6 +254,55 @@ def _output(
     return seen if own.function is None else own.function.call(seen, given)
 
 
+def check_stacked(
+    values: Mapping[Any, Any],
+    first: Mapping[Any, Any],
+    truncation: int | None,
+    n_steps: int,
+) -> None:
+    """Refuse results that do not become one array with those before them.
+
+    Parameters
+    ----------
+    values, first : dict
+        What `Batches.run` yielded now, and at first.
+    truncation : int or None
+        Steps in one part.
+    n_steps : int
+        Steps of an item.
+
+    Raises
+    ------
+    ValidationError
+        If shapes differ.
+    """
+    for key, value in values.items():
+        shapes = [
+            [np.shape(array) for array in tf.nest.flatten(own)]
+            for own in (first[key], value)
+        ]
+        if shapes[0] == shapes[1]:
+            continue
+        was, now = (", ".join(map(str, own)) for own in shapes)
+        differ = (
+            f"results for {key} have shape {was} at first and {now} later, which "
+            "cannot be stacked as one array"
+        )
+        if truncation and n_steps % truncation:
+            raise ValidationError(
+                f"Got {truncation} for items of {n_steps} steps, so that the last part "
+                f"of each is shorter: {differ}. Expected a number that {n_steps} is a "
+                "multiple of, a function whose result has the same shape for each "
+                "part, or `combine=list`, which returns the parts as they are",
+                attr="truncation",
+            )
+        raise ValidationError(
+            f"The {differ}. Expected a function whose result has the same shape each "
+            "time, or `combine=list`, which returns the results as they are",
+            attr="outputs",
+        )
+
+
 def combined(
     minibatches: Sequence[Mapping[Any, Any]], combine: Callable[[list], Any]
 ) -> dict[Any, Any]:

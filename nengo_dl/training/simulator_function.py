@@ -11,6 +11,7 @@ import tensorflow as tf
 from nengo.builder.signal import Signal
 from nengo.exceptions import ValidationError
 
+from nengo_dl.distribution.scope import refuse_in_replica
 from nengo_dl.inputs.checks import real_tensor
 from nengo_dl.inputs.endpoints import Endpoints
 from nengo_dl.inputs.names import listing
@@ -145,6 +146,8 @@ class SimulatorFunction:
         ValidationError
             If an argument does not fit, or if random numbers would have to be drawn
             while a graph is traced; `generate` draws them before.
+        SimulationError
+            If ``strategy.run`` calls it, though it divides minibatches itself.
 
         Examples
         --------
@@ -163,6 +166,8 @@ class SimulatorFunction:
         >>> bool(np.allclose(values, sim.data[probe]))
         True
         """
+        if self._function.replicas is not None:
+            refuse_in_replica("a function is called")
         given, n_steps = self._inputs(inputs, n_steps)
         params = self._checked(params)
         first_step = _step_number(first_step)

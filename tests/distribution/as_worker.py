@@ -258,6 +258,48 @@ def of_bad_data(strategy):
     return said
 
 
+def of_callbacks(folder, strategy):
+    """Train with callbacks that some processes do not have, or do not run.
+
+    Returns the numbers of the minibatches that one of them saw, whether the others have
+    written their files, and the losses.
+    """
+    cbs = keras.callbacks
+    path, board = folder / "each.weights.h5", folder / "board"
+
+    class Own(cbs.ModelCheckpoint):
+        """Would run once in an epoch if it were not the user's."""
+
+    seen = []
+    noted = cbs.LambdaCallback(on_train_batch_end=lambda i, logs: seen.append(i))
+    given = {
+        "every other": [cbs.ModelCheckpoint(path, save_weights_only=True, save_freq=2)],
+        "own": [Own(folder / "own.weights.h5", save_weights_only=True)],
+        "of the chief": [noted] if _is_chief() else [],
+        "board": [cbs.TensorBoard(board)],
+    }
+    net, stimulus, probe = networks.network("forward", "float64", jit=False)
+    x, y = (np.concatenate([own] * 2) for own in networks.data(2))
+    losses = {}
+    with nengo_dl.Simulator(
+        net, minibatch_size=networks.BATCH, strategy=strategy, progress_bar=False
+    ) as sim:
+        sim.compile("sgd", loss="mse")
+        for name, callbacks in given.items():
+            history = sim.fit(
+                {stimulus: x},
+                {probe: y},
+                validation_data=({stimulus: x}, {probe: y}),
+                epochs=2,
+                shuffle=False,
+                verbose=0,
+                callbacks=callbacks,
+            )
+            losses[name] = history.history["loss"]
+    written = [path.exists(), (folder / "own.weights.h5").exists(), board.exists()]
+    return {"seen": seen, "written": written, "losses": losses}
+
+
 def with_noise(inputs, targets):
     """Return a minibatch in which the second input is silent."""
     return {**inputs, "noise": tf.zeros_like(inputs["stimulus"])}, targets

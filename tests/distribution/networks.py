@@ -1,6 +1,8 @@
 """Small networks of each kind that is trained, and all that is asked of them."""
 
 import contextlib
+import tempfile
+from pathlib import Path
 
 import keras
 import nengo
@@ -141,10 +143,16 @@ def parameters(sim):
 
 def in_scope(kind, dtype, jit, strategy):
     """Return the same where everything is made in the strategy's scope, as in Keras."""
-    with contextlib.nullcontext() if strategy is None else strategy.scope():
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        if strategy is not None:
+            stack.enter_context(strategy.scope())
         net, stimulus, probe = network(kind, dtype, jit)
         x, y = data(stimulus.size_out)
-        with nengo_dl.Simulator(net, minibatch_size=BATCH, progress_bar=False) as sim:
+        with nengo_dl.Simulator(
+            net, minibatch_size=BATCH, progress_bar=False, tensorboard=folder
+        ) as sim:
+            assert len(list(Path(folder).rglob("*tfevents*"))) == 1
             sim.train({stimulus: x, probe: y}, optimizers()["adam"], truncation=2)
             metrics = [keras.metrics.RootMeanSquaredError()]
             sim.compile(optimizers()["adam"], loss="mse", metrics=metrics)
@@ -158,6 +166,25 @@ def in_scope(kind, dtype, jit, strategy):
                 "run": sim.data[probe].copy(),
                 **{key: np.array(v) for key, v in history.history.items()},
             }
+
+
+def python_loss(kind, dtype, jit, strategy):
+    """Return what training with a loss in Python gives, whose slopes have no shape."""
+
+    def squares(outputs, targets):
+        return tf.py_function(
+            lambda y, t: tf.reduce_mean((y - t) ** 2), [outputs, targets], dtype
+        )
+
+    net, stimulus, probe = network(kind, dtype, jit)
+    x, y = data(stimulus.size_out)
+    with nengo_dl.Simulator(
+        net, minibatch_size=BATCH, strategy=strategy, progress_bar=False
+    ) as sim:
+        losses = sim.train(
+            {stimulus: x, probe: y}, optimizers()["adam"], objective={probe: squares}
+        )
+        return {"python loss": losses, "params, python loss": parameters(sim)}
 
 
 def another(kind, dtype, jit, strategy):
@@ -195,9 +222,26 @@ def refused(kind, dtype, jit, strategy):
         net, minibatch_size=count, strategy=strategy, progress_bar=False
     ) as sim:
         assert f"on {count} replicas" in repr(sim)
+        _refused_in_replicas(sim, strategy)
     with pytest.raises(SimulatorClosed):
         sim.run_steps(1)
     return {}
+
+
+def _refused_in_replicas(sim, strategy):
+    """Check what is said within ``strategy.run``."""
+    function = sim.function()
+
+    def make():
+        nengo_dl.Simulator(nengo.Network(), minibatch_size=2)
+
+    for call in (
+        lambda: function(function.params, None, {}, n_steps=2),
+        lambda: sim.run_steps(2),
+        make,
+    ):
+        with pytest.raises(SimulationError, match="outside of `strategy.run`"):
+            strategy.run(call)
 
 
 def measured(kind, dtype, jit, strategy):

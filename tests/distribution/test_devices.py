@@ -32,7 +32,7 @@ def run(*arguments):
 @pytest.mark.parametrize(
     "jit, calls",
     [
-        (False, ["in_scope", "refused"]),
+        (False, ["in_scope", "refused", "python_loss"]),
         (True, ["briefly", "differentiated"]),
         pytest.param(False, ["in_scope", "another"], marks=rare),
     ],

@@ -71,6 +71,15 @@ def test_processes_exchange_once_in_a_step_what_others_need(tmp_path):
             assert max(found["own"].values()) < 1e-10
 
 
+def test_callbacks_that_not_all_processes_run(tmp_path):
+    # processes that run different minibatches in a call wait for each other forever
+    with Workers(tmp_path, "of_callbacks") as workers:
+        first, second = workers.results()
+    assert first["seen"] == [0, 1, 2, 3] * 2 and second["seen"] == []
+    assert all(first["written"])
+    assert first["losses"] == second["losses"]
+
+
 @rare
 @pytest.mark.parametrize("way", ["train", "fit"])
 @pytest.mark.parametrize("killed", [0, 1])

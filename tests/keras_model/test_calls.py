@@ -693,6 +693,9 @@ def test_datasets_that_do_not_fit():
             sim.fit(whole.batch(5))
         with pytest.raises(ValidationError, match="2 items.*drop_remainder=True"):
             sim.fit(whole.take(10).batch(BATCH), verbose=0)
+        # where there is no dataset, nothing is said of one
+        with pytest.raises(ValidationError, match=r"expected one \w+, which is 4$"):
+            sim.check_gradients("out", inputs={"in": X[:3]})
         with pytest.raises(ValidationError, match="yields nothing"):
             sim.fit(good.take(0))
         only = tf.data.Dataset.from_tensor_slices({"n_steps": np.ones((4, 1), int)})

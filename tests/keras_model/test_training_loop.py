@@ -6,6 +6,8 @@ import keras
 import nengo
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow.python.eager import context
 
 import nengo_dl
 from nengo_dl.keras_model.training_loop import wants_each_batch
@@ -282,3 +284,31 @@ def test_parameters_that_users_freeze_are_not_trained():
             after = [variable.numpy() for variable in sim.keras_model.weights]
             changed.append(any(map(np.any, map(np.subtract, after, before))))
     assert changed == [True, False, True]
+
+
+class Raising(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        raise LookupError("mine")
+
+    on_test_batch_end = on_train_batch_end
+
+
+class Stopping(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.stop_training = True
+
+
+@pytest.mark.parametrize("device, around", [("/cpu:0", None), (None, "/cpu:0")])
+def test_errors_of_callbacks_and_stops_leave_devices_as_they_were(device, around):
+    net = network()
+    x, y = data()
+    before = context.context().device_name
+    with simulator(net, device=device) as sim:
+        sim.compile("sgd", loss={net.p: "mse"})
+        for call in (sim.fit, sim.evaluate):
+            with tf.device(around), pytest.raises(LookupError, match="mine"):
+                call({net.node: x}, {net.p: y}, verbose=0, callbacks=[Raising()])
+            assert context.context().device_name == before
+        with tf.device(around):
+            sim.fit({net.node: x}, {net.p: y}, verbose=0, callbacks=[Stopping()])
+        assert context.context().device_name == before
