@@ -389,20 +389,21 @@ def test_weights_of_samples():
 def test_weights_of_wrong_lengths():
     net = feed_forward()
     x, y = data(12, 3)
-    message = r"sample_weight: Weights for .*out.* have shape .*; expected \(12,\)"
+    message = r"Weights for .*out.* have shape .*; expected \(12,\)"
+    own, held_out = "sample_weight: ", "validation_data: In its 'sample_weight': "
     with simulator(net) as sim:
         sim.compile(loss={"out": "mse"})
         for shape in ((3,), (11,), (13,), (36,), (12, 2), (3, 12), (12, 3, 2), ()):
             weights = np.ones(shape)
-            for options in (
-                {"sample_weight": weights},
-                {"sample_weight": {"out": weights}},
-                {"sample_weight": [weights]},
-                {"validation_data": (x, y, weights)},
+            for where, options in (
+                (own, {"sample_weight": weights}),
+                (own, {"sample_weight": {"out": weights}}),
+                (own, {"sample_weight": [weights]}),
+                (held_out, {"validation_data": (x, y, weights)}),
             ):
-                with pytest.raises(ValidationError, match=message):
+                with pytest.raises(ValidationError, match=where + message):
                     quiet(sim, x, y, **options)
-            with pytest.raises(ValidationError, match=message):
+            with pytest.raises(ValidationError, match=own + message):
                 sim.evaluate(x, y, verbose=0, sample_weight=weights)
 
 
