@@ -419,8 +419,8 @@ class Simulator:
         progress_bar : bool, optional
             Whether to show progress; by default as for the simulator.
         stateful : bool, optional
-            False: after the call, the state and the time are those from before it.
-            Samples of Probes and changes by learning rules are kept.
+            False: after the call, state, time and random numbers to come are those from
+            before it. Samples of Probes and changes by learning rules are kept.
             `configure_settings(stateful=False)` does so for all calls.
         profile : bool or str, optional
             Write a profile that TensorBoard shows into this directory, and one for
@@ -1227,7 +1227,8 @@ class Simulator:
         stateful : bool, optional
             False: each minibatch starts in the current state of the simulator, which
             does not change. True: each minibatch starts in the final state of the one
-            before, and the simulator keeps the last.
+            before, and the simulator keeps the last. Training draws new noise in any
+            case; `evaluate` and `predict` go on with that of the simulation.
         truncation : int, optional
             Number of steps to backpropagate through, as in `train`, with an update
             after each part of so many steps. Losses and metrics are means over the

@@ -73,6 +73,10 @@ class Stream:
         self._pending = np.concatenate([unused, self._pending])
         self.position -= n_steps
 
+    def take_over(self, other: Stream) -> None:
+        """Go on where another stream of the same operator is, in its place."""
+        vars(self).update(vars(other))
+
     def advance(self, position: int, step: int) -> None:
         """Go to a position at which ``step`` steps of the simulation are over."""
         size = math.prod(self._last.shape[1:])

@@ -95,11 +95,69 @@ class Sources:
         self._taken: list[Stream] = []
 
     def rewind(self, seed: int) -> None:
-        """Start all random streams anew."""
-        rewind(self._order, self._hosts, seed)
+        """Start all random streams anew, and Python code that remembers."""
+        self._rewind(self._hosts, seed)
+
+    def _rewind(
+        self, hosts: Sequence[Mapping[Operator, Rewindable]], seed: int
+    ) -> None:
+        self._seed = seed
+        rewind(self._order, hosts, seed)
         for streams in self._draws.values():
             for stream in streams:
                 stream.reset(seed)
+
+    def return_to(self, positions: Sequence[Sequence[int]], step: int) -> None:
+        """Let streams give again what they have given since they were elsewhere.
+
+        Nengo's Processes cannot be copied: their values are computed once more, from
+        the first. Python code that gets values from the loop is rewound to its
+        beginning only.
+
+        Parameters
+        ----------
+        positions : list of list of int
+            What `positions` returned there.
+        step : int
+            Steps of the simulation that are over there.
+        """
+        hosts = self._hosts
+        if step:
+            hosts = [
+                {op: one for op, one in own.items() if isinstance(one, Stream)}
+                for own in self._hosts
+            ]
+        self._rewind(hosts, self._seed)
+        self.advance(positions, step)
+
+    def take_over(self, other: Sources, n_steps: int, step: int) -> None:
+        """Go on where other sources of the same model are, in their place.
+
+        Parameters
+        ----------
+        other : Sources
+            What must not be used any more, or rewound first.
+        n_steps : int
+            Steps that these have run in the place of ours: streams that they lack are
+            that much further.
+        step : int
+            Steps of the simulation that are over there.
+        """
+        pairs = zip(self._remembering(), other._remembering(), strict=True)
+        for mine, others in pairs:
+            for op, own in mine.items():
+                theirs = others.get(op)
+                if isinstance(theirs, type(own)):
+                    own.take_over(theirs)
+                elif isinstance(own, Stream):
+                    own.advance(own.position + n_steps, step)
+
+    def _remembering(self) -> list[dict[Operator, Any]]:
+        """Return streams and Python code by operator, for each item of the batch."""
+        return [
+            {**hosts, **{item.op: streams[i] for item, streams in self._draws.items()}}
+            for i, hosts in enumerate(self._hosts)
+        ]
 
     def positions(self) -> list[list[int]]:
         """Return how far each stream has gone, for each item of the batch."""

@@ -438,6 +438,10 @@ class KerasCalls:
         try:
             yield
             own.end()
+        except BaseException:
+            if own.start.goes_on:
+                self._runner.repair_streams()
+            raise
         finally:
             own.start.goes_on = False
 

@@ -86,7 +86,7 @@ class KerasStep:
     start : Start
         Where the next minibatch starts.
     epochs : dict
-        What runs minibatches, by their shapes.
+        What runs minibatches, by the function and the shapes of the data.
     truncation : int or None
         Steps that gradients go back, with an update after so many steps.
     as_rates : bool
@@ -125,9 +125,13 @@ class KerasStep:
 
     @property
     def function(self) -> ModelFunction:
-        """The model for the present outputs."""
+        """The model for the present outputs; all of it, if the simulation goes on."""
         return self._functions.of(
-            self.probes, self._training, as_rates=self.as_rates, with_rules=True
+            self.probes,
+            self._training,
+            as_rates=self.as_rates,
+            with_rules=True,
+            whole=self.start.goes_on,
         )
 
     @property
@@ -142,9 +146,21 @@ class KerasStep:
         return [self._names[probe] for probe in self.probes]
 
     def begin(self, seed: int) -> None:
-        """Start where the simulation is, with random numbers of a seed."""
+        """Start where the simulation is.
+
+        Random numbers are those of a seed from their beginning, or, outside of
+        training, go on, as time does.
+        """
         self.function.rewind(seed)
+        if self._shares_streams:
+            now, own = self._runner.n_steps, self.function.feed.sources
+            own.take_over(self._runner.sources, 0, now)
         self.restore()
+
+    @property
+    def _shares_streams(self) -> bool:
+        """Whether random numbers are those of the simulation: training has new ones."""
+        return self.start.goes_on and not self._training
 
     def restore(self) -> None:
         """Let the next minibatch start where the simulation is."""
@@ -157,7 +173,10 @@ class KerasStep:
         """
         start, store = self.start, self._store
         if start.goes_on:
-            store.state, self._runner.n_steps = list(start.state), start.n_steps
+            store.state = list(start.state)
+            if self._shares_streams:
+                self._runner.go_on_from(self.function.feed.sources, start.n_steps)
+            self._runner.n_steps = start.n_steps
         elif start.carries:
             store.state = store.with_learned(store.state, start.state)
 

@@ -299,11 +299,11 @@ class SimulatorModel(Refusals, ReadAsArrays, DividedTraining):
             tuple((name, array.shape) for name, array in (part or {}).items())
             for part in parts
         )
-        if shapes in own.epochs:
-            own.epochs[shapes].present(nodes, others)
-        else:
-            own.epochs[shapes] = self._epoch(own, parts, nodes, others)
-        return own.epochs[shapes]
+        key = (own.function, shapes)
+        if (known := own.epochs.get(key)) is not None:
+            known.present(nodes, others)
+            return known
+        return own.epochs.setdefault(key, self._epoch(own, parts, nodes, others))
 
     def _epoch(self, own: KerasStep, parts: Parts, nodes: Any, others: Any) -> Epoch:
         inputs, targets, weights = parts

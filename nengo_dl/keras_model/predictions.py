@@ -62,9 +62,15 @@ class Predictions:
         return self._own.own_items
 
     def begin(self, seed: int) -> None:
-        """Start where the simulation is, with random numbers of a seed."""
-        self._own.rewind(seed)
-        store, simulated = self._own.store, self._simulation.store
+        """Start where the simulation is.
+
+        Random numbers are those of a seed from their beginning, or go on, as time does.
+        """
+        own, simulation = self._own, self._simulation
+        own.rewind(seed)
+        if self.start.goes_on:
+            own.sources.take_over(simulation.sources, 0, simulation.n_steps)
+        store, simulated = own.store, simulation.store
         store.changed()
         if not store.is_like(simulated):
             # rates stand in for spikes: there are other values
@@ -119,7 +125,7 @@ class Predictions:
         own.store.state = list(self.start.state)
         if self.start.goes_on:
             simulated.store.state = self._state_for(own.store, simulated.store)
-            simulated.n_steps = self.start.n_steps
+            simulated.go_on_from(own.sources, self.start.n_steps)
         elif simulated.store.learns:
             now = self._state_for(own.store, simulated.store)
             simulated.store.state = simulated.store.with_learned(before, now)

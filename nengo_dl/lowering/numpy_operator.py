@@ -62,6 +62,10 @@ class SteppedOperator:
                 dict.__setitem__(self.signals, signal, array.copy())
         self.step = op.make_step(self.signals, self.dt, rng)
 
+    def take_over(self, other: SteppedOperator) -> None:
+        """Go on where another one of the same operator is, in its place."""
+        vars(self).update(vars(other))
+
     def _own_stream(self, state: np.random.RandomState) -> np.random.RandomState:
         if self.item == 0:
             return state

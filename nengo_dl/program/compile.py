@@ -155,6 +155,7 @@ def compile_through_time(
     training: bool = True,
     as_rates: bool = False,
     added: Sequence[Signal] = (),
+    whole: bool = False,
 ) -> tuple[ThroughTime, tuple[Input, ...], Reach]:
     """Translate what some probes depend on into one differentiable function.
 
@@ -172,6 +173,8 @@ def compile_through_time(
     added : sequence of Signal
         What layers of TensorNodes add to the loss, if that is asked for: further
         outputs, each by itself.
+    whole : bool
+        Whether what no output depends on runs, too, because its state is wanted.
 
     Returns
     -------
@@ -188,7 +191,7 @@ def compile_through_time(
         **{signal: signal for signal in added},
     }
     operators = _in_mode(built, training, as_rates)
-    prepared = prepare(built, operators, targets.values())
+    prepared = prepare(built, operators, None if whole else targets.values())
     built = built.divided(prepared.operators, bool(added))
     if training:
         built = replace(built, products=settings.mixed_precision)

@@ -16,6 +16,7 @@ from nengo.exceptions import SimulatorClosed
 from nengo_dl.display.progress import stage
 from nengo_dl.graph.tensor_operator import tensor_nodes
 from nengo_dl.inputs.feed import BlockFeed
+from nengo_dl.inputs.sources import Sources
 from nengo_dl.lowering.tensor_nodes.binding import post_build
 from nengo_dl.program.form import Form
 from nengo_dl.program.loop import LoopResult
@@ -89,6 +90,11 @@ class Runner:
         """The items of a minibatch that this process computes."""
         return self._program.own_items
 
+    @property
+    def sources(self) -> Sources:
+        """Where inputs and random numbers come from."""
+        return self._feed.sources
+
     def run(
         self,
         n_steps: int,
@@ -109,8 +115,8 @@ class Runner:
         progress_bar : bool or nengo.utils.progress.ProgressBar
             Whether to show progress.
         stateful : bool
-            Whether state and time stay where the run ends. What learning rules have
-            changed is a parameter, and stays in any case.
+            Whether state, time and random numbers stay where the run ends. What
+            learning rules have changed is a parameter, and stays in any case.
         out : mapping of Probe to object, optional
             Arrays that samples of some Probes are written into.
         """
@@ -128,6 +134,7 @@ class Runner:
         stateful: bool,
     ) -> None:
         before = (self.n_steps, self.store.state)
+        positions = None if stateful else self.positions()
         form = self._form(n_steps, presented)
         capacity = self._program.capacity(form)
         self._compile(form, progress_bar)
@@ -145,9 +152,11 @@ class Runner:
                     tracker.update(done)
             self._seconds_per_step = (time.perf_counter() - start) / n_steps
         finally:
-            if not stateful:
+            if positions is not None:
                 self.n_steps, state = before
                 self.store.state = self.store.with_learned(state, self.store.state)
+                if self.positions() != positions:
+                    self.sources.return_to(positions, self.n_steps)
 
     def single_step(self) -> None:
         """Run one step, as `run` does without data and without anything to show.
@@ -181,7 +190,7 @@ class Runner:
 
     def rewind(self, seed: int) -> None:
         """Start all random streams anew."""
-        self._feed.sources.rewind(seed)
+        self.sources.rewind(seed)
 
     def _post_build(self, seed: int) -> None:
         """Let functions of TensorNodes that want to give their variables values."""
@@ -223,11 +232,11 @@ class Runner:
         self.n_steps = snapshot["n_steps"]
         self.first_step = snapshot["first_step"]
         self.store.restore(snapshot["values"])
-        self._feed.sources.advance(snapshot["streams"], self.n_steps)
+        self.sources.advance(snapshot["streams"], self.n_steps)
 
     def positions(self) -> list[list[int]]:
         """Return how far each stream of random numbers has gone, for each item."""
-        return self._feed.sources.positions()
+        return self.sources.positions()
 
     def go_to(self, n_steps: int, seed: int, positions: list[list[int]]) -> None:
         """Go to another time, forget all samples, and draw what is drawn from there on.
@@ -243,8 +252,25 @@ class Runner:
         """
         self.probes.clear()
         self.n_steps = self.first_step = n_steps
-        self._feed.sources.rewind(seed)
-        self._feed.sources.advance(positions, n_steps)
+        self.sources.rewind(seed)
+        self.sources.advance(positions, n_steps)
+
+    def go_on_from(self, sources: Sources, n_steps: int) -> None:
+        """Go on at another time, with random numbers where others have come to.
+
+        Parameters
+        ----------
+        sources : Sources
+            Who has taken our streams over, and drawn from them since.
+        n_steps : int
+            Steps that are over then.
+        """
+        self.sources.take_over(sources, n_steps - self.n_steps, n_steps)
+        self.n_steps = n_steps
+
+    def repair_streams(self) -> None:
+        """Draw the numbers to come from anew: who had the streams has failed."""
+        self.sources.return_to(self.positions(), self.n_steps)
 
     def _form(self, n_steps: int, presented: Mapping[nengo.Node, np.ndarray]) -> Form:
         """Return the form in which the program runs some steps."""
@@ -286,7 +312,7 @@ class Runner:
             self.probes.append(self.n_steps, result.n_steps, result.rows)
             self.n_steps += result.n_steps
             if result.error is not None:
-                self._feed.sources.give_back(chunk.n_steps - result.n_steps)
+                self.sources.give_back(chunk.n_steps - result.n_steps)
                 error = result.error
         if error is not None:
             raise error

@@ -658,6 +658,7 @@ class ModelFunctions:
         any_state: bool = False,
         as_rates: bool = False,
         with_rules: bool = False,
+        whole: bool = False,
     ) -> ModelFunction:
         """Return the model as a function of time, for some probes.
 
@@ -674,6 +675,9 @@ class ModelFunctions:
             Whether rates stand in for spikes outside of training, too.
         with_rules : bool
             Whether it is for losses, to which layers of TensorNodes may add theirs.
+        whole : bool
+            Whether what no probe depends on runs, too: the simulation goes on from
+            where the function ends.
         """
         phase = self._built.settings.learning_phase
         training = training if phase is None else phase
@@ -685,6 +689,7 @@ class ModelFunctions:
             any_state,
             as_rates,
             with_rules,
+            whole,
         )
         if key not in self._functions:
             self._functions[key] = self._make(*key)
@@ -697,11 +702,12 @@ class ModelFunctions:
         any_state: bool,
         as_rates: bool,
         with_rules: bool,
+        whole: bool,
     ) -> ModelFunction:
         built = replace(self._built, any_state=any_state)
         added = self.rules.added if with_rules else ()
         through_time, inputs, reached = compile_through_time(
-            built, probes, training, as_rates, added
+            built, probes, training, as_rates, added, whole
         )
         sources = Sources(
             inputs,
