@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,3 +23,10 @@ class Labelled:
     train_labels: np.ndarray
     test: np.ndarray
     test_labels: np.ndarray
+
+    def standardised(self) -> Labelled:
+        """Return inputs with mean 0 and variance 1, by those to train with."""
+        mean, scale = self.train.mean(), self.train.std()
+        return replace(
+            self, train=(self.train - mean) / scale, test=(self.test - mean) / scale
+        )

@@ -17,7 +17,6 @@ from nengo_dl.benchmarks.digits import (
     surrogate_classifier,
 )
 from nengo_dl.benchmarks.fewer_bits import fewer_bits
-from nengo_dl.benchmarks.labelled import Labelled
 from nengo_dl.benchmarks.scores import Score
 from nengo_dl.benchmarks.sequences import mnist1d_lmu
 from nengo_dl.benchmarks.signals import mnist1d
@@ -47,20 +46,8 @@ def _digits(seed: int) -> dict[str, float]:
     return {"rates (%)": 100 * found.rates, "spikes (%)": 100 * found.spikes}
 
 
-def _mnist1d() -> Labelled:
-    """Return MNIST-1D with mean 0 and variance 1."""
-    data = mnist1d()
-    mean, scale = data.train.mean(), data.train.std()
-    return Labelled(
-        (data.train - mean) / scale,
-        data.train_labels,
-        (data.test - mean) / scale,
-        data.test_labels,
-    )
-
-
 def _mlp(seed: int) -> dict[str, float]:
-    found = spiking_classifier(n_epochs=30, seed=seed, data=_mnist1d())
+    found = spiking_classifier(n_epochs=30, seed=seed, data=mnist1d().standardised())
     return {"rates (%)": 100 * found.rates, "spikes (%)": 100 * found.spikes}
 
 
@@ -101,7 +88,7 @@ TASKS: Mapping[str, ScoredTask] = {
         "two layers of 128 LIF rate neurons; losses are scaled for float16; 30 epochs",
     ),
     "mnist1d_fewer_bits": ScoredTask(
-        lambda seed: fewer_bits(_mnist1d(), seed), "the same"
+        lambda seed: fewer_bits(mnist1d().standardised(), seed), "the same"
     ),
     "spa_capacity": ScoredTask(
         capacity, "pairs of symbols of 32 dimensions in one memory of spiking neurons"

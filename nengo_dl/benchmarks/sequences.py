@@ -134,9 +134,7 @@ def mnist1d_lmu(
         Share of test items that are recognised, ``rates (%)`` and ``spikes (%)``, and
         the ``mean rate (Hz)`` of all neurons.
     """
-    data = mnist1d() if data is None else data
-    mean, scale = data.train.mean(), data.train.std()
-    test = (data.test - mean) / scale
+    data = (mnist1d() if data is None else data).standardised()
     labels = data.train_labels[:, None, None]
     net = SequenceNetwork(data.train.shape[1], seed=seed)
     n_updates = n_epochs * -(-len(labels) // MINIBATCH_SIZE)
@@ -150,18 +148,18 @@ def mnist1d_lmu(
                 net.answer: keras.losses.SparseCategoricalCrossentropy(from_logits=True)
             },
         )
-        for moved in _moved((data.train - mean) / scale, n_epochs, seed):
+        for moved in _moved(data.train, n_epochs, seed):
             sim.fit({net.value: moved}, {net.answer: labels}, epochs=1, verbose=0)
         wanted = np.eye(net.answer.size_in)[data.test_labels[:, None]]
         wrong = sim.loss(
-            {net.value: test, net.answer: wanted},
+            {net.value: data.test, net.answer: wanted},
             {net.answer: share_of_errors},
             training=True,
             progress_bar=False,
         )
         sim.freeze_params(net)
     net.spike(n_steps)
-    spikes, hertz = _with_spikes(net, np.repeat(test, n_steps, axis=1), data, seed)
+    spikes, hertz = _with_spikes(net, np.repeat(data.test, n_steps, axis=1), data, seed)
     return {
         "rates (%)": 100 * (1 - float(wrong)),
         "spikes (%)": 100 * spikes,
