@@ -76,8 +76,8 @@ class Feed:
         Returns
         -------
         good : int
-            Steps of each minibatch that were written: all of them, unless a function
-            failed.
+            Steps of each minibatch that were written: all of them, unless a function or
+            a Process failed.
         error : Exception or None
             How it failed.
         """
@@ -97,9 +97,16 @@ class Feed:
             for minibatch in range(n_minibatches)
             for step in range(good)
         ]
+        asked = good
         for item, place in places:
             # streams must not run ahead of a function that fails
-            self.sources.fill(item, steps, place[:, :good], presented, functions)
+            written, why = self.sources.fill(
+                item, steps, place[:, :asked], presented, functions
+            )
+            if why is not None and (error is None or written < good):
+                good, error = min(written, good), why
+        if good < asked:
+            self.sources.end_at(good)
         return good, error
 
 

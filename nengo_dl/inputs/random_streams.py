@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from nengo.base import Process
@@ -27,8 +27,35 @@ from nengo_dl.graph.python_calls import Calling
 MAX_SEED = np.iinfo(np.int32).max
 
 
-class Rewindable(Protocol):
-    """Python code with a memory of its own."""
+#: what a stream has given: number of the first step, how many, and how many times
+Stretch = tuple[int, int, int]
+
+#: how far it has gone, in types that files can keep
+Position = list[Any]
+
+
+class Going(Protocol):
+    """What goes on from step to step in Python, and can be followed."""
+
+    @property
+    def position(self) -> Position:
+        """How far it has gone."""
+
+    def advance(self, position: Position) -> None:
+        """Go from the beginning to where another one was."""
+
+    def take_over(self, other: Any) -> None:
+        """Go on where another one of the same operator is, in its place."""
+
+    def keep(self) -> None:
+        """Begin to remember what is given, so that it can be given again."""
+
+    def return_kept(self) -> None:
+        """Give again what has been given since `keep`."""
+
+
+class Rewindable(Going, Protocol):
+    """One of them that takes its seed from the simulator's random numbers."""
 
     def reset(self, rng: np.random.RandomState) -> None:
         """Return to the beginning."""
@@ -37,19 +64,31 @@ class Rewindable(Protocol):
 class Stream:
     """Values of time steps, one after the other; those not used can be given back."""
 
-    #: steps that were taken since the beginning
-    position = 0
+    _stretches: tuple[Stretch, ...] = ()
+    _kept: list[np.ndarray] | None = None
 
     def _begin(self, shape: tuple[int, ...]) -> None:
         """Forget what was taken; a step has values of the given shape."""
         self._last = self._pending = np.zeros((0, *shape))
-        self.position = 0
+        self._stretches = ()
 
-    def _compute(self, steps: Sequence[int], out: np.ndarray) -> None:
-        """Fill ``out``, shape (n_steps, size), with what nobody has seen yet."""
+    def _compute(
+        self, steps: Sequence[int], out: np.ndarray
+    ) -> tuple[int, Exception | None]:
+        """Fill ``out``, shape (n_steps, size), with what nobody has seen yet.
+
+        Returns
+        -------
+        good : int
+            How many rows were filled.
+        error : Exception or None
+            Why not all of them.
+        """
         raise NotImplementedError
 
-    def take(self, steps: Sequence[int], out: np.ndarray) -> None:
+    def take(
+        self, steps: Sequence[int], out: np.ndarray
+    ) -> tuple[int, Exception | None]:
         """Fill ``out`` with the values of the next steps.
 
         Parameters
@@ -59,31 +98,111 @@ class Stream:
             minibatches stand one behind the other.
         out : np.ndarray, shape (n_steps, size)
             Where to write them.
+
+        Returns
+        -------
+        good : int
+            How many steps have values.
+        error : Exception or None
+            Why not all of them.
         """
-        known = min(len(self._pending), len(out))
-        out[:known] = self._pending[:known]
-        if known < len(out):
-            self._compute(steps[known:], out[known:])
-        self._last, self._pending = out, self._pending[known:]
-        self.position += len(out)
+        good, error = min(len(self._pending), len(out)), None
+        out[:good] = self._pending[:good]
+        self._pending = self._pending[good:]
+        if good < len(out):
+            computed, error = self._compute(steps[good:], out[good:])
+            good += computed
+        self._last = out[:good]
+        if self._kept is not None:
+            self._kept.append(self._last.copy())
+        self._stretches = _joined(self._stretches, steps[:good])
+        return good, error
+
+    @property
+    def taken(self) -> int:
+        """Steps that were taken last."""
+        return len(self._last)
 
     def give_back(self, n_steps: int) -> None:
         """Take back the last steps that were taken, because they were not used."""
-        unused = self._last[len(self._last) - n_steps :]
-        self._pending = np.concatenate([unused, self._pending])
-        self.position -= n_steps
+        if not n_steps:
+            return
+        used = len(self._last) - n_steps
+        self._pending = np.concatenate([self._last[used:], self._pending])
+        self._last = self._last[:used]
+        if self._kept:
+            self._kept[-1] = self._kept[-1][:used]
+        self._stretches = _without(self._stretches, n_steps)
+
+    def keep(self) -> None:
+        """Begin to remember what is taken, so that all of it can be given back."""
+        self._kept = []
+
+    def return_kept(self) -> None:
+        """Take back all that was taken since `keep`."""
+        kept, self._kept = self._kept, None
+        for rows in reversed(kept or ()):
+            self._last = rows
+            self.give_back(len(rows))
+
+    @property
+    def position(self) -> Position:
+        """What it has given since its beginning."""
+        return [list(stretch) for stretch in self._stretches]
 
     def take_over(self, other: Stream) -> None:
         """Go on where another stream of the same operator is, in its place."""
         vars(self).update(vars(other))
 
-    def advance(self, position: int, step: int) -> None:
-        """Go to a position at which ``step`` steps of the simulation are over."""
+    def advance(self, position: Position) -> None:
+        """Go from the beginning to where another stream was, through the same steps."""
+        for first, count, times in position:
+            for _ in range(times):
+                self.pass_over(first, count)
+        self._stretches = tuple((first, n, times) for first, n, times in position)
+
+    def pass_over(self, first: int, n_steps: int) -> None:
+        """Take steps, from a number on, and use them for nothing."""
         size = math.prod(self._last.shape[1:])
-        while self.position < position:
-            count = min(position - self.position, 1000)
-            first = step - (position - self.position) + 1
-            self.take(range(first, first + count), np.empty((count, size)))
+        for start in range(first, first + n_steps, 1000):
+            steps = range(start, min(start + 1000, first + n_steps))
+            _, error = self.take(steps, np.empty((len(steps), size)))
+            if error is not None:
+                raise error
+
+
+def _joined(
+    stretches: tuple[Stretch, ...], steps: Sequence[int]
+) -> tuple[Stretch, ...]:
+    """Return stretches of steps and those that come next, in as few as possible."""
+    numbers = np.asarray(steps)
+    breaks = np.flatnonzero(np.diff(numbers) != 1) + 1
+    for part in np.split(numbers, breaks) if len(breaks) else [numbers]:
+        if not len(part):
+            continue
+        start, count = int(part[0]), len(part)
+        if stretches:
+            first, length, times = stretches[-1]
+            if (start, count) == (first, length):
+                stretches = (*stretches[:-1], (first, length, times + 1))
+                continue
+            if times == 1 and start == first + length:
+                stretches = (*stretches[:-1], (first, length + count, 1))
+                continue
+        stretches = (*stretches, (start, count, 1))
+    return stretches
+
+
+def _without(stretches: tuple[Stretch, ...], n_steps: int) -> tuple[Stretch, ...]:
+    """Return stretches of steps without the last of them."""
+    while n_steps:
+        *before, (first, length, times) = stretches
+        if times > 1:
+            before.append((first, length, times - 1))
+        if length > n_steps:
+            before.append((first, length - n_steps, 1))
+        stretches, n_steps = tuple(before), max(n_steps - length, 0)
+    return stretches
 
 
 class ProcessStream(Stream):
@@ -110,24 +229,32 @@ class ProcessStream(Stream):
             (0,), output.shape, self.dt, process.get_rng(rng), state
         )
 
-    def _compute(self, steps: Sequence[int], out: np.ndarray) -> None:
-        """Step the Process."""
+    def _compute(
+        self, steps: Sequence[int], out: np.ndarray
+    ) -> tuple[int, Exception | None]:
+        """Step the Process; the steps before one that fails are good."""
         # at the precision of what the Process returns, so that nothing overflows
-        values = np.empty(out.shape)
-        with (
-            np.errstate(invalid="raise", divide="ignore"),
-            Calling(lambda: [self.op], 0) as now,
-        ):
-            for i, step in enumerate(steps):
-                now.step = step
-                values[i] = self._step(step * self.dt)
-        if not cast_into(out, values):
-            first = next(i for i, row in enumerate(values) if is_beyond(row, out.dtype))
-            raise SimulationError(
+        values, good = np.empty(out.shape), 0
+        error: Exception | None = None
+        try:
+            with (
+                np.errstate(invalid="raise", divide="ignore"),
+                Calling(lambda: [self.op], 0) as now,
+            ):
+                for step in steps:
+                    now.step = step
+                    values[good] = self._step(step * self.dt)
+                    good += 1
+        except Exception as raised:
+            error = raised
+        if not cast_into(out[:good], values[:good]):
+            good = next(i for i, row in enumerate(values) if is_beyond(row, out.dtype))
+            error = SimulationError(
                 f"{self.op.process} of {self.op.output.name} returned "
-                f"{values[first]!r:.100} at t={steps[first] * self.dt:g} s: "
+                f"{values[good]!r:.100} at t={steps[good] * self.dt:g} s: "
                 f"{beyond(out.dtype)}"
             )
+        return good, error
 
 
 class DrawStream(Stream):
@@ -158,9 +285,10 @@ class DrawStream(Stream):
             own = self._rng.randint(MAX_SEED)
             self._rng = np.random.RandomState((own + self.item) % MAX_SEED)
 
-    def _compute(self, steps: Sequence[int], out: np.ndarray) -> None:
+    def _compute(self, steps: Sequence[int], out: np.ndarray) -> tuple[int, None]:
         """Draw the numbers of all steps at once."""
         out[...] = self.draws.sample(self._rng, len(out)).reshape(len(out), -1)
+        return len(out), None
 
 
 def rewind(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import nengo
@@ -18,6 +19,8 @@ from nengo_dl.inputs.memory import copy_into
 from nengo_dl.inputs.pieces import let_go
 from nengo_dl.inputs.random_streams import (
     DrawStream,
+    Going,
+    Position,
     ProcessStream,
     Rewindable,
     Stream,
@@ -107,75 +110,86 @@ class Sources:
             for stream in streams:
                 stream.reset(seed)
 
-    def return_to(self, positions: Sequence[Sequence[int]], step: int) -> None:
-        """Let streams give again what they have given since they were elsewhere.
+    def positions(self) -> list[list[Position]]:
+        """Return how far random numbers have gone, by item and operator."""
+        return [[one.position for one in own.values()] for own in self._remembering]
 
-        Nengo's Processes cannot be copied: their values are computed once more, from
-        the first. Python code that gets values from the loop is rewound to its
-        beginning only.
+    def advance(self, positions: Sequence[Sequence[Position]]) -> None:
+        """Let what is at its beginning go on to where others of its kind were.
 
         Parameters
         ----------
-        positions : list of list of int
-            What `positions` returned there.
-        step : int
-            Steps of the simulation that are over there.
+        positions : list of list
+            What `positions` returned.
         """
-        hosts = self._hosts
-        if step:
-            hosts = [
-                {op: one for op, one in own.items() if isinstance(one, Stream)}
-                for own in self._hosts
-            ]
-        self._rewind(hosts, self._seed)
-        self.advance(positions, step)
+        for own, found in zip(self._remembering, positions, strict=True):
+            for one, position in zip(own.values(), found, strict=True):
+                one.advance(position)
 
-    def take_over(self, other: Sources, n_steps: int, step: int) -> None:
+    def return_to(self, positions: Sequence[Sequence[Position]]) -> None:
+        """Return to where it was, whoever has used up numbers since.
+
+        Nengo's Processes cannot be copied: their values are computed once more, from
+        the first. What other Python code remembers for itself stays.
+        """
+        streams = [
+            {op: one for op, one in own.items() if isinstance(one, Stream)}
+            for own in self._hosts
+        ]
+        self._rewind(streams, self._seed)
+        self.advance(positions)
+
+    def take_over(self, other: Sources) -> None:
         """Go on where other sources of the same model are, in their place.
 
         Parameters
         ----------
         other : Sources
             What must not be used any more, or rewound first.
-        n_steps : int
-            Steps that these have run in the place of ours: streams that they lack are
-            that much further.
-        step : int
-            Steps of the simulation that are over there.
         """
-        pairs = zip(self._remembering(), other._remembering(), strict=True)
+        pairs = zip(self._remembering, other._remembering, strict=True)
         for mine, others in pairs:
             for op, own in mine.items():
                 theirs = others.get(op)
                 if isinstance(theirs, type(own)):
                     own.take_over(theirs)
-                elif isinstance(own, Stream):
-                    own.advance(own.position + n_steps, step)
 
-    def _remembering(self) -> list[dict[Operator, Any]]:
-        """Return streams and Python code by operator, for each item of the batch."""
-        return [
-            {**hosts, **{item.op: streams[i] for item, streams in self._draws.items()}}
-            for i, hosts in enumerate(self._hosts)
-        ]
-
-    def positions(self) -> list[list[int]]:
-        """Return how far each stream has gone, for each item of the batch."""
-        return [[stream.position for stream in own] for own in self._streams.values()]
-
-    def advance(self, positions: Sequence[Sequence[int]], step: int) -> None:
-        """Let streams that are at their beginning go on to where others were.
+    def pass_over(self, other: Sources, first_step: int, n_steps: int) -> None:
+        """Draw, and use for nothing, what others lack who have run some steps for us.
 
         Parameters
         ----------
-        positions : list of list of int
-            What `positions` returned.
-        step : int
-            Steps of the simulation that are over there.
+        other : Sources
+            Of those who have run them.
+        first_step, n_steps : int
+            Number of the step before the first, and how many.
         """
-        for streams, own in zip(self._streams.values(), positions, strict=True):
-            for stream, position in zip(streams, own, strict=True):
-                stream.advance(position, step)
+        pairs = zip(self._remembering, other._remembering, strict=True)
+        for mine, others in pairs:
+            for op, own in mine.items():
+                if isinstance(own, Stream) and not isinstance(others.get(op), Stream):
+                    own.pass_over(first_step + 1, n_steps)
+
+    @property
+    def _remembering(self) -> list[dict[Operator, Going]]:
+        """Streams and Python code by operator, for each item of the batch."""
+        draws = self._draws.items()
+        return [
+            {**hosts, **{item.op: streams[i] for item, streams in draws}}
+            for i, hosts in enumerate(self._hosts)
+        ]
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Give the random numbers again that are used up in the meantime."""
+        everything = [one for own in self._remembering for one in own.values()]
+        for one in everything:
+            one.keep()
+        try:
+            yield
+        finally:
+            for one in everything:
+                one.return_kept()
 
     def begin(self) -> None:
         """Begin a chunk: what is taken from now on can be given back."""
@@ -186,6 +200,11 @@ class Sources:
         for stream in self._taken:
             stream.give_back(n_steps)
 
+    def end_at(self, n_steps: int) -> None:
+        """Take back all steps of a chunk but the first, because one could not come."""
+        for stream in self._taken:
+            stream.give_back(max(stream.taken - n_steps, 0))
+
     def fill(
         self,
         item: Input,
@@ -193,7 +212,7 @@ class Sources:
         out: np.ndarray,
         presented: Presented,
         functions: Mapping[Input, np.ndarray],
-    ) -> None:
+    ) -> tuple[int, Exception | None]:
         """Write the values of an input for the next steps.
 
         Parameters
@@ -209,7 +228,15 @@ class Sources:
             What Nodes are fed instead of their own output.
         functions : mapping of Input to np.ndarray, shape (>= n_steps, 1, size)
             What `call_functions` returned; it may have further axes in front.
+
+        Returns
+        -------
+        good : int
+            How many of the steps were written.
+        error : Exception or None
+            Why not all of them.
         """
+        good, error = len(steps), None
         n_minibatches, n_steps = out.shape[:2]
         if item.node in presented:
             rows = presented[item.node][:, :n_steps].swapaxes(0, 1)
@@ -230,10 +257,13 @@ class Sources:
                     if wanted and n_minibatches == 1
                     else np.empty((n_minibatches * n_steps, size), out.dtype)
                 )
-                stream.take(steps, values)
+                taken, why = stream.take(steps, values)
+                if taken < good:
+                    good, error = taken, why
                 if wanted and n_minibatches > 1:
                     out[:, :, i - first] = values.reshape(n_minibatches, n_steps, size)
                 self._taken.append(stream)
+        return good, error
 
     def call_functions(
         self, first_step: int, n_steps: int, presented: Mapping[nengo.Node, np.ndarray]

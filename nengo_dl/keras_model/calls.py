@@ -435,12 +435,13 @@ class KerasCalls:
                 "`configure_settings(stateful=False)`"
             )
         own.start.goes_on = stateful and self._settings.stateful
+        positions = self._runner.positions() if own.shares_streams else None
         try:
             yield
             own.end()
         except BaseException:
-            if own.start.goes_on:
-                self._runner.repair_streams()
+            if positions is not None:
+                self._runner.sources.return_to(positions)
             raise
         finally:
             own.start.goes_on = False

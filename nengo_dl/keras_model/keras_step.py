@@ -19,6 +19,7 @@ from nengo.exceptions import ValidationError
 from nengo_dl.distribution.replicas import Gradients
 from nengo_dl.inputs.checks import real_type
 from nengo_dl.inputs.endpoints import STEPS
+from nengo_dl.inputs.random_streams import Position
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training.by_parts import ByParts
@@ -122,6 +123,8 @@ class KerasStep:
         self.layer_losses: list[tf.Tensor] = []
         self.known: dict[str, tf.Tensor] | None = None
         self._frame: Frame | None = None
+        #: how far random numbers were in the beginning, if they go on
+        self._begun: list[list[Position]] = []
 
     @property
     def function(self) -> ModelFunction:
@@ -151,19 +154,23 @@ class KerasStep:
         Random numbers are those of a seed from their beginning, or, outside of
         training, go on, as time does.
         """
-        self.function.rewind(seed)
-        if self._shares_streams:
-            now, own = self._runner.n_steps, self.function.feed.sources
-            own.take_over(self._runner.sources, 0, now)
+        sources = self.function.feed.sources
+        sources.rewind(seed)
+        if self.shares_streams:
+            sources.take_over(self._runner.sources)
+            self._begun = sources.positions()
         self.restore()
 
     @property
-    def _shares_streams(self) -> bool:
+    def shares_streams(self) -> bool:
         """Whether random numbers are those of the simulation: training has new ones."""
         return self.start.goes_on and not self._training
 
     def restore(self) -> None:
         """Let the next minibatch start where the simulation is."""
+        sources = self.function.feed.sources
+        if self.shares_streams and sources.positions() != self._begun:
+            sources.return_to(self._begun)
         self.start.state, self.start.n_steps = self._store.state, self._runner.n_steps
 
     def end(self) -> None:
@@ -174,7 +181,7 @@ class KerasStep:
         start, store = self.start, self._store
         if start.goes_on:
             store.state = list(start.state)
-            if self._shares_streams:
+            if self.shares_streams:
                 self._runner.go_on_from(self.function.feed.sources, start.n_steps)
             self._runner.n_steps = start.n_steps
         elif start.carries:

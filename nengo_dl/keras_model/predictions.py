@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import nengo
 import numpy as np
 
+from nengo_dl.inputs.random_streams import Position
 from nengo_dl.program.loop import check_steps
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.simulation.store import StateStore
@@ -45,6 +46,8 @@ class Predictions:
         self.start = Start(runner.store.state)
         self.as_rates = False
         self._made: dict[bool, Runner] = {}
+        #: how far random numbers were in the beginning, if they go on
+        self._begun: list[list[Position]] = []
 
     @property
     def _own(self) -> Runner:
@@ -55,6 +58,11 @@ class Predictions:
         if own.store.is_like(simulated):
             own.store.params, own.store.origins = simulated.params, simulated.origins
         return own
+
+    @property
+    def shares_streams(self) -> bool:
+        """Whether random numbers are those of the simulation."""
+        return self.start.goes_on
 
     @property
     def own_items(self) -> slice:
@@ -68,8 +76,9 @@ class Predictions:
         """
         own, simulation = self._own, self._simulation
         own.rewind(seed)
-        if self.start.goes_on:
-            own.sources.take_over(simulation.sources, 0, simulation.n_steps)
+        if self.shares_streams:
+            own.sources.take_over(simulation.sources)
+            self._begun = own.positions()
         store, simulated = own.store, simulation.store
         store.changed()
         if not store.is_like(simulated):
@@ -79,8 +88,11 @@ class Predictions:
 
     def restore(self) -> None:
         """Let the next minibatch start where the simulation is."""
-        self.start.state = self._state_for(self._simulation.store, self._own.store)
-        self.start.n_steps = self._simulation.n_steps
+        own, simulation = self._own, self._simulation
+        if self.shares_streams and own.positions() != self._begun:
+            own.sources.return_to(self._begun)
+        self.start.state = self._state_for(simulation.store, own.store)
+        self.start.n_steps = simulation.n_steps
 
     def run(
         self, presented: Mapping[nengo.Node, np.ndarray], n_steps: int

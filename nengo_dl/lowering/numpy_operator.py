@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from nengo.base import Process
 from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import Operator
 from nengo.builder.processes import SimProcess
@@ -43,16 +44,28 @@ class SteppedOperator:
         self.dt = dt
         self.item = item
         self.signals = SignalDict()
+        #: the random states that it draws from, as far as they can be reached
+        self._random: tuple[np.random.RandomState, ...] = ()
+        self._kept: list[dict[str, Any]] = []
 
     def reset(self, rng: np.random.RandomState) -> None:
         """Return to the initial state; ``rng`` is the simulator's stream."""
         op = copy.copy(self.original)
+        drawn: list[Any] = []
         if getattr(op, "state_extra", None):
             # random states among a neuron type's state: rewound, apart for each item
             op.state_extra = {
                 name: self._own_stream(copy.deepcopy(state))
                 for name, state in op.state_extra.items()
             }
+            drawn += op.state_extra.values()
+        if isinstance(op, SimProcess):
+            own = op.process.get_rng(rng)
+            op.process = _drawing_from(op.process, own)
+            drawn.append(own)
+        self._random = tuple(
+            state for state in drawn if isinstance(state, np.random.RandomState)
+        )
         self.signals = SignalDict()
         op.init_signals(self.signals)
         for signal, array in list(self.signals.items()):
@@ -65,6 +78,32 @@ class SteppedOperator:
     def take_over(self, other: SteppedOperator) -> None:
         """Go on where another one of the same operator is, in its place."""
         vars(self).update(vars(other))
+
+    @property
+    def position(self) -> list[dict[str, Any]]:
+        """How far its random numbers have gone, in types that files can keep."""
+        found: list[dict[str, Any]] = []
+        for state in self._random:
+            numbers = state.get_state(legacy=False)
+            key = numbers["state"]["key"].tolist()
+            found.append({**numbers, "state": {**numbers["state"], "key": key}})
+        return found
+
+    def advance(self, position: Sequence[Mapping[str, Any]]) -> None:
+        """Draw from where another one of the same operator was."""
+        for state, numbers in zip(self._random, position, strict=False):
+            key = np.asarray(numbers["state"]["key"], np.uint32)
+            state.set_state({**numbers, "state": {**numbers["state"], "key": key}})
+
+    def keep(self) -> None:
+        """Remember where random numbers are."""
+        self._kept = [state.get_state(legacy=False) for state in self._random]
+
+    def return_kept(self) -> None:
+        """Draw again what has been drawn since `keep`."""
+        for state, numbers in zip(self._random, self._kept, strict=True):
+            state.set_state(numbers)
+        self._kept = []
 
     def _own_stream(self, state: np.random.RandomState) -> np.random.RandomState:
         if self.item == 0:
@@ -223,6 +262,14 @@ class NumPyOperator(PythonLowering):
                         f"{describe_with_signals(op)} gave {values!r:.100} at "
                         f"t={step * self.dt:g} s: {beyond(result.dtype)}"
                     )
+
+
+def _drawing_from(process: Process, rng: Any) -> Process:
+    """Return a Process that draws from ``rng``, in place of what it would make."""
+    process = copy.copy(process)
+    # Processes are frozen, and may have a class of the user's
+    object.__setattr__(process, "get_rng", lambda _: rng)
+    return process
 
 
 def _given(op: Operator, time: Signal) -> list[Signal]:

@@ -12,6 +12,7 @@ from nengo.builder.signal import Signal
 from nengo.exceptions import ValidationError
 
 from nengo_dl.graph.signals import size
+from nengo_dl.inputs.random_streams import Position
 from nengo_dl.parameters import fit, optimizer_slots, signal_names
 from nengo_dl.parameters.file_format import Content
 from nengo_dl.parameters.fit import Place
@@ -197,19 +198,23 @@ class Saving:
                 attr="optimizer",
             )
 
-    def _streams(self, facts: Mapping[str, Any]) -> list[list[int]]:
-        """Return how far each stream of random numbers has gone, for each item."""
-        found: list[list[int]] = facts["streams"]
-        items = self._program.minibatch_size
-        if len(found) != len(self._runner.positions()):
+    def _streams(self, facts: Mapping[str, Any]) -> list[list[Position]]:
+        """Return how far random numbers have gone, by item and operator."""
+        found: list[list[Position]] = facts["streams"]
+        here = self._runner.positions()
+        if len(found[0]) != len(here[0]):
             raise ValidationError(
-                f"The file holds the state of {len(found)} random inputs, and the "
-                f"simulator has {len(self._runner.positions())}. Expected a network of "
-                "the same structure; or load without `include_state`",
+                f"The file holds the state of {len(found[0])} random inputs, and the "
+                f"simulator has {len(here[0])}. Expected a network of the same "
+                "structure; or load without `include_state`",
                 attr="include_state",
             )
-        # all items have gone equally far
-        return [[max(own)] * items for own in found]
+        # all items have gone equally far, but random states are those of one item
+        further = [
+            [step for step in position if isinstance(step, list)]
+            for position in found[0]
+        ]
+        return [*found, *[further] * (len(here) - len(found))][: len(here)]
 
 
 def _kind(optimizer: Any) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import nengo
@@ -16,6 +17,7 @@ from nengo.exceptions import SimulatorClosed
 from nengo_dl.display.progress import stage
 from nengo_dl.graph.tensor_operator import tensor_nodes
 from nengo_dl.inputs.feed import BlockFeed
+from nengo_dl.inputs.random_streams import Position
 from nengo_dl.inputs.sources import Sources
 from nengo_dl.lowering.tensor_nodes.binding import post_build
 from nengo_dl.program.form import Form
@@ -123,40 +125,42 @@ class Runner:
         writing = self.probes.writing(
             out or {}, self.n_steps, n_steps, self._program.dtype.as_numpy_dtype
         )
-        with writing:
-            self._run(n_steps, presented, progress_bar, stateful)
+        kept = nullcontext() if stateful else self._kept()
+        with writing, kept:
+            self._run(n_steps, presented, progress_bar)
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Return to the present state, time and random numbers at the end."""
+        n_steps, state = self.n_steps, self.store.state
+        with self.sources.kept():
+            try:
+                yield
+            finally:
+                self.n_steps = n_steps
+                self.store.state = self.store.with_learned(state, self.store.state)
 
     def _run(
         self,
         n_steps: int,
         presented: Mapping[nengo.Node, np.ndarray],
         progress_bar: Any,
-        stateful: bool,
     ) -> None:
-        before = (self.n_steps, self.store.state)
-        positions = None if stateful else self.positions()
         form = self._form(n_steps, presented)
         capacity = self._program.capacity(form)
         self._compile(form, progress_bar)
         if progress_bar is True and n_steps * self._seconds_per_step < SHORT:
             progress_bar = False
         start = time.perf_counter()
-        try:
-            with stage("Simulating", n_steps, progress_bar) as tracker:
-                done = 0
-                while done < n_steps:
-                    size = min(capacity, n_steps - done)
-                    part = {n: v[:, done : done + size] for n, v in presented.items()}
-                    self._run_chunk(size, part, form)
-                    done += size
-                    tracker.update(done)
-            self._seconds_per_step = (time.perf_counter() - start) / n_steps
-        finally:
-            if positions is not None:
-                self.n_steps, state = before
-                self.store.state = self.store.with_learned(state, self.store.state)
-                if self.positions() != positions:
-                    self.sources.return_to(positions, self.n_steps)
+        with stage("Simulating", n_steps, progress_bar) as tracker:
+            done = 0
+            while done < n_steps:
+                size = min(capacity, n_steps - done)
+                part = {n: v[:, done : done + size] for n, v in presented.items()}
+                self._run_chunk(size, part, form)
+                done += size
+                tracker.update(done)
+        self._seconds_per_step = (time.perf_counter() - start) / n_steps
 
     def single_step(self) -> None:
         """Run one step, as `run` does without data and without anything to show.
@@ -232,13 +236,15 @@ class Runner:
         self.n_steps = snapshot["n_steps"]
         self.first_step = snapshot["first_step"]
         self.store.restore(snapshot["values"])
-        self.sources.advance(snapshot["streams"], self.n_steps)
+        self.sources.advance(snapshot["streams"])
 
-    def positions(self) -> list[list[int]]:
-        """Return how far each stream of random numbers has gone, for each item."""
+    def positions(self) -> list[list[Position]]:
+        """Return how far random numbers have gone; see `Sources.positions`."""
         return self.sources.positions()
 
-    def go_to(self, n_steps: int, seed: int, positions: list[list[int]]) -> None:
+    def go_to(
+        self, n_steps: int, seed: int, positions: Sequence[Sequence[Position]]
+    ) -> None:
         """Go to another time, forget all samples, and draw what is drawn from there on.
 
         Parameters
@@ -247,13 +253,13 @@ class Runner:
             Steps that are over there.
         seed : int
             Seed of everything random.
-        positions : list of list of int
-            How far each stream has gone, for each item.
+        positions : list of list
+            How far random numbers have gone; see `Sources.positions`.
         """
         self.probes.clear()
         self.n_steps = self.first_step = n_steps
         self.sources.rewind(seed)
-        self.sources.advance(positions, n_steps)
+        self.sources.advance(positions)
 
     def go_on_from(self, sources: Sources, n_steps: int) -> None:
         """Go on at another time, with random numbers where others have come to.
@@ -265,12 +271,9 @@ class Runner:
         n_steps : int
             Steps that are over then.
         """
-        self.sources.take_over(sources, n_steps - self.n_steps, n_steps)
+        self.sources.take_over(sources)
+        self.sources.pass_over(sources, self.n_steps, n_steps - self.n_steps)
         self.n_steps = n_steps
-
-    def repair_streams(self) -> None:
-        """Draw the numbers to come from anew: who had the streams has failed."""
-        self.sources.return_to(self.positions(), self.n_steps)
 
     def _form(self, n_steps: int, presented: Mapping[nengo.Node, np.ndarray]) -> Form:
         """Return the form in which the program runs some steps."""

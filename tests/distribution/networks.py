@@ -82,10 +82,12 @@ def data(size_in):
     return rng.randn(N_ITEMS, N_STEPS, size_in), rng.randn(N_ITEMS, N_STEPS, 2)
 
 
-def optimizers():
+def optimizers(kind=None):
     """Return an optimizer of each family, with steps that keep the network stable."""
+    # the first ensemble alone: gains and biases of some hundreds, with small gradients
+    rate = 0.1 if kind == "forward" else 1e-4
     return {
-        "momentum": keras.optimizers.SGD(1e-4, momentum=0.9),
+        "momentum": keras.optimizers.SGD(rate, momentum=0.9),
         "adam": keras.optimizers.Adam(1e-3),
     }
 
@@ -120,7 +122,7 @@ def trained(kind, dtype, jit, strategy, truncation=None):
             before = np.concatenate([np.ravel(values) for values in start])
             sim.train(
                 {stimulus: x, probe: y},
-                optimizers()[name],
+                optimizers(kind)[name],
                 n_epochs=10,
                 truncation=truncation,
             )
@@ -129,7 +131,7 @@ def trained(kind, dtype, jit, strategy, truncation=None):
             # from the same start: parameters that differ in the last digits lead to
             # another spike sooner or later
             function.assign(start)
-            sim.compile(optimizers()[name], loss="mse", metrics=["mae"])
+            sim.compile(optimizers(kind)[name], loss="mse", metrics=["mae"])
             history = sim.fit({stimulus: x}, {probe: y}, epochs=10, verbose=0)
             found[f"fit, {name}"] = parameters(sim)
             for key, values in history.history.items():

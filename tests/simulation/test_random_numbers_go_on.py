@@ -1,5 +1,9 @@
 """Where time goes on, random numbers do; where it returns, they do, too."""
 
+import copy
+import pickle
+
+import keras
 import nengo
 import numpy as np
 import pytest
@@ -10,7 +14,7 @@ import nengo_dl
 
 
 class RandomWalk(nengo.Process):
-    """Adds random numbers to its input, and counts its steps outside its state."""
+    """Adds random numbers to its input."""
 
     def __init__(self):
         super().__init__(default_size_in=1, default_size_out=1)
@@ -19,12 +23,11 @@ class RandomWalk(nengo.Process):
         return {"walk": np.zeros(shape_out)}
 
     def make_step(self, shape_in, shape_out, dt, rng, state):
-        walk, counted = state["walk"], []
+        walk = state["walk"]
 
         def step(t, x):
-            counted.append(t)
             walk[...] += rng.standard_normal(shape_out) + x
-            return walk + len(counted)
+            return walk
 
         return step
 
@@ -118,12 +121,9 @@ def test_looking_ahead_uses_nothing_up(sim, expected):
     for _ in range(2):
         np.testing.assert_array_equal(run(sim, stateful=False), expected[0])
     np.testing.assert_array_equal(run(sim), expected[0])
-    # what a Process with an input keeps outside its state is not known to anybody
-    others = np.arange(expected[1].shape[-1]) != 2
     for _ in range(2):
-        ahead = run(sim, stateful=False)
-        np.testing.assert_array_equal(ahead[..., others], expected[1][..., others])
-    np.testing.assert_array_equal(run(sim)[..., others], expected[1][..., others])
+        np.testing.assert_array_equal(run(sim, stateful=False), expected[1])
+    np.testing.assert_array_equal(run(sim), expected[1])
 
 
 def test_predictions_that_fail(sim, expected):
@@ -138,8 +138,7 @@ def test_predictions_that_fail(sim, expected):
     with pytest.raises(RuntimeError, match="enough"):
         sim.predict(n_steps=STEPS, stateful=True, callbacks=[Fails()], verbose=0)
     assert sim.n_steps == STEPS
-    others = np.arange(expected[1].shape[-1]) != 2
-    np.testing.assert_array_equal(run(sim)[..., others], expected[1][..., others])
+    np.testing.assert_array_equal(run(sim), expected[1])
 
 
 def test_predictions_beside_the_simulation(sim, expected):
@@ -170,3 +169,147 @@ def test_training_that_goes_on():
             sim.fit({u: x}, {probe: y}, stateful=True, verbose=0)
         sim.run_steps(STEPS)
         np.testing.assert_allclose(sim.data[beside], expected, rtol=1e-6)
+
+
+def test_isolated_minibatches_use_nothing_up(sim, expected):
+    """Each minibatch starts where the simulation is, and it stays there."""
+    sim.reset()
+    np.testing.assert_array_equal(run(sim), expected[0])
+    batch = sim.minibatch_size or 1
+    u = next(node for node in sim.model.toplevel.all_nodes if node.label == "u")
+    x = {u: np.full((3 * batch, STEPS, 1), 0.1)}
+    white = sim.model.probes[0]
+    isolated = {"stateful": True, "callbacks": [nengo_dl.callbacks.IsolateState(sim)]}
+    found = sim.predict(x, verbose=0, **isolated)
+    for part in np.split(found[white], 3):
+        np.testing.assert_array_equal(part, expected[1][:, :, :1])
+    sim.compile(loss="mse")
+    target = {white: np.tile(expected[1][:, :, :1], (3, 1, 1))}
+    assert sim.evaluate(x, target, verbose=0, **isolated)["loss"] < 1e-10
+    np.testing.assert_array_equal(run(sim), expected[1])
+
+
+class Times(nengo.Process):
+    """Adds up at which times it was stepped."""
+
+    def __init__(self, fails_at=None):
+        super().__init__(default_size_in=0, default_size_out=1)
+        self.fails_at = fails_at
+
+    def make_state(self, shape_in, shape_out, dt, dtype=None):
+        return {}
+
+    def make_step(self, shape_in, shape_out, dt, rng, state):
+        total = np.zeros(shape_out)
+
+        def step(t):
+            if self.fails_at is not None and t > self.fails_at - dt / 2:
+                raise RuntimeError("no more")
+            total[...] += np.sqrt(t)
+            return total
+
+        return step
+
+
+@pytest.mark.parametrize("call", ["copy", "pickle", "file", "ahead", "fails"])
+def test_processes_are_stepped_at_their_own_times(call, tmp_path):
+    """Also where others have run some of the steps, or time began again."""
+    with nengo.Network(seed=0) as network:
+        node = nengo.Node(Times())
+        probe = nengo.Probe(node)
+
+    def begun():
+        sim = nengo_dl.Simulator(network, progress_bar=False, dtype="float64")
+        sim.run_steps(3)
+        sim.run_steps(4, data={node: np.ones((1, 4, 1))})
+        sim.run_steps(2)
+        sim.reset(include_processes=False)
+        sim.run_steps(2)
+        return sim
+
+    with begun() as sim:
+        sim.run_steps(3)
+        expected = sim.data[probe][-3:]
+    with begun() as sim:
+        if call == "copy":
+            other = copy.copy(sim)
+        elif call == "pickle":
+            other = pickle.loads(pickle.dumps(sim))
+        elif call == "file":
+            sim.save_params(tmp_path / "p.npz", include_state=True)
+            other = nengo_dl.Simulator(network, progress_bar=False, dtype="float64")
+            other.load_params(tmp_path / "p.npz", include_state=True)
+        else:
+            other = sim
+        if call == "ahead":
+            sim.run_steps(5, stateful=False)
+        elif call == "fails":
+            fails = keras.callbacks.LambdaCallback(on_predict_batch_end=no_more)
+            with pytest.raises(RuntimeError, match="no more"):
+                sim.predict(n_steps=5, stateful=True, callbacks=[fails], verbose=0)
+        with other:
+            other.run_steps(3)
+            (probe,) = other.model.probes
+            np.testing.assert_array_equal(other.data[probe][-3:], expected)
+
+
+def no_more(batch, logs=None):
+    """Fail."""
+    raise RuntimeError("no more")
+
+
+@pytest.mark.parametrize("call", ["copy", "pickle", "file", "ahead"])
+def test_what_neurons_draw_in_python_goes_on(call, tmp_path):
+    """Nengo's own draws for `PoissonSpiking`, and a Process that has an input."""
+    with nengo.Network(seed=0) as network:
+        nengo_dl.configure_settings(nengo_random_draws=True)
+        ensemble = nengo.Ensemble(
+            20, 1, neuron_type=nengo.PoissonSpiking(nengo.LIFRate())
+        )
+        walk = nengo.Node(RandomWalk(), size_in=1)
+        probes = nengo.Probe(ensemble.neurons), nengo.Probe(walk)
+
+    with nengo_dl.Simulator(network, progress_bar=False, minibatch_size=2) as sim:
+        sim.run_steps(2 * STEPS)
+        expected = [sim.data[probe][:, -STEPS:] for probe in probes]
+        sim.reset()
+        sim.run_steps(STEPS)
+        other = sim
+        if call == "copy":
+            other = copy.copy(sim)
+        elif call == "pickle":
+            other = pickle.loads(pickle.dumps(sim))
+        elif call == "file":
+            sim.save_params(tmp_path / "p.npz", include_state=True)
+            other = nengo_dl.Simulator(network, progress_bar=False, minibatch_size=2)
+            other.load_params(tmp_path / "p.npz", include_state=True)
+        else:
+            sim.run_steps(STEPS, stateful=False)
+        other.run_steps(STEPS)
+        for probe, values in zip(other.model.probes, expected, strict=True):
+            np.testing.assert_array_equal(other.data[probe][:, -STEPS:], values)
+
+
+@pytest.mark.parametrize("stateful", [True, False])
+def test_steps_before_a_process_fails(stateful):
+    """They are kept, as in Nengo, and what others have drawn ahead is given back."""
+    with nengo.Network(seed=0) as network:
+        noise = nengo.Node(WhiteNoise(), size_out=1)
+        fails = nengo.Node(Times(fails_at=0.006))
+        after = nengo.Node(WhiteNoise(), size_out=1)
+        probes = [nengo.Probe(node) for node in (noise, fails, after)]
+    with nengo.Simulator(network, progress_bar=False) as reference:
+        with pytest.raises(RuntimeError, match="no more"):
+            reference.run_steps(10)
+        expected = [reference.data[probe] for probe in probes]
+    with nengo_dl.Simulator(network, progress_bar=False, dtype="float64") as sim:
+        if not stateful:
+            with pytest.raises(RuntimeError, match="no more"):
+                sim.run_steps(10, stateful=False)
+            assert sim.n_steps == 0
+            sim.clear_probes()
+        with pytest.raises(RuntimeError, match="no more"):
+            sim.run_steps(10)
+        assert sim.n_steps == 5
+        for probe, values in zip(probes, expected, strict=True):
+            np.testing.assert_allclose(sim.data[probe], values)
