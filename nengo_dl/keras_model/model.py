@@ -29,6 +29,7 @@ from nengo_dl.distribution.workers import Workers
 from nengo_dl.inputs.checks import check_eager
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.inputs.requirements import Parts
+from nengo_dl.keras_model.among_processes import AmongProcesses
 from nengo_dl.keras_model.call_forms import by_name
 from nengo_dl.keras_model.callbacks_of_workers import stopping_together
 from nengo_dl.keras_model.divided_training import DividedTraining
@@ -36,7 +37,6 @@ from nengo_dl.keras_model.inherited_methods import (
     ReadAsArrays,
     Refusals,
     check_call,
-    check_file,
     check_losses,
     check_weights,
     count_items,
@@ -116,7 +116,7 @@ def _at_work(name: str) -> Callable[..., Any]:
     return run
 
 
-class SimulatorModel(Refusals, ReadAsArrays, DividedTraining):
+class SimulatorModel(Refusals, ReadAsArrays, AmongProcesses, DividedTraining):
     """The network of a simulator as a model of Keras.
 
     Its weights are the parameters of the simulation themselves. Inputs are dicts
@@ -183,7 +183,6 @@ class SimulatorModel(Refusals, ReadAsArrays, DividedTraining):
         self.testing = KerasStep(functions, runner, names, False, self.test_step)
         self.predicting = predicting
         self.workers = workers
-        self._in_loop = False
         self.seed = 0
         self.key: Callable[[], Hashable] = lambda: None
         self._names, self._new_seed, self._traces = names, new_seed, traces
@@ -505,31 +504,14 @@ class SimulatorModel(Refusals, ReadAsArrays, DividedTraining):
             as_raised(),
             no_retracing_warnings(),
         ):
-            before, self._in_loop = self._in_loop, True
+            before, self.in_loop = self.in_loop, True
             try:
                 yield
             finally:
-                self._in_loop = before
+                self.in_loop = before
                 self.fitting.epochs.clear()
                 self.testing.epochs.clear()
                 self._runner.store.changed()
-
-    def stops(self, what: str) -> bool:
-        """Return whether a loop is to end, in this process or in any other.
-
-        All processes ask in the same places. A callback may have said so in one only,
-        a limit of time for example; the others would wait for it forever.
-
-        Parameters
-        ----------
-        what : {"training", "evaluating", "predicting"}
-            What the loop does.
-        """
-        name = f"stop_{what}"
-        stopped = self.workers.any_of_all(bool(getattr(self, name)))
-        if stopped:
-            setattr(self, name, True)
-        return stopped
 
     # -- what comes out
 
@@ -563,32 +545,6 @@ class SimulatorModel(Refusals, ReadAsArrays, DividedTraining):
         check_weights(weights, [tuple(own.shape) for own in self.weights])
         super().set_weights(weights)
         self._runner.store.changed()
-
-    def save_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
-        """Write the parameters of the simulation into a file.
-
-        Of several processes one writes, and all go on when the file is complete. Within
-        a loop nobody waits: callbacks that write may be those of one process.
-        """
-        check_file(filepath)
-        save = super().save_weights
-
-        def write() -> None:
-            with refused_by_keras("keras_model.save_weights"):
-                save(filepath, *args, **kwargs)
-
-        if not self._in_loop:
-            self.workers.by_chief(write)
-        elif self.workers.chief:
-            write()
-
-    def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
-        """Read the parameters of the simulation from a file, in all processes."""
-        # one of them may still be writing it, in a callback
-        self.workers.wait_for_all()
-        check_file(filepath, exists=True)
-        with refused_by_keras("keras_model.load_weights"):
-            super().load_weights(filepath, *args, **kwargs)
 
     def load_own_variables(self, store: Any) -> None:
         """Read the parameters of the simulation from a file."""
