@@ -15,6 +15,7 @@ from typing import Any, Literal
 import tensorflow as tf
 from nengo.exceptions import SimulationError
 from tensorflow.python.eager import record
+from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 Tensors = Sequence[tf.Tensor]
 
@@ -144,7 +145,13 @@ class Replicas:
         -------
         list of tf.Tensor, shape (minibatch_size, ...)
             What the function returns.
+
+        Raises
+        ------
+        SimulationError
+            If XLA is to compile what calls this.
         """
+        _check_compiler()
         if gradients == "none":
             parts = self.strategy.run(
                 lambda: list(
@@ -425,6 +432,23 @@ def _traced(function: Callable[..., Any]) -> Callable[..., Any]:
     simulator; each partial function counts for itself.
     """
     return tf.function(partial(function), autograph=False)
+
+
+def _check_compiler() -> None:
+    """Check that XLA does not compile what is traced: it has one device only.
+
+    Raises
+    ------
+    SimulationError
+        If it would.
+    """
+    if GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+        raise SimulationError(
+            "Got a tf.function with jit_compile=True that calls this simulator with a "
+            "strategy. XLA cannot compile an exchange between devices. Leave "
+            "jit_compile out: the network is compiled nevertheless, for each device "
+            "its part of the minibatch"
+        )
 
 
 def _check_graph(graph: tf.Graph) -> None:

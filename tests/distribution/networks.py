@@ -249,7 +249,7 @@ def _refused_in_replicas(sim, strategy):
 
 def copied(kind, dtype, jit, strategy):
     """Return how copies and pickles of a simulator go on; check what divides them."""
-    net, stimulus, probe = network(kind, dtype, jit)
+    net, stimulus, _ = network(kind, dtype, jit)
     x, y = data(stimulus.size_out)
     scope = contextlib.nullcontext if strategy is None else strategy.scope
 
@@ -357,6 +357,10 @@ def slopes(sim, stimulus, probe, x, dtype, strategy):
         with tf.GradientTape() as tape, refusal:
             tape.watch(params)
             tf.function(total, autograph=False)()
+        for own in (total, tf.function(total, autograph=False)):
+            compiled = tf.function(own, autograph=False, jit_compile=True)
+            with pytest.raises(SimulationError, match="Leave jit_compile out"):
+                compiled()
     return found
 
 
