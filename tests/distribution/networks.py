@@ -352,6 +352,22 @@ def slopes(sim, stimulus, probe, x, dtype, strategy):
         own = tape.gradient(value, [params, given], unconnected_gradients="zero")
         for i, slope in enumerate(tf.nest.flatten(own)):
             found[f"function, {name}, {i}"] = slope.numpy()
+
+    def second():
+        with tf.GradientTape() as outer:
+            outer.watch([params, given])
+            with tf.GradientTape() as inner:
+                inner.watch([params, given])
+                one = total()
+            own = inner.gradient(one, [params, given], unconnected_gradients="zero")
+            squares = [tf.reduce_sum(slope**2) for slope in tf.nest.flatten(own)]
+            square = tf.reduce_sum(squares)
+        return outer.gradient(square, [params, given], unconnected_gradients="zero")
+
+    for name, call in (("", second), ("traced, ", tf.function(second))):
+        for i, slope in enumerate(tf.nest.flatten(call())):
+            found[f"function, second, {name}{i}"] = slope.numpy()
+    assert max(np.abs(v).max() for n, v in found.items() if "second" in n) > 1e-3
     if strategy is not None:
         refusal = pytest.raises(SimulationError, match="Put the tape into")
         with tf.GradientTape() as tape, refusal:
