@@ -22,6 +22,7 @@ from nengo_dl.display.overview import overview
 from nengo_dl.display.progress import keras_verbosity, shown_by
 from nengo_dl.display.report import Report, report
 from nengo_dl.distribution.scope import (
+    KeptStrategy,
     methods_outside_scopes,
     outside_scopes,
     replicas_of,
@@ -1917,6 +1918,7 @@ class Simulator:
             "model": self.model,
             "seed": self.seed,
             "options": {**vars(self._options), "progress_bar": self.progress_bar},
+            "strategy": KeptStrategy(self._replicas),
             "samples": self.data.samples(),
             "n_steps": self._runner.n_steps,
             "first_step": self._runner.first_step,
@@ -1925,10 +1927,9 @@ class Simulator:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Compile the model anew, and go on where the pickled simulator was."""
-        model = state["model"]
-        Simulator.__init__(
-            self, None, model.dt, state["seed"], model, **state["options"]
-        )
+        model, options = state["model"], state["options"]
+        with state["strategy"].scope(options["minibatch_size"]):
+            Simulator.__init__(self, None, model.dt, state["seed"], model, **options)
         self._runner.probes.restore(state["samples"])
         if state["runner"] is None:
             self._runner.n_steps = state["n_steps"]

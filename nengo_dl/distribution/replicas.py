@@ -10,16 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
-from nengo.exceptions import SimulationError
-from tensorflow.python.eager import record
 
 Tensors = Sequence[tf.Tensor]
-
-#: what gradients are wanted of: nothing, parameters, or state and inputs of items, too
-Gradients = Literal["none", "params", "all"]
 
 #: bytes of whole arrays, up to which they are gathered as a sum of parts between zeros:
 #: twice the bytes, but no collective of its own, or one instead of two, since
@@ -51,7 +46,7 @@ class Replicas:
     def __post_init__(self) -> None:
         context, part = tf.distribute.get_replica_context, self.part
 
-        @_traced  # without it, TensorFlow warns
+        @traced  # without it, TensorFlow warns
         def numbers_of_replicas() -> Any:
             return self.strategy.run(
                 lambda: tf.identity(context().replica_id_in_sync_group)
@@ -88,7 +83,7 @@ class Replicas:
     def gather_rows(self) -> Callable[[list[tf.Tensor]], list[tf.Tensor]]:
         """Gathers tensors of whole minibatches, of which each process has its rows."""
 
-        @_traced
+        @traced
         def gather_rows(own: list[tf.Tensor]) -> list[tf.Tensor]:
             return self.gathered(self.strategy.run(lambda: self.of_local(own)))
 
@@ -98,7 +93,7 @@ class Replicas:
     def gather_numbers(self) -> Callable[[tf.Tensor], tf.Tensor]:
         """Gathers a number of each process, once for each of its replicas."""
 
-        @_traced
+        @traced
         def gather_numbers(mine: tf.Tensor) -> tf.Tensor:
             own = self.strategy.run(
                 lambda: self._between_zeros(tf.reshape(mine, (1, 1)))
@@ -108,185 +103,6 @@ class Replicas:
         return gather_numbers
 
     # -- in TensorFlow, while a graph is traced
-
-    def run(
-        self,
-        function: Callable[..., Tensors],
-        shared: Tensors,
-        items: Tensors,
-        n_outputs: int,
-        gradients: Gradients = "none",
-        local: Tensors = (),
-    ) -> list[tf.Tensor]:
-        """Compute a function of a minibatch part by part, and gather what comes out.
-
-        Gradients are summed over the replicas by one collective for each type, for all
-        of ``shared`` together; so are the outputs gathered.
-
-        Parameters
-        ----------
-        function : callable
-            ``function(*shared, *items, *local)`` of one part, compiled by XLA or not;
-            returns tensors of shape (part, ...).
-        shared : sequence of tf.Tensor
-            What is the same for all items: parameters.
-        items : sequence of tf.Tensor, shape (minibatch_size, ...)
-            What each item has of its own.
-        n_outputs : int
-            How many of the tensors that come first in the results are wanted.
-        gradients : {"none", "params", "all"}
-            What gradients will be asked for: of ``shared`` alone, or of ``items``, too.
-        local : sequence of tf.Tensor, shape (n_rows, ...)
-            What the items that this process computes have besides: data that it has
-            read for them alone. There are no gradients of it.
-
-        Returns
-        -------
-        list of tf.Tensor, shape (minibatch_size, ...)
-            What the function returns.
-        """
-        if gradients == "none":
-            parts = self.strategy.run(
-                lambda: list(
-                    function(*shared, *self.of_whole(items), *self.of_local(local))
-                )[:n_outputs]
-            )
-            return self.gathered(parts)
-        return self._differentiable(
-            function, shared, items, n_outputs, gradients, local
-        )
-
-    def _differentiable(
-        self,
-        function: Callable[..., Tensors],
-        shared: Tensors,
-        items: Tensors,
-        n_outputs: int,
-        gradients: Gradients,
-        local: Tensors,
-    ) -> list[tf.Tensor]:
-        n_shared = len(shared)
-        of_items = gradients == "all"
-
-        @tf.custom_gradient
-        def run(*flat: tf.Tensor) -> tuple[list[tf.Tensor], Callable]:
-            forward: dict[int, tuple] = {}
-
-            def watched() -> tuple[tf.GradientTape, list[tf.Tensor], list[tf.Tensor]]:
-                own = [*flat[:n_shared], *self.of_whole(flat[n_shared:])]
-                # not a persistent one, for which TensorFlow would hand all that is
-                # between out of the compiled part, which XLA cannot do with lists
-                with tf.GradientTape(watch_accessed_variables=False) as tape:
-                    wanted = _floats(own if of_items else own[:n_shared])
-                    tape.watch(wanted)
-                    found = list(function(*own, *self.of_local(local)))[:n_outputs]
-                return tape, wanted, found
-
-            def compute() -> list[tf.Tensor]:
-                forward[_key()] = watched()
-                return forward[_key()][-1]
-
-            outputs = self.gathered(self.strategy.run(compute))
-
-            def backward(*upstream: tf.Tensor) -> list[tf.Tensor | None]:
-                if not tf.executing_eagerly():
-                    _check_graph(tf.compat.v1.get_default_graph())
-                # losses that call Python hand back slopes without a shape
-                upstream = tuple(
-                    tf.ensure_shape(up, y.shape) if y.dtype.is_floating else up
-                    for up, y in zip(upstream, outputs, strict=True)
-                )
-
-                def compute() -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-                    # a tape gives gradients once; for others it is computed anew
-                    tape, wanted, found = forward.pop(_key(), None) or watched()
-                    pairs = zip(found, upstream, strict=True)
-                    known = [(y, up) for y, up in pairs if y.dtype.is_floating]
-                    slopes = tape.gradient(
-                        [y for y, _ in known],
-                        wanted,
-                        self.of_whole([up for _, up in known]),
-                        unconnected_gradients=tf.UnconnectedGradients.ZERO,
-                    )
-                    n_params = len(_floats(flat[:n_shared]))
-                    return slopes[:n_params], slopes[n_params:]
-
-                params, own = self.strategy.run(compute)
-                found = iter([*self.summed(params), *self.gathered(own)])
-                known = flat if of_items else flat[:n_shared]
-                slopes = [next(found) if t.dtype.is_floating else None for t in known]
-                return [*slopes, *[None] * (len(flat) - len(known))]
-
-            return outputs, backward
-
-        found = run(*shared, *items)
-        return list(found) if isinstance(found, list | tuple) else [found]
-
-    def eagerly(
-        self, function: Callable[..., Tensors], n_outputs: int, gradients: Gradients
-    ) -> Callable[..., list[tf.Tensor]]:
-        """Return `run` for eager execution, traced; operation by operation it is slow.
-
-        TensorFlow (2.21) makes a graph of its own for the gradient of a function that
-        is called eagerly, and loses its inputs where collectives are among its
-        operations: all gradients are None. So the gradient is a function here, which
-        computes what it needs anew.
-
-        Parameters
-        ----------
-        function, n_outputs, gradients
-            See `run`.
-
-        Returns
-        -------
-        callable
-            ``run(shared, items, local)``, see `run`.
-        """
-
-        @_traced
-        def forward(shared: Tensors, items: Tensors, local: Tensors) -> list[tf.Tensor]:
-            return self.run(function, shared, items, n_outputs, "none", local)
-
-        @_traced
-        def backward(
-            shared: Tensors, items: Tensors, local: Tensors, upstream: Tensors
-        ) -> list[tf.Tensor]:
-            asked = _floats([*shared, *(items if gradients == "all" else ())])
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(asked)
-                found = self.run(function, shared, items, n_outputs, gradients, local)
-            return tape.gradient(_floats(found), asked, upstream)
-
-        def run(
-            shared: Tensors, items: Tensors, local: Tensors = ()
-        ) -> list[tf.Tensor]:
-            n_shared = len(shared)
-            n_asked = n_shared + (len(items) if gradients == "all" else 0)
-
-            @tf.custom_gradient
-            def call(*flat: tf.Tensor) -> tuple[list[tf.Tensor], Callable]:
-                given = flat[:n_shared], flat[n_shared:], local
-                # what differentiates this is below, and not in the graph
-                with record.stop_recording():
-                    outputs = forward(*given)
-
-                def slopes(*upstream: tf.Tensor) -> list[tf.Tensor | None]:
-                    ups = [
-                        u
-                        for u, y in zip(upstream, outputs, strict=True)
-                        if _is_float(y)
-                    ]
-                    found = iter(backward(*given, ups))
-                    known = [
-                        next(found) if _is_float(t) else None for t in flat[:n_asked]
-                    ]
-                    return [*known, *[None] * (len(flat) - n_asked)]
-
-                return outputs, slopes
-
-            return list(call(*shared, *items))
-
-        return forward if gradients == "none" else run
 
     def reduced(
         self,
@@ -306,7 +122,7 @@ class Replicas:
         Parameters
         ----------
         function, shared, items, local
-            As for `run`.
+            As for `divided.run`.
         n_summed : int
             How many of the tensors that come first in the results are sums over items.
 
@@ -360,6 +176,10 @@ class Replicas:
         rows = [first, (self.count - 1) * n_rows - first]
         whole = tf.pad(part, [rows, *[[0, 0]] * (len(part.shape) - 1)])
         return tf.ensure_shape(whole, (self.count * n_rows, *part.shape[1:]))
+
+    def whole(self, values: Sequence[Any], n_summed: int) -> list[tf.Tensor]:
+        """Return sums over replicas of the first values, others as a whole."""
+        return [*self.summed(values[:n_summed]), *self.gathered(values[n_summed:])]
 
     def gathered(self, parts: Sequence[Any]) -> list[tf.Tensor]:
         """Return whole tensors, given their parts by replica."""
@@ -418,29 +238,13 @@ class Replicas:
         return found
 
 
-def _traced(function: Callable[..., Any]) -> Callable[..., Any]:
+def traced(function: Callable[..., Any]) -> Any:
     """Return a `tf.function`.
 
     TensorFlow counts how often some code is traced, and would warn of the fifth
     simulator; each partial function counts for itself.
     """
     return tf.function(partial(function), autograph=False)
-
-
-def _check_graph(graph: tf.Graph) -> None:
-    """Check that a gradient is not in a graph of its own, where it would be None.
-
-    Raises
-    ------
-    SimulationError
-        If a function is differentiated that was traced without a tape in it.
-    """
-    if graph.name.startswith("__backward"):
-        raise SimulationError(
-            "Got a tf.function that calls this simulator with a strategy, and a "
-            "gradient tape around it. Put the tape into the tf.function, as TensorFlow "
-            "cannot differentiate an exchange between devices otherwise"
-        )
 
 
 def _matrix(rows: int, widths: Sequence[int], *tensors: tf.Tensor) -> tf.Tensor:
@@ -453,17 +257,3 @@ def _is_much(parts: Tensors, count: int) -> bool:
     """Return whether so many of such parts are too many bytes to be sent twice."""
     n_bytes = sum(part.shape.num_elements() * part.dtype.size for part in parts)
     return n_bytes * count > AS_SUM
-
-
-def _is_float(tensor: tf.Tensor) -> bool:
-    return bool(tensor.dtype.is_floating)
-
-
-def _floats(tensors: Tensors) -> list[tf.Tensor]:
-    return list(filter(_is_float, tensors))
-
-
-def _key() -> int:
-    """Return what tells the replicas of this process apart while they are traced."""
-    context = tf.distribute.get_replica_context()
-    return int(tf.get_static_value(context.replica_id_in_sync_group))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from itertools import count
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ import tensorflow as tf
 from nengo.exceptions import SimulationError, ValidationError
 
 from nengo_dl.distribution.replicas import Replicas
+from nengo_dl.user_code import warn_user
 
 _SUPPORTED = tf.distribute.MirroredStrategy | tf.distribute.MultiWorkerMirroredStrategy
 
@@ -72,6 +73,64 @@ def replicas_of(
         )
     _number_apart(strategy)
     return replicas
+
+
+class KeptStrategy:
+    """The strategy of a simulator, in copies and pickles of it.
+
+    A copy in the same process has it, too. A pickle does not: devices and processes are
+    others where it is loaded, and all that is kept is what there was, in words.
+
+    Parameters
+    ----------
+    replicas : Replicas or None
+        What divides the minibatches of the simulator; None: nothing does.
+    """
+
+    def __init__(self, replicas: Replicas | None) -> None:
+        self._strategy = None if replicas is None else replicas.strategy
+        self._words: str | None = None
+        if replicas is not None:
+            name = type(replicas.strategy).__name__
+            self._words = f"{name} with {replicas.count} replicas"
+        self._same_process = True
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> KeptStrategy:
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what of it a pickle has."""
+        return {"_strategy": None, "_words": self._words, "_same_process": False}
+
+    @contextmanager
+    def scope(self, minibatch_size: int | None) -> Iterator[None]:
+        """Enter the scope in which the simulator is made again.
+
+        Parameters
+        ----------
+        minibatch_size : int or None
+            Items of a minibatch.
+
+        Warns
+        -----
+        UserWarning
+            If there is no strategy any more.
+        """
+        if self._same_process:
+            refuse_in_replica("a simulator is copied")
+            own = self._strategy.scope() if self._strategy else nullcontext()
+            with outside_scopes(), own:
+                yield
+            return
+        if self._words is not None and not tf.distribute.has_strategy():
+            warn_user(
+                f"The pickled simulator divided its minibatches by a {self._words}, "
+                "which a pickle does not hold. The loaded one runs undivided, with "
+                f"minibatch_size={minibatch_size} on one device. To divide them, load "
+                "it within `with strategy.scope():`",
+                UserWarning,
+            )
+        yield
 
 
 def refuse_in_replica(what: str) -> None:

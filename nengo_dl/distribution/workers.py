@@ -63,6 +63,8 @@ class Workers:
     def by_chief(self, write: Callable[[], None]) -> None:
         """Let one process write a file; all go on when it is complete.
 
+        It begins when all are here: others may still read what was in the file.
+
         Parameters
         ----------
         write : callable
@@ -74,6 +76,7 @@ class Workers:
             In the other processes, if it could not be written; the error itself is
             raised where it is written.
         """
+        self.wait_for_all()
         problem: Exception | None = None
         if self.chief:
             try:

@@ -16,7 +16,7 @@ import tensorflow as tf
 from nengo.builder.signal import Signal
 from nengo.exceptions import ValidationError
 
-from nengo_dl.distribution.replicas import Gradients
+from nengo_dl.distribution.divided import Gradients
 from nengo_dl.inputs.checks import real_type
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.inputs.random_streams import Position

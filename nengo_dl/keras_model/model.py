@@ -29,13 +29,14 @@ from nengo_dl.distribution.workers import Workers
 from nengo_dl.inputs.checks import check_eager
 from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.inputs.requirements import Parts
+from nengo_dl.keras_model.among_processes import AmongProcesses
 from nengo_dl.keras_model.call_forms import by_name
+from nengo_dl.keras_model.callbacks_of_workers import stopping_together
 from nengo_dl.keras_model.divided_training import DividedTraining
 from nengo_dl.keras_model.inherited_methods import (
     ReadAsArrays,
     Refusals,
     check_call,
-    check_file,
     check_losses,
     check_weights,
     count_items,
@@ -106,13 +107,16 @@ def _at_work(name: str) -> Callable[..., Any]:
     def run(self: SimulatorModel, *args: Any, **kwargs: Any) -> Any:
         if name in LOOPS:
             args, kwargs = (), loop_arguments(name, args, kwargs)
+            if self.workers.several:
+                given = kwargs.get("callbacks")
+                kwargs["callbacks"] = stopping_together(given, self.stops)
         with self.at_work():
             return method(self, *args, **kwargs)
 
     return run
 
 
-class SimulatorModel(Refusals, ReadAsArrays, DividedTraining):
+class SimulatorModel(Refusals, ReadAsArrays, AmongProcesses, DividedTraining):
     """The network of a simulator as a model of Keras.
 
     Its weights are the parameters of the simulation themselves. Inputs are dicts
@@ -500,9 +504,11 @@ class SimulatorModel(Refusals, ReadAsArrays, DividedTraining):
             as_raised(),
             no_retracing_warnings(),
         ):
+            before, self.in_loop = self.in_loop, True
             try:
                 yield
             finally:
+                self.in_loop = before
                 self.fitting.epochs.clear()
                 self.testing.epochs.clear()
                 self._runner.store.changed()
@@ -539,20 +545,6 @@ class SimulatorModel(Refusals, ReadAsArrays, DividedTraining):
         check_weights(weights, [tuple(own.shape) for own in self.weights])
         super().set_weights(weights)
         self._runner.store.changed()
-
-    def save_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
-        """Write the parameters of the simulation into a file."""
-        check_file(filepath)
-        if not self.workers.chief:
-            return
-        with refused_by_keras("keras_model.save_weights"):
-            super().save_weights(filepath, *args, **kwargs)
-
-    def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
-        """Read the parameters of the simulation from a file."""
-        check_file(filepath, exists=True)
-        with refused_by_keras("keras_model.load_weights"):
-            super().load_weights(filepath, *args, **kwargs)
 
     def load_own_variables(self, store: Any) -> None:
         """Read the parameters of the simulation from a file."""

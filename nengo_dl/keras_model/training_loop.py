@@ -131,7 +131,7 @@ class Loop:
                     measured = self._measure(validation, callbacks)
                     logs.update({f"val_{name}": v for name, v in measured.items()})
                 callbacks.on_epoch_end(epoch, logs)
-                if model.stop_training:
+                if model.stops("training"):
                     break
             if epochs > 0 and model.trainable_weights:
                 model.optimizer.finalize_variable_values(model.trainable_weights)
@@ -285,7 +285,7 @@ class Loop:
                 done += count
                 logs = results()
                 end(done - 1, logs)
-                if getattr(model, f"stop_{stopped[kind]}"):
+                if model.stops(stopped[kind]):
                     return logs
             # they note that they are over
             deque(calls, maxlen=0)

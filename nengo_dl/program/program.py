@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from nengo_dl.distribution import divided
 from nengo_dl.distribution.replicas import Replicas
 from nengo_dl.distribution.workers import lost_workers
 from nengo_dl.graph.inputs import Input
@@ -397,7 +398,8 @@ class Program:
 
         def whole(*flat: tf.Tensor) -> list[tf.Tensor]:
             head, state, inputs, rows = sorted_out(flat)
-            found = replicas.run(
+            found = divided.run(
+                replicas,
                 compiled,
                 [*head, *rows],
                 state,

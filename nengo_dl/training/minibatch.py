@@ -9,7 +9,7 @@ import nengo
 import tensorflow as tf
 from nengo.builder.signal import Signal
 
-from nengo_dl.distribution.replicas import Gradients
+from nengo_dl.distribution.divided import Gradients
 from nengo_dl.graph.roles import Role
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import SignalLayout

@@ -21,7 +21,9 @@ import tensorflow as tf
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 
-from nengo_dl.distribution.replicas import Gradients, Replicas
+from nengo_dl.distribution import divided
+from nengo_dl.distribution.divided import Gradients
+from nengo_dl.distribution.replicas import Replicas
 from nengo_dl.distribution.workers import lost_workers
 from nengo_dl.graph.gradients import Reach
 from nengo_dl.graph.inputs import Input, Source
@@ -191,7 +193,7 @@ class ModelFunction:
         adapted : dict, optional
             Filled with new values of parameters that change without a gradient.
         gradients : {"none", "params", "all"}
-            What gradients will be asked for: see `Replicas.run`.
+            What gradients will be asked for: see `divided.run`.
 
         Returns
         -------
@@ -238,7 +240,7 @@ class ModelFunction:
         carried : sequence of tf.Tensor or None
             Where the part before it ended; None: this is the first.
         gradients : {"none", "params", "all"}
-            What gradients will be asked for: see `Replicas.run`.
+            What gradients will be asked for: see `divided.run`.
         keep_state : bool
             Whether anybody wants to know where it ends.
 
@@ -339,14 +341,18 @@ class ModelFunction:
         names = (*same, None, *whole, None, *read)
         key = (n_steps, carried is None, gradients == "all", *names, *specs)
 
-        def trace() -> Any:
-            traced = tf.function(part, jit_compile=self.jit_parts, autograph=False)
+        def trace(jit_compile: bool) -> Any:
+            traced = tf.function(part, jit_compile=jit_compile, autograph=False)
             with tf.init_scope(), tf.device(None):
                 return traced.get_concrete_function(*specs)
 
-        compiled = self._parts.get(key, trace)
+        def plain(*flat: tf.Tensor) -> Tensors:
+            own = self._parts.get((key, "plain"), lambda: trace(False))
+            return list(own(*flat))
+
+        compiled = self._parts.get(key, lambda: trace(self.jit_parts))
         wanted = len(compiled.outputs) if keep_state else len(probes)
-        run = self._by_replicas(replicas, compiled, key, wanted, gradients)
+        run = self._by_replicas(replicas, compiled, key, wanted, gradients, plain)
         with lost_workers():
             found = run(shared, items, local=local)
         outputs = dict(zip(probes, found[: len(probes)], strict=True))
@@ -359,13 +365,21 @@ class ModelFunction:
         key: Hashable,
         n_outputs: int,
         gradients: Gradients,
+        plain: Callable[..., Tensors],
     ) -> Callable[..., list[tf.Tensor]]:
-        """Return what computes all parts, eagerly or in a graph: see `Replicas.run`."""
+        """Return what computes all parts, eagerly or in a graph: see `divided.run`."""
         if not tf.executing_eagerly():
-            return partial(replicas.run, part, n_outputs=n_outputs, gradients=gradients)
+            return partial(
+                divided.run,
+                replicas,
+                part,
+                n_outputs=n_outputs,
+                gradients=gradients,
+                plain=plain,
+            )
         return self._parts.get(
             (key, n_outputs, gradients),
-            lambda: replicas.eagerly(part, n_outputs, gradients),
+            lambda: divided.eagerly(replicas, part, n_outputs, gradients, plain),
         )
 
     def by_rows(

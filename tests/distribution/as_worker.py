@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from nengo.exceptions import ValidationError
+from nengo.exceptions import SimulationError, ValidationError
 
 import nengo_dl
 from nengo_dl.inputs import arrays, blocks, pieces
@@ -298,6 +298,119 @@ def of_callbacks(folder, strategy):
             losses[name] = history.history["loss"]
     written = [path.exists(), (folder / "own.weights.h5").exists(), board.exists()]
     return {"seen": seen, "written": written, "losses": losses}
+
+
+def of_stops(folder, strategy):
+    """Train with callbacks that end the work in one of the processes only.
+
+    Returns how many minibatches and epochs there were, and the parameters.
+    """
+
+    class Limit(keras.callbacks.Callback):
+        """A limit of time, as one process has it: it is over at this place."""
+
+        def __init__(self, hook, number):
+            super().__init__()
+            self.hook, self.number = hook, number
+            for name in ("on_train_batch_end", "on_test_batch_end", "on_epoch_end"):
+                setattr(self, name, self.reached(name))
+
+        def reached(self, name):
+            def reach(index, logs=None):
+                counts[name] = counts.get(name, 0) + 1
+                if name == self.hook and index == self.number and not _is_chief():
+                    self.model.stop_training = self.model.stop_evaluating = True
+
+            return reach
+
+    net, stimulus, probe = networks.network("forward", "float64", jit=False)
+    probe.label = "probe"
+    x, y = (np.concatenate([own] * 2) for own in networks.data(2))
+    batches = tf.data.Dataset.from_tensor_slices(
+        ({"stimulus": x, "noise": 0 * x}, {"probe": y})
+    ).batch(networks.BATCH)
+    found = {}
+    with nengo_dl.Simulator(
+        net, minibatch_size=networks.BATCH, strategy=strategy, progress_bar=False
+    ) as sim:
+        sim.compile("sgd", loss="mse")
+        model = sim.keras_model
+        for name, call, limit in (
+            ("epoch", lambda **o: sim.fit({stimulus: x}, {probe: y}, **o), "epoch"),
+            ("batch", lambda **o: sim.fit({stimulus: x}, {probe: y}, **o), "train"),
+            ("stream", lambda **o: sim.fit(batches, **o), "train"),
+            ("keras, epoch", lambda **o: model.fit(batches, **o), "epoch"),
+            ("keras, batch", lambda **o: model.fit(batches, **o), "train"),
+        ):
+            hook = "on_epoch_end" if limit == "epoch" else f"on_{limit}_batch_end"
+            counts = {}
+            call(epochs=4, verbose=0, callbacks=[Limit(hook, 1)])
+            found[name] = [counts["on_train_batch_end"], counts["on_epoch_end"]]
+        for name, evaluate in (
+            ("evaluate", lambda **o: sim.evaluate({stimulus: x}, {probe: y}, **o)),
+            ("keras, evaluate", lambda **o: model.evaluate(batches, **o)),
+        ):
+            counts = {}
+            limit = Limit("on_test_batch_end", 1)
+            evaluate(verbose=0, callbacks=[limit])
+            found[name] = counts["on_test_batch_end"]
+        found["params"] = networks.parameters(sim).tolist()
+    return found
+
+
+def of_weights(folder, strategy):
+    """Save weights and load them at once, while the chief is slow to write."""
+    write = keras.Model.save_weights
+    path = folder / "own.weights.h5"
+
+    def slowly(*args, **kwargs):
+        time.sleep(1)
+        write(*args, **kwargs)
+
+    keras.Model.save_weights = slowly
+    net, stimulus, probe = networks.network("forward", "float64", jit=False)
+    x, y = networks.data(2)
+    with nengo_dl.Simulator(
+        net, minibatch_size=networks.BATCH, strategy=strategy, progress_bar=False
+    ) as sim:
+        model, start = sim.keras_model, sim.keras_model.get_weights()
+        differences = []
+
+        def compare(factor):
+            model.set_weights([0 * own for own in start])
+            model.load_weights(path)
+            pairs = zip(model.get_weights(), start, strict=True)
+            differences.append(max(np.abs(a - factor * b).max() for a, b in pairs))
+
+        for factor in (1, 2):
+            model.set_weights([factor * own for own in start])
+            model.save_weights(path)
+            compare(factor)
+        # within a loop, where files are written by some processes only
+        sim.compile("sgd", loss="mse")
+        written = []
+
+        def both(epoch, logs):
+            model.set_weights([3 * own for own in start])
+            model.save_weights(path)
+            compare(3)
+
+        callbacks = [
+            keras.callbacks.LambdaCallback(on_epoch_end=both),
+            keras.callbacks.ModelCheckpoint(
+                folder / "kept.weights.h5", save_weights_only=True
+            ),
+        ]
+        sim.fit({stimulus: x}, {probe: y}, verbose=0, callbacks=callbacks)
+        keras.Model.save_weights = _cannot_write
+        with pytest.raises((OSError, SimulationError)) as refusal:
+            model.save_weights(path)
+        written.append(type(refusal.value).__name__)
+    return {"differences": differences, "refused": written}
+
+
+def _cannot_write(*args, **kwargs):
+    raise OSError("The disk is full")
 
 
 def with_noise(inputs, targets):

@@ -1,7 +1,10 @@
 """Small networks of each kind that is trained, and all that is asked of them."""
 
 import contextlib
+import copy
+import pickle
 import tempfile
+import warnings
 from pathlib import Path
 
 import keras
@@ -246,6 +249,52 @@ def _refused_in_replicas(sim, strategy):
             strategy.run(call)
 
 
+def copied(kind, dtype, jit, strategy):
+    """Return how copies and pickles of a simulator go on; check what divides them."""
+    net, stimulus, _ = network(kind, dtype, jit)
+    x, y = data(stimulus.size_out)
+    scope = contextlib.nullcontext if strategy is None else strategy.scope
+
+    def elsewhere():
+        if strategy is None:
+            return contextlib.nullcontext()
+        words = "MirroredStrategy with 2 replicas.*undivided.*minibatch_size=8"
+        return pytest.warns(UserWarning, match=words)
+
+    ways = {
+        "copy": (copy.copy, contextlib.nullcontext, True),
+        "deepcopy": (copy.deepcopy, contextlib.nullcontext, True),
+        "deepcopy, in scope": (copy.deepcopy, scope, True),
+        "pickle": (lambda sim: pickle.loads(pickle.dumps(sim)), elsewhere, False),
+        "pickle, in scope": (lambda sim: pickle.loads(pickle.dumps(sim)), scope, True),
+    }
+    found = {}
+    with nengo_dl.Simulator(
+        net, minibatch_size=BATCH, strategy=strategy, progress_bar=False
+    ) as sim:
+        sim.run_steps(N_STEPS, {stimulus: x[:BATCH]})
+        for way, (again, where, divided) in ways.items():
+            with where(), warnings.catch_warnings():
+                if divided or strategy is None:
+                    warnings.simplefilter("error", UserWarning)
+                other = again(sim)
+            kept = other._replicas and other._replicas.strategy
+            assert kept is (strategy if divided else None), way
+            with other:
+                other.run_steps(N_STEPS, {"stimulus": x[BATCH:]})
+                own = other.model.probes[0]
+                found[f"{way}, run"] = other.data[own].copy()
+                inputs = {"stimulus": x, own: y}
+                found[f"{way}, losses"] = other.train(inputs, optimizers()["adam"])
+    if strategy is not None:
+        with nengo_dl.Simulator(net, minibatch_size=3, progress_bar=False) as alone:
+            with strategy.scope(), copy.copy(alone) as other:
+                assert other._replicas is None  # 3 items cannot be divided
+            with strategy.scope(), pytest.raises(ValidationError, match="multiple of"):
+                pickle.loads(pickle.dumps(alone))
+    return found
+
+
 def measured(kind, dtype, jit, strategy):
     """Return what every other call gives."""
     net, stimulus, probe = network(kind, dtype, jit)
@@ -305,11 +354,31 @@ def slopes(sim, stimulus, probe, x, dtype, strategy):
         own = tape.gradient(value, [params, given], unconnected_gradients="zero")
         for i, slope in enumerate(tf.nest.flatten(own)):
             found[f"function, {name}, {i}"] = slope.numpy()
+
+    def second():
+        with tf.GradientTape() as outer:
+            outer.watch([params, given])
+            with tf.GradientTape() as inner:
+                inner.watch([params, given])
+                one = total()
+            own = inner.gradient(one, [params, given], unconnected_gradients="zero")
+            squares = [tf.reduce_sum(slope**2) for slope in tf.nest.flatten(own)]
+            square = tf.reduce_sum(squares)
+        return outer.gradient(square, [params, given], unconnected_gradients="zero")
+
+    for name, call in (("", second), ("traced, ", tf.function(second))):
+        for i, slope in enumerate(tf.nest.flatten(call())):
+            found[f"function, second, {name}{i}"] = slope.numpy()
+    assert max(np.abs(v).max() for n, v in found.items() if "second" in n) > 1e-3
     if strategy is not None:
         refusal = pytest.raises(SimulationError, match="Put the tape into")
         with tf.GradientTape() as tape, refusal:
             tape.watch(params)
             tf.function(total, autograph=False)()
+        for own in (total, tf.function(total, autograph=False)):
+            compiled = tf.function(own, autograph=False, jit_compile=True)
+            with pytest.raises(SimulationError, match="Leave jit_compile out"):
+                compiled()
     return found
 
 

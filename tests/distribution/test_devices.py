@@ -32,7 +32,7 @@ def run(*arguments):
 @pytest.mark.parametrize(
     "jit, calls",
     [
-        (False, ["in_scope", "refused", "python_loss"]),
+        (False, ["in_scope", "refused", "python_loss", "copied"]),
         (True, ["briefly", "differentiated"]),
         pytest.param(False, ["in_scope", "another"], marks=rare),
     ],

@@ -80,6 +80,31 @@ def test_callbacks_that_not_all_processes_run(tmp_path):
     assert first["losses"] == second["losses"]
 
 
+def test_a_callback_of_one_process_stops_all_of_them(tmp_path):
+    with Workers(tmp_path, "of_stops") as workers:
+        first, second = workers.results()
+    assert first == second
+    del first["params"]
+    # four minibatches in an epoch, the second of which is the last
+    assert first == {
+        "epoch": [8, 2],
+        "batch": [2, 1],
+        "stream": [2, 1],
+        "keras, epoch": [8, 2],
+        "keras, batch": [2, 1],
+        "evaluate": 2,
+        "keras, evaluate": 2,
+    }
+
+
+def test_weights_are_read_when_they_are_complete(tmp_path):
+    with Workers(tmp_path, "of_weights") as workers:
+        first, second = workers.results()
+    assert first["differences"] == second["differences"] == [0, 0, 0]
+    assert first["refused"] == ["OSError"]
+    assert second["refused"] == ["SimulationError"]
+
+
 @rare
 @pytest.mark.parametrize("way", ["train", "fit"])
 @pytest.mark.parametrize("killed", [0, 1])
