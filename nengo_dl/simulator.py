@@ -954,6 +954,9 @@ class Simulator:
             data, objective, combine, shown, training, as_rates, steps
         )
 
+    @compat.older_forms(
+        lambda self, positional, named: compat.gradient_arguments(positional, named)
+    )
     def check_gradients(
         self,
         outputs: nengo.Probe | Sequence[nengo.Probe] | None = None,
@@ -987,7 +990,8 @@ class Simulator:
         Raises
         ------
         SimulationError
-            If two derivatives differ, or one is not a number; it names the signal.
+            If two derivatives differ, or one is not a number; it names the signal. If a
+            Python function of a Node fails; it names the Node.
         SimulatorClosed
             If the simulator was closed.
         ValidationError
@@ -1913,6 +1917,7 @@ class Simulator:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the content of a pickle: the model, and all that has changed in it."""
+        check_eager("Cannot copy or pickle a simulator")
         return {
             "model": self.model,
             "seed": self.seed,

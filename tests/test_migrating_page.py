@@ -14,6 +14,7 @@ import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
+from nengo.exceptions import ValidationError
 
 import nengo_dl
 from nengo_dl.benchmarks.__main__ import main as benchmarks
@@ -161,6 +162,14 @@ def test_gradients_as_targets():
     mse = weights_after({a: x, p: y}, "sgd", objective=None)
     np.testing.assert_array_equal(older, gradients)
     assert not np.allclose(mse, gradients, rtol=0, atol=1e-6)
+
+
+def test_options_are_named_as_what_is_no_optimizer():
+    """What the row about them says, rather than that a Node was expected."""
+    found = shared()
+    data = {found["a"]: found["x"], found["p"]: found["y"]}
+    with pytest.raises(ValidationError, match="Got a dict as the optimizer, with lr"):
+        found["sim"].train(data, {"lr": 0.1})
 
 
 def test_attributes_of_simulators_that_are_gone():
