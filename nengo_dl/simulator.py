@@ -1231,8 +1231,9 @@ class Simulator:
         stateful : bool, optional
             False: each minibatch starts in the current state of the simulator, which
             does not change. True: each minibatch starts in the final state of the one
-            before, and the simulator keeps the last. Training draws new noise in any
-            case; `evaluate` and `predict` go on with that of the simulation.
+            before, and the simulator keeps the last, with what online learning rules
+            have learned. Training draws new noise in any case; `evaluate` and `predict`
+            go on with that of the simulation.
         truncation : int, optional
             Number of steps to backpropagate through, as in `train`, with an update
             after each part of so many steps. Losses and metrics are means over the
