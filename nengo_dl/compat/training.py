@@ -110,7 +110,8 @@ def loss_arguments(
     positional : sequence
         What was given by position: ``data, objective, ...``, or up to release 1.x
         ``inputs, targets, objective``. If both seconds are dicts, what is in it tells:
-        arrays are targets, anything else is an objective.
+        arrays are targets, anything else is an objective, as it is where the first has
+        targets.
     named : dict
         What was given by name.
     endpoints : Endpoints
@@ -132,7 +133,7 @@ def loss_arguments(
     older = "inputs" in named or "targets" in named
     if len(positional) > 1 and not older:
         tells = _is_data if "objective" in named else _are_targets
-        older = tells(positional[1])
+        older = tells(positional[1]) and _are_targets_of(*positional[:2])
     if older:
         given = by_name(
             "loss", positional, named, _OLDER_LOSS, (*_OLDER_LOSS, *_LOSS[1:])
@@ -216,10 +217,10 @@ def _is_data(value: Any) -> bool:
 
 
 def _are_targets_of(data: Any, value: Any) -> bool:
-    """Whether the second argument of ``train`` is targets, and no optimizer.
+    """Whether the second argument is targets, and no optimizer nor objective.
 
-    Options such as ``{"lr": 0.1}`` are neither. Where the first argument has targets,
-    whatever is not about Probes was meant to be an optimizer, too.
+    Options such as ``{"lr": 0.1}`` are nothing of these. Where the first argument has
+    targets, whatever is not about Probes was not meant to be targets, either.
     """
     if not _is_data(value):
         return False
@@ -237,7 +238,8 @@ def _are_targets_of(data: Any, value: Any) -> bool:
 def _are_arrays(value: Any) -> bool:
     """Whether it is what Nodes shall put out, and so no Probes."""
     if isinstance(value, Mapping):
-        return any(map(_is_data, value.values()))
+        of_nodes = any(isinstance(key, nengo.Node) for key in value)
+        return of_nodes or any(map(_is_data, value.values()))
     if isinstance(value, list | tuple):
         return any(isinstance(v, np.ndarray) or tf.is_tensor(v) for v in value)
     return isinstance(value, np.ndarray) or tf.is_tensor(value)

@@ -294,6 +294,14 @@ def test_older_form_of_loss_takes_todays_options_and_gradients():
         assert loss({A: X}, {}, objective="mse")["data"] == {A: X}
 
 
+@pytest.mark.parametrize(
+    "data, given", [(BOTH, {"lr": 0.1}), ({"a": X, "p": Y}, {"lr": 0.1}), (BOTH, X)]
+)
+def test_what_is_neither_an_objective_nor_targets(data, given):
+    """No warning speaks of an older form, and what checks objectives names it."""
+    assert loss(data, given) == {"data": data, "objective": given}
+
+
 def test_what_could_be_targets_or_objectives():
     with pytest.raises(ValidationError, match="Cannot tell.*objective="):
         loss({A: X}, {P: Y, Q: "mse"})
@@ -377,7 +385,7 @@ def older_gradients():
 
 
 @pytest.mark.parametrize(
-    "inputs", [{A: X}, {"a": X}, X, [X, X], tf.constant(X)], ids=range(5)
+    "inputs", [{A: X}, {A: 0.1}, {"a": X}, X, [X, X], tf.constant(X)], ids=range(6)
 )
 def test_inputs_came_first_in_check_gradients(inputs):
     for outputs in ([P], P, "p", ["p", "q"], None):
