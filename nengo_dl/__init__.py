@@ -94,6 +94,9 @@ _OLDER = (
     "utils",
 )
 
+#: what earlier releases had, and nothing is in the place of
+_GONE = ("DATA_DIR", "learning_rule_builders", "op_builders", "transform_builders")
+
 
 #: modules that do not import Keras
 _WITHOUT_KERAS = (
@@ -117,17 +120,27 @@ _WITHOUT_KERAS = (
 class _Imports:
     """What Python does before it imports modules of this package.
 
-    It comes to modules that earlier releases had, and finds out if Keras can be used.
+    It comes to modules that earlier releases had, says what to use in place of those
+    that are gone, and finds out if Keras can be used.
     """
 
     @classmethod
     def find_spec(cls, name: str, *others: Any) -> _ModuleSpec | None:
-        """Return how to load a module of earlier releases; None for all others."""
+        """Return how to load a module of earlier releases; None for all others.
+
+        ``from`` comes here with names that a module does not have, too.
+        """
         package, _, rest = name.partition(".")
         if package != __name__:
             return None
         if rest in _OLDER:
-            return _ModuleSpec(name, cls)  # type: ignore[arg-type]
+            # a package, or else `from` does not come here with names in it
+            return _ModuleSpec(name, cls, is_package=True)  # type: ignore[arg-type]
+        if rest in _GONE or rest.partition(".")[0] in _OLDER:
+            message = _import_module("nengo_dl.compat.older_names").gone(rest)
+            if message is not None:
+                # with its name, `from` would replace the message by its own
+                raise ModuleNotFoundError(message)
         if rest.partition(".")[0] not in _WITHOUT_KERAS:
             _check_keras_backend()
         return None

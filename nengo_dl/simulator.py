@@ -955,6 +955,9 @@ class Simulator:
             data, objective, combine, shown, training, as_rates, steps
         )
 
+    @compat.older_forms(
+        lambda self, positional, named: compat.gradient_arguments(positional, named)
+    )
     def check_gradients(
         self,
         outputs: nengo.Probe | Sequence[nengo.Probe] | None = None,
@@ -988,7 +991,8 @@ class Simulator:
         Raises
         ------
         SimulationError
-            If two derivatives differ, or one is not a number; it names the signal.
+            If two derivatives differ, or one is not a number; it names the signal. If a
+            Python function of a Node fails; it names the Node.
         SimulatorClosed
             If the simulator was closed.
         ValidationError
@@ -1228,8 +1232,9 @@ class Simulator:
         stateful : bool, optional
             False: each minibatch starts in the current state of the simulator, which
             does not change. True: each minibatch starts in the final state of the one
-            before, and the simulator keeps the last. Training draws new noise in any
-            case; `evaluate` and `predict` go on with that of the simulation.
+            before, and the simulator keeps the last, with what online learning rules
+            have learned. Training draws new noise in any case; `evaluate` and `predict`
+            go on with that of the simulation.
         truncation : int, optional
             Number of steps to backpropagate through, as in `train`, with an update
             after each part of so many steps. Losses and metrics are means over the
@@ -1914,6 +1919,7 @@ class Simulator:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the content of a pickle: the model, and all that has changed in it."""
+        check_eager("Cannot copy or pickle a simulator")
         return {
             "model": self.model,
             "seed": self.seed,

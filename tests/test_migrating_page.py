@@ -14,9 +14,11 @@ import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
+from nengo.exceptions import ValidationError
 
 import nengo_dl
 from nengo_dl.benchmarks.__main__ import main as benchmarks
+from tests.test_online_learning import network, weights
 
 PAGE = Path(__file__).parents[1] / "docs" / "migrating.rst"
 
@@ -163,10 +165,45 @@ def test_gradients_as_targets():
     assert not np.allclose(mse, gradients, rtol=0, atol=1e-6)
 
 
+def test_options_are_named_as_what_is_no_optimizer():
+    """What the row about them says, rather than that a Node was expected."""
+    found = shared()
+    data = {found["a"]: found["x"], found["p"]: found["y"]}
+    with pytest.raises(ValidationError, match="Got a dict as the optimizer, with lr"):
+        found["sim"].train(data, {"lr": 0.1})
+
+
 def test_attributes_of_simulators_that_are_gone():
     for name in ("tensor_graph", "summary", "rng", "training_step"):
         assert f"``{name}``" in TEXT
         assert not hasattr(shared()["sim"], name)
+
+
+@pytest.mark.parametrize("rule", ["PES", "BCM", "Voja"])
+def test_what_fit_does_with_what_learning_rules_learn(rule):
+    """What the row about ``fit`` and ``predict`` says of them."""
+    (row,) = [o for *_, o in ROWS if "by online learning rules" in o]
+    assert (
+        "``fit`` and ``train`` begin" in row and "``fit(stateful=True)`` keeps" in row
+    )
+    net = network(rule)
+    x, p = np.full((4, 10, 1), 0.6), net.probes_of[1]
+    with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
+        start = np.array(weights(sim, net))
+        for minibatch in (x[:2], x[2:]):
+            sim.run_steps(10, {net.stimulus: minibatch})
+        learned = np.array(weights(sim, net))
+        scale = np.abs(learned - start).max()
+        assert scale > 0
+        sim.reset()
+        sim.compile(tf.keras.optimizers.SGD(0.0), loss={p: "mse"})
+        sim.fit(x, {p: x}, verbose=0)
+        sim.train({net.stimulus: x, p: x}, tf.keras.optimizers.SGD(0.0))
+        np.testing.assert_array_equal(weights(sim, net), start)
+        sim.fit(x, {p: x}, verbose=0, stateful=True, shuffle=False)
+        np.testing.assert_allclose(weights(sim, net), learned, atol=1e-3 * scale)
+        sim.predict(x, verbose=0)
+        assert np.abs(weights(sim, net) - learned).max() > 1e-2 * scale
 
 
 @shows("Exactly as many steps")

@@ -16,10 +16,16 @@ from nengo_dl.compat.running import (
     run_arguments,
     sample_period,
 )
-from nengo_dl.compat.training import loss_arguments, refuse_sessions, train_arguments
+from nengo_dl.compat.training import (
+    gradient_arguments,
+    loss_arguments,
+    refuse_sessions,
+    train_arguments,
+)
 
 __all__ = [
     "constructor_arguments",
+    "gradient_arguments",
     "loss_arguments",
     "older_forms",
     "parameter_arguments",

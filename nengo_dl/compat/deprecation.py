@@ -53,7 +53,7 @@ def by_name(
         )
     given = dict(zip(order, positional, strict=False))
     for name, value in named.items():
-        if name == "data" and "inputs" in known:
+        if name == "data" and "targets" in known:
             raise TypeError(
                 f"{function}() got `data` besides `inputs` or `targets`; give all "
                 "arrays in one dict, `data={node: array, probe: array}`"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -47,16 +48,15 @@ _GONE = {
     ),
     "builder.Builder": _LOWERING,
     "builder.OpBuilder": _LOWERING,
+    "builder.BuildConfig": _LOWERING,
+    "op_builders": _LOWERING,
+    "transform_builders": _LOWERING,
+    "learning_rule_builders": (
+        "all learning rules of Nengo run in TensorFlow. Others are written with a "
+        "`nengo_dl.lowering.Lowering`; the page on extending shows how"
+    ),
     "builder.NengoBuilder": "register build functions with `nengo.builder.Builder`",
     "builder.NengoModel": "`nengo.builder.Model` does; give it as `model=`",
-    "neuron_builders.TFNeuronBuilder": (
-        "neuron types are written in TensorFlow with a `nengo_dl.lowering.Lowering`; "
-        "the page on extending shows how"
-    ),
-    "process_builders.SimProcessBuilder": (
-        "processes are written in TensorFlow with a `nengo_dl.lowering.Lowering`; the "
-        "page on extending shows how"
-    ),
     "signals.SignalDict": "`sim.signals[signal]` returns the value of a signal",
     "signals.TensorSignal": "`sim.signals[signal]` returns the value of a signal",
     "tensor_graph.TensorGraph": (
@@ -84,6 +84,39 @@ _GONE = {
         "`nengo_dl.benchmarks` has networks"
     ),
 }
+#: modules with a class for each type, and what to use in place of all of them
+_BUILDERS_OF = {
+    "builder": _LOWERING,
+    "neuron_builders": (
+        "neuron types are written in TensorFlow with a `nengo_dl.lowering.Lowering`; "
+        "the page on extending shows how"
+    ),
+    "process_builders": (
+        "processes are written in TensorFlow with a `nengo_dl.lowering.Lowering`; the "
+        "page on extending shows how"
+    ),
+}
+
+
+def gone(name: str) -> str | None:
+    """Return what to use in place of something that is gone, as a whole message.
+
+    Parameters
+    ----------
+    name : str
+        Its name, without ``nengo_dl.`` in front.
+
+    Returns
+    -------
+    str or None
+        None if earlier releases had no such thing, or today's has another name.
+    """
+    instead = _GONE.get(name)
+    if instead is None and name.endswith("Builder"):
+        instead = _BUILDERS_OF.get(name.rpartition(".")[0])
+    if instead is None:
+        return None
+    return f"There is no nengo_dl.{name} any more: {instead}"
 
 
 def find(name: str) -> Any:
@@ -105,14 +138,22 @@ def find(name: str) -> Any:
         If there is no such thing; the message says what to use, if that is known.
     """
     if name in _MOVED:
-        deprecated(f"nengo_dl.{name}", _MOVED[name])
+        if not _import_asks():
+            deprecated(f"nengo_dl.{name}", _MOVED[name])
         module, _, attribute = _MOVED[name].rpartition(".")
         return getattr(importlib.import_module(module), attribute)
-    if name in _GONE:
-        raise AttributeError(f"There is no nengo_dl.{name} any more: {_GONE[name]}")
+    message = gone(name)
+    if message is not None:
+        raise AttributeError(message)
     module, _, attribute = name.rpartition(".")
     where = ".".join(filter(None, ("nengo_dl", module)))
     raise AttributeError(f"module {where!r} has no attribute {attribute!r}")
+
+
+def _import_asks() -> bool:
+    """Whether ``from ... import`` asks if a module has a name; it gets it later."""
+    # this function, `find` and `__getattr__` have been called in between
+    return sys._getframe(3).f_globals.get("__name__") == "importlib._bootstrap"
 
 
 class OlderModule(ModuleType):

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import nengo
 import numpy as np
 import tensorflow as tf
+from nengo.base import NengoObject
 from nengo.exceptions import ValidationError
 
 from nengo_dl.compat.deprecation import by_name, deprecated
@@ -44,6 +46,10 @@ _LOSS = (
 )
 _OLDER_LOSS = ("inputs", "targets", "objective", "extra_feeds")
 
+_GRADIENTS = ("outputs", "atol", "rtol", "inputs", "n_steps")
+#: in 3.x
+_OLDER_GRADIENTS = ("inputs", "outputs", "atol", "rtol")
+
 
 def train_arguments(
     positional: Sequence[Any], named: Mapping[str, Any], endpoints: Endpoints
@@ -54,7 +60,8 @@ def train_arguments(
     ----------
     positional : sequence
         What was given by position: ``data, optimizer, ...``, or up to release 1.x
-        ``inputs, targets, optimizer, ...``. A second argument with arrays tells.
+        ``inputs, targets, optimizer, ...``. A second argument with arrays tells, unless
+        the first one has targets.
     named : dict
         What was given by name.
     endpoints : Endpoints
@@ -75,7 +82,7 @@ def train_arguments(
         today.
     """
     older = "inputs" in named or "targets" in named
-    if older or (len(positional) > 1 and _is_data(positional[1])):
+    if older or (len(positional) > 1 and _are_targets_of(*positional[:2])):
         order: Sequence[str] = _OLDER_TRAIN
         if len(positional) > 6 and isinstance(positional[6], bool | str):
             order = _OLDEST_TRAIN
@@ -103,7 +110,8 @@ def loss_arguments(
     positional : sequence
         What was given by position: ``data, objective, ...``, or up to release 1.x
         ``inputs, targets, objective``. If both seconds are dicts, what is in it tells:
-        arrays are targets, anything else is an objective.
+        arrays are targets, anything else is an objective, as it is where the first has
+        targets.
     named : dict
         What was given by name.
     endpoints : Endpoints
@@ -125,7 +133,7 @@ def loss_arguments(
     older = "inputs" in named or "targets" in named
     if len(positional) > 1 and not older:
         tells = _is_data if "objective" in named else _are_targets
-        older = tells(positional[1])
+        older = tells(positional[1]) and _are_targets_of(*positional[:2])
     if older:
         given = by_name(
             "loss", positional, named, _OLDER_LOSS, (*_OLDER_LOSS, *_LOSS[1:])
@@ -139,6 +147,36 @@ def loss_arguments(
         given = by_name("loss", positional, named, _LOSS, _LOSS)
     _no_feeds(given)
     return given
+
+
+def gradient_arguments(
+    positional: Sequence[Any], named: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the arguments of ``check_gradients``, by name.
+
+    Parameters
+    ----------
+    positional : sequence
+        What was given by position: ``outputs, atol, ...``, or in release 3.x
+        ``inputs, outputs, atol, rtol``. Arrays in the first place tell, or Probes in
+        the second.
+    named : dict
+        What was given by name.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not known, or given twice.
+    """
+    first, second, *_ = (*positional, None, None)
+    older = _are_arrays(first) or _are_probes(second)
+    if older:
+        deprecated(
+            "check_gradients(inputs, outputs)",
+            "check_gradients(outputs=outputs, inputs=inputs)",
+        )
+    order = _OLDER_GRADIENTS if older else _GRADIENTS
+    return by_name("check_gradients", positional, named, order, _GRADIENTS)
 
 
 def refuse_sessions(**given: Any) -> None:
@@ -176,6 +214,42 @@ def _joined(given: dict[str, Any], endpoints: Endpoints) -> dict[str, Any]:
 def _is_data(value: Any) -> bool:
     """Whether it is arrays, and so cannot be an optimizer."""
     return isinstance(value, Mapping | np.ndarray | list | tuple) or tf.is_tensor(value)
+
+
+def _are_targets_of(data: Any, value: Any) -> bool:
+    """Whether the second argument is targets, and no optimizer nor objective.
+
+    Options such as ``{"lr": 0.1}`` are nothing of these. Where the first argument has
+    targets, whatever is not about Probes was not meant to be targets, either.
+    """
+    if not _is_data(value):
+        return False
+    if isinstance(value, Mapping):
+        if any(isinstance(key, NengoObject) for key in value):
+            return True
+        if value and not any(map(_is_data, value.values())):
+            return False
+    has_targets = isinstance(data, Mapping) and any(
+        isinstance(key, nengo.Probe) for key in data
+    )
+    return not has_targets
+
+
+def _are_arrays(value: Any) -> bool:
+    """Whether it is what Nodes shall put out, and so no Probes."""
+    if isinstance(value, Mapping):
+        of_nodes = any(isinstance(key, nengo.Node) for key in value)
+        return of_nodes or any(map(_is_data, value.values()))
+    if isinstance(value, list | tuple):
+        return any(isinstance(v, np.ndarray) or tf.is_tensor(v) for v in value)
+    return isinstance(value, np.ndarray) or tf.is_tensor(value)
+
+
+def _are_probes(value: Any) -> bool:
+    """Whether it is a Probe or a name, or a list of some."""
+    if isinstance(value, list | tuple):
+        return bool(value) and all(map(_are_probes, value))
+    return isinstance(value, nengo.Probe | str)
 
 
 def _are_targets(value: Any) -> bool:

@@ -234,8 +234,7 @@ def _forward(
             () if calls.again else calls.values,
         )
         written = (
-            tuple(a.write(i, v) for a, v in zip(own, values, strict=True))
-            for own, values in zip(arrays, kept, strict=True)
+            _written(own, i, values) for own, values in zip(arrays, kept, strict=True)
         )
         return i + 1, tuple(new), *written
 
@@ -293,9 +292,7 @@ def _backward(
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
         to_constants = tuple(map(tf.add, to_constants, gradients[0]))
-        rows = tuple(
-            a.write(i, value) for a, value in zip(rows, gradients[2], strict=True)
-        )
+        rows = _written(rows, i, gradients[2])
         return k + 1, tuple(gradients[1]), to_constants, rows
 
     start = (
@@ -334,3 +331,15 @@ def _spec(tensor: tf.Tensor) -> tf.TensorSpec:
 
 def _array(like: tf.Tensor, n_steps: int) -> tf.TensorArray:
     return tf.TensorArray(like.dtype, n_steps, element_shape=like.shape)
+
+
+def _written(
+    arrays: Sequence[tf.TensorArray], i: tf.Tensor, values: Sequence[tf.Tensor]
+) -> tuple[tf.TensorArray, ...]:
+    """Return arrays in which a row is written."""
+    found = tuple(a.write(i, v) for a, v in zip(arrays, values, strict=True))
+    for array in found:
+        # in eager execution TensorFlow logs an error for each array that nobody has
+        # looked at, as nobody does if the next step fails
+        _ = array.dtype
+    return found

@@ -18,7 +18,7 @@ T = TypeVar("T")
 _REPLACED = ("in user code:", "Exception encountered when calling")
 
 #: the error that came last, if any
-_raised: list[Exception] = []
+_raised: list[BaseException] = []
 
 
 def remembered(function: Callable[..., T]) -> Callable[..., T]:
@@ -28,7 +28,8 @@ def remembered(function: Callable[..., T]) -> Callable[..., T]:
     def call(*args: object) -> T:
         try:
             return function(*args)
-        except Exception as error:
+        # TensorFlow replaces interruptions by the user, too
+        except BaseException as error:
             _raised[:] = [error]
             raise
 

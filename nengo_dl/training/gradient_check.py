@@ -14,6 +14,7 @@ from nengo.exceptions import SimulationError
 
 from nengo_dl.graph.signals import size
 from nengo_dl.plan.layout import SignalLayout
+from nengo_dl.program.python_errors import as_raised
 from nengo_dl.program.xla_support import Xla
 from nengo_dl.training.model_function import ModelFunction
 
@@ -32,6 +33,7 @@ class _Place:
     stop: int
 
 
+@as_raised()
 def compare(
     function: ModelFunction,
     exact: ModelFunction,
@@ -74,7 +76,8 @@ def compare(
     Raises
     ------
     SimulationError
-        If two of them differ, or one is not finite; it names the signal.
+        If two of them differ, or one is not finite; it names the signal. If a Python
+        function of a Node fails; it names the Node.
     """
     rng = np.random.RandomState(0)
     nodes = tuple(presented)

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from nengo.base import NengoObject
 from nengo.exceptions import ValidationError
 
 from nengo_dl.compat.tf1_optimizers import TYPES, TF1Optimizer, translate
@@ -52,11 +53,14 @@ def resolve(optimizer: Any) -> keras.optimizers.Optimizer:
             raise _refused(f"Keras has no optimizer {optimizer!r}.") from error
     if isinstance(optimizer, Mapping):
         keys = ", ".join(map(str, optimizer)) or "nothing"
-        raise _refused(
-            f"Got a dict as the optimizer, with {keys} in it. The current form is "
-            "`train(data, optimizer)`, with inputs and targets in one dict; the older "
-            "one is `train(inputs, targets, optimizer)`."
-        )
+        problem = f"Got a dict as the optimizer, with {keys} in it."
+        if not optimizer or any(isinstance(key, NengoObject) for key in optimizer):
+            problem += (
+                " The current form is `train(data, optimizer)`, with inputs and "
+                "targets in one dict; the older one is `train(inputs, targets, "
+                "optimizer)`."
+            )
+        raise _refused(problem)
     optimizers = keras.optimizers.Optimizer | tf.compat.v1.train.Optimizer
     if isinstance(optimizer, type) and issubclass(optimizer, optimizers):
         raise _refused(

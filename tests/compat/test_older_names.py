@@ -1,6 +1,7 @@
 """Names and modules of earlier releases."""
 
 import importlib
+import textwrap
 
 import nengo
 import numpy as np
@@ -36,6 +37,53 @@ def test_names_that_are_gone_say_what_to_use(name):
     assert not hasattr(older, attribute)
 
 
+@pytest.mark.parametrize("name", _GONE)
+def test_imports_of_what_is_gone_say_what_to_use(name):
+    package, _, attribute = f"nengo_dl.{name}".rpartition(".")
+    message = f"no nengo_dl.{name} any more: ..."
+    for statement in (f"from {package} import {attribute}", f"import nengo_dl.{name}"):
+        with pytest.raises(ImportError, match=message):
+            exec(statement)
+    if "builders" in attribute:
+        with pytest.raises(ModuleNotFoundError, match=message):
+            exec(f"from nengo_dl.{name} import DotIncBuilder")
+
+
+@pytest.mark.parametrize("module", ["builder", "neuron_builders", "process_builders"])
+def test_builders_of_any_type_say_what_to_use(module):
+    with pytest.raises(AttributeError, match="TimeBuilder any more.*Lowering"):
+        getattr(nengo_dl, module).TimeBuilder  # noqa: B018
+    with pytest.raises(ImportError, match="TimeBuilder any more.*Lowering"):
+        exec(f"from nengo_dl.{module} import TimeBuilder")
+
+
+def test_imports_of_what_moved_warn_once():
+    with pytest.warns(DeprecationWarning) as caught:
+        from nengo_dl.utils import mse
+    (warning,) = caught
+    assert warning.filename == __file__
+    assert mse is nengo_dl.objectives.mse
+
+
+def test_imports_do_not_need_other_modules():
+    """What earlier releases had is known without asking for any of it before."""
+    code = """
+        try:
+            import nengo_dl.op_builders
+        except ModuleNotFoundError as error:
+            print(error)
+        try:
+            from nengo_dl.utils import cast_dtype
+        except ImportError as error:
+            print(error)
+        """
+    said = printed_by(textwrap.dedent(code)).splitlines()
+    assert [line.partition(" any more")[0] for line in said] == [
+        "There is no nengo_dl.op_builders",
+        "There is no nengo_dl.utils.cast_dtype",
+    ]
+
+
 def test_names_that_never_were():
     with pytest.raises(AttributeError, match="'nengo_dl' has no attribute 'nothing'"):
         nengo_dl.nothing  # noqa: B018
@@ -45,6 +93,8 @@ def test_names_that_never_were():
         importlib.import_module("nengo_dl.nothing")
     with pytest.raises(ImportError):
         importlib.import_module("nengo_dl.utils.nothing")
+    with pytest.raises(ImportError, match="cannot import name 'no'"):
+        from nengo_dl.utils import no  # noqa: F401
 
 
 @pytest.mark.parametrize("name", ["noop_planner", "tree_planner"])

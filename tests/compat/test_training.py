@@ -12,6 +12,7 @@ from nengo.exceptions import ValidationError
 
 import nengo_dl
 from nengo_dl.compat import (
+    gradient_arguments,
     loss_arguments,
     older_forms,
     profile_directory,
@@ -204,6 +205,24 @@ def test_arguments_that_train_does_not_have(positional, named, message):
         train(*positional, **named)
 
 
+@pytest.mark.parametrize(
+    "data, given",
+    [
+        (BOTH, {"lr": 0.1}),
+        ({"a": X, "p": Y}, {"lr": 0.1, "nesterov": True}),
+        (BOTH, {"class_name": "SGD", "config": {"learning_rate": 0.1}}),
+        (BOTH, {"betas": [0.9, 0.99]}),
+        (BOTH, {}),
+        (BOTH, X),
+        (BOTH, ("sgd", 0.1)),
+    ],
+    ids=range(7),
+)
+def test_what_is_neither_an_optimizer_nor_targets(data, given):
+    """No warning speaks of an older form, and what checks optimizers names it."""
+    assert train(data, given) == {"data": data, "optimizer": given}
+
+
 def test_unknown_nodes_and_probes_in_the_older_form():
     for given, message in (
         ({"inputs": {P: X}}, "inputs: .*Expected an input Node, .*; got <Probe"),
@@ -273,6 +292,14 @@ def test_older_form_of_loss_takes_todays_options_and_gradients():
     # an empty dict is no targets, unless the objective is given besides
     with older_loss():
         assert loss({A: X}, {}, objective="mse")["data"] == {A: X}
+
+
+@pytest.mark.parametrize(
+    "data, given", [(BOTH, {"lr": 0.1}), ({"a": X, "p": Y}, {"lr": 0.1}), (BOTH, X)]
+)
+def test_what_is_neither_an_objective_nor_targets(data, given):
+    """No warning speaks of an older form, and what checks objectives names it."""
+    assert loss(data, given) == {"data": data, "objective": given}
 
 
 def test_what_could_be_targets_or_objectives():
@@ -348,3 +375,50 @@ def test_methods_show_their_current_form():
         assert sim.train({A: X}, {P: Y}, "adam", 3)[1:] == ("adam", 3)
     with pytest.raises(TypeError, match="missing 1 required.*'optimizer'"):
         sim.train(BOTH)
+
+
+# -- check_gradients
+
+
+def older_gradients():
+    return older("check_gradients(outputs=outputs, inputs=inputs)")
+
+
+@pytest.mark.parametrize(
+    "inputs", [{A: X}, {A: 0.1}, {"a": X}, X, [X, X], tf.constant(X)], ids=range(6)
+)
+def test_inputs_came_first_in_check_gradients(inputs):
+    for outputs in ([P], P, "p", ["p", "q"], None):
+        with older_gradients():
+            given = gradient_arguments((inputs, outputs, 1e-4, 1e-3), {"n_steps": 3})
+        assert given.pop("inputs") is inputs
+        assert given == {"outputs": outputs, "atol": 1e-4, "rtol": 1e-3, "n_steps": 3}
+    with older_gradients():
+        assert gradient_arguments((inputs,), {}).keys() == {"inputs"}
+
+
+@pytest.mark.parametrize("outputs", [P, [P], "q", ["p", Q]], ids=range(4))
+def test_no_inputs_in_the_older_form_of_check_gradients(outputs):
+    with older_gradients():
+        given = gradient_arguments((None, outputs), {})
+    assert given == {"inputs": None, "outputs": outputs}
+
+
+@pytest.mark.parametrize("outputs", [None, P, [P, Q], "p", ["p"], {P: None}])
+def test_current_form_of_check_gradients(outputs):
+    given = gradient_arguments((outputs, 1e-4, 1e-3), {"inputs": {A: X}})
+    assert given == {"outputs": outputs, "atol": 1e-4, "rtol": 1e-3, "inputs": {A: X}}
+
+
+@pytest.mark.parametrize(
+    "positional, named, message",
+    [
+        (([P],), {"data": {A: X}}, "no argument 'data'; it has outputs, atol"),
+        (([P],), {"outputs": [P]}, "two values for 'outputs'"),
+        (([P], 1, 1, None, 2, 3), {}, "at most 5 arguments by position"),
+    ],
+    ids=range(3),
+)
+def test_arguments_that_check_gradients_does_not_have(positional, named, message):
+    with pytest.raises(TypeError, match=message):
+        gradient_arguments(positional, named)

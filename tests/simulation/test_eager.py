@@ -1,6 +1,8 @@
 """Eager execution: what needs it says so, what can do without works."""
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -50,15 +52,22 @@ CALLS = {
     ),
     "save_weights": lambda sim: with_weights(sim, sim.keras_model.save_weights),
     "load_weights": lambda sim: with_weights(sim, sim.keras_model.load_weights),
+    "copy": lambda sim: copy.copy(sim).close(),
+    "deepcopy": lambda sim: copy.deepcopy(sim).close(),
+    "pickle": lambda sim: pickle.loads(pickle.dumps(sim)).close(),
     "a new one": lambda sim: nengo_dl.Simulator(None, model=sim.model).close(),
 }
+
+
+def doubled(t, x):
+    return 2 * x
 
 
 @pytest.fixture(scope="module")
 def sim():
     with nengo.Network(seed=0) as net:
         nengo_dl.configure_settings(jit_compile=False)
-        node, twice = nengo.Node([0.5], label="node"), nengo.Node(lambda t, x: 2 * x, 1)
+        node, twice = nengo.Node([0.5], label="node"), nengo.Node(doubled, size_in=1)
         ensemble = nengo.Ensemble(5, 1, neuron_type=nengo.RectifiedLinear())
         nengo.Connection(node, ensemble, synapse=None)
         nengo.Connection(node, twice, synapse=None)

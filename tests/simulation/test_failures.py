@@ -1,5 +1,7 @@
 """Python code that fails: what is raised, what is kept, and how it goes on."""
 
+import gc
+
 import nengo
 import numpy as np
 import pytest
@@ -254,6 +256,78 @@ def test_interruptions_by_the_user_pass(place):
         sim.reset()
         sim.run_steps(3)
         assert sim.n_steps == 3
+
+
+class Interruption(BaseException):
+    """What ``except Exception`` shall not catch."""
+
+
+#: every way to run a network, with a Node function in the loop
+CALLS = {
+    "run": lambda sim, net, x: sim.run_steps(3),
+    "predict": lambda sim, net, x: sim.predict({net.a: x}, verbose=0),
+    "evaluate": lambda sim, net, x: sim.evaluate({net.a: x}, {net.p: x}, verbose=0),
+    "fit": lambda sim, net, x: sim.fit({net.a: x}, {net.p: x}, verbose=0),
+    "train": lambda sim, net, x: sim.train({net.a: x, net.p: x}, "sgd"),
+    "loss": lambda sim, net, x: sim.loss({net.a: x, net.p: x}),
+    "run_batch": lambda sim, net, x: sim.run_batch({net.a: x}, {net.p: None}),
+    "check_gradients": lambda sim, net, x: sim.check_gradients(inputs={net.a: x}),
+    "function": lambda sim, net, x: called(sim.function(net.p), net, x),
+    "keras_model": lambda sim, net, x: sim.keras_model([x, np.full((1, 1), 3)]),
+}
+
+
+def called(function, net, x):
+    return function(function.params, function.state, {net.a: x})
+
+
+@pytest.fixture(scope="module")
+def interrupted():
+    """A simulator whose Node function fails as its first item says, after 2 steps."""
+    fail = [None]
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        net.a = nengo.Node([0.5])
+        ensemble = nengo.Ensemble(4, 1, neuron_type=nengo.RectifiedLinear())
+        nengo.Connection(net.a, ensemble, synapse=None)
+        net.p = nengo.Probe(ensemble)
+        late = nengo.Node(
+            lambda t, x: fail[0]() if t > 0.0025 else x, size_in=1, label="the culprit"
+        )
+        nengo.Connection(ensemble, late)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        sim.compile("sgd", loss={net.p: "mse"})
+        yield sim, net, fail
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    "error",
+    rest_with_everything([KeyboardInterrupt, SystemExit, GeneratorExit, Interruption]),
+)
+def test_interruptions_are_what_every_call_raises(interrupted, call, error):
+    sim, net, fail = interrupted
+    fail[0] = throw(error("mine"))
+    with pytest.raises(error):
+        CALLS[call](sim, net, np.ones((1, 3, 1), np.float32))
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("what", ["error", "text", "own simulator"])
+def test_every_call_names_the_node_that_failed(interrupted, call, what, caplog):
+    sim, net, fail = interrupted
+    fail[0] = {
+        "error": throw(KeyError("mine")),
+        "text": give("text"),
+        "own simulator": lambda: sim.run_steps(1),
+    }[what]
+    with pytest.raises(SimulationError, match="Node 'the culprit'.*t=0.003 s") as e:
+        CALLS[call](sim, net, np.ones((1, 3, 1), np.float32))
+    assert isinstance(e.value, KeyError) == (what == "error")
+    del e
+    gc.collect()
+    # TensorFlow's remarks about arrays that the failure left behind
+    assert "never used" not in caplog.text
 
 
 def test_functions_that_change_their_mind_about_their_size():

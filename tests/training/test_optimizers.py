@@ -4,6 +4,7 @@ import gc
 import weakref
 
 import keras
+import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -20,6 +21,9 @@ def readable(value):
 
 
 v1 = tf.compat.v1.train
+
+with nengo.Network():
+    PROBE = nengo.Probe(nengo.Node([0]))
 
 
 def variables(dtype=np.float64, n=2):
@@ -74,7 +78,11 @@ class Momentum(v1.MomentumOptimizer):
     "given, message",
     [
         ({}, r"train\(data, optimizer\).*train\(inputs, targets, optimizer\)"),
-        ({"probe": 1}, r"a dict as the optimizer.*Expected an optimizer of Keras"),
+        ({PROBE: 1}, r"<Probe.*in it.*train\(inputs, targets, optimizer\)"),
+        (
+            {"lr": 1},
+            r"a dict as the optimizer, with lr in it. Expected an optim",
+        ),
         ("adamant", "no optimizer 'adamant'.*'adam'"),
         (keras.optimizers.Adam, r"the class Adam .*`Adam\(\.\.\.\)`"),
         (v1.AdamOptimizer, "the class AdamOptimizer"),
