@@ -15,6 +15,7 @@ import nengo
 import tensorflow as tf
 from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import Operator, SimPyFunc
+from nengo.builder.processes import SimProcess
 from nengo.builder.signal import Signal
 
 from nengo_dl.graph.ahead import ahead
@@ -88,8 +89,13 @@ def prepare(
     verify(operators, fed, after="lifting the inputs")
     operators = simplify(operators, settings.simplifications, fed, built.trained)
     if wanted is not None:
-        # functions may have effects outside the network, which others of them see
-        called = [op for op in operators if isinstance(op, SimPyFunc)]
+        # functions and Processes of the user may have effects outside the network,
+        # which others of them see
+        called = [
+            op
+            for op in operators
+            if isinstance(op, SimPyFunc | SimProcess) and registry.runs_user_code(op)
+        ]
         operators = needed(operators, wanted, called)
     carries, redundant = registry.carries, registry.redundant
     roles = assign(operators, fed, built.trainable, carries, redundant)

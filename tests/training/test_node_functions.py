@@ -1,4 +1,4 @@
-"""Functions of Nodes that no Probe depends on: called wherever a run calls them."""
+"""Python code that no Probe depends on: called wherever a run calls it."""
 
 import keras
 import nengo
@@ -28,13 +28,32 @@ class World:
         self.x = 0.9 * self.x + 0.1 * float(x[0])
 
 
-@pytest.fixture(scope="module")
-def closed_loop():
+class Acts(nengo.Process):
+    """A Process of the user's that changes the world."""
+
+    def __init__(self, world):
+        super().__init__(default_size_in=1, default_size_out=0)
+        self.world = world
+
+    def make_state(self, shape_in, shape_out, dt, dtype=None):
+        return {}
+
+    def make_step(self, shape_in, shape_out, dt, rng, state):
+        def step(t, x):
+            self.world.act(t, x)
+            return np.zeros(shape_out)
+
+        return step
+
+
+@pytest.fixture(scope="module", params=["function", "Process"])
+def closed_loop(request):
     world = World()
+    act = world.act if request.param == "function" else Acts(world)
     with nengo.Network(seed=0) as net:
         nengo_dl.configure_settings(dtype="float64", jit_compile=False)
         sensor = nengo.Node(world.sense)
-        actor = nengo.Node(world.act, size_in=1, size_out=0)
+        actor = nengo.Node(act, size_in=1, size_out=0)
         nengo.Connection(sensor, actor, synapse=0.005, transform=-1)
         neurons = nengo.Ensemble(5, 1, neuron_type=nengo.LIFRate())
         nengo.Connection(sensor, neurons, synapse=None)
