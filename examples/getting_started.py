@@ -7,10 +7,10 @@ result is drawn in ``getting_started.png``.
 """
 
 # -- run
+import nengo_dl
+
 import nengo
 import numpy as np
-
-import nengo_dl
 
 with nengo.Network(seed=0) as net:
     stimulus = nengo.Node(lambda t: np.sin(2 * np.pi * t))
