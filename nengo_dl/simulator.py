@@ -152,21 +152,22 @@ class Simulator:
     ) -> None:
         self.closed = True  # until everything below has worked
         check_eager("Cannot make a Simulator")
-        options = checked(
-            compat.constructor_arguments(
-                legacy,
-                older,
-                {
-                    "dtype": dtype,
-                    "device": device,
-                    "unroll_simulation": unroll_simulation,
-                    "minibatch_size": minibatch_size,
-                    "tensorboard": tensorboard,
-                    "progress_bar": progress_bar,
-                    "optimize": optimize,
-                },
-            )
+        arguments = compat.constructor_arguments(
+            legacy,
+            older,
+            {
+                "dtype": dtype,
+                "device": device,
+                "unroll_simulation": unroll_simulation,
+                "minibatch_size": minibatch_size,
+                "tensorboard": tensorboard,
+                "progress_bar": progress_bar,
+                "optimize": optimize,
+                "strategy": strategy,
+            },
         )
+        strategy = arguments.pop("strategy")
+        options = checked(arguments)
         if seed is not None:
             seed = seed_number(seed)
         self._options = options
