@@ -8,11 +8,11 @@ error of the learning rule is what the controller has to do. All pendulums run a
 minibatch, and each learns decoders of its own.
 """
 
+import nengo_dl
+
 import nengo
 import numpy as np
 import tensorflow as tf
-
-import nengo_dl
 
 N_ITEMS, SECONDS, DT = 20, 4.0, 0.001
 K_ANGLE, K_SPEED = 20, 6  # of the controller

@@ -3,12 +3,12 @@
 Needs scikit-learn, for its 1797 images of handwritten digits.
 """
 
+import nengo_dl
+
 import keras
 import nengo
 import numpy as np
 from sklearn.datasets import load_digits
-
-import nengo_dl
 
 N_TRAIN, N_STEPS = 1440, 60
 

@@ -6,11 +6,11 @@ The figures are published ones of devices, times operations that are counted her
 docs/activity.rst. They are estimates, and nothing is measured on a device.
 """
 
+import nengo_dl
+
 import keras
 import nengo
 import numpy as np
-
-import nengo_dl
 
 rng = np.random.RandomState(0)
 points = rng.uniform(-1, 1, size=(1000, 1, 2))

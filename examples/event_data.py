@@ -8,11 +8,11 @@ come as records of time, place and sign, as files of such cameras have them, and
 counted in bins of 1 ms: one time step of the simulation.
 """
 
+import nengo_dl
+
 import keras
 import nengo
 import numpy as np
-
-import nengo_dl
 
 SIDE, N_STEPS = 8, 20  # pixels, time steps of 1 ms
 DIRECTIONS = {"right": (0, 1), "left": (0, -1), "down": (1, 0), "up": (-1, 0)}

@@ -7,10 +7,10 @@ result is drawn in ``getting_started.png``.
 """
 
 # -- run
+import nengo_dl
+
 import nengo
 import numpy as np
-
-import nengo_dl
 
 with nengo.Network(seed=0) as net:
     stimulus = nengo.Node(lambda t: np.sin(2 * np.pi * t))
@@ -86,6 +86,8 @@ for value, colour, label in ((0, "C1", "outside"), (1, "C0", "inside")):
     right.scatter(*chosen.T, s=12, color=colour, label=label)
 right.add_patch(plt.Circle((0, 0), 0.7, fill=False, color="0.4"))
 right.set(
+    xlabel="first dimension",
+    ylabel="second dimension",
     aspect="equal",
     xticks=(-1, 0, 1),
     yticks=(-1, 0, 1),

@@ -14,13 +14,13 @@ layers of neurons look at these, and the answer is what they say on average over
 
 import sys
 
-import keras
-import nengo
-import numpy as np
-
 import nengo_dl
 from nengo_dl.benchmarks.lmu import memory_matrices
 from nengo_dl.benchmarks.signals import mnist1d
+
+import keras
+import nengo
+import numpy as np
 
 N_EPOCHS = int(sys.argv[1]) if len(sys.argv) > 1 else 5
 WINDOW, ORDER = 14, 12  # values, numbers

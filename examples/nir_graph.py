@@ -9,11 +9,11 @@ needs the package ``nir`` (``pip install nir``).
 import tempfile
 from pathlib import Path
 
+import nengo_dl
+
 import nengo
 import nir
 import numpy as np
-
-import nengo_dl
 
 with nengo.Network(seed=0) as net:
     stimulus = nengo.Node([0, 0], label="stimulus")

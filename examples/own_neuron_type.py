@@ -10,12 +10,6 @@ lets them be trained, as firing rates and as spikes with a surrogate gradient.
 from dataclasses import dataclass
 from typing import ClassVar
 
-import keras
-import nengo
-import numpy as np
-import tensorflow as tf
-from nengo.builder.neurons import SimNeurons
-
 import nengo_dl
 from nengo_dl.lowering import (
     LowerNeurons,
@@ -25,6 +19,12 @@ from nengo_dl.lowering import (
     register_rates,
     register_surrogate,
 )
+
+import keras
+import nengo
+import numpy as np
+import tensorflow as tf
+from nengo.builder.neurons import SimNeurons
 
 N_STEPS = 100  # for which an input is shown
 

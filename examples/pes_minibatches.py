@@ -5,10 +5,10 @@
 prints how far the output of each item is from what it was taught.
 """
 
+import nengo_dl
+
 import nengo
 import numpy as np
-
-import nengo_dl
 
 FUNCTIONS = {"x": lambda x: x, "-x": lambda x: -x, "x²": np.square, "|x|": np.abs}
 LEARN, TEST = 20_000, 4_000  # time steps of 1 ms

@@ -8,10 +8,10 @@ prints a table of times and draws both outputs in ``quickstart.png``.
 import time
 from pathlib import Path
 
+import nengo_dl
+
 import nengo
 import numpy as np
-
-import nengo_dl
 
 RUN_TIME = 1.0  # seconds of simulated time
 

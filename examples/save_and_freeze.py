@@ -8,11 +8,11 @@ compares the trained network in NengoDL with the same in ``nengo.Simulator``.
 import tempfile
 from pathlib import Path
 
+import nengo_dl
+
 import keras
 import nengo
 import numpy as np
-
-import nengo_dl
 
 
 def wanted(x):

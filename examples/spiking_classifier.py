@@ -6,12 +6,12 @@ needs scikit-learn, for its 1797 images of handwritten digits, and prints how ma
 400 test images are recognised.
 """
 
+import nengo_dl
+
 import keras
 import nengo
 import numpy as np
 from sklearn.datasets import load_digits
-
-import nengo_dl
 
 N_TRAIN, N_TEST, N_STEPS = 1350, 400, 100
 

@@ -9,10 +9,10 @@ setting takes a fraction of the first one's time. All inputs run as one minibatc
 import itertools
 import time
 
+import nengo_dl
+
 import nengo
 import numpy as np
-
-import nengo_dl
 
 N_ITEMS, N_STEPS = 16, 300
 NEURONS, SYNAPSES, SEEDS = (20, 80), (0.003, 0.01, 0.03), range(2)

@@ -19,12 +19,12 @@ from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+import nengo_dl
+
 import keras
 import nengo
 import numpy as np
 from sklearn.datasets import load_digits
-
-import nengo_dl
 
 # Nengo keeps decoders in files, and processes would wait for each other to write them
 nengo.rc.set("decoder_cache", "enabled", "False")

@@ -8,11 +8,11 @@ and nothing else, for the inputs and the errors of the whole network. Both are c
 with spikes, in Nengo's own simulator.
 """
 
+import nengo_dl
+
 import keras
 import nengo
 import numpy as np
-
-import nengo_dl
 
 rng = np.random.RandomState(0)
 x = rng.uniform(-1, 1, size=(600, 1, 1))

@@ -53,11 +53,11 @@ def train():
     # the first thing that the program does
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
 
+    import nengo_dl
+
     import keras
     import nengo
     import numpy as np
-
-    import nengo_dl
 
     with nengo.Network(seed=0) as net:
         stimulus = nengo.Node([0])

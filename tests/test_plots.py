@@ -370,7 +370,7 @@ def test_spikes_and_answer_have_one_axis_of_time(classifier):
         assert np.array_equal(line.get_ydata(), column)
     assert np.array_equal(below.lines[3].get_ydata(), samples.max(axis=1))
     assert [line.get_color() for line in below.lines[:3]] == ["C1", "C0", "0.75"]
-    assert below.get_title(loc="left") == "answer: b, right: a (orange)"
+    assert above.get_title(loc="left") == "answer: b, right: a (orange)"
     assert (below.get_xlabel(), below.get_ylabel()) == ("time (s)", "class")
     assert above.get_xlabel() == ""  # that of the axes below
 
@@ -382,7 +382,7 @@ def test_spikes_and_answer_of_what_predict_returned(classifier):
     above, below = plots.spikes_and_answer(sim, spikes, output, data=data, axs=axs)
     assert (above, below) == tuple(axs)
     assert len(above.lines[0].get_xdata()) == 12
-    assert below.get_title(loc="left") == "answer: 2"
+    assert above.get_title(loc="left") == "answer: 2"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import gc
+import inspect
 import warnings
 
 import nengo
@@ -490,3 +491,12 @@ def test_device_that_is_not_there(net, device):
         assert sim.data[net.p_ensemble].shape == (2, 1)
         sim.train({net.p_ensemble: np.zeros((1, 1, 1))}, "sgd", progress_bar=False)
         assert "CPU" in sim.keras_model.weights[0].value.device
+
+
+def test_an_unknown_argument_lists_all_that_there_are():
+    known = list(inspect.signature(nengo_dl.Simulator).parameters)
+    names = [name for name in known if name not in ("legacy", "older")]
+    with pytest.raises(TypeError, match="no argument 'progressbar'") as info:
+        nengo_dl.Simulator(nengo.Network(), progressbar=False)
+    _, _, listed = str(info.value).partition("it has ")
+    assert listed.startswith(", ".join(names))

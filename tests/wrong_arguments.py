@@ -353,6 +353,7 @@ def calls_of_converters():
                 "freeze_batchnorm": None,
                 "sample_data": data,
                 "target_rate": 100.0,
+                "seed": 0,
             },
         ),
         "Converter(swap_activations={})": (swapped, {"new": nengo.LIF()}),

@@ -15,14 +15,14 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
+import nengo_dl
+
 import keras
 import nengo
 import numpy as np
 import ray
 from ray import tune
 from sklearn.datasets import load_digits
-
-import nengo_dl
 
 RATES, SEEDS = [0.001, 0.003, 0.01, 0.03], list(range(5))
 N_WORKERS, N_EPOCHS, N_TRAIN, MINIBATCH = 2, 3, 1400, 50

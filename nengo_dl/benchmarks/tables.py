@@ -104,12 +104,21 @@ _ABOUT: tuple[Column, ...] = (
 #: what pages show of networks that run, under which heads
 ON_PAGES = {
     "nengo ms": "Nengo (ms)",
-    "ms": "ours (ms)",
-    "ratio": "ratio",
+    "ms": "NengoDL (ms)",
+    "ratio": "Nengo / NengoDL (more is better)",
     "floor ms": "floor (ms)",
-    "/floor": "time / floor",
-    "start/nengo": "start",
+    "/floor": "NengoDL / floor (less is better)",
+    "start/nengo": "start, times Nengo's (less is better)",
     "MB": "memory (MB)",
+}
+#: the same of training, conversions and scores, where heads are others
+OTHER_HEADS = {
+    "first epoch, s": "first epoch (s)",
+    "step, ms": "step (ms)",
+    "by hand, ms": "by hand (ms)",
+    "ratio": "step / by hand (less is better)",
+    "mean, Hz": "mean rate (Hz)",
+    "s": "time (s)",
 }
 
 
@@ -180,7 +189,7 @@ def _list_table(
     # names do not break
     yield f"   :widths: 36{len(columns) * ' 12'}"
     yield ""
-    yield from _row("", *(name for name, _, _ in columns))
+    yield from _row("", *(OTHER_HEADS.get(name, name) for name, _, _ in columns))
     for name, value in found.items():
         yield from _row(f"``{name}``", *(text(value) for _, _, text in columns))
     yield ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from html import escape
 
@@ -81,7 +82,8 @@ class ConversionReport:
     error : dict of {int: float}
         For numbers of time steps: how far the outputs, on average so far, are from
         those of the Keras model; the root mean square of the differences as a part of
-        that of the outputs.
+        that of the outputs. NaN, which prints as "-", if ``swap_activations`` has left
+        out the softmax of the outputs.
     agreement, accuracy : dict of {int: float}
         The same for the first output as one of classes: part of the items for which
         the largest element is that of the Keras model, and that of the targets.
@@ -168,12 +170,14 @@ class ConversionReport:
         return [list(pair) for pair in found.items()]
 
     def _by_steps(self) -> list[list[str]]:
-        parts = {"agree with Keras": self.agreement, "accuracy": self.accuracy}
+        pooled = any("MaxPooling" in row.kind and not row.reason for row in self.layers)
+        model = "Keras (with max pooling)" if pooled else "Keras"
+        parts = {f"agree with {model}": self.agreement, "accuracy": self.accuracy}
         parts = {name: values for name, values in parts.items() if values}
         rows = [
             [
                 str(n),
-                f"{error:.1%}",
+                "-" if math.isnan(error) else f"{error:.1%}",
                 *(f"{values[n]:.1%}" for values in parts.values()),
             ]
             for n, error in self.error.items()
@@ -182,7 +186,7 @@ class ConversionReport:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.1e}"
+    return "-" if value is None else f"{value:.1e}"
 
 
 def _rates(rates: RateReport | None) -> list[str]:

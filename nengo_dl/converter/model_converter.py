@@ -36,6 +36,7 @@ from nengo_dl.validation import (
     flags,
     positive_number,
     refused,
+    seed_number,
 )
 
 
@@ -86,6 +87,9 @@ class Converter:
         Inputs of the model for ``scale_firing_rates="auto"``.
     target_rate : float, optional
         The firing rate (Hz) of the most active neurons with ``"auto"``; 100 by default.
+    seed : int, optional
+        Seed of the network, from which neurons get their initial voltages: with it all
+        simulators of the network have the same spikes. None: others in each simulator.
 
     Attributes
     ----------
@@ -97,7 +101,8 @@ class Converter:
     inputs : mapping
         Input Nodes, which take data.
     outputs : mapping
-        Probes of the outputs.
+        Probes of the outputs. Their labels are the names of the layers that the outputs
+        come from, unless one layer has several outputs.
     layers : mapping
         Neurons, Nodes or TensorNodes with the output of each layer. Keys of all three
         mappings are tensors, layers, names of layers, and lists with one of these.
@@ -163,6 +168,7 @@ class Converter:
         freeze_batchnorm: bool | None = None,
         sample_data: Any = None,
         target_rate: float | None = None,
+        seed: int | None = 0,
     ) -> None:
         fallback, inference, average, split, temporal, freeze = flags(
             allow_fallback=allow_fallback,
@@ -202,13 +208,13 @@ class Converter:
         self.synapse = synapse
         self.temporal_model = options.temporal_model
         self._shared = Shared(options)
-        self._convert(model)
+        self._convert(model, None if seed is None else seed_number(seed))
         self._warn_about_keys(options)
 
-    def _convert(self, model: Any) -> None:
+    def _convert(self, model: Any, seed: int | None) -> None:
         """Make the network, and a Probe for each output."""
-        name = getattr(model, "name", None)
-        conversion = Conversion(model, nengo.Network(label=name), self._shared)
+        net = nengo.Network(label=getattr(model, "name", None), seed=seed)
+        conversion = Conversion(model, net, self._shared)
         self._conversion = conversion
         self.model = conversion.model
         if conversion.temporal_model:
@@ -473,13 +479,14 @@ class Converter:
     def _add_probes(self) -> TensorMapping:
         """Add a Probe for each output of the model."""
         found = TensorMapping("output", ModelGraph(self.model))
+        tensors = list({id(tensor): tensor for tensor in self.model.outputs}.values())
+        names = [tensor._keras_history.operation.name for tensor in tensors]
         with self.net:
-            for tensor in self.model.outputs:
-                if tensor in found:
-                    continue
+            for tensor, name in zip(tensors, names, strict=True):
                 obj = self.layers[tensor]
                 synapse = self._conversion.synapse_of(obj)
-                found.add(tensor, nengo.Probe(obj, synapse=synapse))
+                label = name if names.count(name) == 1 else None
+                found.add(tensor, nengo.Probe(obj, synapse=synapse, label=label))
         return found
 
     def _warn_about_keys(self, options: Options) -> None:

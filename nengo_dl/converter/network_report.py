@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -53,15 +53,23 @@ def report(
     if compared is None:
         return ConversionReport(name, _rows(shared, {}, {}))
     differences: dict[int, float] = {}
+    left_out = {
+        id(tensor): one.call.operation.name
+        for one in shared.converted
+        if _lost_softmax(one)
+        for tensor in one.call.outputs
+    }
     if passes_values_on(compared.conversion.net):
         differences = {
             id(tensor): difference
             for tensor, difference, _ in compared.layer_differences()
+            if id(tensor) not in left_out
         }
     if n_steps is None:
         return ConversionReport(name, _rows(shared, differences, {}))
     n_steps = _checked_steps(n_steps, compared)
-    run = _Run(shared, compared, n_steps, _checked_targets(targets, compared))
+    classes = _checked_targets(targets, compared)
+    run = _Run(shared, compared, n_steps, classes, left_out)
     rows = _rows(shared, differences, run.rates)
     duration = n_steps * run.dt
     advice = suggestions(rows, run.agreement, compared.conversion.net, duration)
@@ -71,24 +79,29 @@ def report(
         run.error,
         run.agreement,
         run.accuracy,
-        (*advice, *_without_softmax(shared, compared)),
+        (*advice, *_without_softmax(compared, left_out)),
     )
 
 
-def _without_softmax(shared: Shared, compared: Comparison) -> Iterator[str]:
-    """Yield which outputs have another scale than Keras' and cannot be compared."""
-    outputs = {id(tensor) for tensor in compared.model.outputs}
-    for one in shared.converted:
-        layer = one.call.operation
-        softmax = isinstance(layer, keras.layers.Softmax) or (
-            getattr(layer, "activation", None) is keras.activations.softmax
-        )
-        is_output = not outputs.isdisjoint(map(id, one.call.outputs))
-        if softmax and is_output and not one.reason:
+def _lost_softmax(one: Converted) -> bool:
+    """Return whether a layer's outputs have another scale than in Keras."""
+    layer = one.call.operation
+    softmax = isinstance(layer, keras.layers.Softmax) or (
+        getattr(layer, "activation", None) is keras.activations.softmax
+    )
+    return softmax and not one.reason
+
+
+def _without_softmax(
+    compared: Comparison, left_out: Mapping[int, str]
+) -> Iterator[str]:
+    """Yield why some outputs are not compared with those of Keras."""
+    for tensor in compared.model.outputs:
+        if id(tensor) in left_out:
             yield (
-                f"Ignore the error of output {layer.name!r}: that of Keras has a "
-                "softmax, which `swap_activations` leaves out. Agreement and accuracy "
-                "do not depend on it."
+                f"There is no error of output {left_out[id(tensor)]!r}: that of Keras "
+                "has a softmax, which `swap_activations` leaves out. Agreement and "
+                "accuracy do not depend on it."
             )
 
 
@@ -216,6 +229,8 @@ class _Run:
         How long items are presented.
     targets : np.ndarray of int, optional
         The class of each item.
+    left_out : collection of int
+        Identities of the outputs whose errors mean nothing.
 
     Attributes
     ----------
@@ -233,8 +248,10 @@ class _Run:
         compared: Comparison,
         n_steps: int,
         targets: np.ndarray | None,
+        left_out: Collection[int],
     ) -> None:
         self._compared = compared
+        self._left_out = left_out
         self._steps = [*(n for n in _STEPS if n < n_steps), n_steps]
         self.dt = 0.001
         neurons = list(shared.neurons)
@@ -254,9 +271,10 @@ class _Run:
             )
             for one, mean in zip(neurons, means, strict=True)
         }
-        self.error = self._by_steps(
-            np.sqrt(self._squares[0] / np.maximum(self._squares[1], 1e-300))
-        )
+        error = np.sqrt(self._squares[0] / np.maximum(self._squares[1], 1e-300))
+        if all(id(tensor) in left_out for tensor in compared.model.outputs):
+            error = np.full_like(error, np.nan)
+        self.error = self._by_steps(error)
         has_classes = not compared.temporal and _n_classes(compared) > 1
         agreement, accuracy = self._right / compared.n_items
         self.agreement = self._by_steps(agreement) if has_classes else {}
@@ -275,7 +293,11 @@ class _Run:
         ]
         for i, n in enumerate(self._steps):
             means = [values[:, :n].mean(axis=1) for values in recorded]
-            for mean, wanted in zip(means, expected, strict=True):
+            for mean, wanted, tensor in zip(
+                means, expected, self._compared.model.outputs, strict=True
+            ):
+                if id(tensor) in self._left_out:
+                    continue
                 self._squares[:, i] += np.sum((mean - wanted) ** 2), np.sum(wanted**2)
             chosen = means[0].argmax(axis=1)
             self._right[0, i] += np.sum(chosen == expected[0].argmax(axis=1))

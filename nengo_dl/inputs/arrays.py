@@ -73,7 +73,7 @@ class Side:
         if not isinstance(key, self.kind):
             raise ValidationError(
                 f"Expected {_with_article(self.word)}, its label or its name; got "
-                f"{key!r}. The {self.word}s are {self.listing}",
+                f"{key!r}. {self._within(key)}The {self.word}s are {self.listing}",
                 attr=attr,
             )
         if key in self.objects:
@@ -81,7 +81,8 @@ class Side:
         if isinstance(key, nengo.Node) and key.size_in > 0:
             raise ValidationError(
                 f"{key} has inputs (size_in={key.size_in}), and data can be presented "
-                "only to Nodes with size_in=0",
+                "only to Nodes with size_in=0. Connect one to it, "
+                f"`nengo.Node(np.zeros({key.size_in}))`, and present the data to that",
                 attr=attr,
             )
         raise ValidationError(
@@ -89,6 +90,19 @@ class Side:
             f"{self.listing}",
             attr=attr,
         )
+
+    def _within(self, key: Any) -> str:
+        """Return which attributes of a network are what is wanted, for messages."""
+        if not isinstance(key, nengo.Network):
+            return ""
+        names = [
+            f"`.{name}`"
+            for name, value in vars(key).items()
+            if not name.startswith("_")
+            and isinstance(value, self.kind)
+            and value in self.objects
+        ]
+        return f"It has {', '.join(names)}. " if names else ""
 
     def pairs(
         self, data: Any, attr: str, first_of_several: bool = False

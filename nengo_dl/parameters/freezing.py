@@ -333,11 +333,12 @@ class Frozen:
             value = self._store.value(signal)
         if self._store.batched(signal):
             if not np.array_equal(value, np.broadcast_to(value[:1], value.shape)):
+                # without the object in front, `Dense(shape=(1, 1)).weights`
+                what = signal.name.rpartition(".")[2]
                 raise ValidationError(
-                    f"{obj} has learned different values in the {len(value)} items of "
-                    f"the minibatch ({signal.name}), and there is room for one. Use "
-                    "a simulator without `minibatch_size`; or take what you want from "
-                    "`sim.data`",
+                    f"{obj} has learned different {what} in the {len(value)} items of "
+                    "the minibatch, and there is room for one. Use a simulator without "
+                    "`minibatch_size`; or take what you want from `sim.data`",
                     attr="objs",
                 )
             value = value[0]

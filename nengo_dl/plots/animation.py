@@ -98,7 +98,7 @@ def animate_spikes(
         spike_raster(sim, spikes, item, given, ax=rows[0])
     else:
         spikes_and_answer(sim, spikes, output, item, data, axs=list(rows))
-        rows[1].set_title("", loc="left")  # it tells the end
+        rows[0].set_title("", loc="left")  # it tells the end
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # would be computed for each picture
     animation = FuncAnimation(figure, _Frames(figure, n_frames), n_frames, blit=False)

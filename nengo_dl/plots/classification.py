@@ -107,7 +107,7 @@ def spikes_and_answer(
         below.lines[target].set(color="C1", zorder=3)
         title += f", right: {names[target]} (orange)"
     below.plot(times, samples.max(axis=1), color="black", alpha=0.25, linewidth=5)
-    below.set_title(title, fontsize="medium", loc="left")
+    above.set_title(title, fontsize="medium", loc="left")
     _same_time(above, below)
     return above, below
 

@@ -313,3 +313,24 @@ def test_in_a_network():
     with nengo.Network() as net:
         converter = Converter(model)
     assert net.networks == [converter.net]
+
+
+def test_spikes_are_the_same_in_each_simulator():
+    model = random_weights(model_of((6,), L.Dense(20, "relu"), L.Dense(3)))
+    swaps = {"relu": nengo.SpikingRectifiedLinear()}
+
+    def outputs(**given):
+        made = Converter(model, swap_activations=swaps, scale_firing_rates=50, **given)
+        found = []
+        for seed in (1, 2):
+            with nengo_dl.Simulator(made.net, seed=seed, progress_bar=False) as sim:
+                sim.run_steps(30, data={made.inputs[model.inputs]: np.ones((1, 30, 6))})
+                found.append(np.array(sim.data[made.outputs[model.outputs]]))
+        return found
+
+    first, second = outputs()
+    assert np.any(first)
+    np.testing.assert_array_equal(first, second)
+    # another seed, other voltages
+    assert np.any(outputs(seed=3)[0] != first)
+    assert Converter(model, seed=None).net.seed is None

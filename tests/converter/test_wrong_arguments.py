@@ -42,6 +42,7 @@ def model():
         ({"swap_activations": {("a", "relu", 1): RELU}}, TypeError, "as the key"),
         ({"scale_firing_rates": {3: 1}}, TypeError, "scale_firing_rates.*got 3"),
         ({"synapse": {None: 0.1}}, TypeError, "synapse.*got None"),
+        ({"seed": -1}, ValueError, "seed: Expected a whole number from 0"),
     ],
 )
 def test_arguments(model, kwargs, error, match):

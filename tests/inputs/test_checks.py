@@ -149,7 +149,7 @@ def test_values_that_are_no_numbers(data):
     "key, message",
     [
         (STRANGER, "stranger.*not part of the simulated network.*stimulus.*other"),
-        (RELAY, r"relay.*has inputs \(size_in=2\)"),
+        (RELAY, r"relay.*has inputs \(size_in=2\).*`nengo.Node\(np.zeros\(2\)\)`"),
         ("nobody", "no input Node has the label 'nobody'.*stimulus"),
         (NET, "Expected an input Node, its label or its name; got <Network"),
         (3, "Expected an input Node, its label or its name; got 3"),
@@ -159,6 +159,14 @@ def test_values_that_are_no_numbers(data):
 def test_keys_that_data_cannot_be_presented_to(key, message):
     with pytest.raises(ValidationError, match=message):
         present({key: np.zeros((5, 2))})
+
+
+def test_networks_with_an_input_node_say_so():
+    with nengo.Network(label="part") as part:
+        part.input = nengo.Node([0, 0])
+        part.relay = nengo.Node(size_in=2)
+    with pytest.raises(ValidationError, match=r'"part".*It has `\.input`\. The inp'):
+        present({part: np.zeros((5, 2))}, nodes=(part.input,))
 
 
 def test_too_many_arrays():
