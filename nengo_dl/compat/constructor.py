@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -49,9 +50,12 @@ def constructor_arguments(
     """
     unknown = set(older) - {"step_blocks"}
     if unknown:
+        known = ["network", "dt", "seed", "model", *current]
+        near = [get_close_matches(name, known, 1) for name in sorted(unknown)]
+        meant = " or ".join(f"`{name}`" for found in near for name in found)
         raise TypeError(
-            f"Simulator has no argument {', '.join(map(repr, sorted(unknown)))}; it "
-            f"has network, dt, seed, model, {', '.join(current)}"
+            f"Simulator has no argument {', '.join(map(repr, sorted(unknown)))}; "
+            f"{f'did you mean {meant}? It' if meant else 'it'} has {', '.join(known)}"
         )
     result = {**current, **older}
     # identity, because True equals 1
