@@ -277,10 +277,6 @@ class Simulator:
         """Return whether a call shows progress: as it says, else as the simulator."""
         return self.progress_bar if progress_bar is None else shown_by(progress_bar)
 
-    def _own_trainer(self) -> Trainer:
-        """Return what trains; made now, if nobody has needed it before."""
-        return self._trainer
-
     @property
     def _keras(self) -> KerasCalls:
         """Keras' view of the simulator, which draws random numbers from its seed."""
@@ -1526,7 +1522,7 @@ class Simulator:
             include_params,
             include_state,
             optimizer,
-            self._own_trainer,
+            lambda: self._trainer,
             self.seed,
         )
 
@@ -1592,7 +1588,7 @@ class Simulator:
         """
         self._check_ready("load parameters")
         seed = self._parameters.load(
-            path, include_params, include_state, optimizer, self._own_trainer
+            path, include_params, include_state, optimizer, lambda: self._trainer
         )
         if seed is not None:
             self.seed = seed

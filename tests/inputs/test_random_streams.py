@@ -1,5 +1,8 @@
+import json
+
 import nengo
 import numpy as np
+import pytest
 from nengo.builder import Model
 from nengo.builder.processes import SimProcess
 from nengo.processes import WhiteNoise
@@ -125,7 +128,7 @@ def test_what_was_not_used_is_given_back():
     stream.reset(0)
     take(stream, 8)
     stream.give_back(5)
-    assert stream.position == 3
+    assert stream.position == [[1, 3, 1]]
     rest = np.zeros((2, 2))
     stream.take(range(4, 6), rest)
     assert np.array_equal(rest, expected[3:5])
@@ -133,3 +136,55 @@ def test_what_was_not_used_is_given_back():
     rest = np.zeros((15, 2))
     stream.take(range(6, 21), rest)
     assert np.array_equal(rest, expected[5:])
+
+
+@pytest.mark.parametrize(
+    "steps, n_back",
+    [
+        ([range(1, 6), range(6, 11)], 3),
+        ([range(1, 6), range(1, 6), range(1, 6)], 4),
+        ([[1, 2, 3, 1, 2, 3]], 2),
+        ([range(1, 4), range(7, 9), range(1, 4)], 3),
+        ([range(1, 4)], 3),
+        ([range(1, 3001), range(1, 3001)], 1),
+    ],
+)
+def test_positions_say_which_steps_were_taken(steps, n_back):
+    """So that another stream gives the same from there on."""
+    stream, other = draw_stream(True), draw_stream(True)
+    stream.reset(0)
+    for part in steps:
+        assert stream.take(part, np.zeros((len(part), 2))) == (len(part), None)
+    taken = [step for part in steps for step in part]
+    stream.give_back(n_back)
+    taken = taken[: len(taken) - n_back]
+    told = [
+        step
+        for first, count, times in stream.position
+        for _ in range(times)
+        for step in range(first, first + count)
+    ]
+    assert told == taken
+    other.reset(0)
+    other.advance(json.loads(json.dumps(stream.position)))
+    assert other.position == stream.position
+    rows = np.zeros((2, 3, 2))
+    stream.take(range(3), rows[0])
+    other.take(range(3), rows[1])
+    assert np.array_equal(*rows)
+
+
+def test_all_that_was_taken_since_a_mark_is_given_back():
+    stream = draw_stream(True)
+    expected = first_draws(stream, 0, 20)
+    stream.reset(0)
+    take(stream, 4)
+    stream.keep()
+    stream.take(range(5, 11), np.zeros((6, 2)))
+    stream.give_back(2)
+    stream.take(range(9, 14), np.zeros((5, 2)))
+    stream.return_kept()
+    assert stream.position == [[1, 4, 1]]
+    rows = np.zeros((16, 2))
+    stream.take(range(5, 21), rows)
+    assert np.array_equal(rows, expected[4:])
