@@ -493,10 +493,17 @@ def test_device_that_is_not_there(net, device):
         assert "CPU" in sim.keras_model.weights[0].value.device
 
 
-def test_an_unknown_argument_lists_all_that_there_are():
+@pytest.mark.parametrize(
+    "name, said",
+    [
+        ("progressbar", "; did you mean `progress_bar`? It has "),
+        ("learning", "; it has "),
+    ],
+)
+def test_an_unknown_argument_lists_all_that_there_are(name, said):
     known = list(inspect.signature(nengo_dl.Simulator).parameters)
     names = [name for name in known if name not in ("legacy", "older")]
-    with pytest.raises(TypeError, match="no argument 'progressbar'") as info:
-        nengo_dl.Simulator(nengo.Network(), progressbar=False)
-    _, _, listed = str(info.value).partition("it has ")
-    assert listed.startswith(", ".join(names))
+    with pytest.raises(TypeError, match=f"no argument '{name}'") as info:
+        nengo_dl.Simulator(nengo.Network(), **{name: False})
+    _, _, listed = str(info.value).partition(said)
+    assert listed == ", ".join(names)

@@ -175,11 +175,11 @@ def _joined(
     stretches: tuple[Stretch, ...], steps: Sequence[int]
 ) -> tuple[Stretch, ...]:
     """Return stretches of steps and those that come next, in as few as possible."""
-    numbers = np.asarray(steps)
-    breaks = np.flatnonzero(np.diff(numbers) != 1) + 1
-    for part in np.split(numbers, breaks) if len(breaks) else [numbers]:
-        if not len(part):
-            continue
+    parts: list[Any] = [steps] if steps else []
+    if len(steps) > 1 and not isinstance(steps, range):
+        numbers = np.asarray(steps)
+        parts = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
+    for part in parts:
         start, count = int(part[0]), len(part)
         if stretches:
             first, length, times = stretches[-1]
