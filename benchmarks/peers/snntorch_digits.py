@@ -79,7 +79,7 @@ def main():
     result = {
         "accuracy (%)": found,
         "mean": statistics.mean(found),
-        "standard deviation": statistics.stdev(found) if len(found) > 1 else 0.0,
+        "standard deviation": statistics.pstdev(found),
         "seconds for a seed": seconds,
         "versions": versions,
     }

@@ -1,5 +1,7 @@
 """How well tasks go: small ones of each kind, the command line, and the page."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,12 @@ from nengo_dl.benchmarks.control import adaptive_control
 from nengo_dl.benchmarks.digits import recurrent_classifier, surrogate_classifier
 from nengo_dl.benchmarks.fewer_bits import fewer_bits
 from nengo_dl.benchmarks.labelled import Labelled
-from nengo_dl.benchmarks.scored_tasks import ScoredTask, measure_score
+from nengo_dl.benchmarks.records import Record
+from nengo_dl.benchmarks.scored_tasks import TASKS, ScoredTask, measure_score
 from nengo_dl.benchmarks.scores import Score, by_figure
+from nengo_dl.benchmarks.tables import list_tables
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_memory_with_spikes_on_signals(monkeypatch):
@@ -99,3 +105,13 @@ def test_a_score_has_its_seed_and_time():
     assert score.seconds > 0
     found = by_figure([score, Score(4, {"right (%)": 5.0}, 1.0)], "a", "b")
     assert found["right (%)"].mean == (4, 1)
+
+
+def test_page_shows_what_was_measured():
+    record = Record.read(ROOT / "benchmarks" / "scores.json")
+    page = (ROOT / "docs" / "score_tables.inc").read_text(encoding="utf-8")
+    assert page == list_tables(record)
+    assert set(record.scores) == set(TASKS)
+    assert all(len(runs) == 5 for runs in record.scores.values())
+    lmu = by_figure(record.scores["mnist1d_lmu"], "", "")
+    assert lmu["spikes (%)"].mean[0] > 90
