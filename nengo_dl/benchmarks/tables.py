@@ -186,8 +186,9 @@ def _list_table(
 ) -> Iterator[str]:
     yield f".. list-table:: {title}"
     yield "   :header-rows: 1"
-    # names do not break
-    yield f"   :widths: 36{len(columns) * ' 12'}"
+    # names do not break, and sentences do not become columns of words
+    widths = " ".join("12" if width else "30" for _, width, _ in columns)
+    yield f"   :widths: 36 {widths}"
     yield ""
     yield from _row("", *(OTHER_HEADS.get(name, name) for name, _, _ in columns))
     for name, value in found.items():
