@@ -209,12 +209,24 @@ class Saving:
                 "structure; or load without `include_state`",
                 attr="include_state",
             )
+        if _n_states(found[0]) != _n_states(here[0]):
+            raise ValidationError(
+                "The file holds random numbers that other operators draw in Python "
+                "than in this simulator. Expected the same neuron types and settings, "
+                "above all `nengo_random_draws`; or load without `include_state`",
+                attr="include_state",
+            )
         # all items have gone equally far, but random states are those of one item
         further = [
             [step for step in position if isinstance(step, list)]
             for position in found[0]
         ]
         return [*found, *[further] * (len(here) - len(found))][: len(here)]
+
+
+def _n_states(positions: list[Position]) -> list[int]:
+    """Return how many states of random numbers there are, by operator."""
+    return [sum(isinstance(one, dict) for one in position) for position in positions]
 
 
 def _kind(optimizer: Any) -> str:

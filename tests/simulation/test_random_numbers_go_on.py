@@ -8,6 +8,7 @@ import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
+from nengo.exceptions import ValidationError
 from nengo.processes import FilteredNoise, WhiteNoise
 
 import nengo_dl
@@ -211,6 +212,25 @@ class Times(nengo.Process):
         return step
 
 
+def successor(sim, call, path):
+    """Return the simulator that goes on where one is: itself, a copy, or a new one."""
+    if call == "copy":
+        return copy.copy(sim)
+    if call == "pickle":
+        return pickle.loads(pickle.dumps(sim))
+    if call == "file":
+        sim.save_params(path, include_state=True)
+        other = nengo_dl.Simulator(
+            sim.model.toplevel,
+            dtype="float64" if sim.data[sim.model.probes[0]].dtype == float else None,
+            minibatch_size=sim.minibatch_size,
+            progress_bar=False,
+        )
+        other.load_params(path, include_state=True)
+        return other
+    return sim
+
+
 @pytest.mark.parametrize("call", ["copy", "pickle", "file", "ahead", "fails"])
 def test_processes_are_stepped_at_their_own_times(call, tmp_path):
     """Also where others have run some of the steps, or time began again."""
@@ -231,16 +251,7 @@ def test_processes_are_stepped_at_their_own_times(call, tmp_path):
         sim.run_steps(3)
         expected = sim.data[probe][-3:]
     with begun() as sim:
-        if call == "copy":
-            other = copy.copy(sim)
-        elif call == "pickle":
-            other = pickle.loads(pickle.dumps(sim))
-        elif call == "file":
-            sim.save_params(tmp_path / "p.npz", include_state=True)
-            other = nengo_dl.Simulator(network, progress_bar=False, dtype="float64")
-            other.load_params(tmp_path / "p.npz", include_state=True)
-        else:
-            other = sim
+        other = successor(sim, call, tmp_path / "p.npz")
         if call == "ahead":
             sim.run_steps(5, stateful=False)
         elif call == "fails":
@@ -274,20 +285,32 @@ def test_what_neurons_draw_in_python_goes_on(call, tmp_path):
         expected = [sim.data[probe][:, -STEPS:] for probe in probes]
         sim.reset()
         sim.run_steps(STEPS)
-        other = sim
-        if call == "copy":
-            other = copy.copy(sim)
-        elif call == "pickle":
-            other = pickle.loads(pickle.dumps(sim))
-        elif call == "file":
-            sim.save_params(tmp_path / "p.npz", include_state=True)
-            other = nengo_dl.Simulator(network, progress_bar=False, minibatch_size=2)
-            other.load_params(tmp_path / "p.npz", include_state=True)
-        else:
+        other = successor(sim, call, tmp_path / "p.npz")
+        if call == "ahead":
             sim.run_steps(STEPS, stateful=False)
         other.run_steps(STEPS)
         for probe, values in zip(other.model.probes, expected, strict=True):
             np.testing.assert_array_equal(other.data[probe][:, -STEPS:], values)
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_files_of_others_who_draw(saved, tmp_path):
+    """Nothing is changed if random numbers are drawn in another way here."""
+
+    def made(in_python):
+        with nengo.Network(seed=0) as network:
+            nengo_dl.configure_settings(nengo_random_draws=in_python)
+            neurons = nengo.PoissonSpiking(nengo.LIFRate())
+            nengo.Probe(nengo.Ensemble(20, 1, neuron_type=neurons))
+        return nengo_dl.Simulator(network, progress_bar=False)
+
+    with made(saved) as sim, made(not saved) as other:
+        sim.run_steps(3)
+        sim.save_params(tmp_path / "p.npz", include_state=True)
+        with pytest.raises(ValidationError, match="nengo_random_draws"):
+            other.load_params(tmp_path / "p.npz", include_state=True)
+        assert other.n_steps == 0
+        other.run_steps(2)
 
 
 @pytest.mark.parametrize("stateful", [True, False])
