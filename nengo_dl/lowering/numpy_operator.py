@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from nengo.exceptions import SimulationError
 from nengo_dl.graph.number_range import beyond, cast_into
 from nengo_dl.graph.signals import describe_with_signals, payload_of, written
 from nengo_dl.lowering.context import Context
-from nengo_dl.lowering.python_call import PythonLowering
+from nengo_dl.lowering.python_call import PythonLowering, StepCall
 from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import OpGroup
@@ -236,13 +237,18 @@ class NumPyOperator(PythonLowering):
                 result = tf.cast(result, tf.int64)
             (values.inc if i in self.increments else values.set)(view, result)
 
-    def host(
+    def bind(
+        self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray]
+    ) -> StepCall:
+        """Return what runs the operators; arrays come and go with a batch axis."""
+        return partial(self._run, arguments, results)
+
+    def _run(
         self,
-        step: int,
         arguments: Sequence[np.ndarray],
         results: Sequence[np.ndarray],
+        step: int,
     ) -> None:
-        """Run the operators; arrays come and go with a batch axis."""
         for k, op in enumerate(self.ops):
             signals = _given(op, self.time)
             changed = []

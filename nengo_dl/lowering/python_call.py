@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +11,9 @@ from nengo.builder.operator import Operator
 from nengo_dl.lowering.registry import Lowering
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import View
+
+#: computes the results of a time step, of which it is given the number, 1 for the first
+StepCall = Callable[[int], None]
 
 
 class PythonLowering(Lowering):
@@ -40,18 +43,16 @@ class PythonLowering(Lowering):
         """Return the tensors that the Python code is called with."""
         raise NotImplementedError
 
-    def host(
-        self,
-        step: int,
-        arguments: Sequence[np.ndarray],
-        results: Sequence[np.ndarray],
-    ) -> None:
-        """Compute the results; this runs in Python, once in each step.
+    def bind(
+        self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray]
+    ) -> StepCall:
+        """Return the function that computes the results in Python, once in each step.
+
+        A loop has its arrays in the same places for many steps. So what is the same in
+        all of them is done here, and not in the function.
 
         Parameters
         ----------
-        step : int
-            Number of the time step, 1 for the first.
         arguments : sequence of np.ndarray
             What `arguments` returned, as arrays that may be changed.
         results : sequence of np.ndarray

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -16,7 +16,7 @@ from nengo.utils.functions import function_name
 from nengo_dl.graph.number_range import beyond, is_beyond
 from nengo_dl.lowering.context import Context
 from nengo_dl.lowering.presented import Presented
-from nengo_dl.lowering.python_call import PythonLowering
+from nengo_dl.lowering.python_call import PythonLowering, StepCall
 from nengo_dl.lowering.registry import Lowering, register
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import OpGroup
@@ -64,7 +64,7 @@ def _numeric(result: Any) -> Any:
     TypeError
         If these are text, objects, or partly masked.
     """
-    array = result if type(result) is np.ndarray else np.asanyarray(result)
+    array = np.asanyarray(result)
     if array.dtype.kind not in "biuf":
         np.isfinite(array)  # raises a TypeError; some types of floats are no "f"
     if type(array) is not np.ndarray and np.ma.is_masked(array):
@@ -82,7 +82,10 @@ def store(op: SimPyFunc, args: Sequence[Any], result: Any, output: np.ndarray) -
         precision of the simulation.
     """
     try:
-        if type(result) not in NUMBERS and result is not None:
+        kind = type(result)
+        if kind is np.ndarray and result.dtype.kind in "fiub":
+            pass
+        elif kind not in NUMBERS and result is not None:
             result = _numeric(result)
         # None becomes NaN here
         output[...] = result
@@ -210,34 +213,57 @@ class LowerSimPyFunc(PythonLowering):
         for view, result in zip(self.writes, results, strict=True):
             values.set(view, result)
 
-    def host(
-        self,
-        step: int,
-        arguments: Sequence[np.ndarray],
-        results: Sequence[np.ndarray],
-    ) -> None:
-        """Call the function; arrays come and go with a batch axis."""
-        row = self.presented.row(self.op, step)
-        if row is not None:
-            results[0][...] = row
-            return
-        out: Any = results[0] if results else [None] * self.batch
-        time: tuple[float, ...] = ()
-        if self.t is not None:
-            time = (float(arguments[0].flat[0]),)
-        elif self.op.t is not None:
-            time = (step * self.dt,)
+    def bind(
+        self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray]
+    ) -> StepCall:
+        """Return what calls the function; arrays come and go with a batch axis."""
+        compute = self._bind_function(arguments, results)
+        op, presented = self.op, self.presented
+
+        def call(step: int) -> None:
+            if presented.values:
+                row = presented.row(op, step)
+                if row is not None:
+                    results[0][...] = row
+                    return
+            compute(step)
+
+        return call
+
+    def _bind_function(
+        self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray]
+    ) -> StepCall:
+        """Return what calls the function where nobody has presented other values."""
+        op, out = self.op, results[0] if results else [None] * self.batch
+        time = self._bind_time(arguments)
         if self.x is None:
-            evaluate(self.op, out[0], *time)
-            for result in results:
-                result[1:] = result[0]
-            return
+
+            def call_once(step: int) -> None:
+                evaluate(op, out[0], *time(step))
+                for result in results:
+                    result[1:] = result[0]
+
+            return call_once
         # unbatched constants, and batches of equal items, come with one item only
-        x = arguments[-1]
-        if self.batch == 1:
-            # a copy, because the function may keep or change what it is given
-            evaluate(self.op, out[0], *time, x.reshape(self.x.shape).copy())
-            return
-        x = x.reshape(-1, *self.x.shape)
-        for i in range(self.batch):
-            evaluate(self.op, out[i], *time, x[i % len(x)].copy())
+        x = arguments[-1].reshape(-1, *self.x.shape)
+        items = [(out[i], x[i % len(x)]) for i in range(self.batch)]
+
+        def call_for_items(step: int) -> None:
+            now = time(step)
+            for output, given in items:
+                # a copy, because the function may keep or change what it is given
+                evaluate(op, output, *now, given.copy())
+
+        return call_for_items
+
+    def _bind_time(
+        self, arguments: Sequence[np.ndarray]
+    ) -> Callable[[int], tuple[float, ...]]:
+        """Return what gives the time of a step (s), if the function takes it."""
+        if self.t is not None:
+            own = arguments[0]
+            return lambda step: (float(own.flat[0]),)
+        if self.op.t is None:
+            return lambda step: ()
+        dt = self.dt
+        return lambda step: (step * dt,)

@@ -17,7 +17,7 @@ import tensorflow as tf
 from nengo.builder.operator import Operator
 
 from nengo_dl.graph.python_calls import Calling
-from nengo_dl.lowering.python_call import PythonLowering
+from nengo_dl.lowering.python_call import PythonLowering, StepCall
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.layout import View, together
 
@@ -78,9 +78,32 @@ class PythonCalls:
         results: Sequence[np.ndarray],
     ) -> None:
         """Call one group after the other; ``counts`` are their numbers of arguments."""
-        self.call(step, self.places(arguments, counts, results))
+        self.bind(arguments, counts, results)(step)
 
-    def places(
+    def bind(
+        self,
+        arguments: Sequence[np.ndarray],
+        counts: Sequence[int],
+        results: Sequence[np.ndarray],
+    ) -> StepCall:
+        """Return what calls one group after the other, in the step of a number."""
+        calls = [
+            lowering.bind(given, returned)
+            for lowering, (given, returned) in zip(
+                self.lowerings, self._places(arguments, counts, results), strict=True
+            )
+        ]
+        calling = Calling(self.operators, 0)
+
+        def call(step: int) -> None:
+            calling.step = step
+            with calling:
+                for one in calls:
+                    one(step)
+
+        return call
+
+    def _places(
         self,
         arguments: Sequence[np.ndarray],
         counts: Sequence[int],
@@ -98,12 +121,6 @@ class PythonCalls:
                 own = list(islice(given, next(numbers)))
                 found[i] = own, list(islice(returned, len(lowering.writes)))
         return [found[i] for i in range(len(self.lowerings))]
-
-    def call(self, step: int, places: Sequence[Places]) -> None:
-        """Call one group after the other, in the step of a number."""
-        with Calling(self.operators, step):
-            for lowering, (given, returned) in zip(self.lowerings, places, strict=True):
-                lowering.host(step, given, returned)
 
     def operators(self) -> list[Operator]:
         """Return the operators whose code is called."""

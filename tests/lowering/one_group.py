@@ -93,7 +93,7 @@ def call_python(lowering, values):
             item.reset(np.random.RandomState(0))
         dtype = values.dtype.as_numpy_dtype
         results = [np.zeros(shape, dtype) for shape in lowering.shapes]
-        lowering.host(1, [np.array(a) for a in arguments], results)
+        lowering.bind([np.array(a) for a in arguments], results)(1)
         return results
 
     shapes = lowering.shapes

@@ -35,21 +35,28 @@ def test_arrays_at_places_are_not_kept_forever(monkeypatch):
 
     class Group(PythonLowering):
         writes = (None,)
+        called = ()
 
+        def bind(self, arguments, results):
+            def call(step):
+                results[0][:] = step * arguments[0]
+
+            return call
+
+    progress = callback._Progress(first_step=5)
+    results = callback.Packing(((2,),))
     calls = callback.PythonCalls((Group(),))
-    handler = callback._Handler(
-        callback._Progress(),
-        calls,
-        [(2,)],
-        [1],
-        callback.Packing(((2,),)),
-        np.dtype("f4"),
-    )
-    memory = [np.full(2, i, np.float32) for i in range(10)]
-    for array in memory:
-        places = handler._arrays((array.ctypes.data, array.ctypes.data))
-        ((arguments, results),) = places
-        assert arguments[0][0] == array[0]
-        results[0][:] = -1
-        assert (array == -1).all()
-        assert len(handler._views) <= 3
+    handler = callback._Handler(progress, calls, [(2,)], [1], results, np.dtype("f4"))
+    i, ok, done = (np.array(value, np.int32) for value in (1, 1, 0))
+    for value in [*range(10), 9]:
+        given, result = (np.full(2, x, np.float32) for x in (value, -1))
+        out = np.array([result.ctypes.data, done.ctypes.data])
+        inputs = np.array([i.ctypes.data, ok.ctypes.data, given.ctypes.data])
+        handler(out.ctypes.data, inputs.ctypes.data)
+        assert done == 1 and (result == 7 * value).all()
+        assert len(handler._bound) <= 3
+
+    ok[()] = 0  # a call before this one has failed
+    result[:] = -1
+    handler(out.ctypes.data, inputs.ctypes.data)
+    assert done == 0 and (result == -1).all()
