@@ -19,6 +19,7 @@ OWN = "nengo_dl_step.py"
 PEERS = {
     "snntorch": ("snnTorch", "snntorch_step.py", ()),
     "jax": ("JAX", "jax_step.py", ("rates", "spikes")),
+    "spyx": ("Spyx", "spyx_step.py", ()),
 }
 #: by how much losses and gradients may differ, as a part of the largest: some times the
 #: rounding of single precision, whose errors add up over 100 steps and 50 items

@@ -55,18 +55,17 @@ def compared(tmp_path, monkeypatch, capsys):
     return run
 
 
-def test_scripts_run_in_turn(tmp_path, compared):
+@pytest.mark.parametrize("peer, name", [("snntorch", "snnTorch"), ("spyx", "Spyx")])
+def test_scripts_run_in_turn(tmp_path, compared, peer, name):
     times = {"a": 40.0, "b": 60.0}
-    write(
-        tmp_path, "snntorch_step", {"milliseconds": times, "versions": {"torch": "2"}}
-    )
-    found = compared("snntorch")
-    assert found["snnTorch takes times as long"] == {
+    write(tmp_path, f"{peer}_step", {"milliseconds": times, "versions": {"peer": "2"}})
+    found = compared(peer)
+    assert found[f"{name} takes times as long"] == {
         "rates": {"a": 2.0, "b": 3.0},
         "spikes": {"a": 1.6, "b": 2.4},
     }
-    assert found["milliseconds of a step"]["snnTorch"] == times
-    assert found["versions"] == {"nengo_dl": "1", "torch": "2"}
+    assert found["milliseconds of a step"][name] == times
+    assert found["versions"] == {"nengo_dl": "1", "peer": "2"}
 
 
 @pytest.mark.parametrize("difference", [1e-6, 1e-3, float("nan")])
