@@ -1,4 +1,4 @@
-"""Time a step of optimization in Spyx, whose neurons are modules of JAX's; prints JSON."""
+"""Time a step of optimization in Spyx, a library of JAX modules; prints JSON."""
 
 import argparse
 import json
