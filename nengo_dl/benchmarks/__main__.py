@@ -83,8 +83,9 @@ def _parser() -> argparse.ArgumentParser:
         f"classifiers that are trained: {', '.join(TASKS)}; {TRAINING}: all of them; "
         f"Keras models that are converted to spikes: {', '.join(CONVERSIONS)}; "
         f"{CONVERSION}: all of them, which takes scikit-learn and mnist1d; "
-        f"how well tasks go: {', '.join(SCORED_TASKS)}; {SCORES}: all of them, which "
-        "takes scikit-learn and mnist1d",
+        f"how well tasks go: {', '.join(SCORED_TASKS)}; {SCORES}: all of them but "
+        f"{', '.join(sorted(_downloading()))}, whose data Keras downloads, which takes "
+        "scikit-learn and mnist1d",
     )
     parser.add_argument("--n-steps", type=int, default=1000)
     parser.add_argument("--repetitions", type=int, default=5)
@@ -136,6 +137,11 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rst", metavar="FILE", help="write tables for a page")
 
 
+def _downloading() -> set[str]:
+    """Return the names of scored tasks whose data come from the network."""
+    return {name for name, task in SCORED_TASKS.items() if task.downloads}
+
+
 def _one_of(known: Sequence[str]) -> type:
     """Return what argparse calls to check a name."""
 
@@ -161,7 +167,8 @@ def _measured(options: argparse.Namespace) -> Record:
         _training(tasks, options),
         conversions=_conversions(conversions, options),
     )
-    scored = [name for name in SCORED_TASKS if name in what or SCORES in what]
+    wanted = what | (set(SCORED_TASKS) - _downloading() if SCORES in what else set())
+    scored = [name for name in SCORED_TASKS if name in wanted]
     return replace(record, scores=_scores(scored, options, record))
 
 
@@ -214,7 +221,10 @@ def _scores(
             runs = found.setdefault(name, [])
             if any(run.seed == seed for run in runs):
                 continue
-            runs.append(measure_score(SCORED_TASKS[name], seed))
+            try:
+                runs.append(measure_score(SCORED_TASKS[name], seed))
+            except (ImportError, ConnectionError) as error:  # data that are not there
+                raise SystemExit(str(error)) from error
             if options.resume and options.json:
                 replace(record, scores=found).write(options.json)
             figures = ", ".join(f"{k} {v:.3g}" for k, v in runs[-1].figures.items())
