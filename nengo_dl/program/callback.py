@@ -270,9 +270,12 @@ class _Handler:
             for place, size, shape in zip(given, self._sizes, self.shapes, strict=True)
         ]
         results = self.results.views(_memory(result, self.results.size, self.dtype))
-        numbers = (_NUMBER.from_address(address) for address in (i, ok, done))
-        call = self.calls.bind(arguments, self.counts, results)
-        found = self._bound[addresses] = (*numbers, call)
+        found = self._bound[addresses] = (
+            _NUMBER.from_address(i),
+            _NUMBER.from_address(ok),
+            _NUMBER.from_address(done),
+            self.calls.bind(arguments, self.counts, results),
+        )
         return found
 
 
