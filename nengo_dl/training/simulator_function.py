@@ -92,7 +92,9 @@ class SimulatorFunction:
     def params(self) -> list[tf.Tensor]:
         """Current parameters of the simulation, shape (size,) each.
 
-        A tensor holds the parameters of one kind: weights, encoders, biases.
+        A tensor holds the parameters of one kind: weights, encoders, biases. They are
+        copied each time: a `tf.GradientTape` has to watch the very tensors that the
+        function is called with, ``params = f.params``.
         """
         return [tf.identity(variable) for variable in self._store.variables]
 
