@@ -71,9 +71,9 @@ def run(
     Raises
     ------
     SimulationError
-        If XLA is to compile what calls this.
+        If XLA is to compile what calls this, or TensorFlow to run it in parallel.
     """
-    _check_compiler()
+    _check_caller()
     if gradients == "none":
         parts = replicas.strategy.run(
             lambda: list(
@@ -133,6 +133,7 @@ class _Divided:
         def backward(*upstream: tf.Tensor) -> list[tf.Tensor | None]:
             if not any(self.asked):
                 return [None] * len(flat)
+            _check_caller()
             # losses that call Python hand back slopes without a shape
             pairs = zip(upstream, outputs, strict=True)
             ups = [tf.ensure_shape(up, y.shape) for up, y in pairs if _is_float(y)]
@@ -291,6 +292,7 @@ def _eager(
 
     @tf.custom_gradient
     def call(*flat: tf.Tensor) -> tuple[list[tf.Tensor], Callable]:
+        _check_caller()
         if not forward:  # not below, where the tapes in it would record nothing
             specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in flat]
             forward.append(traced(value or function).get_concrete_function(*specs))
@@ -335,15 +337,27 @@ def _is_float(tensor: tf.Tensor) -> bool:
     return bool(tensor.dtype.is_floating)
 
 
-def _check_compiler() -> None:
-    """Check that XLA does not compile what is traced: it has one device only.
+def _check_caller() -> None:
+    """Check that what is traced can have exchanges between devices in it.
+
+    XLA has one device only. The parallel loops of ``pfor`` would begin one exchange
+    before another has ended, and wait forever.
 
     Raises
     ------
     SimulationError
-        If it would.
+        If it cannot.
     """
-    if GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+    graph = tf.compat.v1.get_default_graph()
+    if "loop_body" in graph.get_name_scope().split("/"):
+        raise SimulationError(
+            "Got a simulator with a strategy within `tape.jacobian`, "
+            "`tape.batch_jacobian` or `tf.vectorized_map`, which run many calls in "
+            "parallel; devices cannot exchange values there. Give "
+            "`experimental_use_pfor=False`, use `tf.map_fn`, or make the simulator "
+            "without a strategy"
+        )
+    if GraphOrParentsInXlaContext(graph):
         raise SimulationError(
             "Got a tf.function with jit_compile=True that calls this simulator with a "
             "strategy. XLA cannot compile an exchange between devices. Leave "

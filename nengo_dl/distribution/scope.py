@@ -57,7 +57,8 @@ def replicas_of(
             "devices of one machine, or a MultiWorkerMirroredStrategy, for several",
             attr="strategy",
         )
-    replicas = Replicas(strategy, minibatch_size or 1)
+    with outside_scopes():  # which may be that of another strategy
+        replicas = Replicas(strategy, minibatch_size or 1)
     if replicas.minibatch_size % replicas.count:
         raise ValidationError(
             f"Got {minibatch_size} for {replicas.count} replicas, among which each "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,14 @@ _LOST = (
     tf.errors.InternalError,
     tf.errors.UnknownError,
 )
+
+
+class LostWorkerError(SimulationError):
+    """Another process has failed, or has ended: nobody waits for this one."""
+
+
+#: what a process says in the place of a number, when an error ends its work
+_FAILED = -(2**62)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +67,37 @@ class Workers:
     def wait_for_all(self) -> None:
         """Go on when all processes have come here."""
         self.agree(0)
+
+    @contextmanager
+    def failing_together(self) -> Iterator[None]:
+        """Let an error in this process end what all are doing.
+
+        For code of users, such as callbacks, behind which all processes meet: the
+        others would wait for this one forever, or go on with less than they should.
+
+        Raises
+        ------
+        SimulationError
+            In the other processes, where they meet this one next; the error itself is
+            raised here.
+        """
+        try:
+            yield
+        except LostWorkerError:
+            raise
+        except Exception:
+            if self.several:
+                # another process may have ended meanwhile
+                with suppress(LostWorkerError):
+                    self.everyones(_FAILED)
+            raise
+
+    @contextmanager
+    def all_or_none(self) -> Iterator[None]:
+        """Wait for all processes behind some code, and go on if it failed in none."""
+        with self.failing_together():
+            yield
+        self.wait_for_all()
 
     def by_chief(self, write: Callable[[], None]) -> None:
         """Let one process write a file; all go on when it is complete.
@@ -121,10 +160,23 @@ class Workers:
             )
 
     def everyones(self, number: int) -> np.ndarray:
-        """Return the numbers of all processes, once for each of their replicas."""
+        """Return the numbers of all processes, once for each of their replicas.
+
+        Raises
+        ------
+        SimulationError
+            If another process has failed, or has ended.
+        """
         assert self.replicas is not None
         with lost_workers():
-            return self.replicas.gather_numbers(tf.constant(number, tf.int64)).numpy()
+            found = self.replicas.gather_numbers(tf.constant(number, tf.int64)).numpy()
+        if number != _FAILED and (found == _FAILED).any():
+            raise LostWorkerError(
+                "An error in another process of the strategy has ended the work that "
+                "they divide between them; that process says which. Mend it there, and "
+                "start all processes again"
+            )
+        return found
 
 
 @contextmanager
@@ -142,7 +194,7 @@ def lost_workers() -> Iterator[None]:
         text = str(error)
         if "ollective" not in text or "expected type" in text:
             raise
-        raise SimulationError(
+        raise LostWorkerError(
             "Another process of the strategy has ended, or cannot be reached, so the "
             "work that is divided between them cannot go on. Start all processes "
             "again, and load what was saved last (`load_params`, or "

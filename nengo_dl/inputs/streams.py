@@ -25,7 +25,22 @@ T = TypeVar("T", covariant=True)
 
 
 def is_stream(x: Any) -> bool:
-    """Return whether something yields minibatches: a dataset, a generator."""
+    """Return whether something yields minibatches: a dataset, a generator.
+
+    Raises
+    ------
+    ValidationError
+        If it is a dataset that a strategy has divided.
+    """
+    if isinstance(
+        x, tf.distribute.DistributedDataset | tf.distribute.DistributedIterator
+    ):
+        raise ValidationError(
+            f"Got a {type(x).__name__}, which a strategy has divided. Expected the "
+            "tf.data.Dataset that it was made of, with whole minibatches: a simulator "
+            "divides them itself",
+            attr="data",
+        )
     if isinstance(x, tf.data.Dataset | keras.utils.PyDataset):
         return True
     return isinstance(x, Iterator)

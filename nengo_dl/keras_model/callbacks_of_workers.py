@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any
 
 import keras
+
+from nengo_dl.distribution.workers import Workers
 
 #: those of Keras that write files
 _WRITING = (
@@ -37,6 +40,37 @@ class _Restoring(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Read what the process that writes has written before."""
         self._callback.on_train_begin(logs)
+
+
+class _FailingTogether(keras.callbacks.Callback):
+    """Does what another callback does; if that fails, it does so for all processes.
+
+    In the hooks behind which `Stopping` has the processes meet.
+
+    Parameters
+    ----------
+    callback : keras.callbacks.Callback
+        The other one.
+    workers : Workers
+        The processes.
+    """
+
+    def __init__(self, callback: keras.callbacks.Callback, workers: Workers) -> None:
+        super().__init__()
+        self._callback, self._workers = callback, workers
+        for name in dir(keras.callbacks.Callback):
+            if name.startswith(("on_", "set_")):
+                own = getattr(callback, name)
+                meets = name in vars(Stopping)
+                setattr(self, name, self._together(own) if meets else own)
+
+    def _together(self, hook: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(hook)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with self._workers.failing_together():
+                return hook(*args, **kwargs)
+
+        return call
 
 
 class Stopping(keras.callbacks.Callback):
@@ -73,13 +107,17 @@ class Stopping(keras.callbacks.Callback):
         self._agree("training")
 
 
-def stopping_together(callbacks: Any, agree: Callable[[str], bool]) -> Any:
-    """Return callbacks of a loop of Keras' own, of which the last is a `Stopping`.
+def ending_together(
+    callbacks: Any, workers: Workers, agree: Callable[[str], bool]
+) -> Any:
+    """Return callbacks of a loop of Keras' own, which end it in all processes.
 
     Parameters
     ----------
     callbacks : keras.callbacks.Callback, CallbackList, list or None
         As Keras takes them.
+    workers : Workers
+        The processes.
     agree : callable
         See `Stopping`.
     """
@@ -87,7 +125,8 @@ def stopping_together(callbacks: Any, agree: Callable[[str], bool]) -> Any:
         if not any(isinstance(own, Stopping) for own in callbacks.callbacks):
             callbacks.append(Stopping(agree))
         return callbacks
-    return [*keras.tree.flatten(callbacks or []), Stopping(agree)]
+    own = [_FailingTogether(c, workers) for c in keras.tree.flatten(callbacks or [])]
+    return [*own, Stopping(agree)]
 
 
 def without_writing(callbacks: Any) -> Any:

@@ -31,7 +31,7 @@ from nengo_dl.inputs.endpoints import STEPS
 from nengo_dl.inputs.requirements import Parts
 from nengo_dl.keras_model.among_processes import AmongProcesses
 from nengo_dl.keras_model.call_forms import by_name
-from nengo_dl.keras_model.callbacks_of_workers import stopping_together
+from nengo_dl.keras_model.callbacks_of_workers import ending_together
 from nengo_dl.keras_model.divided_training import DividedTraining
 from nengo_dl.keras_model.inherited_methods import (
     ReadAsArrays,
@@ -109,7 +109,7 @@ def _at_work(name: str) -> Callable[..., Any]:
             args, kwargs = (), loop_arguments(name, args, kwargs)
             if self.workers.several:
                 given = kwargs.get("callbacks")
-                kwargs["callbacks"] = stopping_together(given, self.stops)
+                kwargs["callbacks"] = ending_together(given, self.workers, self.stops)
         with self.at_work():
             return method(self, *args, **kwargs)
 

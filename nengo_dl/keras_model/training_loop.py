@@ -113,9 +113,9 @@ class Loop:
                 callbacks, training.n_minibatches, verbose, epochs, add_history=True
             )
             model.stop_training = False
-            callbacks.on_train_begin()
-            # nobody writes a file that others have yet to read
-            model.workers.wait_for_all()
+            # and nobody writes a file that others have yet to read
+            with model.workers.all_or_none():
+                callbacks.on_train_begin()
             logs: dict[str, float] = {}
             # set by callbacks that restore an interrupted training
             restored = getattr(model, "_initial_epoch", None) or 0
@@ -123,19 +123,22 @@ class Loop:
             first = restored or initial_epoch
             for epoch in range(first, epochs):
                 model.reset_metrics()
-                callbacks.on_epoch_begin(epoch)
+                with model.workers.all_or_none():
+                    callbacks.on_epoch_begin(epoch)
                 logs = self._run(training, callbacks, "train")
                 if not logs:
                     break
                 if validation is not None and _is_due(epoch + 1, validation_freq):
                     measured = self._measure(validation, callbacks)
                     logs.update({f"val_{name}": v for name, v in measured.items()})
-                callbacks.on_epoch_end(epoch, logs)
+                with model.workers.failing_together():
+                    callbacks.on_epoch_end(epoch, logs)
                 if model.stops("training"):
                     break
             if epochs > 0 and model.trainable_weights:
                 model.optimizer.finalize_variable_values(model.trainable_weights)
-            callbacks.on_train_end(logs)
+            with model.workers.all_or_none():
+                callbacks.on_train_end(logs)
             return model.history
 
     def evaluate(
@@ -179,18 +182,22 @@ class Loop:
             callbacks = self._callbacks(callbacks, runs.n_minibatches, verbose)
             model.predicting.begin(model.seed)
             model.stop_predicting = False
-            callbacks.on_predict_begin()
+            with model.workers.all_or_none():
+                callbacks.on_predict_begin()
             self._run(runs, callbacks, "predict", lambda: {"outputs": dict(last)})
-            callbacks.on_predict_end()
+            with model.workers.all_or_none():
+                callbacks.on_predict_end()
 
     def _measure(self, runs: _Runs, callbacks: Any) -> dict[str, float]:
         model = self._model
         model.begin(model.testing)
         model.stop_evaluating = False
-        callbacks.on_test_begin()
+        with model.workers.all_or_none():
+            callbacks.on_test_begin()
         model.reset_metrics()
         logs = self._run(runs, callbacks, "test")
-        callbacks.on_test_end(logs)
+        with model.workers.all_or_none():
+            callbacks.on_test_end(logs)
         return logs
 
     def _callbacks(
@@ -284,7 +291,8 @@ class Loop:
                     break
                 done += count
                 logs = results()
-                end(done - 1, logs)
+                with model.workers.failing_together():
+                    end(done - 1, logs)
                 if model.stops(stopped[kind]):
                     return logs
             # they note that they are over

@@ -358,6 +358,65 @@ def of_stops(folder, strategy):
     return found
 
 
+def of_errors(folder, strategy):
+    """Call loops with a callback that fails in one process, or in both.
+
+    Returns the errors by calls and hooks, and a loss that is computed at last.
+    """
+
+    class Failing(keras.callbacks.Callback):
+        def __init__(self, hook):
+            super().__init__()
+            setattr(self, hook, self.fail)
+
+        def fail(self, *_, **__):
+            raise KeyError("own")
+
+    net, stimulus, probe = networks.network("forward", "float64", jit=False)
+    probe.label = "probe"
+    x, y = networks.data(2)
+    batches = tf.data.Dataset.from_tensor_slices(
+        ({"stimulus": x, "noise": 0 * x}, {"probe": y})
+    ).batch(networks.BATCH)
+    found = {}
+    with nengo_dl.Simulator(
+        net, minibatch_size=networks.BATCH, strategy=strategy, progress_bar=False
+    ) as sim:
+        sim.compile("sgd", loss="mse")
+        model, data = sim.keras_model, ({stimulus: x}, {probe: y})
+        validated = {"validation_data": data, "epochs": 2}
+        for name, call, hooks in (
+            (
+                "fit",
+                lambda **o: sim.fit(*data, **validated, **o),
+                "train_begin epoch_begin train_batch_end test_begin test_batch_end "
+                "test_end epoch_end train_end",
+            ),
+            (
+                "keras, fit",
+                lambda **o: model.fit(batches, epochs=2, **o),
+                "train_batch_end epoch_end",
+            ),
+            ("evaluate", lambda **o: sim.evaluate(*data, **o), "test_end"),
+            (
+                "predict",
+                lambda **o: sim.predict({stimulus: x}, **o),
+                "predict_begin predict_batch_end predict_end",
+            ),
+        ):
+            for hook in hooks.split():
+                for both in (False, True):
+                    callbacks = [Failing(f"on_{hook}")] if both or _is_chief() else []
+                    try:
+                        call(verbose=0, callbacks=callbacks)
+                        error = ""
+                    except Exception as raised:
+                        error = f"{type(raised).__name__}: {raised}"[:40]
+                    found[f"{name}, {hook}, {both}"] = error
+        found["loss"] = sim.loss({stimulus: x, probe: y})
+    return found
+
+
 def of_weights(folder, strategy):
     """Save weights and load them at once, while the chief is slow to write."""
     write = keras.Model.save_weights

@@ -97,6 +97,18 @@ def test_a_callback_of_one_process_stops_all_of_them(tmp_path):
     }
 
 
+def test_an_error_of_one_process_ends_the_work_of_all(tmp_path):
+    with Workers(tmp_path, "of_errors") as workers:
+        first, second = workers.results()
+    # all are where they meet, and can go on
+    assert first.pop("loss") == second.pop("loss")
+    assert set(first.values()) == {"KeyError: 'own'"}
+    for name, error in second.items():
+        own = "KeyError" if name.endswith("True") else "LostWorkerError: An error"
+        assert error.startswith(own), name
+    assert len(second) == 28
+
+
 def test_weights_are_read_when_they_are_complete(tmp_path):
     with Workers(tmp_path, "of_weights") as workers:
         first, second = workers.results()
