@@ -224,6 +224,9 @@ def refused(kind, dtype, jit, strategy):
     for wrong in ("mirrored", 2, np.nan, tf.distribute.get_strategy(), [strategy]):
         with pytest.raises(ValidationError, match="expected a tf.distribute.Mirrored"):
             nengo_dl.Simulator(net, minibatch_size=count, strategy=wrong)
+    other = tf.distribute.MirroredStrategy(strategy.extended.worker_devices)
+    with other.scope(), nengo_dl.Simulator(net, minibatch_size=8, strategy=strategy):
+        pass
     with pytest.raises(ValidationError, match="and a strategy"):
         nengo_dl.Simulator(net, minibatch_size=8, strategy=strategy, device="/cpu:1")
     with nengo_dl.Simulator(
@@ -231,6 +234,8 @@ def refused(kind, dtype, jit, strategy):
     ) as sim:
         assert f"on {count} replicas" in repr(sim)
         _refused_in_replicas(sim, strategy)
+        _refused_in_parallel(sim)
+        _refused_datasets(sim, strategy)
     with pytest.raises(SimulatorClosed):
         sim.run_steps(1)
     return {}
@@ -250,6 +255,56 @@ def _refused_in_replicas(sim, strategy):
     ):
         with pytest.raises(SimulationError, match="outside of `strategy.run`"):
             strategy.run(call)
+
+
+def _refused_in_parallel(sim):
+    """Check what is said in loops that TensorFlow runs in parallel."""
+    function = sim.function()
+    params, drawn = function.params, function.generate(2)
+    (probe,) = sim.model.probes
+
+    def one(factor):
+        scaled = [factor * own for own in params]
+        return function(scaled, None, drawn, n_steps=2)[0][probe][:, -1]
+
+    def jacobian(**options):
+        factor = tf.ones((), params[0].dtype)
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(factor)
+            found = one(factor)
+        return tape.jacobian(found, factor, **options)
+
+    factors = tf.ones(2, params[0].dtype)
+    for call in (
+        jacobian,
+        tf.function(jacobian),
+        lambda: tf.vectorized_map(one, factors),
+    ):
+        # AutoGraph makes an error of its own of it, with the same text
+        with pytest.raises(Exception, match="`experimental_use_pfor=False`"):
+            call()
+    assert np.any(jacobian(experimental_use_pfor=False))
+    first, second = tf.map_fn(one, factors)
+    assert np.array_equal(first, second)
+
+
+def _refused_datasets(sim, strategy):
+    """Check what is said of data that a strategy has divided."""
+    (probe,) = sim.model.probes
+    x = np.zeros((sim.minibatch_size, N_STEPS, probe.size_in))
+    dataset = tf.data.Dataset.from_tensor_slices(({}, x)).batch(sim.minibatch_size)
+    divided = strategy.experimental_distribute_dataset(dataset)
+    sim.compile("sgd", loss="mse")
+    for given in (divided, iter(divided)):
+        for call in (
+            lambda given: sim.fit(given),
+            lambda given: sim.predict(given),
+            lambda given: sim.train(given, "sgd"),
+            lambda given: sim.loss(given),
+            lambda given: sim.keras_model.fit(given),
+        ):
+            with pytest.raises(ValidationError, match="divides them itself"):
+                call(given)
 
 
 def copied(kind, dtype, jit, strategy):
