@@ -48,7 +48,7 @@ def test_notebooks_are_committed_without_outputs(path):
 def test_notebooks_tell_a_story_and_check_its_end(path):
     prose, code, _ = read(path)
     assert re.match(r"# \w", prose[0])
-    assert prose[-1].count("## What next") == 1
+    assert prose[-1].count("## Next steps") == 1
     texts = ["".join(cell["source"]) for cell in code]
     asserted = [node for t in texts for node in ast.walk(ast.parse(t))]
     assert any(isinstance(node, ast.Assert) for node in asserted)
