@@ -26,23 +26,23 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const table of document.querySelectorAll("table.docutils")) {
     const heads = [...table.querySelectorAll("thead th")].map((th) => th.textContent.trim());
     const cells = [...table.querySelectorAll("tbody td")];
-    const long = cells.filter((td) => td.textContent.length > 30);
-    if (heads.length < 3 || long.length < cells.length / 6) continue;
-    table.classList.add("of-text");
     for (const td of cells) {
-      td.dataset.head = heads[td.cellIndex] ?? "";
-      td.classList.toggle("empty", !td.textContent.trim());
+      const text = td.textContent.trim();
+      if (/^([-−]?\d.{0,12}|-?)$/.test(text)) td.classList.add("number");
+      // a mean and its deviation stay on one line
+      if (/^[\d.%]+ ± [\d.%]+$/.test(text)) td.style.whiteSpace = "nowrap";
     }
-  }
-  // a mean and its deviation stay on one line
-  for (const td of document.querySelectorAll("table.docutils td")) {
-    if (/^[\d.%]+ ± [\d.%]+$/.test(td.textContent.trim())) td.style.whiteSpace = "nowrap";
-    if (/^([-−]?\d.{0,12}|-?)$/.test(td.textContent.trim())) td.classList.add("number");
-  }
-  for (const table of document.querySelectorAll("table.docutils:has(td.number)")) {
-    const cells = table.querySelectorAll("tbody td");
-    const numbers = table.querySelectorAll("tbody td.number");
-    table.classList.toggle("of-numbers", numbers.length > cells.length / 2);
+    const numbers = cells.filter((td) => td.classList.contains("number"));
+    const long = cells.filter((td) => td.textContent.length > 30);
+    if (numbers.length > cells.length / 2) {
+      table.classList.add("of-numbers");
+    } else if (heads.length > 2 && long.length >= cells.length / 6) {
+      table.classList.add("of-text");
+      for (const td of cells) {
+        td.dataset.head = heads[td.cellIndex] ?? "";
+        td.classList.toggle("empty", !td.textContent.trim());
+      }
+    }
   }
   for (const code of document.querySelectorAll("article code.literal .pre")) {
     if (code.children.length) continue;
