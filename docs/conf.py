@@ -28,6 +28,8 @@ default_role = "py:obj"
 autosummary_generate = False  # tables of contents, no pages of their own
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # docstrings say more: shapes, units
+# as they are written: what they become may print paths of this machine
+autodoc_preserve_defaults = True
 numpydoc_show_class_members = False
 
 intersphinx_mapping = {

@@ -152,9 +152,11 @@ def about() -> dict[str, str]:
     text = (ROOT / "docs" / "developer" / "architecture.rst").read_text(
         encoding="utf-8"
     )
+    # sentences of the page begin with names of parts, too
+    _, table, _ = re.split(r"^={18} =+\n", text, maxsplit=2, flags=re.MULTILINE)
     return {
         name.removesuffix(".py").rstrip("/"): re.sub("``", "", words).strip()
-        for name, words in re.findall(r"^``([\w./]+)`` +(.*)$", text, re.MULTILINE)
+        for name, words in re.findall(r"^``([\w./]+)`` +(.*)$", table, re.MULTILINE)
     }
 
 

@@ -22,8 +22,10 @@ __all__ = [
 class SoftLIFRate(LIFRate):
     r"""Rates of leaky integrate-and-fire neurons with a soft threshold.
 
-    .. math:: a = \frac{\alpha}{\tau_{ref} + \tau_{rc} \ln(1 + 1/z)}, \quad
-              z = \sigma \ln\left(1 + e^{(J - 1)/\sigma}\right)
+    .. math::
+
+        a &= \frac{\alpha}{\tau_{ref} + \tau_{rc} \ln(1 + 1/z)} \\
+        z &= \sigma \ln\left(1 + e^{(J - 1)/\sigma}\right)
 
     LIFRate has :math:`z = \max(0, J - 1)`, and its slope is unbounded where firing
     begins. The soft threshold makes the slope finite, so that networks can be trained;
@@ -318,8 +320,11 @@ class Heaviside(RectifiedLinear):
 class SpikingLeakyReLU(LeakyReLU):
     r"""Spiking neurons with the rates of `LeakyReLU`, with negative spikes too.
 
-    .. math:: v' = v + f(J)\,\Delta t, \quad
-              a = \frac{\alpha}{\Delta t} n, \quad v \leftarrow v' - n
+    .. math::
+
+        v' &= v + f(J)\,\Delta t \\
+        a &= \frac{\alpha}{\Delta t} n \\
+        v &\leftarrow v' - n
 
     :math:`f(J)` is :math:`J` for positive and :math:`\lambda J` for negative currents,
     and :math:`n` is :math:`v'` without its fraction: a neuron fires when :math:`v'`

@@ -30,8 +30,10 @@ class Delay(Synapse):
     A Connection with this synapse delays by exactly :math:`d`, the time step included
     by which every synapse of Nengo delays. Between two steps values are interpolated:
 
-    .. math:: y_n = (1 - f)\, x_{n - k} + f\, x_{n - k - 1}, \quad
-              d / \Delta t = k + f
+    .. math::
+
+        y_n &= (1 - f)\, x_{n - k} + f\, x_{n - k - 1} \\
+        d / \Delta t &= k + f
 
     so that the delay can be trained, see ``configure_settings(trainable=["delay"])``.
     Of single spikes a delay between two steps makes two spikes of less height.

@@ -283,6 +283,7 @@ def test_plots():
     ax = nengo_dl.plots.energy_bars(nengo_dl.energy(activity, ["loihi", "cpu"]))
     widths = [patch.get_width() for patch in ax.patches]
     assert widths == pytest.approx([2.37e-6, 1.48e-4], rel=0.01)
+    assert [text.get_text().strip() for text in ax.texts] == ["2.4 µJ", "150 µJ"]
     for wrong in (None, 3, "activity"):
         with pytest.raises(ValidationError, match="activity"):
             nengo_dl.plots.firing_rates(wrong)

@@ -54,15 +54,14 @@ def run(page, folder, without=()):
 
 def test_page_about_simulators_shows_what_a_prompt_shows(tmp_path):
     shown = BLOCK_AT_PROMPT.findall(TEXTS["docs/simulator.rst"])[0]
-    line, _, record = textwrap.dedent(shown).removeprefix(">>> sim\n").partition("\n")
-    command, _, record = record.partition("\n")
-    assert command == ">>> sim.data[ensemble]"
+    shown = textwrap.dedent(shown).removeprefix(">>> sim\n")
+    line, _, record = shown.partition("\n>>> sim.data[ensemble]\n")
     found = {}
     before, _, _ = TEXTS["docs/simulator.rst"].partition("Print simulators")
     for block in BLOCK.findall(before):
         exec(textwrap.dedent(block), found)
     with found["sim"] as sim:
-        assert repr(sim) == line
+        assert repr(sim) == re.sub(r"\n +", " ", line)  # the page breaks it
         address = r"at 0x\w+"
         assert re.sub(address, "", repr(sim.data[found["ensemble"]])) == re.sub(
             address, "", record.strip()

@@ -31,17 +31,11 @@ class ScoredTask:
     ----------
     run : callable
         Takes a seed, and returns figures by their names.
-    settings : str
-        What is done, for readers of the table.
-    published : str
-        What others have reported for the same data; may be empty.
     downloads : bool
         Whether the data come from the network. Such tasks are done by name only.
     """
 
     run: Callable[[int], Mapping[str, float]]
-    settings: str
-    published: str = ""
     downloads: bool = False
 
 
@@ -63,61 +57,30 @@ def _mnist(seed: int) -> dict[str, float]:
 #: a fixed order of the 64 pixels, the same for all seeds
 _ORDER = np.random.RandomState(0).permutation(64)
 
-_MNIST1D = "Greydanus and Kobak 2020"
-
+#: ``docs/scores.rst`` says how each of them is set, and what others have published
 TASKS: Mapping[str, ScoredTask] = {
-    "digits": ScoredTask(
-        _digits, "256 LIF neurons, trained as rates; spikes for 100 ms"
-    ),
+    "digits": ScoredTask(_digits),
     "digits_surrogate": ScoredTask(
-        lambda seed: {"spikes (%)": 100 * surrogate_classifier(seed=seed)},
-        "128 LIF neurons, trained with spikes for 25 ms, 30 epochs",
+        lambda seed: {"spikes (%)": 100 * surrogate_classifier(seed=seed)}
     ),
     "digits_rows": ScoredTask(
-        lambda seed: {"rates (%)": 100 * recurrent_classifier(seed=seed)},
-        "128 recurrent neurons see a row of 8 pixels in each step",
+        lambda seed: {"rates (%)": 100 * recurrent_classifier(seed=seed)}
     ),
     "digits_permuted": ScoredTask(
-        lambda seed: {"rates (%)": 100 * recurrent_classifier(seed=seed, order=_ORDER)},
-        "the same with all pixels in a random order",
+        lambda seed: {"rates (%)": 100 * recurrent_classifier(seed=seed, order=_ORDER)}
     ),
-    "mnist1d_mlp": ScoredTask(
-        _mlp,
-        "256 LIF neurons see all 40 values; spikes for 100 ms",
-        f"multilayer perceptron 68 % ({_MNIST1D})",
-    ),
-    "mnist1d_lmu": ScoredTask(
-        mnist1d_lmu,
-        "Legendre memory, 384 integrate-and-fire neurons; items are moved round in "
-        "training; 60 epochs; spikes for 10 ms per value",
-        f"GRU 91 %, convolutions 94 % ({_MNIST1D})",
-    ),
+    "mnist1d_mlp": ScoredTask(_mlp),
+    "mnist1d_lmu": ScoredTask(mnist1d_lmu),
     "digits_fewer_bits": ScoredTask(
-        lambda seed: fewer_bits(Digits.load(seed).labelled, seed),
-        "two layers of 128 LIF rate neurons; losses are scaled for float16; 30 epochs",
+        lambda seed: fewer_bits(Digits.load(seed).labelled, seed)
     ),
     "mnist1d_fewer_bits": ScoredTask(
-        lambda seed: fewer_bits(mnist1d().standardised(), seed), "the same"
+        lambda seed: fewer_bits(mnist1d().standardised(), seed)
     ),
-    "spa_capacity": ScoredTask(
-        capacity, "pairs of symbols of 32 dimensions in one memory of spiking neurons"
-    ),
-    "adaptive_control": ScoredTask(
-        adaptive_control,
-        "100 pendulums of different weight at once, 200 neurons with PES each, 8 s",
-    ),
-    "mnist": ScoredTask(
-        _mnist,
-        "256 LIF neurons, trained as rates, 20 epochs; spikes for 100 ms",
-        "perceptron of 300 units 95.3 % (LeCun et al. 1998)",
-        downloads=True,
-    ),
-    "psmnist_lmu": ScoredTask(
-        psmnist_lmu,
-        "Legendre Memory Unit of 256 numbers and 212 units, 10 epochs",
-        "the same 97.15 % (Voelker et al. 2019)",
-        downloads=True,
-    ),
+    "spa_capacity": ScoredTask(capacity),
+    "adaptive_control": ScoredTask(adaptive_control),
+    "mnist": ScoredTask(_mnist, downloads=True),
+    "psmnist_lmu": ScoredTask(psmnist_lmu, downloads=True),
 }
 
 

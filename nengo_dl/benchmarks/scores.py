@@ -38,14 +38,10 @@ class ScoreOfSeeds:
         One for each seed.
     seconds : float
         Mean time of a seed, for all of its figures (s).
-    settings, published : str
-        What was done, and what others have reported.
     """
 
     values: Sequence[float]
     seconds: float
-    settings: str
-    published: str
 
     @property
     def mean(self) -> tuple[float, float]:
@@ -53,22 +49,17 @@ class ScoreOfSeeds:
         return mean_and_spread(self.values)
 
 
-def by_figure(
-    runs: Sequence[Score], settings: str, published: str
-) -> dict[str, ScoreOfSeeds]:
+def by_figure(runs: Sequence[Score]) -> dict[str, ScoreOfSeeds]:
     """Return the figures of scores by their names.
 
     Parameters
     ----------
     runs : sequence of Score
         One for each seed.
-    settings, published : str
-        As for `ScoreOfSeeds`; they stand beside the first figure only.
     """
     seconds = fmean(run.seconds for run in runs)
     found: dict[str, ScoreOfSeeds] = {}
     for name in runs[0].figures:
         values = [run.figures[name] for run in runs]
-        about = ("", "") if found else (settings, published)
-        found[name] = ScoreOfSeeds(values, seconds, *about)
+        found[name] = ScoreOfSeeds(values, seconds)
     return found

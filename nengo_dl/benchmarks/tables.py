@@ -8,7 +8,6 @@ from typing import Any
 from nengo_dl.benchmarks.converted_accuracy import ConvertedAccuracy, OfSeeds
 from nengo_dl.benchmarks.measure import Measurement
 from nengo_dl.benchmarks.records import Record
-from nengo_dl.benchmarks.scored_tasks import TASKS
 from nengo_dl.benchmarks.scores import Score, ScoreOfSeeds, by_figure
 
 #: head, width, and what goes into a cell
@@ -95,20 +94,15 @@ SCORED: tuple[Column, ...] = (
     ("s", 8, _number("{:.0f}", lambda found: found.seconds)),
 )
 
-#: what pages say besides
-_ABOUT: tuple[Column, ...] = (
-    ("settings", 0, lambda found: found.settings),
-    ("published", 0, lambda found: found.published),
-)
-
-#: what pages show of networks that run, under which heads
+#: what pages show of networks that run, under which heads; captions say what is better,
+#: since heads as long as that would break inside of words
 ON_PAGES = {
     "nengo ms": "Nengo (ms)",
     "ms": "NengoDL (ms)",
-    "ratio": "Nengo / NengoDL (more is better)",
+    "ratio": "Nengo / NengoDL",
     "floor ms": "floor (ms)",
-    "/floor": "NengoDL / floor (less is better)",
-    "start/nengo": "start, times Nengo's (less is better)",
+    "/floor": "NengoDL / floor",
+    "start/nengo": "start, times Nengo's",
     "MB": "memory (MB)",
 }
 #: the same of training, conversions and scores, where heads are others
@@ -116,7 +110,7 @@ OTHER_HEADS = {
     "first epoch, s": "first epoch (s)",
     "step, ms": "step (ms)",
     "by hand, ms": "by hand (ms)",
-    "ratio": "step / by hand (less is better)",
+    "ratio": "step / by hand",
     "mean, Hz": "mean rate (Hz)",
     "s": "time (s)",
 }
@@ -142,9 +136,15 @@ def list_tables(record: Record) -> str:
     if record.networks:
         by_name = {column[0]: column for column in RUNNING}
         columns = [(new, *by_name[name][1:]) for name, new in ON_PAGES.items()]
-        lines += _list_table("Networks that run", columns, record.networks)
+        lines += _list_table(
+            "Networks that run. Of Nengo / NengoDL more is better, of the rest less",
+            columns,
+            record.networks,
+        )
     if record.training:
-        lines += _list_table("A step of optimization", TRAINED, record.training)
+        lines += _list_table(
+            "A step of optimization: less is better", TRAINED, record.training
+        )
     if record.conversions:
         rows = {
             name: found
@@ -160,7 +160,10 @@ def list_tables(record: Record) -> str:
             for task, scores in record.scores.items()
             for name, found in score_rows(task, scores)
         }
-        lines += _list_table("How well tasks go", (*SCORED, *_ABOUT), scored)
+        n_seeds = max(len(found.values) for found in scored.values())
+        columns = [column for column in SCORED if column[0] != "seeds"]
+        title = f"How well tasks go, {n_seeds} seeds"
+        lines += _list_table(title, columns, scored)
     about = ", ".join(f"{name} {value}" for name, value in record.machine.items())
     return "\n".join([*lines, f"Measured with: {about}.", ""])
 
@@ -175,9 +178,7 @@ def conversion_rows(
 
 def score_rows(task: str, runs: Sequence[Score]) -> Iterator[tuple[str, ScoreOfSeeds]]:
     """Yield the name and the content of each row: one for each figure of a task."""
-    known = TASKS.get(task)
-    about = ("", "") if known is None else (known.settings, known.published)
-    for name, found in by_figure(runs, *about).items():
+    for name, found in by_figure(runs).items():
         yield f"{task}, {name}", found
 
 
@@ -186,9 +187,8 @@ def _list_table(
 ) -> Iterator[str]:
     yield f".. list-table:: {title}"
     yield "   :header-rows: 1"
-    # names do not break, and sentences do not become columns of words
-    widths = " ".join("12" if width else "30" for _, width, _ in columns)
-    yield f"   :widths: 36 {widths}"
+    # names do not break
+    yield f"   :widths: 36{' 12' * len(columns)}"
     yield ""
     yield from _row("", *(OTHER_HEADS.get(name, name) for name, _, _ in columns))
     for name, value in found.items():

@@ -123,8 +123,10 @@ class OfSpikes(OfNumbers):
 class TargetRate(OfSpikes, OutputsOnly):
     r"""Penalty on firing rates outside of a target range (Hz).
 
-    .. math:: \frac{w}{n} \sum_{i=1}^n e_i^p, \quad
-              e_i = \max(0, r_{\min} - r_i) + \max(0, r_i - r_{\max})
+    .. math::
+
+        & \frac{w}{n} \sum_{i=1}^n e_i^p \\
+        & e_i = \max(0,\ r_{\min} - r_i,\ r_i - r_{\max})
 
     for the rates :math:`r_i`, means over time, of the n neurons. Targets make no
     difference: there may be none, or None. Where the network is trained with spikes,
@@ -422,8 +424,10 @@ class SpikeCount(OfSpikes):
 class FirstSpikeTime(SpikeCount):
     r"""Squared error of the times of first spikes, compared with target times.
 
-    .. math:: \frac{w}{n} \sum_{i=1}^n (t_i - \hat t_i)^2, \quad
-              t_i = \Delta t \Big(1 + \sum_{k=1}^{K} \prod_{l=1}^k (1 - n_{il})\Big)
+    .. math::
+
+        & \frac{w}{n} \sum_{i=1}^n (t_i - \hat t_i)^2 \\
+        & t_i = \Delta t \Big(1 + \sum_{k=1}^{K} \prod_{l=1}^k (1 - n_{il})\Big)
 
     for the numbers of spikes :math:`n_{il}`, 0 or 1, in time steps l. This is the time
     of the first spike in s, ``dt`` if it is in the first step; without a spike, it is

@@ -170,8 +170,8 @@ def energy_bars(energy: Any, ax: Axes | None = None, **bars: Any) -> Axes:
     Returns
     -------
     matplotlib.axes.Axes
-        The axes: a bar for each device; x: energy (J), logarithmic. Devices with grey
-        bars compute the network without spikes.
+        The axes: a bar for each device, with its energy beside it; x: energy (J),
+        logarithmic. Devices with grey bars compute the network without spikes.
 
     Raises
     ------
@@ -195,6 +195,8 @@ def energy_bars(energy: Any, ax: Axes | None = None, **bars: Any) -> Axes:
     if not devices:
         raise refused(energy, "energy", "the Energy that `nengo_dl.energy` returns")
     ax = axes(ax, (7.0, 1.0 + 0.3 * len(devices)))
+    from matplotlib.ticker import EngFormatter
+
     names = [
         one.device.name + ("" if one.device.spiking else " (no spikes)")
         for one in devices
@@ -202,7 +204,9 @@ def energy_bars(energy: Any, ax: Axes | None = None, **bars: Any) -> Axes:
     colors = ["C0" if one.device.spiking else "grey" for one in devices]
     joules = [one.per_inference for one in devices]
     drawn = ax.barh(names, joules, **{"color": colors, **bars})
-    ax.bar_label(drawn, [f" {value:.2g}" for value in joules], fontsize="small")
+    in_joules = EngFormatter(unit="J")  # of two digits: 1.2 µJ
+    numbers = [f" {in_joules(float(f'{value:.2g}'))}" for value in joules]
+    ax.bar_label(drawn, numbers, fontsize="small")
     positive = [value for value in joules if value > 0]
     if positive:
         ax.set_xscale("log")
