@@ -120,9 +120,14 @@ _copy_data_of_notebooks()
 def _current_arguments(
     app: Any, what: str, name: str, obj: Any, options: Any, signature: Any, returns: Any
 ) -> tuple[Any, Any]:
-    """Leave out of signatures what takes the arguments of older releases."""
+    """Leave out of signatures what takes the arguments of older releases.
+
+    Names of this package for defaults mean nothing to readers: ``...`` is a default
+    that the text tells of, and what is made anew for each object is an empty dict.
+    """
     if signature is not None:
         signature = signature.replace("*legacy", "*").replace(", **older", "")
+        signature = signature.replace("=NOT_GIVEN", "=...").replace("=<factory>", "={}")
     return signature, returns
 
 
