@@ -271,6 +271,28 @@ def test_losses_of_train():
     assert plots.training_curves([1.0, -1.0]).get_yscale() == "linear"
 
 
+@pytest.mark.parametrize(
+    "values, expected",
+    [
+        ([0.62, 0.02], {"0.02", "0.1", "0.2", "0.6"}),
+        ([4.0, 2.0], {"2", "3", "4"}),
+        ([30.0, 0.001], {"0.001", "0.01", "0.1", "1", "10"}),
+    ],
+)
+def test_losses_are_written_as_decimals(values, expected):
+    ax = plots.training_curves(np.array(values))
+    ax.figure.canvas.draw()
+    axis = ax.yaxis
+    low, high = ax.get_ylim()
+    written = {
+        label.get_text()
+        for label in (*axis.get_majorticklabels(), *axis.get_minorticklabels())
+        if label.get_text() and low <= label.get_position()[1] <= high
+    }
+    assert expected <= written
+    assert all("e" not in text and "$" not in text for text in written)
+
+
 def test_history_of_fit():
     history = keras.callbacks.History()
     history.history = {

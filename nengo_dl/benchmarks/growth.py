@@ -309,7 +309,8 @@ def draw(found: Mapping[str, Sequence[Size]], path: str | Path) -> None:
             ax.loglog(n, [values[-1] * one / n[-1] for one in n], ":", color="#999999")
             if len(sizes) > 1:
                 overall, last = exponents(sizes, quantity)
-                ax.set_title(f"exponent {overall:.2f}, at most {last:.2f}", fontsize=9)
+                rounded = round(overall, 2) + 0  # nothing is -0
+                ax.set_title(f"exponent {rounded:.2f}, at most {last:.2f}", fontsize=9)
             ax.set_xlabel(SERIES[name].label, fontsize=9)
             ax.set_ylabel(label, fontsize=9)
             ax.tick_params(labelsize=8)

@@ -12,6 +12,7 @@ from nengo_dl.validation import refused
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 #: more lines than this get no legend: nobody could tell them apart by colour
 MAX_LEGEND = 10
@@ -99,3 +100,26 @@ def tidy(ax: Axes, n_lines: int = 0) -> Axes:
     if 1 < n_lines <= MAX_LEGEND:
         ax.legend(frameon=False)
     return ax
+
+
+def label_plainly(axis: Axis) -> None:
+    """Write the numbers of a logarithmic axis as 0.2 and 30.
+
+    Matplotlib writes 0.2 as two times ten to the power of minus one.
+
+    Parameters
+    ----------
+    axis : matplotlib.axis.Axis
+        The axis.
+    """
+    from matplotlib.ticker import LogFormatter
+
+    class Plain(LogFormatter):
+        """Chooses as Matplotlib does which numbers are written."""
+
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return f"{x:g}" if super().__call__(x, pos) else ""
+
+    axis.set_major_formatter(Plain())
+    # all numbers within two powers of ten, some of them within less than half of one
+    axis.set_minor_formatter(Plain(labelOnlyBase=False, minor_thresholds=(2, 0.4)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from nengo_dl.plots.axes import axes, tidy
+from nengo_dl.plots.axes import axes, label_plainly, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,6 +93,7 @@ def training_curves(
     every_loss = metrics is None or all("loss" in name for name in chosen)
     if every_loss and min(values.min() for values in drawn) > 0:
         ax.set_yscale("log")
+        label_plainly(ax.yaxis)
     ax.set(xlabel="epoch", ylabel=chosen[0] if len(chosen) == 1 else "loss")
     if not every_loss and len(chosen) > 1:
         ax.set_ylabel("")
