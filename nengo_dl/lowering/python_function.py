@@ -83,9 +83,8 @@ def store(op: SimPyFunc, args: Sequence[Any], result: Any, output: np.ndarray) -
     """
     try:
         kind = type(result)
-        if kind is np.ndarray and result.dtype.kind in "fiub":
-            pass
-        elif kind not in NUMBERS and result is not None:
+        plain = kind in NUMBERS or (kind is np.ndarray and result.dtype.kind in "biuf")
+        if not plain and result is not None:
             result = _numeric(result)
         # None becomes NaN here
         output[...] = result

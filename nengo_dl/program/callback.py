@@ -240,20 +240,21 @@ class _Handler:
 
     def __call__(self, out: Address, inputs: Address) -> None:
         """Read the arguments where XLA has them, write the results where it wants."""
-        addresses = _out_at(out).raw + self._inputs_at(inputs).raw
-        bound = self._bound.get(addresses)
-        if bound is None:
-            bound = self._bind(addresses, out, inputs)
-        i, ok, done, call = bound
-        done.value = 0
         progress = self.progress
-        if not ok.value or progress.error is not None:
-            return
-        try:
-            call(progress.first_step + i.value + 1)
-            done.value = 1
+        try:  # an interrupt may come anywhere, and is no error of the function's
+            addresses = _out_at(out).raw + self._inputs_at(inputs).raw
+            bound = self._bound.get(addresses)
+            if bound is None:
+                bound = self._bind(addresses, out, inputs)
+            i, ok, done, call = bound
+            done.value = 0
+            if ok.value and progress.error is None:
+                call(progress.first_step + i.value + 1)
+                done.value = 1
         except BaseException as error:
             progress.error = error
+            _, done_at = _TWO_ADDRESSES.from_address(out)
+            _NUMBER.from_address(done_at).value = 0
 
     def _bind(self, addresses: bytes, out: Address, inputs: Address) -> _Bound:
         """Return numbers and arrays that stand where XLA has them, and what uses them.

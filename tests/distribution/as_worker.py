@@ -300,6 +300,13 @@ def of_callbacks(folder, strategy):
     return {"seen": seen, "written": written, "losses": losses}
 
 
+def _minibatches(x, y):
+    """Return a dataset of whole minibatches, as Keras' own loops take it."""
+    return tf.data.Dataset.from_tensor_slices(
+        ({"stimulus": x, "noise": 0 * x}, {"probe": y})
+    ).batch(networks.BATCH)
+
+
 def of_stops(folder, strategy):
     """Train with callbacks that end the work in one of the processes only.
 
@@ -326,9 +333,7 @@ def of_stops(folder, strategy):
     net, stimulus, probe = networks.network("forward", "float64", jit=False)
     probe.label = "probe"
     x, y = (np.concatenate([own] * 2) for own in networks.data(2))
-    batches = tf.data.Dataset.from_tensor_slices(
-        ({"stimulus": x, "noise": 0 * x}, {"probe": y})
-    ).batch(networks.BATCH)
+    batches = _minibatches(x, y)
     found = {}
     with nengo_dl.Simulator(
         net, minibatch_size=networks.BATCH, strategy=strategy, progress_bar=False
@@ -375,9 +380,7 @@ def of_errors(folder, strategy):
     net, stimulus, probe = networks.network("forward", "float64", jit=False)
     probe.label = "probe"
     x, y = networks.data(2)
-    batches = tf.data.Dataset.from_tensor_slices(
-        ({"stimulus": x, "noise": 0 * x}, {"probe": y})
-    ).batch(networks.BATCH)
+    batches = _minibatches(x, y)
     found = {}
     with nengo_dl.Simulator(
         net, minibatch_size=networks.BATCH, strategy=strategy, progress_bar=False

@@ -56,6 +56,14 @@ def test_arrays_at_places_are_not_kept_forever(monkeypatch):
         assert done == 1 and (result == 7 * value).all()
         assert len(handler._bound) <= 3
 
+    handler._bound.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(Group, "bind", lambda *_: 1 / 0)
+        done[()] = 1
+        handler(out.ctypes.data, inputs.ctypes.data)
+    assert done == 0 and isinstance(progress.error, ZeroDivisionError)
+    progress.error = None
+
     ok[()] = 0  # a call before this one has failed
     result[:] = -1
     handler(out.ctypes.data, inputs.ctypes.data)
