@@ -21,6 +21,10 @@ _SUPPORTED = tf.distribute.MirroredStrategy | tf.distribute.MultiWorkerMirroredS
 _numbered: WeakSet[tf.distribute.Strategy] = WeakSet()
 _first_numbers = count(100_000, 100_000)
 
+#: what TensorFlow calls the scopes of strategies that it is in
+_STACK = "_distribution_strategy_stack"
+_default_graph = tf.compat.v1.get_default_graph
+
 T = TypeVar("T", bound=type)
 
 
@@ -186,8 +190,8 @@ def outside_scopes() -> Iterator[None]:
     process, and losses, metrics and optimizers see whole minibatches. TensorFlow has no
     public way out of a scope.
     """
-    graph = tf.compat.v1.get_default_graph()
-    names = ("_distribution_strategy_stack", "_variable_creator_stack")
+    graph = _default_graph()
+    names = (_STACK, "_variable_creator_stack")
     before = [getattr(graph, name) for name in names]
     for name in names:
         setattr(graph, name, [])
@@ -219,6 +223,10 @@ def _outside(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
+        graph = _default_graph()
+        # `tf.distribute.has_strategy` raises and catches an error each time
+        if not (graph.building_function or getattr(graph, _STACK, True)):
+            return method(*args, **kwargs)
         run = unconverted if tf.inside_function() else method
         if not tf.distribute.has_strategy():
             return run(*args, **kwargs)

@@ -6,7 +6,7 @@ the model. `BlockFeed` packs it into the input blocks of a simulation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +15,11 @@ from nengo.builder.operator import Operator
 
 from nengo_dl.graph.inputs import Input, Source
 from nengo_dl.graph.roles import Role
+from nengo_dl.graph.signals import initial_elements
 from nengo_dl.inputs.arrays import is_held
 from nengo_dl.inputs.memory import aligned_zeros
 from nengo_dl.inputs.sources import Presented, Sources
+from nengo_dl.lowering.presented import Presented as CalledInLoop
 from nengo_dl.program.calling import array_of, to_tensor
 from nengo_dl.program.form import LONG, Form
 from nengo_dl.program.program import Program
@@ -128,6 +130,32 @@ class Chunk:
     inputs: list[tf.Tensor]
     n_steps: int
     error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class BoundFeed:
+    """Feed one step of a simulation after the other, always by the same tensors.
+
+    Attributes
+    ----------
+    inputs : list of tf.Tensor, shape (rows, batch, size)
+        One for each input block.
+    fill : callable
+        Writes to the memory of these; see `Sources.bind`.
+    presented : lowering.presented.Presented
+        Data that stand in for functions called in the loop.
+    """
+
+    inputs: list[tf.Tensor]
+    fill: Callable[[int], None]
+    presented: CalledInLoop
+
+    def __call__(self, step: int) -> list[tf.Tensor]:
+        """Return the input blocks of a step, 1 for the first."""
+        if self.presented.values:
+            self.presented.values = {}
+        self.fill(step)
+        return self.inputs
 
 
 class BlockFeed(Feed):
@@ -269,6 +297,38 @@ class BlockFeed(Feed):
             else:
                 tensors.append(self._tensor(number, form, array))
         return Chunk(tensors, good, error)
+
+    def bind(self, form: Form) -> BoundFeed | None:
+        """Return what feeds one step after the other, with nothing presented.
+
+        Parameters
+        ----------
+        form : Form
+            How the program runs.
+
+        Returns
+        -------
+        BoundFeed or None
+            None if tensors do not share the memory of arrays, as on a GPU.
+        """
+        dtype = self._program.dtype
+        places: dict[Input, np.ndarray] = {}
+        tensors = []
+        for number, inputs in self._inputs.items():
+            # memory of its own: what runs with data leave in buffers must not come here
+            array = aligned_zeros(self._shape(number, form), dtype.as_numpy_dtype)
+            for item in inputs:
+                place = self._place(item, array)
+                if item.source is Source.CONSTANT:
+                    place[...] = initial_elements(item.signal)
+                else:
+                    places[item] = place[0]
+            tensors.append(to_tensor(array, dtype))
+            changes = number not in self._constant
+            if changes and not np.shares_memory(array_of(tensors[-1]), array):
+                return None
+        presented = self._program.presented
+        return BoundFeed(tensors, self.sources.bind(places), presented)
 
     def _is_constant(self, number: int, presented: Presented) -> bool:
         """Return whether an input block holds constants alone."""

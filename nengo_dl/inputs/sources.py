@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import nengo
 import numpy as np
-from nengo.builder.operator import Operator
+from nengo.builder.operator import Operator, SimPyFunc
 from nengo.exceptions import SimulationError
 
 from nengo_dl.graph.inputs import Input, Source
@@ -315,6 +315,58 @@ class Sources:
                 if why is not None:
                     good, error = len(values[item]), why
         return {item: v[:good, None] for item, v in values.items()}, good, error
+
+    def bind(self, places: Mapping[Input, np.ndarray]) -> Callable[[int], None]:
+        """Return what writes the values of some inputs for one step.
+
+        It takes the number of the step, 1 for the first, and raises what functions and
+        Processes raise; nothing is drawn then. What is the same in all steps is done
+        here: it takes longer than a step of a small model.
+
+        Parameters
+        ----------
+        places : mapping of Input to np.ndarray, shape (batch, size)
+            Where to write them.
+        """
+        called = [(item.op, places.get(item)) for item in self._functions]
+        streams = [
+            (item, place[None, None])
+            for item, place in places.items()
+            if item in self._streams
+        ]
+        calling = Calling(lambda: [op for op, _ in called], 0)
+
+        def fill(step: int) -> None:
+            if called:
+                time = step * self._dt
+                calling.step = step
+                with calling:
+                    for op, place in called:
+                        self._call(op, time, place)
+            self.begin()
+            for item, place in streams:
+                good, error = self.fill(item, [step], place, {}, {})
+                if not good and error is not None:
+                    self.end_at(0)
+                    raise error
+
+        return fill
+
+    def _call(self, op: SimPyFunc, time: float, place: np.ndarray | None) -> None:
+        """Write what a function returns for all items, shape (batch, size)."""
+        try:
+            result: Any = op.fn(time)
+        except Exception as raised:
+            raise failure(op, (time,), raised) from raised
+        if place is None:
+            return
+        is_number = result.__class__ in NUMBERS
+        if is_number and -self._largest <= result <= self._largest:
+            place[...] = result
+            return
+        with np.errstate(over="ignore"):
+            store(op, (time,), result, place[0])
+        place[1:] = place[0]
 
     def _stack(
         self, item: Input, column: list, times: list[float]

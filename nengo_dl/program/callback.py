@@ -59,6 +59,8 @@ _key_at = (ctypes.c_char * _KEY_LENGTH).from_address
 #: the step's number, whether calls before have returned, whether this one has, the call
 _Bound = tuple[ctypes.c_int32, ctypes.c_int32, ctypes.c_int32, StepCall]
 
+#: loops with room for no more steps copy what goes in and out of Python
+FEW_STEPS = 2
 #: so many places of buffers are kept, a few hundred bytes each
 _MANY_PLACES = 256
 
@@ -181,11 +183,14 @@ class CompiledCalls:
     ok : tf.Tensor, shape (), int32
         Whether all calls so far have returned. Each round needs that of the one before,
         so that XLA keeps their order.
+    capacity : int
+        Steps that the loop has room for.
     """
 
     callbacks: Callbacks
     i: tf.Tensor
     ok: tf.Tensor
+    capacity: int
 
     def call(self, calls: PythonCalls, now: SignalValues) -> None:
         """Add a round of calls to the step, and write their results."""
@@ -194,7 +199,8 @@ class CompiledCalls:
         arguments = calls.arguments(now)
         flat = [tensor for own in arguments for tensor in own]
         results = Packing(tuple(calls.shapes))
-        handler = _Handler(
+        kind = _Copying if self.capacity <= FEW_STEPS else _AtPlaces
+        handler = kind(
             self.callbacks.progress,
             calls,
             [tuple(tensor.shape) for tensor in flat],
@@ -232,29 +238,43 @@ class _Handler:
     dtype: np.dtype
 
     def __post_init__(self) -> None:
-        self._sizes = [math.prod(shape) for shape in self.shapes]
         self._addresses: Any = ctypes.c_void_p * (2 + len(self.shapes))
         self._inputs_at = (ctypes.c_char * ctypes.sizeof(self._addresses)).from_address
-        #: what is called, by the addresses of arguments and results as XLA gives them
-        self._bound: dict[bytes, _Bound] = {}
 
     def __call__(self, out: Address, inputs: Address) -> None:
         """Read the arguments where XLA has them, write the results where it wants."""
-        progress = self.progress
         try:  # an interrupt may come anywhere, and is no error of the function's
-            addresses = _out_at(out).raw + self._inputs_at(inputs).raw
-            bound = self._bound.get(addresses)
-            if bound is None:
-                bound = self._bind(addresses, out, inputs)
-            i, ok, done, call = bound
-            done.value = 0
-            if ok.value and progress.error is None:
-                call(progress.first_step + i.value + 1)
-                done.value = 1
+            self._handle(out, inputs)
         except BaseException as error:
-            progress.error = error
-            _, done_at = _TWO_ADDRESSES.from_address(out)
-            _NUMBER.from_address(done_at).value = 0
+            self.progress.error = error
+            _, done = _TWO_ADDRESSES.from_address(out)
+            _NUMBER.from_address(done).value = 0
+
+    def _handle(self, out: Address, inputs: Address) -> None:
+        raise NotImplementedError
+
+
+@dataclass
+class _AtPlaces(_Handler):
+    """Read and write in place: a loop over many steps has its buffers in few places."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._sizes = [math.prod(shape) for shape in self.shapes]
+        #: what is called, by the addresses of arguments and results as XLA gives them
+        self._bound: dict[bytes, _Bound] = {}
+
+    def _handle(self, out: Address, inputs: Address) -> None:
+        addresses = _out_at(out).raw + self._inputs_at(inputs).raw
+        bound = self._bound.get(addresses)
+        if bound is None:
+            bound = self._bind(addresses, out, inputs)
+        i, ok, done, call = bound
+        done.value = 0
+        progress = self.progress
+        if ok.value and progress.error is None:
+            call(progress.first_step + i.value + 1)
+            done.value = 1
 
     def _bind(self, addresses: bytes, out: Address, inputs: Address) -> _Bound:
         """Return numbers and arrays that stand where XLA has them, and what uses them.
@@ -278,6 +298,39 @@ class _Handler:
             self.calls.bind(arguments, self.counts, results),
         )
         return found
+
+
+@dataclass
+class _Copying(_Handler):
+    """Copy arguments and results from and to memory that is always the same.
+
+    A call of ``step()`` has its buffers anywhere, and to bind arrays to them takes
+    longer than the step.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        arguments = [np.zeros(shape, self.dtype) for shape in self.shapes]
+        results = np.zeros(self.results.size, self.dtype)
+        views = self.results.views(results)
+        self._call = self.calls.bind(arguments, self.counts, views)
+        # the addresses of the arrays are no longer theirs without them
+        self._arrays = [*arguments, results]
+        self._places = [(a.ctypes.data, a.nbytes) for a in arguments]
+        self._results = results.ctypes.data, results.nbytes
+
+    def _handle(self, out: Address, inputs: Address) -> None:
+        result, done = _TWO_ADDRESSES.from_address(out)
+        i, ok, *given = self._addresses.from_address(inputs)
+        finished = _NUMBER.from_address(done)
+        finished.value = 0
+        progress = self.progress
+        if _NUMBER.from_address(ok).value and progress.error is None:
+            for (place, size), address in zip(self._places, given, strict=True):
+                ctypes.memmove(place, address, size)
+            self._call(progress.first_step + _NUMBER.from_address(i).value + 1)
+            ctypes.memmove(result, *self._results)
+            finished.value = 1
 
 
 def _memory(address: Address, size: int, dtype: np.dtype) -> np.ndarray:

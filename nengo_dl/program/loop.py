@@ -150,7 +150,7 @@ class CompiledLoop:
             block: series[0] if series.shape[0] == 1 else tf.gather(series, i)
             for block, series in inputs.items()
         }
-        python = CompiledCalls(self.callbacks, i, ok)
+        python = CompiledCalls(self.callbacks, i, ok, self.capacity)
         before = self._finished(self._flat(state, first, i), i)
         now = self.step.begin(values, before, fed)
         self.step.run(now, python)

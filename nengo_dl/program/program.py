@@ -29,6 +29,7 @@ from nengo_dl.program.fingerprint import fingerprint, only_own
 from nengo_dl.program.form import LONG, Form
 from nengo_dl.program.kept_traces import kept
 from nengo_dl.program.loop import CompiledLoop, LoopResult
+from nengo_dl.program.one_step import OneStep
 from nengo_dl.program.recording import Recording, by_recording
 from nengo_dl.program.step import TimeStep
 
@@ -269,6 +270,23 @@ class Program:
         # only Python code can end the loop sooner
         done = int(outputs[0]) if self.calls_python else n_steps
         return LoopResult(outputs[1:end], samples, done, self._callbacks.error)
+
+    def bind(self, form: Form) -> OneStep | None:
+        """Return what runs one step in a form in which the program has run before.
+
+        None where Python drives the loop, or the program has not run so.
+        """
+        call = self._calls.get(form)
+        if call is None:
+            return None
+        return OneStep(
+            call,
+            self._count(1),
+            self._callbacks,
+            self.sampled,
+            self.capacity(form),
+            self.device,
+        )
 
     def _count(self, n_steps: int) -> tf.Tensor:
         """Return a number of steps as a tensor; making one takes 7 us."""

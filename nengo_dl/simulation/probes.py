@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import nengo
 import numpy as np
+import tensorflow as tf
 
-from nengo_dl.program.recording import Recording
+from nengo_dl.program.recording import Buffer, Recording, by_recording
 from nengo_dl.simulation.out_arrays import check_form, write
+from nengo_dl.simulation.step_rows import StepRows
+
+#: takes the number of the step before a single one, and what a loop has written in it
+#: to each of its buffers, shape (rows, batch, *shape)
+Record = Callable[[int, Sequence[tf.Tensor]], None]
 
 
 class ProbeStore:
@@ -35,6 +41,8 @@ class ProbeStore:
         #: where samples are written instead, and how many were
         self._out: dict[nengo.Probe, Any] = {}
         self._n_written: dict[nengo.Probe, int] = {}
+        #: samples of single steps
+        self._steps: StepRows | None = None
         self.clear()
 
     def __contains__(self, probe: object) -> bool:
@@ -47,6 +55,7 @@ class ProbeStore:
 
     def clear(self, probe: nengo.Probe | None = None) -> None:
         """Forget all samples, or those of one Probe."""
+        self._settle()
         if probe is not None:
             self._chunks[probe] = []
         else:
@@ -72,6 +81,7 @@ class ProbeStore:
         ValidationError
             If an array does not have this shape; nothing is written then.
         """
+        self._settle()
         for probe, target in out.items():
             own = self._recordings[probe]
             sample = own.presented(np.zeros((1, 1, *own.view.shape), dtype))
@@ -86,6 +96,34 @@ class ProbeStore:
         finally:
             self._out = {}
 
+    def bind(self, buffers: Sequence[Buffer]) -> Record:
+        """Return what adds the samples of a single step.
+
+        Parameters
+        ----------
+        buffers : sequence of Buffer
+            Those of the loop.
+        """
+        self._settle()
+        rows = self._steps = StepRows(buffers)
+
+        def add(first_step: int, outputs: Sequence[tf.Tensor]) -> None:
+            if not rows.add(first_step, outputs):
+                self._settle()
+                rows.begin(first_step, outputs)
+
+        return add
+
+    def _settle(self) -> None:
+        """Store what there is of single steps."""
+        rows = self._steps
+        if rows is not None and rows.n_steps:
+            views = [recording.view for recording in self._recordings.values()]
+            samples = by_recording(rows.buffers, rows.arrays, views)
+            first_step, n_steps = rows.first_step, rows.n_steps
+            rows.clear()
+            self.append(first_step, n_steps, samples)
+
     def append(self, first_step: int, n_steps: int, rows: Sequence[np.ndarray]) -> None:
         """Add the rows of a chunk.
 
@@ -98,6 +136,7 @@ class ProbeStore:
         rows : sequence of np.ndarray, shape (capacity, batch, *shape)
             The buffer of each recording.
         """
+        self._settle()
         for (probe, recording), buffer in zip(
             self._recordings.items(), rows, strict=True
         ):
@@ -127,6 +166,7 @@ class ProbeStore:
 
     def snapshot(self) -> dict[nengo.Probe, np.ndarray]:
         """Return all samples, shape (n_samples, batch, *shape) each."""
+        self._settle()
         return {p: np.concatenate(c) for p, c in self._chunks.items() if c}
 
     def restore(self, samples: Mapping[nengo.Probe, np.ndarray]) -> None:
@@ -143,6 +183,7 @@ class ProbeStore:
         np.ndarray, shape (n_samples, *shape) or (batch, n_samples, *shape)
             Empty, shape (0,), before the first sample.
         """
+        self._settle()
         chunks = self._chunks[probe]
         if not chunks:
             empty = np.zeros(0)

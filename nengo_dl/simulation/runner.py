@@ -16,14 +16,15 @@ from nengo.exceptions import SimulatorClosed
 
 from nengo_dl.display.progress import stage
 from nengo_dl.graph.tensor_operator import tensor_nodes
-from nengo_dl.inputs.feed import BlockFeed
+from nengo_dl.inputs.feed import BlockFeed, BoundFeed
 from nengo_dl.inputs.random_streams import Position
 from nengo_dl.inputs.sources import Sources
 from nengo_dl.lowering.tensor_nodes.binding import post_build
 from nengo_dl.program.form import Form
 from nengo_dl.program.loop import LoopResult
+from nengo_dl.program.one_step import OneStep
 from nengo_dl.program.program import BRIEF_CAPACITY, Program
-from nengo_dl.simulation.probes import ProbeStore
+from nengo_dl.simulation.probes import ProbeStore, Record
 from nengo_dl.simulation.store import StateStore
 
 #: runs that are over sooner (s) show no progress: a bar takes 1.5 ms, and would be the
@@ -76,8 +77,8 @@ class Runner:
         self._feed = BlockFeed(program, order, model.dt)
         self._compiled: set[Form] = set()
         self._brief_calls = 0
-        #: that of single steps, once it will not change any more
-        self._single: Form | None = None
+        #: what feeds, runs and records single steps
+        self._single: tuple[BoundFeed, OneStep, Record] | None = None
         self._times = times
         #: of the last run; the first run is taken for a long one
         self._seconds_per_step = float("inf")
@@ -167,13 +168,32 @@ class Runner:
 
         What `run` asks and prepares for any number of steps takes as long as the step.
         """
-        form = self._single
-        if form is None:
+        if self._single is None:
             form = self._form(1, {})
             self._compile(form, progress_bar=False)
-            if form.brief or not self._program.has_brief:
-                self._single = form
-        self._run_chunk(1, {}, form)
+            # another form later, after many calls
+            if form.brief:
+                self._single = self._bind(form)
+            if self._single is None:
+                self._run_chunk(1, {}, form)
+                return
+        feed, run, record = self._single
+        n_steps, store = self.n_steps, self.store
+        inputs = feed(n_steps + 1)
+        state, buffers, error = run(store.param_values(), store.state, inputs, n_steps)
+        if error is not None:
+            self.sources.give_back(1)
+            raise error
+        store.state = state
+        record(n_steps, buffers)
+        self.n_steps = n_steps + 1
+
+    def _bind(self, form: Form) -> tuple[BoundFeed, OneStep, Record] | None:
+        """Return what feeds, runs and records single steps, if it can be had."""
+        feed, run = self._feed.bind(form), self._program.bind(form)
+        if feed is None or run is None:
+            return None
+        return feed, run, self.probes.bind(self._program.step.buffers)
 
     def reset(
         self, seed: int, parameters: bool, samples: bool, processes: bool
@@ -206,6 +226,7 @@ class Runner:
 
     def close(self) -> None:
         """Let go of the program and the live values; samples and time stay."""
+        self._single = None
         del self._program, self._feed, self.store
 
     def check_open(self, what: str) -> None:

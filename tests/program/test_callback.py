@@ -46,7 +46,7 @@ def test_arrays_at_places_are_not_kept_forever(monkeypatch):
     progress = callback._Progress(first_step=5)
     results = callback.Packing(((2,),))
     calls = callback.PythonCalls((Group(),))
-    handler = callback._Handler(progress, calls, [(2,)], [1], results, np.dtype("f4"))
+    handler = callback._AtPlaces(progress, calls, [(2,)], [1], results, np.dtype("f4"))
     i, ok, done = (np.array(value, np.int32) for value in (1, 1, 0))
     for value in [*range(10), 9]:
         given, result = (np.full(2, x, np.float32) for x in (value, -1))
