@@ -59,11 +59,26 @@ def select(source: tf.Tensor, stretches: Sequence[Stretch]) -> tf.Tensor:
         parts = [stretch(source, start, stop) for start, stop in stretches]
         return parts[0] if len(parts) == 1 else tf.concat(parts, axis=-1)
     row = int(np.gcd(row_length(stretches), size))
-    index = expand(stretches, row)
+    return take_rows(source, expand(stretches, row), row)
+
+
+def take_rows(source: tf.Tensor, index: np.ndarray, row: int) -> tf.Tensor:
+    """Return rows of the last axis of ``source``, one after the other.
+
+    Parameters
+    ----------
+    source : tf.Tensor, shape (..., n)
+        What to read from.
+    index : np.ndarray of int32, shape (count,)
+        The numbers of the rows.
+    row : int
+        The length of a row. XLA looks at each constant number again and again while it
+        compiles: a million of them take 10 s.
+    """
     if row == 1:
         return tf.gather(source, index, axis=-1)
     lead = source.shape[:-1]
-    rows = reshaped(source, (*lead, size // row, row))
+    rows = reshaped(source, (*lead, source.shape[-1] // row, row))
     return reshaped(tf.gather(rows, index, axis=-2), (*lead, len(index) * row))
 
 

@@ -24,9 +24,11 @@ from nengo_dl.lowering.indexing import (
     expand,
     for_all_items,
     reshaped,
+    row_length,
     select,
     sort_targets,
     stretch,
+    take_rows,
 )
 from nengo_dl.plan.layout import DerivedView, SignalLayout, View
 
@@ -117,13 +119,18 @@ class SignalValues:
         """
         if view in self._invariant:
             return self._invariant[view]
-        parts = []
-        for block, stretches in _by_block(view):
-            low = min(start for start, _ in stretches)
-            high = max(stop for _, stop in stretches)
-            covering = self._covering(block, low, high)
-            parts.append(select(covering, [(a - low, b - low) for a, b in stretches]))
-        flat = parts[0] if len(parts) == 1 else tf.concat(self._align(parts), axis=-1)
+        by_block = _by_block(view)
+        if len(by_block) > MAX_SLICES:
+            flat = self._read_mixed(by_block)
+        else:
+            parts = []
+            for block, stretches in by_block:
+                low = min(start for start, _ in stretches)
+                high = max(stop for _, stop in stretches)
+                places = [(a - low, b - low) for a, b in stretches]
+                parts.append(select(self._covering(block, low, high), places))
+            aligned = self._align(parts)
+            flat = parts[0] if len(parts) == 1 else tf.concat(aligned, axis=-1)
         shape = (flat.shape[0], *view.shape) if view.batched else view.shape
         value = reshaped(flat, shape)
         return view.function(value) if isinstance(view, DerivedView) else value
@@ -291,17 +298,29 @@ class SignalValues:
         batch = self.minibatch_size if None in batches else max(batches)
         return [tf.broadcast_to(part, (batch, part.shape[-1])) for part in parts]
 
+    def _read_mixed(self, by_block: list[tuple[int, list[Stretch]]]) -> tf.Tensor:
+        """Return stretches of blocks that take turns: all of these, then one gather."""
+        offsets: dict[int, int] = {}
+        size = 0
+        for block, _ in by_block:
+            if block not in offsets:
+                offsets[block] = size
+                size += self.layout.blocks[block].size
+        wholes = [self._covering(i, 0, self.layout.blocks[i].size) for i in offsets]
+        places = [
+            (offsets[block] + start, offsets[block] + stop)
+            for block, stretches in by_block
+            for start, stop in stretches
+        ]
+        return select(tf.concat(self._align(wholes), axis=-1), places)
+
     def _write(self, view: View, value: tf.Tensor, increment: bool) -> None:
         if view.batched and value.shape.rank == len(view.shape):
             value = value[None]  # computed from parameters only
         lead = (value.shape[0],) if view.batched else ()
         flat = reshaped(value, (*lead, view.size))
-        done = 0
-        for block, stretches in _by_block(view):
-            length = sum(stop - start for start, stop in stretches)
-            part = select(flat, [(done, done + length)])
-            done += length
-            targets = list(stretches)
+        for block, sources, targets in _destinations(view):
+            part = select(flat, sources)
             if increment:
                 part, targets = accumulate(part, targets)
             part, targets = sort_targets(part, targets)
@@ -349,19 +368,21 @@ class SignalValues:
         to what it was.
         """
         low, high = targets[0][0], targets[-1][1]
-        size = value.shape[-1]
-        # by default element i comes from behind the written values: from the one zero,
-        # or from the block's own element i
-        index = np.full(high - low, size, dtype=np.int32)
+        places = [(start - low, stop - low) for start, stop in targets]
+        row = row_length(places)
+        count = value.shape[-1] // row
+        # by default row i comes from behind the written values: from the one row of
+        # zeros, or from the block's own row i
+        index = np.full((high - low) // row, count, dtype=np.int32)
         if not increment:
-            index += expand([(0, high - low)])
-        index[expand([(a - low, b - low) for a, b in targets])] = expand([(0, size)])
+            index += np.arange(len(index), dtype=np.int32)
+        index[expand(places, row)] = np.arange(count, dtype=np.int32)
         if increment:
-            rest = tf.zeros_like(stretch(value, 0, 1))
+            rest = tf.zeros_like(stretch(value, 0, row))
         else:
             rest = self._covering(block, low, high)
         parts = self._align([value, rest])
-        return tf.gather(tf.concat(parts, -1), index, axis=-1), [(low, high)]
+        return take_rows(tf.concat(parts, -1), index, row), [(low, high)]
 
 
 def _start(piece: Piece) -> int:
@@ -377,6 +398,28 @@ def _joined(stretches: list[Stretch]) -> list[Stretch]:
         else:
             joined.append((start, stop))
     return joined
+
+
+def _destinations(view: View) -> list[tuple[int, list[Stretch], list[Stretch]]]:
+    """Return blocks, what each gets of the values for a view, and where to.
+
+    A block occurs several times if it takes turns with others, unless that is often:
+    then all that it gets is put together first.
+    """
+    found: list[tuple[int, list[Stretch], list[Stretch]]] = []
+    done = 0
+    for block, targets in _by_block(view):
+        length = sum(stop - start for start, stop in targets)
+        found.append((block, [(done, done + length)], targets))
+        done += length
+    if len(found) <= MAX_SLICES:
+        return found
+    together: dict[int, tuple[list[Stretch], list[Stretch]]] = {}
+    for block, sources, targets in found:
+        own = together.setdefault(block, ([], []))
+        own[0].extend(sources)
+        own[1].extend(targets)
+    return [(block, *own) for block, own in together.items()]
 
 
 def _by_block(view: View) -> list[tuple[int, list[Stretch]]]:

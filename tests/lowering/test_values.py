@@ -227,3 +227,41 @@ def test_steps_begin_with_what_they_are_given():
     assert not np.any(step.block(1))
     # the values of the step before are not touched
     assert np.all(values.block(0) == 1)
+
+
+@pytest.mark.parametrize("n_rows", [MAX_SLICES // 2, 4 * MAX_SLICES])
+@pytest.mark.parametrize("row", [1, 5])
+@pytest.mark.parametrize("batched", [True, False])
+def test_blocks_that_take_turns(n_rows, row, batched):
+    rng = np.random.RandomState(0)
+    sizes = (2 * n_rows * row, n_rows * row)
+    layout = make_layout(Role.STATE if batched else Role.PARAM, sizes)
+    lead = (2,) if batched else ()
+    arrays = [rng.uniform(size=(*lead, size)) for size in sizes]
+    blocks = {i: tf.constant(array) for i, array in enumerate(arrays)}
+    values = SignalValues(layout, blocks, 2, tf.float64)
+    expected = np.concatenate(arrays, axis=-1)
+    # every other row of the first block, in turn with all of the second, backwards
+    runs = [
+        Run(block, step * i * row, (step * i + 1) * row)
+        for i in reversed(range(n_rows))
+        for block, step in ((0, 2), (1, 1))
+    ]
+    places = np.concatenate(
+        [np.arange(a, b) + (block and sizes[0]) for block, a, b in runs]
+    )
+    view = View(join_runs(runs), (len(places),), batched)
+    for verb in ("inc", "set", "inc"):
+        new = rng.uniform(size=(*lead, len(places)))
+        if verb == "inc":
+            expected[..., places] += new
+        else:
+            expected[..., places] = new
+        getattr(values, verb)(view, tf.constant(new))
+        assert np.array_equal(values.read(view).numpy(), expected[..., places])
+    found = np.concatenate([values.read(v).numpy() for v in whole(sizes, batched)], -1)
+    assert np.array_equal(found, expected)
+
+
+def whole(sizes, batched):
+    return [View((Run(i, 0, n),), (n,), batched) for i, n in enumerate(sizes)]

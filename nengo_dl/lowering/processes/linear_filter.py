@@ -31,6 +31,13 @@ from nengo_dl.plan.groups import OpGroup
 from nengo_dl.plan.layout import View
 
 StateSpace = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+#: coefficients, kind of time, method of discretization
+System = tuple[tuple[float, ...], tuple[float, ...], bool, str]
+
+#: of filters that were asked for, by identity: these cannot change, and most networks
+#: have few of them for all connections
+_systems: dict[int, tuple[LinearFilter, System]] = {}
+_MANY_SYSTEMS = 1024
 
 
 def state_space(synapse: LinearFilter, dt: float) -> StateSpace:
@@ -38,16 +45,21 @@ def state_space(synapse: LinearFilter, dt: float) -> StateSpace:
     return _state_space(*_system(synapse), dt)
 
 
-def _system(
-    synapse: LinearFilter,
-) -> tuple[tuple[float, ...], tuple[float, ...], bool, str]:
-    """Return all that defines a filter: coefficients, kind of time, method."""
-    return (
-        tuple(synapse.num),
-        tuple(synapse.den),
-        synapse.analog,
-        synapse.method,
-    )
+def _system(synapse: LinearFilter) -> System:
+    """Return all that defines a filter."""
+    known = _systems.get(id(synapse))
+    if known is None:
+        if len(_systems) >= _MANY_SYSTEMS:
+            _systems.clear()
+        system = (
+            tuple(synapse.num),
+            tuple(synapse.den),
+            synapse.analog,
+            synapse.method,
+        )
+        # with the filter itself, so that no other one gets its identity
+        known = _systems[id(synapse)] = synapse, system
+    return known[1]
 
 
 @lru_cache(maxsize=1024)
@@ -281,6 +293,9 @@ def output_is_state(op: SimProcess) -> bool:
 
 
 def _same_numbers(op: SimProcess) -> bool:
-    return op.mode == "update" and np.array_equal(
-        initial_elements(op.state["X"]), initial_elements(op.output)
-    )
+    if op.mode != "update":
+        return False
+    x, y = initial_elements(op.state["X"]), initial_elements(op.output)
+    # for single numbers NumPy takes ten times as long as Python
+    same = x.item() == y.item() if x.size == y.size == 1 else np.array_equal(x, y)
+    return bool(same)
