@@ -53,8 +53,8 @@ def evaluate(op: SimPyFunc, output: np.ndarray | None, *args: Any) -> None:
         store(op, args, result, output)
 
 
-def _numeric(result: Any) -> Any:
-    """Return what a function returned, if it consists of numbers and none is hidden.
+def _check_numeric(result: Any) -> None:
+    """Refuse what a function returned if it does not consist of numbers in plain sight.
 
     Nengo asks whether all are finite, which NumPy answers for numbers only. Storing
     them would turn text and objects into numbers, and show what is masked.
@@ -69,7 +69,6 @@ def _numeric(result: Any) -> Any:
         np.isfinite(array)  # raises a TypeError; some types of floats are no "f"
     if type(array) is not np.ndarray and np.ma.is_masked(array):
         raise TypeError("partly masked")
-    return array
 
 
 def store(op: SimPyFunc, args: Sequence[Any], result: Any, output: np.ndarray) -> None:
@@ -85,8 +84,8 @@ def store(op: SimPyFunc, args: Sequence[Any], result: Any, output: np.ndarray) -
         kind = type(result)
         plain = kind in NUMBERS or (kind is np.ndarray and result.dtype.kind in "biuf")
         if not plain and result is not None:
-            result = _numeric(result)
-        # None becomes NaN here
+            _check_numeric(result)
+        # None becomes NaN here. An array made of a list would lose its imaginary parts
         output[...] = result
         # looking at a single number as at an array takes ten times as long
         if isfinite(output.item()) if output.size == 1 else np.isfinite(output).all():

@@ -79,6 +79,7 @@ class Runner:
         self._brief_calls = 0
         #: what feeds, runs and records single steps
         self._single: tuple[BoundFeed, OneStep, Record] | None = None
+        self._is_bound = False
         self._times = times
         #: of the last run; the first run is taken for a long one
         self._seconds_per_step = float("inf")
@@ -171,9 +172,9 @@ class Runner:
         if self._single is None:
             form = self._form(1, {})
             self._compile(form, progress_bar=False)
-            # another form later, after many calls
-            if form.brief:
-                self._single = self._bind(form)
+            # there may be another form later, after many calls
+            if form.brief and not self._is_bound:
+                self._single, self._is_bound = self._bind(form), True
             if self._single is None:
                 self._run_chunk(1, {}, form)
                 return

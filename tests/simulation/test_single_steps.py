@@ -167,7 +167,8 @@ def test_large_samples_are_not_collected():
 
 
 @pytest.mark.parametrize(
-    "result", [ValueError("mine"), None, np.nan, "text", [1.0, 2.0], 1e300]
+    "result",
+    [ValueError("mine"), None, np.nan, "text", [1.0, 2.0], 1e300, 1j, [1j], [[1.0]]],
 )
 @pytest.mark.parametrize("size_in", [0, 1])
 def test_a_step_that_fails_has_not_been(result, size_in):
@@ -192,6 +193,8 @@ def test_a_step_that_fails_has_not_been(result, size_in):
             if failing:
                 with pytest.raises(SimulationError):
                     sim.step()
+                with pytest.raises(SimulationError):
+                    sim.run_steps(5)
             else:
                 sim.step()
         compare(sim, other, net)
