@@ -58,7 +58,8 @@ CASES = {
         lambda v: opt.Adadelta(0.1, rho=v),
         lambda v: opt.Adamax(0.1, beta_2=v),
         lambda v: opt.Nadam(0.1, beta_1=v),
-        lambda v: opt.Lion(0.1, beta_1=v),
+        # its steps have one length, and the same directions for both numbers
+        lambda v: opt.Lion(0.1, beta_1=v, weight_decay=v),
         lambda v: opt.Lamb(0.1, beta_1=v),
         lambda v: opt.Ftrl(0.1, l1_regularization_strength=v / 10),
     ],
@@ -92,7 +93,9 @@ def test_equal_to_the_steps_of_keras_with_one_key_for_all_numbers(make, jit_comp
         for ours, theirs in zip(ends[-1], expected, strict=True):
             np.testing.assert_allclose(ours, theirs, **tolerance)
     assert len(keys) == 1
-    assert not np.array_equal(np.hstack(ends[0]), np.hstack(ends[1]))
+    # averages of the weights leave these alone
+    is_same = np.array_equal(np.hstack(ends[0]), np.hstack(ends[1]))
+    assert is_same == ordinary.use_ema
 
 
 @pytest.mark.parametrize(
