@@ -72,8 +72,7 @@ def take_rows(source: tf.Tensor, index: np.ndarray, row: int) -> tf.Tensor:
     index : np.ndarray of int32, shape (count,)
         The numbers of the rows.
     row : int
-        The length of a row. XLA looks at each constant number again and again while it
-        compiles: a million of them take 10 s.
+        The length of a row.
     """
     if row == 1:
         return tf.gather(source, index, axis=-1)

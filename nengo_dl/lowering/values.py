@@ -32,6 +32,10 @@ from nengo_dl.lowering.indexing import (
 )
 from nengo_dl.plan.layout import DerivedView, SignalLayout, View
 
+#: of blocks that take turns in a view, up to so many times its elements are copied, to
+#: be read by one gather; where groups have nearly all of their blocks, once would do
+MOST_COPIED = 4
+
 
 @dataclass(frozen=True, eq=False)
 class Piece:
@@ -120,8 +124,11 @@ class SignalValues:
         if view in self._invariant:
             return self._invariant[view]
         by_block = _by_block(view)
-        if len(by_block) > MAX_SLICES:
-            flat = self._read_mixed(by_block)
+        windows = _windows(by_block)
+        size = sum(high - low for low, high in windows.values())
+        # not for a few elements of large blocks, all of which would be copied
+        if len(by_block) > MAX_SLICES and size <= MOST_COPIED * view.size:
+            flat = self._read_mixed(by_block, windows)
         else:
             parts = []
             for block, stretches in by_block:
@@ -298,21 +305,25 @@ class SignalValues:
         batch = self.minibatch_size if None in batches else max(batches)
         return [tf.broadcast_to(part, (batch, part.shape[-1])) for part in parts]
 
-    def _read_mixed(self, by_block: list[tuple[int, list[Stretch]]]) -> tf.Tensor:
-        """Return stretches of blocks that take turns: all of these, then one gather."""
+    def _read_mixed(
+        self,
+        by_block: list[tuple[int, list[Stretch]]],
+        windows: Mapping[int, Stretch],
+    ) -> tf.Tensor:
+        """Return stretches of blocks that take turns: all between, then one gather."""
+        parts: list[tf.Tensor] = []
         offsets: dict[int, int] = {}
         size = 0
-        for block, _ in by_block:
-            if block not in offsets:
-                offsets[block] = size
-                size += self.layout.blocks[block].size
-        wholes = [self._covering(i, 0, self.layout.blocks[i].size) for i in offsets]
+        for block, (low, high) in windows.items():
+            parts.append(self._covering(block, low, high))
+            offsets[block] = size - low
+            size += high - low
         places = [
             (offsets[block] + start, offsets[block] + stop)
             for block, stretches in by_block
             for start, stop in stretches
         ]
-        return select(tf.concat(self._align(wholes), axis=-1), places)
+        return select(tf.concat(self._align(parts), axis=-1), places)
 
     def _write(self, view: View, value: tf.Tensor, increment: bool) -> None:
         if view.batched and value.shape.rank == len(view.shape):
@@ -398,6 +409,18 @@ def _joined(stretches: list[Stretch]) -> list[Stretch]:
         else:
             joined.append((start, stop))
     return joined
+
+
+def _windows(by_block: list[tuple[int, list[Stretch]]]) -> dict[int, Stretch]:
+    """Return from where to where in each block there are stretches of a view."""
+    found: dict[int, Stretch] = {}
+    for block, stretches in by_block:
+        low, high = found.get(block, stretches[0])
+        found[block] = (
+            min(low, *(start for start, _ in stretches)),
+            max(high, *(stop for _, stop in stretches)),
+        )
+    return found
 
 
 def _destinations(view: View) -> list[tuple[int, list[Stretch], list[Stretch]]]:

@@ -29,6 +29,7 @@ import tensorflow as tf
 
 from nengo_dl.lowering.python_call import StepCall
 from nengo_dl.lowering.values import SignalValues
+from nengo_dl.program.form import BRIEF_CAPACITY
 from nengo_dl.program.packing import Packing
 from nengo_dl.program.python_round import PythonCalls
 
@@ -59,8 +60,6 @@ _key_at = (ctypes.c_char * _KEY_LENGTH).from_address
 #: the step's number, whether calls before have returned, whether this one has, the call
 _Bound = tuple[ctypes.c_int32, ctypes.c_int32, ctypes.c_int32, StepCall]
 
-#: loops with room for no more steps copy what goes in and out of Python
-FEW_STEPS = 2
 #: so many places of buffers are kept, a few hundred bytes each
 _MANY_PLACES = 256
 
@@ -199,7 +198,7 @@ class CompiledCalls:
         arguments = calls.arguments(now)
         flat = [tensor for own in arguments for tensor in own]
         results = Packing(tuple(calls.shapes))
-        kind = _Copying if self.capacity <= FEW_STEPS else _AtPlaces
+        kind = _Copying if self.capacity <= BRIEF_CAPACITY else _AtPlaces
         handler = kind(
             self.callbacks.progress,
             calls,

@@ -6,6 +6,10 @@ from typing import NamedTuple
 
 from nengo_dl.program.ahead import Ahead
 
+#: steps of a program for single steps. Two, not one: XLA takes what reads the only row
+#: out of the loop, and rounds it otherwise than a loop over many steps does
+BRIEF_CAPACITY = 2
+
 
 class Form(NamedTuple):
     """What the trace of a loop depends on, beside the model.

@@ -26,7 +26,7 @@ from nengo_dl.program.callback import Callbacks, available
 from nengo_dl.program.calling import array_of, flat_call, free_order
 from nengo_dl.program.driven import DrivenLoop
 from nengo_dl.program.fingerprint import fingerprint, only_own
-from nengo_dl.program.form import LONG, Form
+from nengo_dl.program.form import BRIEF_CAPACITY, LONG, Form
 from nengo_dl.program.kept_traces import kept
 from nengo_dl.program.loop import CompiledLoop, LoopResult
 from nengo_dl.program.one_step import OneStep
@@ -36,10 +36,6 @@ from nengo_dl.program.step import TimeStep
 #: no more steps than this in one call: chunks give progress bars and Ctrl-C a chance,
 #: and a call costs about as much as 100 steps of a small model
 MAX_CAPACITY = 1000
-
-#: steps of a program for single steps. Two, not one: XLA takes what reads the only row
-#: out of the loop, and rounds it otherwise than a loop over many steps does
-BRIEF_CAPACITY = 2
 
 #: from how many steps on work is done ahead of them, and for how many in one call: all
 #: that there is room for are computed, even if a shorter run needs only some of them

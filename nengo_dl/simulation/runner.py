@@ -20,10 +20,10 @@ from nengo_dl.inputs.feed import BlockFeed, BoundFeed
 from nengo_dl.inputs.random_streams import Position
 from nengo_dl.inputs.sources import Sources
 from nengo_dl.lowering.tensor_nodes.binding import post_build
-from nengo_dl.program.form import Form
+from nengo_dl.program.form import BRIEF_CAPACITY, Form
 from nengo_dl.program.loop import LoopResult
 from nengo_dl.program.one_step import OneStep
-from nengo_dl.program.program import BRIEF_CAPACITY, Program
+from nengo_dl.program.program import Program
 from nengo_dl.simulation.probes import ProbeStore, Record
 from nengo_dl.simulation.store import StateStore
 
@@ -79,7 +79,7 @@ class Runner:
         self._brief_calls = 0
         #: what feeds, runs and records single steps
         self._single: tuple[BoundFeed, OneStep, Record] | None = None
-        self._is_bound = False
+        self._tried_to_bind = False
         self._times = times
         #: of the last run; the first run is taken for a long one
         self._seconds_per_step = float("inf")
@@ -173,8 +173,8 @@ class Runner:
             form = self._form(1, {})
             self._compile(form, progress_bar=False)
             # there may be another form later, after many calls
-            if form.brief and not self._is_bound:
-                self._single, self._is_bound = self._bind(form), True
+            if form.brief and not self._tried_to_bind:
+                self._single, self._tried_to_bind = self._bind(form), True
             if self._single is None:
                 self._run_chunk(1, {}, form)
                 return

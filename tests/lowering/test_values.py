@@ -263,5 +263,17 @@ def test_blocks_that_take_turns(n_rows, row, batched):
     assert np.array_equal(found, expected)
 
 
+def test_a_few_elements_of_large_blocks_are_read_without_these(monkeypatch):
+    monkeypatch.setattr(SignalValues, "_read_mixed", lambda *_: 1 / 0)
+    size, number = 1000, 2 * MAX_SLICES
+    layout = make_layout(sizes=(size, size))
+    arrays = [np.arange(size, dtype=float)[None], -np.arange(size, dtype=float)[None]]
+    blocks = {i: tf.constant(array) for i, array in enumerate(arrays)}
+    values = SignalValues(layout, blocks, 1, tf.float64)
+    elements = [(i % 2, i * size // number) for i in range(number)]
+    expected = [[arrays[block][0, i] for block, i in elements]]
+    assert np.array_equal(values.read(make_view(elements)), expected)
+
+
 def whole(sizes, batched):
     return [View((Run(i, 0, n),), (n,), batched) for i, n in enumerate(sizes)]
