@@ -13,7 +13,6 @@ from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 from nengo.exceptions import BuildError
 from nengo.utils.simulator import validate_ops
-from numpy.lib.array_utils import byte_bounds
 
 from nengo_dl.graph.signals import describe
 
@@ -166,7 +165,15 @@ class _Overlaps:
 def _bounds(signal: Signal) -> tuple[int, int]:
     """Return the first byte of a Signal's memory, and the one behind the last."""
     value = signal.initial_value
-    return byte_bounds(value) if value.size else (0, 0)
+    if not value.size:
+        return 0, 0
+    # NumPy 1.26 and 2 have a function for this, each in another place
+    reach = [(n - 1) * step for n, step in zip(value.shape, value.strides, strict=True)]
+    first = value.__array_interface__["data"][0]
+    return (
+        first + sum(step for step in reach if step < 0),
+        first + sum(step for step in reach if step > 0) + value.itemsize,
+    )
 
 
 def _validate(operators: Sequence[Operator], users: _Users, views: _Views) -> None:
