@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from nengo.builder.operator import Operator
+from nengo.builder.operator import Copy, DotInc, ElementwiseInc, Operator, Reset
 from nengo.builder.signal import Signal
 
 
@@ -68,8 +68,14 @@ def written(op: Operator) -> list[Signal]:
     return [*op.sets, *op.incs, *op.updates]
 
 
+#: most operators of most models, of which to ask for attributes takes long in vain
+_WITHOUT_PAYLOAD = frozenset((Copy, DotInc, ElementwiseInc, Reset))
+
+
 def payload_of(op: Operator) -> Any:
     """Return the NeuronType or Process that ``op`` simulates, or None."""
+    if type(op) in _WITHOUT_PAYLOAD:
+        return None
     return getattr(op, "neurons", getattr(op, "process", None))
 
 

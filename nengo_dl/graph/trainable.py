@@ -142,14 +142,15 @@ def _parameters(
 ) -> Iterator[tuple[Any, str, Setting]]:
     """Yield ``(object, key in model.sig, what the user asked for)``."""
     chain = (network, *outer)
+    scope = _Scope(chain)
     for ensemble in network.ensembles:
         if isinstance(ensemble.neuron_type, nengo.Direct):
             continue  # its encoders are an identity that stands for no parameter
-        yield ensemble, "encoders", _asked(chain, ensemble)
+        yield ensemble, "encoders", scope.asked(ensemble)
         # without a setting of their own, neurons follow their ensemble
-        yield ensemble.neurons, "bias", _asked(chain, ensemble.neurons, ensemble)
+        yield ensemble.neurons, "bias", scope.asked(ensemble.neurons, ensemble)
     for connection in network.connections:
-        yield connection, "weights", _asked(chain, connection)
+        yield connection, "weights", scope.asked(connection)
     for subnetwork in network.networks:
         yield from _parameters(subnetwork, chain)
 
@@ -182,15 +183,16 @@ def _owners(
 ) -> Iterator[tuple[Setting, Any, Signal | None, tuple[str, ...]]]:
     """Yield what may have attributes: settings, object, its output, other names."""
     chain = (network, *outer)
+    scope = _Scope(chain)
     for ensemble in network.ensembles:
-        of_ensemble = _asked(chain, ensemble)
+        of_ensemble = scope.asked(ensemble)
         neurons = ensemble.neurons
         keys: tuple[str, ...] = ("weights", "encoders", "bias", "gain")
         if isinstance(ensemble.neuron_type, nengo.Direct):
             if of_ensemble.own:
                 _check_has(ensemble, of_ensemble.names, (), ensemble.neuron_type)
             continue
-        setting = _asked(chain, neurons, ensemble)
+        setting = scope.asked(neurons, ensemble)
         if of_ensemble.own and setting != of_ensemble:
             # what its neurons have been told counts, but not every name is theirs
             others = {name for name in NAMES if hasattr(ensemble.neuron_type, name)}
@@ -201,7 +203,7 @@ def _owners(
     for connection in network.connections:
         signals = model.sig[connection]
         keys = ("weights",) if signals.get("weights") is not None else ()
-        yield _asked(chain, connection), connection, signals.get("weighted"), keys
+        yield scope.asked(connection), connection, signals.get("weighted"), keys
     for subnetwork in network.networks:
         yield from _owners(model, subnetwork, chain)
 
@@ -263,40 +265,59 @@ def _gain(model: Model, neurons: Neurons, op: Operator | None) -> Logarithm:
     return signals[key]
 
 
-def _asked(chain: tuple[nengo.Network, ...], *objects: Any) -> Setting:
-    """Return what the user asked for an object, or for the one behind it.
+class _Scope:
+    """What the user asked for within a network.
 
     Parameters
     ----------
     chain : tuple of nengo.Network
-        The networks around the object, the innermost first.
-    objects : nengo object
-        What is looked up, the most specific first.
-
-    Returns
-    -------
-    Setting
-        The setting of the object itself, wherever it was made; else the one that is
-        nearest, going outwards: of its class, then of the network.
+        The network and those around it, the innermost first.
     """
-    for obj in objects:
-        for network in chain:
-            value = _instance(network, obj)
-            if value is not None:
-                return Setting(value, own=True)
-    for i, network in enumerate(chain):
+
+    def __init__(self, chain: tuple[nengo.Network, ...]) -> None:
+        self._chain = chain
+        self._inherited: dict[tuple[type, ...], Setting] = {}
+
+    def asked(self, *objects: Any) -> Setting:
+        """Return what the user asked for an object, or for the one behind it.
+
+        Parameters
+        ----------
+        objects : nengo object
+            What is looked up, the most specific first.
+
+        Returns
+        -------
+        Setting
+            The setting of the object itself, wherever it was made; else the one that is
+            nearest, going outwards: of its class, then of the network.
+        """
         for obj in objects:
-            value = _class(network, type(obj))
+            for network in self._chain:
+                value = _instance(network, obj)
+                if value is not None:
+                    return Setting(value, own=True)
+        # the same for thousands of objects
+        classes = tuple(map(type, objects))
+        if classes not in self._inherited:
+            self._inherited[classes] = self._of_classes(classes)
+        return self._inherited[classes]
+
+    def _of_classes(self, classes: tuple[type, ...]) -> Setting:
+        """Return the setting of objects that have none of their own."""
+        for i, network in enumerate(self._chain):
+            for cls in classes:
+                value = _class(network, cls)
+                if value is not None:
+                    return Setting(value)
+            for around in self._chain[i:]:
+                value = _instance(around, network)
+                if value is not None:
+                    return Setting(value)
+            value = _class(network, nengo.Network)
             if value is not None:
                 return Setting(value)
-        for around in chain[i:]:
-            value = _instance(around, network)
-            if value is not None:
-                return Setting(value)
-        value = _class(network, nengo.Network)
-        if value is not None:
-            return Setting(value)
-    return Setting()
+        return Setting()
 
 
 def _instance(network: nengo.Network, obj: Any) -> bool | tuple[str, ...] | None:

@@ -9,9 +9,10 @@ of ``nengo.LinearFilter``.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import tensorflow as tf
@@ -34,10 +35,9 @@ StateSpace = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 #: coefficients, kind of time, method of discretization
 System = tuple[tuple[float, ...], tuple[float, ...], bool, str]
 
-#: of filters that were asked for, by identity: these cannot change, and most networks
-#: have few of them for all connections
-_systems: dict[int, tuple[LinearFilter, System]] = {}
-_MANY_SYSTEMS = 1024
+#: of filters that were asked for, by identity, since these cannot change; as long as
+#: there are the filters
+_systems: dict[int, tuple[weakref.ref[LinearFilter], System]] = {}
 
 
 def state_space(synapse: LinearFilter, dt: float) -> StateSpace:
@@ -47,18 +47,17 @@ def state_space(synapse: LinearFilter, dt: float) -> StateSpace:
 
 def _system(synapse: LinearFilter) -> System:
     """Return all that defines a filter."""
-    known = _systems.get(id(synapse))
-    if known is None:
-        if len(_systems) >= _MANY_SYSTEMS:
-            _systems.clear()
+    identity = id(synapse)
+    known = _systems.get(identity)
+    if known is None or known[0]() is not synapse:
         system = (
             tuple(synapse.num),
             tuple(synapse.den),
             synapse.analog,
             synapse.method,
         )
-        # with the filter itself, so that no other one gets its identity
-        known = _systems[id(synapse)] = synapse, system
+        reference = weakref.ref(synapse, partial(_systems.pop, identity))
+        known = _systems[identity] = reference, system
     return known[1]
 
 
@@ -176,15 +175,15 @@ class LowerLinearFilter(Lowering):
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:
         """Return the form; for a general filter, its order and its size, too."""
-        if _first_order(op):
+        order, system = _order(op), _system(op.process)
+        if order == 1 and _keeps_input_out(*system):
             return op.mode, "first order", _same_numbers(op)
-        if _order(op) == 0:
+        if order == 0:
             return op.mode, "gain"
-        system = _system(op.process)
         form: Hashable = system
         if not op.process.analog or op.process.method in ("zoh", "euler"):
             # no other method leaves it to the filter whether input passes through
-            form = _order(op), _keeps_input_out(*system)
+            form = order, _keeps_input_out(*system)
         return op.mode, form, op.input.shape
 
     @classmethod
