@@ -4,6 +4,8 @@ import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
+from nengo.builder import Signal
+from nengo.builder.operator import Copy
 from nengo.exceptions import (
     BuildError,
     ConfigError,
@@ -14,6 +16,7 @@ from nengo.exceptions import (
 import nengo_dl
 from nengo_dl import config
 from nengo_dl.graph.simplify import default_simplifications
+from nengo_dl.plan import OpGroup
 from nengo_dl.plan.greedy import greedy_planner
 from nengo_dl.plan.noop import noop_planner
 from nengo_dl.program import traces
@@ -280,6 +283,40 @@ def test_what_planners_and_rewrites_of_the_user_return(setting, returned):
         nengo.Probe(nengo.Ensemble(3, 1))
     with pytest.raises(BuildError, match=re.escape(f"returned {returned!r}; expected")):
         simulate(net, 1)
+
+
+def test_planners_that_merge_what_has_nothing_in_common_are_refused():
+    def planner(graph, merge_key, runs_python):
+        first, second, *rest = graph.operators
+        assert len(first.all_signals) != len(second.all_signals)
+        return (OpGroup((first, second)), *(OpGroup((op,)) for op in rest))
+
+    with nengo.Network() as net:
+        nengo_dl.configure_settings(planner=planner, simplifications=[])
+        ensemble = nengo.Ensemble(3, 1)
+        nengo.Probe(ensemble.neurons)
+    with pytest.raises(BuildError, match=r"as one, which use \d and \d Signals"):
+        simulate(net, 1)
+
+
+def test_rewrites_may_change_operators_in_their_place():
+    ones = np.ones(3)
+
+    def rewrite(facts):
+        for op in facts.operators:
+            if type(op) is Copy and op.src.name.endswith(".bias"):
+                op.reads = [Signal(ones, name="other biases")]
+        return list(facts.operators)
+
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(simplifications=[rewrite])
+        ensemble = nengo.Ensemble(
+            3, 1, neuron_type=nengo.RectifiedLinear(), gain=ones, bias=5 * ones
+        )
+        probe = nengo.Probe(ensemble.neurons)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        sim.run_steps(2)
+    assert np.array_equal(sim.data[probe], np.ones((2, 3)))
 
 
 def test_planners_and_rewrites_of_the_user_are_called():

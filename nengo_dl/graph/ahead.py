@@ -15,6 +15,7 @@ from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 
 from nengo_dl.graph.costs import operations
+from nengo_dl.graph.operators import Operators
 from nengo_dl.graph.phases import divide
 from nengo_dl.graph.roles import Role
 from nengo_dl.graph.signals import written
@@ -25,16 +26,16 @@ WORTH = 200_000
 
 
 def ahead(
-    operators: list[Operator],
+    operators: Operators,
     roles: dict[Signal, Role],
     needs_loop: Callable[[Operator], bool],
     minibatch_size: int,
-) -> tuple[list[Operator], dict[Signal, Role]]:
+) -> tuple[Operators, dict[Signal, Role]]:
     """Mark what is computed ahead of the loop, if that is worth it.
 
     Parameters
     ----------
-    operators : list of Operator
+    operators : Operators
         In Nengo's order.
     roles : dict of {Signal: Role}
         The role of each base.
@@ -45,7 +46,7 @@ def ahead(
 
     Returns
     -------
-    operators : list of Operator
+    operators : Operators
         In Nengo's order. Products that are computed ahead have signals of their own,
         and a Copy adds them in the loop.
     roles : dict of {Signal: Role}
@@ -59,6 +60,6 @@ def ahead(
         return operators, roles
     known = {signal.base for op in phases.before for signal in written(op)}
     return (
-        [*phases.before, *phases.loop, *phases.after],
+        operators.like([*phases.before, *phases.loop, *phases.after]),
         {**phases.roles, **dict.fromkeys(known, Role.AHEAD)},
     )

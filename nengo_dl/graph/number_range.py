@@ -14,6 +14,7 @@ from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 from nengo.exceptions import BuildError
 
+from nengo_dl.graph.operators import KINDS, Operators
 from nengo_dl.graph.signals import describe_with_signals, initial_elements, size
 
 #: so many numbers are looked at together
@@ -107,18 +108,16 @@ def check_initial_values(operators: Iterable[Operator], dtype: Any) -> None:
     """
     if np.dtype(dtype) == np.float64:
         return  # nothing that Nengo has built is larger
-    first_user: dict[Signal, Operator] = {}
-    for op in operators:
-        for signal in op.all_signals:
-            first_user.setdefault(signal.base, op)
-    for signals in _batches(first_user):
-        together = np.concatenate([initial_elements(signal) for signal in signals])
+    operators = Operators.of(operators)
+    signals, bases = operators.numbers.signals, operators.bases(*KINDS)
+    for batch in _batches(signals[number] for number in np.unique(bases).tolist()):
+        together = np.concatenate([initial_elements(signal) for signal in batch])
         if not is_beyond(together, dtype):
             continue
-        signal = next(s for s in signals if is_beyond(initial_elements(s), dtype))
+        signal = next(s for s in batch if is_beyond(initial_elements(s), dtype))
+        user = next(o for o in operators if signal in (s.base for s in o.all_signals))
         raise BuildError(
-            f"{signal.name} in {describe_with_signals(first_user[signal])} contains "
-            f"{beyond(dtype)}"
+            f"{signal.name} in {describe_with_signals(user)} contains {beyond(dtype)}"
         )
 
 

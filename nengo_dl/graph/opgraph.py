@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from nengo.builder.operator import Operator
@@ -14,13 +14,12 @@ from nengo.builder.signal import Signal
 from nengo.exceptions import BuildError
 from nengo.utils.simulator import validate_ops
 
+from nengo_dl.graph.adjacency import Adjacency
+from nengo_dl.graph.operators import KINDS, Operators
 from nengo_dl.graph.signals import describe
 
-#: what operators do with a Signal within one time step, in this order
-_ORDER = ("sets", "incs", "reads", "updates")
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OpGraph:
     """Operators, their edges, and Nengo's own order of execution.
 
@@ -28,15 +27,25 @@ class OpGraph:
     ----------
     operators : tuple of Operator
         In the order in which ``nengo.Simulator`` (not optimized) steps them.
-    successors : mapping of Operator to collection of Operator
-        Whoever has to run after each operator, within one time step.
+    edges : Adjacency
+        Whoever has to run after each operator, within one time step, by their places
+        in ``operators``.
     """
 
     operators: tuple[Operator, ...]
-    successors: Mapping[Operator, Iterable[Operator]]
+    edges: Adjacency
+
+    @cached_property
+    def successors(self) -> Mapping[Operator, Sequence[Operator]]:
+        """Whoever has to run after each operator, within one time step."""
+        operators = self.operators
+        return {
+            op: [operators[i] for i in followers]
+            for op, followers in zip(operators, self.edges.lists(), strict=True)
+        }
 
 
-def nengo_order(operators: Iterable[Operator]) -> tuple[Operator, ...]:
+def nengo_order(operators: Iterable[Operator]) -> Operators:
     """Return the operators in the order in which Nengo steps them.
 
     Raises
@@ -44,8 +53,9 @@ def nengo_order(operators: Iterable[Operator]) -> tuple[Operator, ...]:
     BuildError
         If the operators form a cycle; the message names its members.
     """
-    operators = tuple(dict.fromkeys(operators))
-    return tuple(operators[i] for i in _ordered(operators, _successors(operators)))
+    operators = _distinct(operators)
+    order = _ordered(operators, _edges(operators))
+    return operators.like([operators[i] for i in order.tolist()])
 
 
 def dependencies(operators: Iterable[Operator]) -> OpGraph:
@@ -58,74 +68,92 @@ def dependencies(operators: Iterable[Operator]) -> OpGraph:
     BuildError
         If the operators form a cycle; the message names its members.
     """
-    operators = tuple(dict.fromkeys(operators))
-    successors = _successors(operators)
-    order = _ordered(operators, successors)
-    return OpGraph(
-        tuple(operators[i] for i in order),
-        {
-            op: [operators[i] for i in followers]
-            for op, followers in zip(operators, successors, strict=True)
-        },
-    )
+    operators = _distinct(operators)
+    edges = _edges(operators)
+    return _in_order(operators, edges, _ordered(operators, edges))
 
 
-#: for each operator, by its number: who has to run after it, each once
-_Successors = list[list[int]]
+def _distinct(operators: Iterable[Operator]) -> Operators:
+    """Return the operators, each once."""
+    operators = Operators.of(operators)
+    once = dict.fromkeys(operators)
+    return operators if len(once) == len(operators) else operators.like(once)
 
 
-def _successors(operators: Sequence[Operator]) -> _Successors:
-    """Return the edges, as sets in the order in which Nengo adds them.
+def _in_order(
+    operators: Sequence[Operator], edges: Adjacency, order: np.ndarray
+) -> OpGraph:
+    """Return the graph, its operators in another order."""
+    return OpGraph(tuple([operators[i] for i in order.tolist()]), edges.ordered(order))
 
-    Nengo's own function needs several times as long, which is felt with 100,000
-    operators.
+
+def _edges(operators: Operators) -> Adjacency:
+    """Return the edges, those of each operator in the order in which Nengo adds them.
+
+    Nengo's own function needs many times as long, which is felt with 100,000 operators.
     """
-    users, views = _users(operators)
+    views = _views(operators)
     for kind in ("sets", "updates"):
-        _validate(operators, users[kind], views)
-    overlaps = {base: _Overlaps(tuple(found)) for base, found in views.items()}
-    successors: _Successors = [[] for _ in operators]
-    for last, kind in enumerate(_ORDER):
-        earlier = [users[name] for name in _ORDER[:last]]
-        for signal, followers in users[kind].items() if last else ():
-            among = overlaps.get(signal.base) if overlaps else None
-            for other in (signal,) if among is None else among.of(signal):
-                for used in earlier:
-                    for i in used.get(other, ()):
-                        successors[i] += followers
-    return [list(dict.fromkeys(s)) if len(s) > 1 else s for s in successors]
+        _validate(operators, kind, views)
+    sharing = _sharing(operators, views)
+    sources, followers = [], []
+    for i, kind in enumerate(KINDS[1:], start=1):
+        later, earlier = operators.uses(kind), operators.uses(*KINDS[:i])
+        # Signals by their rank, which is the order in which this kind of use meets them
+        signals, first, ranks = np.unique(
+            later.signals, return_index=True, return_inverse=True
+        )
+        order = np.argsort(first)
+        signals, ranks = signals[order], np.argsort(order)[ranks]
+        waiting = Adjacency.of_pairs(len(signals), ranks, later.ops)
+        # who did something before with what shares memory with each
+        users = Adjacency.of_pairs(len(sharing.counts), earlier.signals, earlier.ops)
+        others = sharing.of(signals)
+        met = np.repeat(np.arange(len(signals)), sharing.counts[signals])
+        met = np.repeat(met, users.counts[others])
+        sources.append(np.repeat(users.of(others), waiting.counts[met]))
+        followers.append(waiting.of(met))
+    pairs = map(np.concatenate, (sources, followers))
+    return Adjacency.of_pairs(len(operators), *pairs).distinct()
 
 
-#: the numbers of the operators that do one of these things with each Signal
-_Users = dict[Signal, list[int]]
-
-#: all Signals on each base of which there are views, but for those only updated:
-#: nobody has to wait for that
-_Views = dict[Signal, dict[Signal, None]]
+#: of each base of which there are views: all Signals on it, but for those only updated,
+#: since nobody has to wait for that; all by their numbers
+_Views = dict[int, list[int]]
 
 
-def _users(operators: Sequence[Operator]) -> tuple[dict[str, _Users], _Views]:
-    """Return who sets, increments, reads and updates each Signal, and the views."""
-    users: dict[str, _Users] = {kind: defaultdict(list) for kind in _ORDER}
-    sets, incs, reads, updates = users.values()
-    views: _Views = {}
-    for i, op in enumerate(operators):
-        # what is together in memory is best asked for at once
-        for used, signals in (
-            (sets, op.sets),
-            (incs, op.incs),
-            (reads, op.reads),
-            (updates, op.updates),
-        ):
-            for signal in signals:
-                used[signal].append(i)
-                if signal.is_view:
-                    views[signal.base] = {}
-    for used in (sets, incs, reads) if views else ():
-        for signal in used:
-            if signal.base in views:
-                views[signal.base][signal] = None
-    return users, views
+def _views(operators: Operators) -> _Views:
+    """Return what the Signals share memory with that are views, or have views."""
+    used, bases = operators.uses(*KINDS).signals, operators.bases(*KINDS)
+    views: _Views = {base: [] for base in np.unique(bases[bases != used]).tolist()}
+    if views:
+        signals = operators.uses("sets", "incs", "reads").signals
+        bases = operators.bases("sets", "incs", "reads")
+        concerned = np.isin(bases, list(views))
+        pairs = zip(bases[concerned].tolist(), signals[concerned].tolist(), strict=True)
+        for base, signal in dict.fromkeys(pairs):
+            views[base].append(signal)
+    return views
+
+
+def _sharing(operators: Operators, views: _Views) -> Adjacency:
+    """Return for each Signal those that it shares memory with, itself included."""
+    numbers = operators.numbers
+    n = len(numbers.signals)
+    if not views:
+        return Adjacency(np.ones(n, np.intp), np.arange(n))
+    overlaps = {
+        base: _Overlaps(numbers.signals, found) for base, found in views.items()
+    }
+    used = np.unique(operators.uses("incs", "reads", "updates").signals)
+    concerned = used[np.isin(numbers.bases[used], list(views))]
+    alone = np.delete(np.arange(n), concerned)
+    owners, members = [alone], [alone]
+    for number in concerned.tolist():
+        found = overlaps[int(numbers.bases[number])].of(number)
+        owners.append(np.full_like(found, number))
+        members.append(found)
+    return Adjacency.of_pairs(n, np.concatenate(owners), np.concatenate(members))
 
 
 class _Overlaps:
@@ -136,30 +164,27 @@ class _Overlaps:
 
     Parameters
     ----------
-    signals : tuple of Signal
-        The base, if it is asked for, and its views.
+    signals : list of Signal
+        All Signals, by their numbers.
+    found : list of int
+        The numbers of the base, if it is asked for, and of its views.
     """
 
-    def __init__(self, signals: tuple[Signal, ...]) -> None:
+    def __init__(self, signals: Sequence[Signal], found: Sequence[int]) -> None:
         self._signals = signals
-        bounds = np.array([_bounds(s) for s in signals], np.uint64).reshape(-1, 2)
-        self._starts, self._stops = bounds.T
-        self._places = {signal: i for i, signal in enumerate(signals)}
+        self._found = np.array(found, np.intp)
+        bounds = [_bounds(signals[number]) for number in found]
+        self._starts, self._stops = np.array(bounds, np.uint64).reshape(-1, 2).T
 
-    def of(self, signal: Signal) -> Iterator[Signal]:
-        """Yield those that may share memory with a Signal, in their order.
+    def of(self, number: int) -> np.ndarray:
+        """Return the numbers of those that may share memory with a Signal, in order.
 
         As `numpy.may_share_memory` says it, which compares where arrays begin and end;
         a Signal without elements shares memory with itself alone.
         """
-        start, stop = _bounds(signal)
-        found = (self._starts < stop) & (self._stops > start)
-        if start == stop:
-            found[:] = False
-        own = self._places.get(signal)
-        if own is not None:
-            found[own] = True
-        return map(self._signals.__getitem__, found.nonzero()[0].tolist())
+        start, stop = _bounds(self._signals[number])
+        shares = (self._starts < stop) & (self._stops > start) & (start < stop)
+        return self._found[shares | (self._found == number)]
 
 
 def _bounds(signal: Signal) -> tuple[int, int]:
@@ -176,21 +201,30 @@ def _bounds(signal: Signal) -> tuple[int, int]:
     )
 
 
-def _validate(operators: Sequence[Operator], users: _Users, views: _Views) -> None:
+def _validate(operators: Operators, kind: str, views: _Views) -> None:
     """Let Nengo look at those Signals that it could object to.
 
     That is where several operators change one, or parts of one that overlap. Nengo
     compares each part with each.
     """
-    parts: dict[Signal, list[Signal]] = defaultdict(list)
-    for signal in users if views else ():
-        if signal.base in views:
-            parts[signal.base].append(signal)
-    doubtful = [signal for signal, numbers in users.items() if len(numbers) > 1]
-    for base, signals in parts.items():
-        if len(signals) > 1 and (base in users or not _are_apart(signals)):
-            doubtful += signals
-    ops = {signal: [operators[i] for i in users[signal]] for signal in doubtful}
+    uses, signals = operators.uses(kind), operators.numbers.signals
+    doubtful = np.flatnonzero(np.bincount(uses.signals) > 1).tolist()
+    parts: dict[int, list[int]] = {base: [] for base in views}
+    for number in dict.fromkeys(uses.signals.tolist()) if views else ():
+        base = int(operators.numbers.bases[number])
+        if base in parts:
+            parts[base].append(number)
+    for base, found in parts.items():
+        if len(found) > 1 and (
+            base in found or not _are_apart([signals[i] for i in found])
+        ):
+            doubtful += found
+    if not doubtful:
+        return
+    ops: dict[Signal, list[Operator]] = {signals[number]: [] for number in doubtful}
+    for i, number in zip(*map(np.ndarray.tolist, uses), strict=True):
+        if signals[number] in ops:
+            ops[signals[number]].append(operators[i])
     validate_ops(ops, {}, {})
 
 
@@ -200,11 +234,12 @@ def _are_apart(signals: Iterable[Signal]) -> bool:
     return all(first[1] <= second[0] for first, second in itertools.pairwise(bounds))
 
 
-def _ordered(operators: Sequence[Operator], successors: _Successors) -> list[int]:
+def _ordered(operators: Sequence[Operator], edges: Adjacency) -> np.ndarray:
     """Return an order in which each operator runs as soon as it has become free.
 
     It is the order of Nengo, whose function takes time with the square of the number of
-    operators.
+    operators. All that are free are taken at once; those that become free thereby
+    follow in the order in which the last that each had to wait for has run.
 
     Raises
     ------
@@ -216,24 +251,45 @@ def _ordered(operators: Sequence[Operator], successors: _Successors) -> list[int
     A. B. Kahn, "Topological sorting of large networks", *Communications of the ACM*,
     5(11), 558-562, 1962.
     """
-    waiting = [0] * len(successors)
-    for following in successors:
-        for i in following:
-            waiting[i] += 1
-    order = [i for i, n in enumerate(waiting) if not n]
-    for i in order:  # which grows
-        for follower in successors[i]:
-            waiting[follower] -= 1
-            if not waiting[follower]:
-                order.append(follower)
-    if len(order) < len(successors):
-        cycle = " -> ".join(describe(operators[i]) for i in _find_cycle(successors))
+    n = len(operators)
+    waiting = np.bincount(edges.members, minlength=n)
+    free = np.flatnonzero(waiting == 0)
+    order = [free]
+    while len(free):
+        free = released(edges.of(free), waiting)
+        order.append(free)
+    found = np.concatenate(order)
+    if len(found) < n:
+        cycle = " -> ".join(describe(operators[i]) for i in _find_cycle(edges.lists()))
         raise BuildError(
             f"The operators of this model form a cycle within one time step: {cycle}. "
             "Give at least one connection on the way a synapse (0 for a delay of one "
             "step) instead of `synapse=None`."
         )
-    return order
+    return found
+
+
+def released(followers: np.ndarray, waiting: np.ndarray) -> np.ndarray:
+    """Return those that have nobody to wait for any more, once some operators ran.
+
+    Parameters
+    ----------
+    followers : np.ndarray of int
+        Who has to run after each of those that ran, in the order in which they ran.
+    waiting : np.ndarray of int, shape (n_operators,)
+        How many each operator waits for; changed in place.
+
+    Returns
+    -------
+    np.ndarray of int
+        In the order in which the last that they had waited for has run.
+    """
+    found, last, counts = np.unique(
+        followers[::-1], return_index=True, return_counts=True
+    )
+    waiting[found] -= counts
+    free = waiting[found] == 0
+    return found[free][np.argsort(-last[free])]
 
 
 def in_sequence(graph: OpGraph, ops: Sequence[Operator]) -> OpGraph:
@@ -244,35 +300,31 @@ def in_sequence(graph: OpGraph, ops: Sequence[Operator]) -> OpGraph:
     """
     if len(ops) < 2:
         return graph
-    successors = dict(graph.successors)
-    for op, following in itertools.pairwise(ops):
-        successors[op] = list(dict.fromkeys([*successors[op], following]))
-    return OpGraph(_sorted(graph.operators, successors), successors)
+    place = {op: i for i, op in enumerate(graph.operators)}
+    bound = np.array([place[op] for op in ops])
+    owners = np.concatenate([graph.edges.owners(), bound[:-1]])
+    members = np.concatenate([graph.edges.members, bound[1:]])
+    edges = Adjacency.of_pairs(len(place), owners, members).distinct()
+    return _in_order(graph.operators, edges, np.array(_sorted(edges)))
 
 
-def _sorted(
-    operators: Sequence[Operator],
-    successors: Mapping[Operator, Iterable[Operator]],
-) -> tuple[Operator, ...]:
-    """Return the order closest to that of ``operators`` in which none has to wait."""
-    place = {op: i for i, op in enumerate(operators)}
-    waiting = dict.fromkeys(operators, 0)
-    for op in operators:
-        for follower in successors[op]:
-            waiting[follower] += 1
-    ready = [place[op] for op, n in waiting.items() if not n]
+def _sorted(edges: Adjacency) -> list[int]:
+    """Return the order closest to the present one in which nobody has to wait."""
+    successors = edges.lists()
+    waiting = np.bincount(edges.members, minlength=len(successors)).tolist()
+    ready = [i for i, n in enumerate(waiting) if not n]
     order = []
     while ready:
-        op = operators[heapq.heappop(ready)]
-        order.append(op)
-        for follower in successors[op]:
+        i = heapq.heappop(ready)
+        order.append(i)
+        for follower in successors[i]:
             waiting[follower] -= 1
             if not waiting[follower]:
-                heapq.heappush(ready, place[follower])
-    return tuple(order)
+                heapq.heappush(ready, follower)
+    return order
 
 
-def _find_cycle(successors: _Successors) -> list[int]:
+def _find_cycle(successors: Sequence[Sequence[int]]) -> list[int]:
     """Return the operators of one cycle, its first member again at the end."""
     unfinished = dict.fromkeys(range(len(successors)))
     while True:

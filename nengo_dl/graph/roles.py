@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 
+import numpy as np
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 
+from nengo_dl.graph.operators import Operators
 from nengo_dl.graph.signals import size
 
 
@@ -60,55 +62,72 @@ def assign(
         ``redundant(op)`` gives signals that Nengo lists under the updates of ``op`` but
         that it leaves alone. They are carried only if somebody else touches them.
     """
-    set_elements: Mapping[Signal, int] = defaultdict(int)
-    whole: set[Signal] = set()
-    changed: set[Signal] = set()
+    operators = Operators.of(operators)
+    numbers = operators.numbers
+    signals, n = numbers.signals, len(numbers.signals)
+
+    def bases(*kinds: str) -> np.ndarray:
+        """Return whether each Signal is a base of one that is used so, shape (n,)."""
+        return _marked(n, operators.bases(*kinds))
+
+    changed = bases("sets", "incs", "updates")
+    touched = bases("reads", "sets", "incs")
     needed: set[Signal] = set()
-    touched: set[Signal] = set()
     idle: set[Signal] = set()
-    bases: dict[Signal, None] = {}
-    for op in operators:
-        for signal in op.reads:
-            base = signal.base
-            bases[base] = None
-            touched.add(base)
-        for signal in op.sets:
-            base = signal.base
-            bases[base] = None
-            touched.add(base)
-            changed.add(base)
-            if signal is base:
-                whole.add(base)
-            else:
-                # Nengo guarantees that sets of one base never overlap
-                set_elements[base] += size(signal)  # type: ignore[index]
-        for signal in op.incs:
-            base = signal.base
-            bases[base] = None
-            touched.add(base)
-            changed.add(base)
-        if op.updates:
-            left_alone = redundant(op)
-            for signal in op.updates:
-                base = signal.base
-                bases[base] = None
-                changed.add(base)
-                (idle if signal in left_alone else needed).add(base)
-        if op.sets:
-            needed.update(s.base for s in carries(op))
-    idle -= touched
-    fed = {signal.base for signal in inputs}
-    tuned = {signal.base for signal in parameters}
-    roles = {}
-    for base in bases:
-        if base in fed:
-            roles[base] = Role.INPUT
-        elif base not in changed:
-            roles[base] = Role.PARAM
-        elif base in idle or (
-            base not in needed and (base in whole or set_elements[base] == size(base))
-        ):
-            roles[base] = Role.TRANSIENT
-        else:
-            roles[base] = Role.ONLINE if base in tuned else Role.STATE
-    return roles
+    for i in np.unique(operators.uses("updates").ops).tolist():
+        op = operators[i]
+        left_alone = redundant(op)
+        for signal in op.updates:
+            (idle if signal in left_alone else needed).add(signal.base)
+    for i in np.unique(operators.uses("sets").ops).tolist():
+        needed.update(signal.base for signal in carries(operators[i]))
+    needed_ones = _marked(n, numbers.of(needed))
+    left_alone_only = _marked(n, numbers.of(idle)) & ~touched
+
+    transient = left_alone_only | (_set_in_full(operators) & ~needed_ones)
+    fed = _marked(n, numbers.of(signal.base for signal in inputs))
+    tuned = _marked(n, numbers.of(signal.base for signal in parameters))
+    chosen = np.select(
+        [fed, ~changed, transient, tuned],
+        [_NUMBERS[r] for r in (Role.INPUT, Role.PARAM, Role.TRANSIENT, Role.ONLINE)],
+        _NUMBERS[Role.STATE],
+    )
+    used = _in_order_of_use(operators)
+    return {
+        signals[number]: _ROLES[role]
+        for number, role in zip(used, chosen[used].tolist(), strict=True)
+    }
+
+
+#: a number for each role, since NumPy chooses between numbers
+_ROLES = tuple(Role)
+_NUMBERS = {role: number for number, role in enumerate(_ROLES)}
+
+
+def _marked(n: int, numbers: np.ndarray) -> np.ndarray:
+    """Return whether each of ``n`` numbers is among ``numbers``, shape (n,)."""
+    found = np.zeros(n, bool)
+    found[numbers] = True
+    return found
+
+
+def _set_in_full(operators: Operators) -> np.ndarray:
+    """Return whether each Signal is a base of which each element is set."""
+    numbers = operators.numbers
+    signals, n = numbers.signals, len(numbers.signals)
+    sets, bases = operators.uses("sets").signals, operators.bases("sets")
+    found = _marked(n, sets[sets == bases])
+    # Nengo guarantees that sets of one base never overlap
+    elements: Counter[int] = Counter()
+    for number, base in zip(sets[sets != bases], bases[sets != bases], strict=True):
+        elements[base] += size(signals[number])
+    for base, count in elements.items():
+        found[base] |= count == size(signals[base])
+    return found
+
+
+def _in_order_of_use(operators: Operators) -> list[int]:
+    """Return the bases by their numbers, as the operators come across them."""
+    order = ("reads", "sets", "incs", "updates")
+    bases, ops = operators.bases(*order), operators.uses(*order).ops
+    return list(dict.fromkeys(bases[np.argsort(ops, kind="stable")].tolist()))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 
+import numpy as np
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 from nengo.exceptions import BuildError
 
+from nengo_dl.graph.operators import Operators
 from nengo_dl.graph.signals import describe
 
 
 def verify(
-    operators: Sequence[Operator], inputs: Collection[Signal] = (), after: str = ""
+    operators: Iterable[Operator], inputs: Collection[Signal] = (), after: str = ""
 ) -> None:
     """Check the operators against the rules that every later stage relies on.
 
@@ -23,7 +25,7 @@ def verify(
 
     Parameters
     ----------
-    operators : sequence of Operator
+    operators : iterable of Operator
         The operators of the loop.
     inputs : collection of Signal
         Signals that are fed from outside.
@@ -35,26 +37,23 @@ def verify(
     BuildError
         If a rule is broken; the message names the rule and the operator.
     """
-    where = f" after {after}" if after else ""
+    operators = Operators.of(operators)
+    numbers, where = operators.numbers, f" after {after}" if after else ""
     if len(set(operators)) < len(operators):
         op, times = Counter(operators).most_common(1)[0]
         raise BuildError(f"{describe(op)} stands {times} times in the graph{where}")
-    fed = {signal.base for signal in inputs}
-    set_by: dict[Signal, Operator] = {}
-    updated_by: dict[Signal, Operator] = {}
-    for op in operators:
-        for name, signals, owner in (
-            ("sets", op.sets, set_by),
-            ("updates", op.updates, updated_by),
-        ):
-            for signal in signals:
-                if signal in owner:
-                    raise BuildError(
-                        f"Two operators have {signal} among their {name}{where}: "
-                        f"{describe(owner[signal])} and {describe(op)}"
-                    )
-                if signal.base in fed:
-                    raise BuildError(
-                        f"{describe(op)} changes {signal}, which is an input{where}"
-                    )
-                owner[signal] = op
+    fed = numbers.of(signal.base for signal in inputs)
+    for kind in ("sets", "updates"):
+        uses = operators.uses(kind)
+        for i in np.flatnonzero(np.isin(operators.bases(kind), fed))[:1]:
+            raise BuildError(
+                f"{describe(operators[uses.ops[i]])} changes "
+                f"{numbers.signals[uses.signals[i]]}, which is an input{where}"
+            )
+        for number in np.flatnonzero(np.bincount(uses.signals) > 1)[:1]:
+            first, second = uses.ops[uses.signals == number][:2]
+            raise BuildError(
+                f"Two operators have {numbers.signals[number]} among their {kind}"
+                f"{where}: {describe(operators[first])} and "
+                f"{describe(operators[second])}"
+            )

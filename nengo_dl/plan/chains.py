@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Sequence
 
-from nengo.builder.operator import Operator
-
-from nengo_dl.graph.opgraph import OpGraph
+from nengo_dl.graph.adjacency import Adjacency
 
 
-def chain_lengths(
-    graph: OpGraph, merge_key: Mapping[Operator, Hashable]
-) -> dict[Operator, int]:
+def chain_lengths(edges: Adjacency, keys: Sequence[Hashable]) -> list[int]:
     """Return for each operator how many of its kind have to run one after another.
 
     That is the largest number of operators of its own key on any path through the
@@ -20,14 +16,14 @@ def chain_lengths(
 
     Parameters
     ----------
-    graph : OpGraph
-        The operators and their edges.
-    merge_key : mapping of {Operator: hashable}
-        Operators of different keys may not share a group.
+    edges : Adjacency
+        Whoever has to run after each operator: one with a larger number.
+    keys : sequence of hashable
+        The key of each operator. Those of different keys may not share a group.
 
     Returns
     -------
-    dict of {Operator: int}
+    list of int
         1 for the last of each chain.
 
     Notes
@@ -35,7 +31,7 @@ def chain_lengths(
     The number for each key on the paths from an operator on is a vector. Operators have
     few different ones, so each is computed once: the time is linear in edges.
     """
-    members = Counter(merge_key[op] for op in graph.operators)
+    members = Counter(keys)
     number = {key: i for i, key in enumerate(k for k, n in members.items() if n > 1)}
     vectors: list[tuple[int, ...]] = [(0,) * len(number)]
     known: dict[tuple[int, ...], int] = {vectors[0]: 0}
@@ -48,23 +44,24 @@ def chain_lengths(
             vectors.append(vector)
         return known[vector]
 
-    of: dict[Operator, int] = {}
-    lengths: dict[Operator, int] = {}
-    for op in reversed(graph.operators):
-        later = frozenset(of[follower] for follower in graph.successors[op])
+    def largest_of(later: frozenset[int]) -> int:
         if later not in largest:
             columns = zip(*(vectors[i] for i in later), strict=True)
             largest[later] = identified(tuple(map(max, columns)))
-        of[op] = largest[later]
-        key = number.get(merge_key[op])
-        if key is None:
-            lengths[op] = 1
-            continue
-        step = of[op], key
-        if step not in counted:
-            vector = list(vectors[of[op]])
-            vector[key] += 1
-            counted[step] = identified(tuple(vector))
-        of[op] = counted[step]
-        lengths[op] = vectors[of[op]][key]
+        return largest[later]
+
+    of, lengths = [0] * len(keys), [1] * len(keys)
+    followers = edges.lists()
+    for i in range(len(keys) - 1, -1, -1):
+        after = followers[i]
+        own = largest_of(frozenset([of[follower] for follower in after]))
+        key = number.get(keys[i])
+        if key is not None:
+            if (own, key) not in counted:
+                vector = list(vectors[own])
+                vector[key] += 1
+                counted[own, key] = identified(tuple(vector))
+            own = counted[own, key]
+            lengths[i] = vectors[own][key]
+        of[i] = own
     return lengths

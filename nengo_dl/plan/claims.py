@@ -8,15 +8,18 @@ stands in memory, so that one order runs through the whole model. No search is n
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import cache
 
+import numpy as np
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
+from nengo.exceptions import BuildError
 
+from nengo_dl.graph.adjacency import Adjacency
+from nengo_dl.graph.operators import KINDS, Operators, SignalNumbers
 from nengo_dl.graph.roles import Role
-from nengo_dl.graph.signals import size
+from nengo_dl.graph.signals import describe, size
 from nengo_dl.plan.groups import OpGroup, Plan
 from nengo_dl.plan.layout import Block, SignalLayout
 
@@ -25,6 +28,7 @@ def arrange(
     plan: Plan,
     roles: Mapping[Signal, Role],
     trainable: Collection[Signal] = (),
+    numbers: SignalNumbers | None = None,
 ) -> tuple[Plan, SignalLayout]:
     """Give every base Signal a place, and every group its best order.
 
@@ -36,6 +40,8 @@ def arrange(
         The role of every base.
     trainable : collection of Signal
         Bases that an optimizer may change.
+    numbers : SignalNumbers, optional
+        Those of the operators, so that their Signals are not looked up again.
 
     Returns
     -------
@@ -44,31 +50,10 @@ def arrange(
     layout : SignalLayout
         Where everything lives.
     """
-    blocks: list[Block] = []
-    places: dict[Signal, tuple[int, int]] = {}
-
-    def claim(name: str, bases: Iterable[Signal]) -> None:
-        classes: dict[tuple[Role, str, bool], dict[Signal, None]] = {}
-        for base in bases:
-            if base not in places:
-                role = roles[base]
-                # whole numbers that are only read, as weights for example, take part
-                # in products of floating point numbers
-                kind = "f" if role is Role.PARAM else base.dtype.kind
-                storage = (role, kind, base in trainable)
-                classes.setdefault(storage, {})[base] = None
-        for (role, kind, trained), members in classes.items():
-            offset = 0
-            for base in members:
-                places[base] = (len(blocks), offset)
-                offset += elements(base)
-            key = f"{name}#{len(blocks)}"
-            blocks.append(Block(key, role, kind, trained, tuple(members)))
-
-    # asked for again and again
-    elements = cache(size)
-    slots = [group.slots for group in plan]
-    totals = [[sum(map(elements, slot)) for slot in group] for group in slots]
+    operators = Operators([op for group in plan for op in group.ops], numbers)
+    memory = _Memory(operators, roles, trainable)
+    slots = [_slots(operators.like(group.ops)) for group in plan]
+    totals = [memory.sizes[group].sum(axis=1).tolist() for group in slots]
     arranged = list(plan)
     # The more elements in its largest slot, the more a gather would cost. Among equals
     # those that write what is carried: a block that several groups write has to be put
@@ -78,15 +63,15 @@ def arrange(
         for t, g in zip(totals, plan, strict=True)
     ]
     for i in sorted(range(len(plan)), key=weights.__getitem__):
-        bases = [[signal.base for signal in slot] for slot in slots[i]]
-        order = _as_in_memory(slots[i], bases, places, elements)
+        signals = slots[i]
+        order = memory.order_of(signals)
         if order is not None:
-            arranged[i] = OpGroup(tuple([plan[i].ops[n] for n in order]))
-            bases = [[slot[n] for n in order] for slot in bases]
+            arranged[i] = OpGroup(tuple([plan[i].ops[n] for n in order.tolist()]))
+            signals = signals[:, order]
         name, first = plan[i].name, arranged[i].ops[0]
-        for index in sorted(range(len(bases)), key=lambda n: -totals[i][n]):
-            claim(f"{name}/{_slot_name(first, index)}", bases[index])
-    return tuple(arranged), SignalLayout(tuple(blocks), places)
+        for index in sorted(range(len(signals)), key=lambda n: -totals[i][n]):
+            memory.claim(f"{name}/{_slot_name(first, index)}", signals[index])
+    return tuple(arranged), memory.layout()
 
 
 def _carries(group: OpGroup, roles: Mapping[Signal, Role]) -> bool:
@@ -94,43 +79,121 @@ def _carries(group: OpGroup, roles: Mapping[Signal, Role]) -> bool:
     return any(roles[signal.base].carried for op in group.ops for signal in op.updates)
 
 
-def _as_in_memory(
-    slots: Sequence[Sequence[Signal]],
-    bases: Sequence[Sequence[Signal]],
-    places: Mapping[Signal, tuple[int, int]],
-    elements: Callable[[Signal], int],
-) -> list[int] | None:
-    """Return the order in which a group's most claimed slot stands in memory.
+def _slots(group: Operators) -> np.ndarray:
+    """Return the i-th Signal of every operator, for each i: `OpGroup.slots`.
 
-    Operators whose Signal in it nobody has claimed yet come last. None for the order in
-    which they are.
+    By their numbers, shape (n_slots, n_operators).
+    """
+    uses = group.uses(*KINDS)
+    of_ops = Adjacency.of_pairs(len(group), uses.ops, uses.signals)
+    for other in np.flatnonzero(of_ops.counts != of_ops.counts[0])[:1]:
+        raise BuildError(
+            f"The plan runs {describe(group[0])} and {describe(group[other])} as one, "
+            f"which use {of_ops.counts[0]} and {of_ops.counts[other]} Signals. Let the "
+            "planner only merge operators of one `merge_key`"
+        )
+    return of_ops.members.reshape(len(group), -1).T
+
+
+class _Memory:
+    """What has been claimed: where each base stands. Signals go by their numbers.
 
     Parameters
     ----------
-    slots, bases : sequence of sequence of Signal
-        The group's signals, slot by slot, and their bases.
-    places : mapping of Signal to (int, int)
-        What has been claimed.
-    elements : callable
-        Tells the size of a Signal.
+    operators : Operators
+        All that use the Signals.
+    roles : mapping of Signal to Role
+        The role of every base.
+    trainable : collection of Signal
+        Bases that an optimizer may change.
     """
-    claimed = [
-        sum([elements(s) for s, base in zip(*pair, strict=True) if base in places])
-        for pair in zip(slots, bases, strict=True)
-    ]
-    total = max(claimed, default=0)
-    if not total or len(slots[0]) == 1:
-        return None
 
-    def position(signal: Signal, base: Signal) -> tuple[float, int]:
-        if base not in places:
-            return math.inf, 0
-        block, offset = places[base]
-        return block, offset + (signal.elemoffset if signal.is_view else 0)
+    def __init__(
+        self,
+        operators: Operators,
+        roles: Mapping[Signal, Role],
+        trainable: Collection[Signal],
+    ) -> None:
+        self._signals = signals = operators.numbers.signals
+        self._bases = operators.numbers.bases
+        self._roles, self._trainable = roles, trainable
+        n = len(signals)
+        self._blocks: list[Block] = []
+        #: for each base the number of its block, or -1; and its offset there
+        self._block, self._offset = np.full(n, -1), np.zeros(n, np.intp)
+        #: for each Signal its number of elements, and where it begins in its base
+        self.sizes, self._begin = np.zeros(n, np.intp), np.zeros(n, np.intp)
+        used = operators.uses(*KINDS).signals
+        used = np.unique(np.concatenate([used, self._bases[used]]))
+        self.sizes[used] = [size(signals[i]) for i in used.tolist()]
+        views = used[self._bases[used] != used]
+        self._begin[views] = [signals[i].elemoffset for i in views.tolist()]
 
-    largest = claimed.index(total)
-    positions = list(map(position, slots[largest], bases[largest]))
-    return sorted(range(len(positions)), key=positions.__getitem__)
+    def order_of(self, slots: np.ndarray) -> np.ndarray | None:
+        """Return the order in which a group's most claimed slot stands in memory.
+
+        Operators whose Signal in it nobody has claimed yet come last. None for the
+        order in which they are.
+
+        Parameters
+        ----------
+        slots : np.ndarray of int, shape (n_slots, n_operators)
+            The group's Signals.
+        """
+        n_slots, n_operators = slots.shape
+        if n_slots == 0 or n_operators == 1:
+            return None
+        claimed = self._block[self._bases[slots]] >= 0
+        totals = (self.sizes[slots] * claimed).sum(axis=1)
+        largest = int(totals.argmax())
+        if not totals[largest]:
+            return None
+        signals, known = slots[largest], claimed[largest]
+        bases = self._bases[signals]
+        block = np.where(known, self._block[bases], len(self._blocks))
+        position = np.where(known, self._offset[bases] + self._begin[signals], 0)
+        return np.lexsort((position, block))
+
+    def claim(self, name: str, signals: np.ndarray) -> None:
+        """Put the bases of some Signals that nobody has claimed into new blocks.
+
+        Parameters
+        ----------
+        name : str
+            What the blocks are called after.
+        signals : np.ndarray of int, shape (n_operators,)
+            One slot of a group, in the order in which they shall stand.
+        """
+        bases = self._bases[signals]
+        bases = bases[self._block[bases] < 0]
+        classes: dict[tuple[Role, str, bool], list[int]] = {}
+        for number in dict.fromkeys(bases.tolist()):
+            base = self._signals[number]
+            role = self._roles[base]
+            # whole numbers that are only read, as weights for example, take part in
+            # products of floating point numbers
+            kind = "f" if role is Role.PARAM else base.dtype.kind
+            storage = (role, kind, base in self._trainable)
+            classes.setdefault(storage, []).append(number)
+        for (role, kind, trained), members in classes.items():
+            sizes = self.sizes[members]
+            self._block[members] = len(self._blocks)
+            self._offset[members] = np.cumsum(sizes) - sizes
+            key = f"{name}#{len(self._blocks)}"
+            found = tuple([self._signals[number] for number in members])
+            self._blocks.append(Block(key, role, kind, trained, found))
+
+    def layout(self) -> SignalLayout:
+        """Return where everything lives that was claimed."""
+        claimed = np.flatnonzero(self._block >= 0)
+        claimed = claimed[np.lexsort((self._offset[claimed], self._block[claimed]))]
+        places = zip(
+            self._block[claimed].tolist(), self._offset[claimed].tolist(), strict=True
+        )
+        signals = [self._signals[number] for number in claimed.tolist()]
+        return SignalLayout(
+            tuple(self._blocks), dict(zip(signals, places, strict=True))
+        )
 
 
 def _slot_name(op: Operator, index: int) -> str:

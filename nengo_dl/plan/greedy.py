@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping
 
+import numpy as np
 from nengo.builder.operator import Operator
 
-from nengo_dl.graph.opgraph import OpGraph
+from nengo_dl.graph.opgraph import OpGraph, released
 from nengo_dl.plan.chains import chain_lengths
 from nengo_dl.plan.groups import OpGroup, Plan
 
@@ -55,49 +56,43 @@ def greedy_planner(
     ...     print(sim)  # doctest: +ELLIPSIS
     <nengo_dl.Simulator of ..., 13 operators in 3 groups>
     """
-    waiting_for = dict.fromkeys(graph.operators, 0)
-    for op in graph.operators:
-        for later in graph.successors[op]:
-            waiting_for[later] += 1
-    chains = chain_lengths(graph, merge_key)
+    operators, edges = graph.operators, graph.edges
+    keys = [merge_key[op] for op in operators]
+    chains = chain_lengths(edges, keys)
+    waiting = np.bincount(edges.members, minlength=len(operators))
     # how many operators of a key begin chains of which length, and are not available
     hidden: dict[Hashable, Counter[int]] = defaultdict(Counter)
-    available: dict[Hashable, list[Operator]] = defaultdict(list)
+    for key, length in zip(keys, chains, strict=True):
+        hidden[key][length] += 1
+    available: dict[Hashable, list[int]] = defaultdict(list)
     longest: dict[Hashable, int] = defaultdict(int)
 
-    def appear(op: Operator) -> None:
-        key = merge_key[op]
-        available[key].append(op)
-        longest[key] = max(longest[key], chains[op])
-
-    for op in graph.operators:
-        if waiting_for[op]:
-            hidden[merge_key[op]][chains[op]] += 1
-        else:
-            appear(op)
+    def appear(ops: np.ndarray) -> None:
+        for i in ops.tolist():
+            key, length = keys[i], chains[i]
+            available[key].append(i)
+            if length > longest[key]:
+                longest[key] = length
+            lengths = hidden[key]
+            lengths[length] -= 1
+            if not lengths[length]:
+                del lengths[length]
 
     in_python = False
 
     def preference(key: Hashable) -> tuple[bool, bool, int]:
         ops = available[key]
-        same_kind = runs_python(ops[0]) == in_python
+        same_kind = runs_python(operators[ops[0]]) == in_python
         ripe = longest[key] > max(hidden[key], default=0)
         return same_kind, ripe, len(ops)
 
     plan = []
+    appear(np.flatnonzero(waiting == 0))
     while available:
         key = max(available, key=preference)
         ops = available.pop(key)
         del longest[key]
-        in_python = runs_python(ops[0])
-        plan.append(OpGroup(tuple(ops)))
-        for op in ops:
-            for later in graph.successors[op]:
-                waiting_for[later] -= 1
-                if not waiting_for[later]:
-                    appear(later)
-                    lengths = hidden[merge_key[later]]
-                    lengths[chains[later]] -= 1
-                    if not lengths[chains[later]]:
-                        del lengths[chains[later]]
+        in_python = runs_python(operators[ops[0]])
+        plan.append(OpGroup(tuple([operators[i] for i in ops])))
+        appear(released(edges.of(np.array(ops)), waiting))
     return tuple(plan)

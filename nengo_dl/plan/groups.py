@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 from nengo.exceptions import BuildError
@@ -88,11 +89,11 @@ def check_plan(plan: Sequence[OpGroup], graph: OpGraph) -> None:
             raise BuildError(f"The plan leaves out {describe(op)}")
     if len(position) != len(graph.operators):
         raise BuildError("The plan has operators that are not in the graph")
-    for op, followers in graph.successors.items():
-        own = position[op]
-        for later in followers:
-            if position[later] <= own:
-                raise BuildError(
-                    f"The plan runs {describe(later)} before or together with "
-                    f"{describe(op)}, which has to come first"
-                )
+    places = np.array([position[op] for op in graph.operators], np.intp)
+    first, later = graph.edges.owners(), graph.edges.members
+    for edge in np.flatnonzero(places[later] <= places[first])[:1]:
+        raise BuildError(
+            f"The plan runs {describe(graph.operators[later[edge]])} before or "
+            f"together with {describe(graph.operators[first[edge]])}, which has to "
+            "come first"
+        )

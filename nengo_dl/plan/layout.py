@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -199,16 +199,28 @@ class SignalLayout:
         batched = self.blocks[runs[0].block].role.batched if runs else True
         return View(runs, shape, batched)
 
-    def _runs(self, signals: Iterable[Signal]) -> Iterator[Run]:
-        """Yield where each Signal lives."""
+    @cached_property
+    def _of_bases(self) -> tuple[dict[Signal, int], np.ndarray]:
+        """A number for each base; block, start and stop of each, shape (n_bases, 3)."""
+        where = [
+            (block, offset, offset + sig.size(base))
+            for base, (block, offset) in self.places.items()
+        ]
+        numbers = {base: number for number, base in enumerate(self.places)}
+        return numbers, np.array(where, np.intp).reshape(-1, 3)
+
+    def _runs(self, signals: Sequence[Signal]) -> np.ndarray:
+        """Return block, start and stop of each stretch, shape (n_stretches, 3)."""
+        numbers, where = self._of_bases
+        # most Signals are bases, of which there may be thousands
+        found = [numbers.get(signal, -1) for signal in signals]
+        if min(found, default=0) >= 0:
+            return where[found]
+        stretches: list[tuple[int, int, int]] = []
         for signal in signals:
-            base = signal.base
-            block, offset = self.places[base]
-            if signal is base:
-                yield Run(block, offset, offset + sig.size(signal))
-                continue
-            for start, stop in sig.runs(signal):
-                yield Run(block, offset + start, offset + stop)
+            block, offset = self.places[signal.base]
+            stretches += [(block, offset + a, offset + b) for a, b in sig.runs(signal)]
+        return np.array(stretches, np.intp).reshape(-1, 3)
 
     def carried(self) -> list[int]:
         """Return the blocks whose values go round the loop."""
@@ -219,19 +231,21 @@ class SignalLayout:
         return [i for i, block in enumerate(self.blocks) if block.role is role]
 
 
-def join_runs(runs: Iterable[Run]) -> tuple[Run, ...]:
-    """Merge neighbours that continue each other; the order of elements stays."""
-    joined: list[Run] = []
-    # nowhere, so that nothing continues it
-    block, start, stop = -1, 0, 0
-    for run in runs:
-        if run.block == block and run.start == stop:
-            stop = run.stop
-            continue
-        joined.append(Run(block, start, stop))
-        block, start, stop = run
-    joined.append(Run(block, start, stop))
-    return tuple(joined[1:])
+def join_runs(runs: Sequence[Run] | np.ndarray) -> tuple[Run, ...]:
+    """Merge neighbours that continue each other; the order of elements stays.
+
+    Parameters
+    ----------
+    runs : sequence of Run, or np.ndarray of int, shape (n_runs, 3)
+        Block, start and stop of each.
+    """
+    block, start, stop = np.array(runs, np.intp).reshape(-1, 3).T
+    apart = (block[1:] != block[:-1]) | (start[1:] != stop[:-1])
+    breaks = np.flatnonzero(apart) + 1
+    first = np.concatenate([np.arange(len(block))[:1], breaks])
+    last = np.concatenate([breaks - 1, np.arange(len(block))[-1:]])
+    columns = block[first].tolist(), start[first].tolist(), stop[last].tolist()
+    return tuple(map(Run, *columns))
 
 
 def together(views: Sequence[View]) -> tuple[View, tuple[tuple[int, int], ...]]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+import itertools
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 
+import numpy as np
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 
+from nengo_dl.graph.adjacency import Adjacency
+from nengo_dl.graph.operators import KINDS, Operators
 from nengo_dl.graph.roles import Role
 
 
@@ -34,23 +38,35 @@ def merge_keys(
     kind : callable
         What the operator's own lowering needs to be equal; None: never merge.
     """
-    storage: dict[Signal, int] = {}
-    storages: dict[Hashable, int] = {}
-    for base, role in roles.items():
-        stored = (role, base.dtype.kind, base in apart)
-        storage[base] = storages.setdefault(stored, len(storages))
+    operators = Operators.of(operators)
     # planners look keys up again and again, and numbers are found much faster
     numbers: dict[Hashable, int] = {}
     keys: dict[Operator, int] = {}
-    for op in operators:
+    for op, places in zip(operators, _places(operators, roles, apart), strict=True):
         own = kind(op)
-        key: Hashable = op
-        if own is not None:
-            places = []
-            for signals in (op.sets, op.incs, op.reads, op.updates):
-                for signal in signals:
-                    places.append(storage[signal.base])
-                places.append(-1)  # ends the part
-            key = (type(op), own, tuple(places))
+        key = op if own is None else (type(op), own, places)
         keys[op] = numbers.setdefault(key, len(numbers))
     return keys
+
+
+def _places(
+    operators: Operators, roles: Mapping[Signal, Role], apart: Collection[Signal]
+) -> Iterator[bytes]:
+    """Yield for each operator how all its Signals are stored, as a key."""
+    signals, bases = operators.numbers.signals, operators.bases(*KINDS)
+    storages: dict[Hashable, int] = {}
+    storage = np.zeros(len(signals), np.int32)
+    for number in np.unique(bases).tolist():
+        base = signals[number]
+        stored = (roles[base], base.dtype.kind, base in apart)
+        storage[number] = storages.setdefault(stored, len(storages))
+    # what is set, and what is read, stands apart, however many there are of each
+    kinds = np.repeat(
+        np.arange(len(KINDS)), [len(operators.uses(k).ops) for k in KINDS]
+    )
+    places = (storage[bases] * len(KINDS) + kinds).astype(np.int32)
+    by_op = Adjacency.of_pairs(len(operators), operators.uses(*KINDS).ops, places)
+    content, width = by_op.members.tobytes(), places.itemsize
+    stops = (np.cumsum(by_op.counts) * width).tolist()
+    for start, stop in itertools.pairwise([0, *stops]):
+        yield content[start:stop]

@@ -13,6 +13,7 @@ from nengo.builder.signal import Signal
 from nengo_dl.config import Settings
 from nengo_dl.distribution.replicas import Replicas
 from nengo_dl.distribution.splitting import joined_items
+from nengo_dl.graph.operators import Operators
 from nengo_dl.user_code import warn_user
 
 
@@ -24,7 +25,7 @@ class Built:
     ----------
     model : nengo.builder.Model
         The built model.
-    order : tuple of Operator
+    order : Operators
         Its operators in the order in which Nengo steps them.
     trainable : dict of {Signal: bool}
         The parameters, and which of them an optimizer may change.
@@ -45,7 +46,7 @@ class Built:
     """
 
     model: Model
-    order: tuple[Operator, ...]
+    order: Operators
     trainable: dict[Signal, bool]
     settings: Settings
     minibatch_size: int = 1

@@ -23,12 +23,13 @@ from nengo_dl.graph.garbage import no_garbage_collection
 from nengo_dl.graph.gradients import Reach, reach
 from nengo_dl.graph.inputs import Input, lift
 from nengo_dl.graph.needed import needed
+from nengo_dl.graph.operators import Operators
 from nengo_dl.graph.phases import partition
 from nengo_dl.graph.rates import with_rates
 from nengo_dl.graph.roles import Role, assign
 from nengo_dl.graph.series import view_of
 from nengo_dl.graph.signals import written
-from nengo_dl.graph.simplify import simplify
+from nengo_dl.graph.simplify import default_simplifications, simplify
 from nengo_dl.graph.surrogate_neurons import with_surrogates
 from nengo_dl.graph.tensor_operator import SimTensorNode, with_training
 from nengo_dl.graph.trained_attributes import TrainedNeurons, with_attributes
@@ -51,7 +52,7 @@ class Prepared:
 
     Attributes
     ----------
-    operators : list of Operator
+    operators : Operators
         What runs.
     inputs : tuple of Input
         What has to be fed, and what calls itself.
@@ -59,7 +60,7 @@ class Prepared:
         The part that each base Signal plays.
     """
 
-    operators: list[Operator]
+    operators: Operators
     inputs: tuple[Input, ...]
     roles: dict[Signal, Role]
 
@@ -81,25 +82,28 @@ def prepare(
         All that is asked for; what neither these nor functions of Nodes depend on is
         left out.
     """
-    settings = built.settings
+    settings, order = built.settings, built.order.apart()
     draws = partial(registry.fed_draws, nengo_only=settings.nengo_random_draws)
-    operators, inputs = lift(built.model, operators, registry.runs_user_code, draws)
+    kept, inputs = lift(built.model, operators, registry.runs_user_code, draws)
     fed = frozenset(i.signal for i in inputs if i.lifted and i.signal is not None)
-    operators = with_attributes(operators, built.trainable)
-    verify(operators, fed, after="lifting the inputs")
-    operators = simplify(operators, settings.simplifications, fed, built.trained)
+    uses = order.like(with_attributes(kept, built.trainable))
+    verify(uses, fed, after="lifting the inputs")
+    kept = simplify(uses, settings.simplifications, fed, built.trained)
     if wanted is not None:
         # functions and Processes of the user may have effects outside the network,
         # which others of them see
         called = [
             op
-            for op in operators
+            for op in kept
             if isinstance(op, SimPyFunc | SimProcess) and registry.runs_user_code(op)
         ]
-        operators = needed(operators, wanted, called)
+        kept = needed(kept, wanted, called)
+    # simplifications of the user may have changed operators that are still there
+    ours = set(settings.simplifications) <= set(default_simplifications)
+    uses = uses.like(kept) if ours else Operators(kept)
     carries, redundant = registry.carries, registry.redundant
-    roles = assign(operators, fed, built.trainable, carries, redundant)
-    return Prepared(operators, inputs, roles)
+    roles = assign(uses, fed, built.trainable, carries, redundant)
+    return Prepared(uses, inputs, roles)
 
 
 def compile_program(
@@ -226,7 +230,8 @@ def compile_through_time(
             else role
             for base, role in phases.roles.items()
         }
-        return compile_segment(built, operators, own, apart=built.trained)
+        own_operators = prepared.operators.like(operators)
+        return compile_segment(built, own_operators, own, apart=built.trained)
 
     through_time = ThroughTime(
         segment(phases.before, known),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 
+from nengo_dl.graph.operators import Operators
 from nengo_dl.graph.opgraph import dependencies, in_sequence
 from nengo_dl.graph.roles import Role
 from nengo_dl.graph.signals import size
@@ -52,7 +53,7 @@ class Segment:
 
 def compile_segment(
     built: Built,
-    operators: Sequence[Operator],
+    operators: Iterable[Operator],
     roles: Mapping[Signal, Role],
     apart: Collection[Signal] | None = None,
     differentiable: bool = True,
@@ -63,7 +64,7 @@ def compile_segment(
     ----------
     built : Built
         What is compiled.
-    operators : sequence of Operator
+    operators : iterable of Operator
         What the segment consists of.
     roles : mapping of Signal to Role
         The role of each base.
@@ -73,6 +74,7 @@ def compile_segment(
     differentiable : bool
         Whether somebody may ask for gradients.
     """
+    operators = Operators.of(operators)
     if apart is None:
         apart = [
             base
@@ -88,7 +90,7 @@ def compile_segment(
     check_plan(plan, graph)
 
     # where everything lives, and what is computed from it
-    plan, layout = arrange(plan, roles, built.trained)
+    plan, layout = arrange(plan, roles, built.trained, operators.numbers)
     context = Context(
         layout,
         built.model.dt,

@@ -18,6 +18,7 @@ from nengo_dl.graph import nengo_model, trainable
 from nengo_dl.graph.garbage import no_garbage_collection
 from nengo_dl.graph.inputs import input_nodes
 from nengo_dl.graph.number_range import check_initial_values
+from nengo_dl.graph.operators import Operators
 from nengo_dl.graph.opgraph import nengo_order
 from nengo_dl.inputs.endpoints import Endpoints
 from nengo_dl.inputs.random_streams import MAX_SEED
@@ -92,7 +93,8 @@ def build(
         model = nengo_model.build(network, dt, model, Steps(tracker))
         planning = time.perf_counter()
         settings = config.resolve(model.toplevel, options.dtype)
-        check_initial_values(model.operators, settings.dtype)
+        operators = Operators(model.operators)
+        check_initial_values(operators, settings.dtype)
         batch, jit = options.minibatch_size or 1, settings.jit_compile is not False
         # after Nengo has drawn what it draws without a seed, as in Nengo's simulator
         seed = workers.agree(_of_network(network) if seed is None else seed)
@@ -101,7 +103,7 @@ def build(
         with no_garbage_collection():
             built = Built(
                 model,
-                tuple(nengo_order(model.operators)),
+                nengo_order(operators),
                 trainable.resolve(
                     model,
                     settings.inference_only,

@@ -31,6 +31,12 @@ def check(graph, keys, plan):
             assert position[op] < position[later]
 
 
+def lengths_of(graph, keys):
+    """Return the length of each operator's chain."""
+    lengths = chain_lengths(graph.edges, [keys[op] for op in graph.operators])
+    return dict(zip(graph.operators, lengths, strict=True))
+
+
 @pytest.mark.parametrize("planner", PLANNERS)
 @given(operators=operator_lists())
 def test_each_operator_runs_once_after_its_predecessors(planner, operators):
@@ -88,7 +94,7 @@ def test_greedy_planner_does_not_wait_for_what_comes_later_anyway():
     copied, late = Copy(d, e), ElementwiseInc(Signal(2.0), e, f)
     graph = dependencies([first, second, late, copied])
     keys = {op: type(op) for op in graph.operators}
-    assert chain_lengths(graph, keys) == {first: 2, second: 1, late: 1, copied: 1}
+    assert lengths_of(graph, keys) == {first: 2, second: 1, late: 1, copied: 1}
     plan = greedy_planner(graph, keys, lambda op: False)
     assert len(plan) == 3
     assert [g.ops for g in plan if late in g.ops] in (
@@ -105,14 +111,14 @@ def test_fewest_groups_of_a_network():
     graph, _, keys, plan = planned(model.operators, greedy_planner)
     for key in {keys[op] for op in graph.operators if type(op) is not Copy}:
         groups = sum(keys[group.ops[0]] == key for group in plan)
-        lengths = chain_lengths(graph, keys)
+        lengths = lengths_of(graph, keys)
         assert groups == max(n for op, n in lengths.items() if keys[op] == key)
 
 
 @given(operators=operator_lists())
 def test_no_plan_has_fewer_groups_than_the_longest_chain(operators):
     graph, _, keys, plan = planned(operators, greedy_planner)
-    lengths = chain_lengths(graph, keys)
+    lengths = lengths_of(graph, keys)
     by_hand = dict.fromkeys(graph.operators, 0)
     for op in reversed(graph.operators):
         # all paths, one after the other

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +12,7 @@ from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 from nengo.exceptions import BuildError
 
+from nengo_dl.graph.operators import Operators
 from nengo_dl.graph.signals import initial_elements
 from nengo_dl.graph.verify import verify
 
@@ -44,47 +44,45 @@ class Facts:
     operators: Sequence[Operator]
     fixed: frozenset[Signal] = field(default=frozenset())
 
+    @classmethod
+    def about(cls, operators: Operators, fixed: frozenset[Signal]) -> Facts:
+        """Return the facts about operators whose uses of Signals are known."""
+        facts = cls(list(operators), fixed)
+        vars(facts)["uses"] = operators
+        return facts
+
     @cached_property
-    def _writes(self) -> tuple[Counter[Signal], Counter[Signal]]:
-        """How many operators set each base, and how many increment or update it."""
-        return _count_writes(self.operators)
+    def uses(self) -> Operators:
+        """The same operators, and who uses which Signals."""
+        return Operators.of(self.operators)
 
     @cached_property
     def _changing(self) -> frozenset[Signal]:
         """Bases that do not keep their initial value."""
-        return self.fixed.union(*self._writes)
+        return self.fixed | self._bases("sets", "incs", "updates")
 
-    @property
+    @cached_property
     def incremented(self) -> Collection[Signal]:
         """Bases that some operator increments or updates."""
-        return self._writes[1].keys()
+        return self._bases("incs", "updates")
 
-    def changed(
-        self,
-        operators: Sequence[Operator],
-        added: Collection[Operator],
-        removed: Collection[Operator],
-    ) -> Facts:
-        """Return the facts once some operators are others; only these are looked at.
+    def _bases(self, *kinds: str) -> frozenset[Signal]:
+        """Return the bases of the Signals that are used so."""
+        found = np.unique(self.uses.bases(*kinds)).tolist()
+        return frozenset(map(self.uses.numbers.signals.__getitem__, found))
 
-        Parameters
-        ----------
-        operators : sequence of Operator
-            All that are there now.
-        added, removed : collection of Operator
-            Those that are new, and those that have gone.
+    @cached_property
+    def _values(self) -> dict[Signal, tuple[float, ...] | None]:
+        """The distinct initial values of a Signal's elements; None: there are several.
+
+        Of those that were asked for; initial values never change.
         """
-        writes = tuple(counts.copy() for counts in self._writes)
-        for counts, more, fewer in zip(
-            writes, _count_writes(added), _count_writes(removed), strict=True
-        ):
-            counts.update(more)
-            counts.subtract(fewer)
-            for base in fewer:
-                if not counts[base]:
-                    del counts[base]
-        facts = Facts(operators, self.fixed)
-        vars(facts)["_writes"] = writes
+        return {}
+
+    def changed(self, operators: Iterable[Operator]) -> Facts:
+        """Return the facts about other operators, most of which are the same."""
+        facts = Facts.about(self.uses.like(operators), self.fixed)
+        vars(facts)["_values"] = self._values
         return facts
 
     def unchanging(self, signal: Signal) -> bool:
@@ -93,14 +91,26 @@ class Facts:
 
     def constant(self, signal: Signal, value: float) -> bool:
         """Whether every element of ``signal`` is ``value`` at all times."""
-        if signal.base in self._changing:
-            return False
-        elements = initial_elements(signal)
-        # to compare all takes NumPy ten times as long as the first, which says no for
-        # almost all
-        if elements.size and elements.item(0) != value:
-            return False
-        return bool(np.all(elements == value))
+        return self.unchanging(signal) and self._begins(signal, value)
+
+    def _begins(self, signal: Signal, value: float) -> bool:
+        """Whether every element of ``signal`` is ``value`` in the beginning."""
+        if signal not in self._values:
+            self._values[signal] = _distinct(initial_elements(signal))
+        values = self._values[signal]
+        return values is not None and all(found == value for found in values)
+
+    def reading(self, value: float) -> frozenset[Operator]:
+        """Return the operators that read a Signal of which `constant` is true."""
+        reads, numbers = self.uses.uses("reads"), self.uses.numbers
+        changing = np.zeros(len(numbers.signals), bool)
+        changing[self.uses.bases("sets", "incs", "updates")] = True
+        changing[numbers.of(self.fixed)] = True
+        read = np.unique(reads.signals)
+        read = read[~changing[numbers.bases[read]]].tolist()
+        found = [i for i in read if self._begins(numbers.signals[i], value)]
+        places = reads.ops[np.isin(reads.signals, found)]
+        return frozenset([self.uses[i] for i in places.tolist()])
 
 
 Rewrite = Callable[[Facts], list[Operator]]
@@ -143,44 +153,36 @@ def simplify(
     >>> simplify([Reset(Signal(np.zeros(3)))], default_simplifications)
     []
     """
-    facts = Facts(list(operators), inputs | trainable)
+    facts = Facts.about(Operators.of(operators), inputs | trainable)
     in_vain = 0
     for rewrite in itertools.cycle(rewrites):
         result = rewrite(facts)
         in_vain += 1
         if not isinstance(result, list | tuple) or not all(
-            isinstance(op, Operator) for op in result
+            issubclass(kind, Operator) for kind in set(map(type, result))
         ):
             raise BuildError(
                 f"The simplification {rewrite!r} returned {result!r:.100}; expected a "
                 "list of operators"
             )
-        if result != facts.operators:
-            before, after = set(facts.operators), set(result)
-            added, removed = after - before, before - after
+        if list(result) != facts.operators:
+            simpler, after = facts.changed(result), set(result)
+            added = after.difference(facts.operators)
             # operators that only go, or that only add to a signal, break no rule
             if len(after) < len(result) or any(op.sets or op.updates for op in added):
                 name = getattr(rewrite, "__name__", repr(rewrite))
-                verify(result, inputs, after=name)
-            facts, in_vain = facts.changed(list(result), added, removed), 0
+                verify(simpler.uses, inputs, after=name)
+            facts, in_vain = simpler, 0
         if in_vain == len(rewrites):
             break
     return list(facts.operators)
 
 
-def _count_writes(
-    operators: Iterable[Operator],
-) -> tuple[Counter[Signal], Counter[Signal]]:
-    """Return how many set each base, and how many increment or update it."""
-    sets: Counter[Signal] = Counter()
-    others: Counter[Signal] = Counter()
-    for op in operators:
-        # `+= 1` would call Python code for each new base
-        for signal in op.sets:
-            base = signal.base
-            sets[base] = sets.get(base, 0) + 1
-        for signals in (op.incs, op.updates):
-            for signal in signals:
-                base = signal.base
-                others[base] = others.get(base, 0) + 1
-    return sets, others
+def _distinct(elements: np.ndarray) -> tuple[float, ...] | None:
+    """Return the distinct values of an array: at most one; None if there are more."""
+    if not elements.size:
+        return ()
+    first = elements.item(0)
+    # to compare all takes NumPy ten times as long as two, which are enough for most
+    same = first == elements.item(-1) and bool(np.all(elements == first))
+    return (first,) if same else None

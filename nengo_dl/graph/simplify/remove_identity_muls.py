@@ -37,12 +37,13 @@ def remove_identity_muls(facts: Facts) -> list[Operator]:
     >>> [type(op).__name__ for op in remove_identity_muls(Facts([product]))]
     ['Copy']
     """
-    return [_rewrite(op, facts) for op in facts.operators]
+    with_one = facts.reading(1.0)
+    return [_rewrite(op, facts, op in with_one) for op in facts.operators]
 
 
-def _rewrite(op: Operator, facts: Facts) -> Operator:
+def _rewrite(op: Operator, facts: Facts, with_one: bool) -> Operator:
     if type(op) is ElementwiseInc:
-        for factor, other in ((op.A, op.X), (op.X, op.A)):
+        for factor, other in ((op.A, op.X), (op.X, op.A)) if with_one else ():
             if other.shape == op.Y.shape and facts.constant(factor, 1.0):
                 return Copy(other, op.Y, inc=True, tag=op.tag)
     elif type(op) is DotInc and op.X.shape == op.Y.shape and _identity(op.A, facts):

@@ -34,13 +34,11 @@ def remove_zero_incs(facts: Facts) -> list[Operator]:
     >>> remove_zero_incs(Facts([Copy(x, y, inc=True)]))
     []
     """
-    return [op for op in facts.operators if not _adds_zero(op, facts)]
+    gone = {op for op in facts.reading(0.0) if _is_increment(op)}
+    return [op for op in facts.operators if op not in gone]
 
 
-def _adds_zero(op: Operator, facts: Facts) -> bool:
+def _is_increment(op: Operator) -> bool:
+    """Whether all that the operator does is to add a product, or what it reads."""
     kind = type(op)
-    if kind is DotInc or kind is ElementwiseInc or (kind is Copy and op.inc):
-        for signal in op.reads:
-            if facts.constant(signal, 0.0):
-                return True
-    return False
+    return kind is DotInc or kind is ElementwiseInc or (kind is Copy and op.inc)

@@ -171,8 +171,7 @@ def test_facts_of_changed_operators_are_those_of_new_ones():
         ([], [reset, other]),
         ([other], [other]),
     ):
-        removed, added = set(before) - set(after), set(after) - set(before)
-        facts = Facts(before, frozenset([x])).changed(after, added, removed)
+        facts = Facts(before, frozenset([x])).changed(after)
         expected = Facts(after, frozenset([x]))
         assert facts == expected
         for s in (x, y, z):
