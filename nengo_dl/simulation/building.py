@@ -93,14 +93,14 @@ def build(
         model = nengo_model.build(network, dt, model, Steps(tracker))
         planning = time.perf_counter()
         settings = config.resolve(model.toplevel, options.dtype)
-        operators = Operators(model.operators)
-        check_initial_values(operators, settings.dtype)
         batch, jit = options.minibatch_size or 1, settings.jit_compile is not False
         # after Nengo has drawn what it draws without a seed, as in Nengo's simulator
         seed = workers.agree(_of_network(network) if seed is None else seed)
         for warning in bind(model, settings.dtype, batch, jit, seed):
             warn_user(warning)
         with no_garbage_collection():
+            operators = Operators(model.operators)
+            check_initial_values(operators, settings.dtype)
             built = Built(
                 model,
                 nengo_order(operators),
