@@ -66,12 +66,8 @@ def assign(
     numbers = operators.numbers
     signals, n = numbers.signals, len(numbers.signals)
 
-    def bases(*kinds: str) -> np.ndarray:
-        """Return whether each Signal is a base of one that is used so, shape (n,)."""
-        return _marked(n, operators.bases(*kinds))
-
-    changed = bases("sets", "incs", "updates")
-    touched = bases("reads", "sets", "incs")
+    changed = _marked(n, operators.bases("sets", "incs", "updates"))
+    touched = _marked(n, operators.bases("reads", "sets", "incs"))
     needed: set[Signal] = set()
     idle: set[Signal] = set()
     for i in np.unique(operators.uses("updates").ops).tolist():
@@ -81,10 +77,8 @@ def assign(
             (idle if signal in left_alone else needed).add(signal.base)
     for i in np.unique(operators.uses("sets").ops).tolist():
         needed.update(signal.base for signal in carries(operators[i]))
-    needed_ones = _marked(n, numbers.of(needed))
-    left_alone_only = _marked(n, numbers.of(idle)) & ~touched
-
-    transient = left_alone_only | (_set_in_full(operators) & ~needed_ones)
+    begins_anew = _set_in_full(operators, changed) & ~_marked(n, numbers.of(needed))
+    transient = begins_anew | (_marked(n, numbers.of(idle)) & ~touched)
     fed = _marked(n, numbers.of(signal.base for signal in inputs))
     tuned = _marked(n, numbers.of(signal.base for signal in parameters))
     chosen = np.select(
@@ -111,18 +105,26 @@ def _marked(n: int, numbers: np.ndarray) -> np.ndarray:
     return found
 
 
-def _set_in_full(operators: Operators) -> np.ndarray:
-    """Return whether each Signal is a base of which each element is set."""
-    numbers = operators.numbers
-    signals, n = numbers.signals, len(numbers.signals)
+def _set_in_full(operators: Operators, changed: np.ndarray) -> np.ndarray:
+    """Return whether each Signal is a base of which each element is set, shape (n,).
+
+    Parameters
+    ----------
+    operators : Operators
+        What runs in the loop.
+    changed : np.ndarray of bool, shape (n,)
+        Whether each is a base that changes.
+    """
+    signals = operators.numbers.signals
     sets, bases = operators.uses("sets").signals, operators.bases("sets")
-    found = _marked(n, sets[sets == bases])
+    found = _marked(len(signals), sets[sets == bases])
     # Nengo guarantees that sets of one base never overlap
     elements: Counter[int] = Counter()
-    for number, base in zip(sets[sets != bases], bases[sets != bases], strict=True):
+    views = np.flatnonzero(sets != bases)
+    for number, base in zip(sets[views].tolist(), bases[views].tolist(), strict=True):
         elements[base] += size(signals[number])
-    for base, count in elements.items():
-        found[base] |= count == size(signals[base])
+    for base in np.flatnonzero(changed & ~found).tolist():
+        found[base] = elements[base] == size(signals[base])
     return found
 
 

@@ -44,16 +44,18 @@ def verify(
         raise BuildError(f"{describe(op)} stands {times} times in the graph{where}")
     fed = numbers.of(signal.base for signal in inputs)
     for kind in ("sets", "updates"):
-        uses = operators.uses(kind)
-        for i in np.flatnonzero(np.isin(operators.bases(kind), fed))[:1]:
+        ops, signals = operators.uses(kind)
+        changing = np.flatnonzero(np.isin(operators.bases(kind), fed))
+        if changing.size:
+            op, signal = operators[ops[changing[0]]], signals[changing[0]]
             raise BuildError(
-                f"{describe(operators[uses.ops[i]])} changes "
-                f"{numbers.signals[uses.signals[i]]}, which is an input{where}"
+                f"{describe(op)} changes {numbers.signals[signal]}, which is an input"
+                f"{where}"
             )
-        for number in np.flatnonzero(np.bincount(uses.signals) > 1)[:1]:
-            first, second = uses.ops[uses.signals == number][:2]
+        several = np.flatnonzero(np.bincount(signals) > 1)
+        if several.size:
+            first, second = (operators[i] for i in ops[signals == several[0]][:2])
             raise BuildError(
-                f"Two operators have {numbers.signals[number]} among their {kind}"
-                f"{where}: {describe(operators[first])} and "
-                f"{describe(operators[second])}"
+                f"Two operators have {numbers.signals[several[0]]} among their {kind}"
+                f"{where}: {describe(first)} and {describe(second)}"
             )

@@ -86,10 +86,12 @@ def _slots(group: Operators) -> np.ndarray:
     """
     uses = group.uses(*KINDS)
     of_ops = Adjacency.of_pairs(len(group), uses.ops, uses.signals)
-    for other in np.flatnonzero(of_ops.counts != of_ops.counts[0])[:1]:
+    count, *_ = of_ops.counts
+    others = np.flatnonzero(of_ops.counts != count)
+    if others.size:
         raise BuildError(
-            f"The plan runs {describe(group[0])} and {describe(group[other])} as one, "
-            f"which use {of_ops.counts[0]} and {of_ops.counts[other]} Signals. Let the "
+            f"The plan runs {describe(group[0])} and {describe(group[others[0]])} as "
+            f"one, which use {count} and {of_ops.counts[others[0]]} Signals. Let the "
             "planner only merge operators of one `merge_key`"
         )
     return of_ops.members.reshape(len(group), -1).T

@@ -91,9 +91,10 @@ def check_plan(plan: Sequence[OpGroup], graph: OpGraph) -> None:
         raise BuildError("The plan has operators that are not in the graph")
     places = np.array([position[op] for op in graph.operators], np.intp)
     first, later = graph.edges.owners(), graph.edges.members
-    for edge in np.flatnonzero(places[later] <= places[first])[:1]:
+    early = np.flatnonzero(places[later] <= places[first])
+    if early.size:
+        before, after = (graph.operators[ends[early[0]]] for ends in (first, later))
         raise BuildError(
-            f"The plan runs {describe(graph.operators[later[edge]])} before or "
-            f"together with {describe(graph.operators[first[edge]])}, which has to "
-            "come first"
+            f"The plan runs {describe(after)} before or together with "
+            f"{describe(before)}, which has to come first"
         )

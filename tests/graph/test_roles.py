@@ -84,3 +84,9 @@ def test_redundant_signals_that_others_read_stay_state():
 def test_properties_of_roles():
     assert {role for role in Role if role.carried} == {Role.STATE, Role.ONLINE}
     assert {role for role in Role if not role.batched} == {Role.PARAM}
+
+
+def test_signals_without_elements_are_transient_if_they_change():
+    empty, source = Signal(np.zeros(0)), Signal(np.zeros(0))
+    roles = assign([Copy(source, empty, inc=True)])
+    assert roles == {source: Role.PARAM, empty: Role.TRANSIENT}
