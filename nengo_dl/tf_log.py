@@ -19,11 +19,13 @@ _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 #: what drivers of GPUs create: NVIDIA's, Windows' for Linux within it, AMD's
 _DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 
-#: what TensorFlow writes before it reads its setting: that it has no CUDA, and that
-#: libraries for GPUs which several of its parts bring were registered before
+#: what TensorFlow writes before it reads its setting: that it has no CUDA, that
+#: libraries for GPUs which several of its parts bring were registered before, and, on
+#: some processors, that oneDNN adds numbers up in another order
 _NOISE = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog\(\)"
     rb"|[IWE]\d{4} .* (cudart_stub|cuda_(fft|dnn|blas)|computation_placer)\.cc:\d+\]"
+    rb"|I\d{4} .* port\.cc:\d+\] oneDNN custom operations are on"
 )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import nengo
 import numpy as np
 import pytest
+import tensorflow as tf
 from nengo.exceptions import NengoWarning
 
 import nengo_dl
@@ -190,6 +191,19 @@ def probes(net):
         probe.label or f"probe {i}, {probe.attr} of {type(probe.obj).__name__}": probe
         for i, probe in enumerate(net.all_probes)
     }
+
+
+def older(package, version):
+    """Return whether a package, such as ``tf``, is older than a version."""
+    return tuple(map(int, package.__version__.split(".")[:2])) < version
+
+
+def profile_files(folder):
+    """Return the names of what a profile in a folder consists of.
+
+    TensorFlow 2.18 does not convert profiles to Chrome's format, which users are told.
+    """
+    return {folder} if older(tf, (2, 19)) else {folder, f"{folder}.json"}
 
 
 def simulate(net, steps, data=None, **options):

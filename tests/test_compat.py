@@ -11,6 +11,7 @@ from nengo.exceptions import NengoWarning, ValidationError
 
 import nengo_dl
 from nengo_dl.compat import constructor_arguments, run_arguments
+from tests.helpers import profile_files
 
 
 @pytest.fixture
@@ -219,6 +220,8 @@ def test_profile_of_a_run(net, tmp_path, monkeypatch):
         assert sim.n_steps == 6
     for name in ("steps", "time[1]", "nengo_dl_profile", "batch"):
         assert list((tmp_path / name).rglob("*.xplane.pb"))
+        if profile_files(name) == {name}:
+            continue
         trace = json.loads((tmp_path / f"{name}.json").read_text())
         # "X": something that took a while, from ts on
         complete = [e for e in trace["traceEvents"] if e.get("ph") == "X"]
@@ -267,7 +270,7 @@ def test_profile_of_a_folder_with_a_slash(net, tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)
     with nengo_dl.Simulator(net, progress_bar=False) as sim:
         sim.run_steps(2, profile=path)
-    assert {found.name for found in tmp_path.iterdir()} == {"folder", "folder.json"}
+    assert {found.name for found in tmp_path.iterdir()} == profile_files("folder")
     assert {found.name for found in (tmp_path / "folder").iterdir()} == {"plugins"}
 
 
@@ -276,7 +279,7 @@ def test_profile_into_the_current_folder(net, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "here")
     with nengo_dl.Simulator(net, progress_bar=False) as sim:
         sim.run_steps(2, profile=".")
-    assert {found.name for found in tmp_path.iterdir()} == {"here", "here.json"}
+    assert {found.name for found in tmp_path.iterdir()} == profile_files("here")
 
 
 @pytest.mark.parametrize("value", [False, None])

@@ -19,6 +19,7 @@ SCRIPT = """
     import nengo
     import numpy as np
     import tensorflow as tf
+    from numpy.typing import NDArray
 
     import nengo_dl
     from nengo_dl.lowering import register_rates
@@ -43,7 +44,9 @@ SCRIPT = """
         sim.run(0.1, data={node: np.zeros((2, 100, 1))})
         sim.run_steps(10)
         sim.step()
-        losses: np.ndarray = sim.train({node: x, probe: x}, "adam", objective=objective)
+        losses: NDArray[np.float64] = sim.train(
+            {node: x, probe: x}, "adam", objective=objective
+        )
         sim.compile("adam", loss=nengo_dl.losses.Regularize())
         history = sim.fit(x, x, epochs=2, verbose=0)
         outputs = sim.predict(x, verbose=0)

@@ -9,6 +9,7 @@ from nengo.exceptions import NengoWarning, ValidationError
 
 import nengo_dl
 from nengo_dl.graph.tensor_operator import tensor_nodes
+from tests.helpers import older
 
 L = keras.layers
 N_ITEMS, N_STEPS, BATCH = 4, 3, 2
@@ -143,6 +144,8 @@ def simulator(net, **options):
 def test_fit_gives_the_weights_and_losses_of_keras(options, truncation):
     if truncation and "use_loop" in options:
         pytest.skip("without a loop there is one number of steps")
+    if "dtype" in options and older(keras, (3, 13)):
+        pytest.skip("this version of Keras cannot regularize activity in float64")
     expected, losses = trained_by_keras(truncation or N_STEPS)
     net, x, nodes, probe = make_net(**options)
     unroll = {"unroll_simulation": N_STEPS} if "use_loop" in options else {}
@@ -269,11 +272,21 @@ def test_trainable_weights_that_are_assigned_to_are_named():
         sim.train({x: X, probe: Y}, "sgd")
 
 
+class Cutting(keras.constraints.Constraint):
+    def __call__(self, w):
+        return w[:1]
+
+
+class Failing(keras.regularizers.Regularizer):
+    def __call__(self, x):
+        return 1 / 0
+
+
 @pytest.mark.parametrize(
     "rules, message",
     [
-        ({"kernel_constraint": lambda w: w[:1]}, r"kernel returned .* \(1, 2\)"),
-        ({"bias_regularizer": lambda w: 1 / 0}, r"bias, .*ZeroDivisionError"),
+        ({"kernel_constraint": Cutting()}, r"kernel returned .* \(1, 2\)"),
+        ({"bias_regularizer": Failing()}, r"bias, .*ZeroDivisionError"),
     ],
 )
 def test_rules_that_fail_are_named(rules, message):

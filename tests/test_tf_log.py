@@ -1,16 +1,20 @@
 """What TensorFlow logs about GPUs and instructions that it lacks."""
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+import tensorflow as tf
 
 from nengo_dl.tf_log import without_noise
+from tests.helpers import older
 
 NOISE = b"""\
 WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
 I0000 00:00:1795676450.792160   30493 cudart_stub.cc:31] Could not find cuda drivers
+I0000 00:00:1795822154.166771   13121 port.cc:153] oneDNN custom operations are on. You
 E0000 00:00:1741000000.000000    1234 cuda_fft.cc:477] Unable to register cuFFT factory
 """
 SCRIPT = """\
@@ -46,7 +50,11 @@ def errors_of(script, **environment):
     reason="with a GPU's driver, TensorFlow's warnings stay",
 )
 def test_a_script_without_a_gpu_sees_nothing():
-    assert errors_of(SCRIPT) == ""
+    lines = errors_of(SCRIPT).splitlines()
+    if older(tf, (2, 19)):  # which tells of XLA whatever the level of logging
+        told = re.compile("WARNING: All log|.*(service|device_compiler|port)[.](cc|h)")
+        lines = [line for line in lines if not told.match(line)]
+    assert lines == []
 
 
 @pytest.mark.everything

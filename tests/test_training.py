@@ -11,7 +11,7 @@ import tensorflow as tf
 from nengo.exceptions import NengoWarning, SimulatorClosed, ValidationError
 
 import nengo_dl
-from tests.helpers import assert_close, rest_with_everything
+from tests.helpers import assert_close, profile_files, rest_with_everything
 
 
 def relu_chain(n=30, length=3, seed=0, jit_compile=False):
@@ -538,7 +538,7 @@ def test_profile(tmp_path):
     with simulator(net, minibatch_size=5) as sim:
         sim.train(data_of(net), "sgd", profile=str(tmp_path / "p"))
     assert list((tmp_path / "p").rglob("*.xplane.pb"))
-    assert (tmp_path / "p.json").is_file()
+    assert {path.name for path in tmp_path.iterdir()} == profile_files("p")
 
 
 # -- what objectives return, and what targets look like

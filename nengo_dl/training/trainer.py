@@ -105,7 +105,12 @@ class Trainer:
         """
         try:
             name, keys, *others = progress
-            self._rng.set_state((name, np.array(keys, np.uint32), *others))
+            given = np.array(keys)
+            # NumPy 1.26 takes numbers that are too large modulo 2**32
+            state = given.astype(np.uint32)
+            if not np.array_equal(state, given):
+                raise ValueError("expected whole numbers below 2**32")
+            self._rng.set_state((name, state, *others))
         except (IndexError, OverflowError, TypeError, ValueError) as error:
             raise ValidationError(
                 "The file does not say where the random numbers of training are, but "

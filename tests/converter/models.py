@@ -27,7 +27,17 @@ def model_of(shape, *layers):
     x = start = keras.Input(shape)
     for layer in layers:
         x = layer(x)
-    return random_weights(keras.Model(start, x))
+    return random_weights(functional(start, x))
+
+
+def functional(inputs, outputs):
+    """Return a functional model."""
+    try:
+        return keras.Model(inputs, outputs)
+    except ValueError as error:
+        if "not connected" in str(error):
+            pytest.skip("this version of Keras refuses inputs that no output needs")
+        raise
 
 
 def converted(model, native=True, **kwargs):

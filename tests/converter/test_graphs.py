@@ -7,7 +7,7 @@ import pytest
 
 import nengo_dl
 from nengo_dl import Converter
-from tests.converter.models import converted, quietly, random_weights
+from tests.converter.models import converted, functional, quietly, random_weights
 
 L = keras.layers
 ops = keras.ops
@@ -15,7 +15,7 @@ ops = keras.ops
 
 def merged(*shapes, merge):
     inputs = [keras.Input(shape) for shape in shapes]
-    return random_weights(keras.Model(inputs, merge(*inputs)))
+    return random_weights(functional(inputs, merge(*inputs)))
 
 
 MERGED = {

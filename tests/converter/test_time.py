@@ -120,7 +120,11 @@ BY_STEPS = {
 
 @pytest.mark.parametrize("name", some(BY_STEPS, "operations", "TimeDistributed"))
 def test_what_treats_each_step_alone_may_be_a_tensor_node(name):
-    converter = quietly(model_of((None, 12), *BY_STEPS[name]()), temporal_model=True)
+    try:
+        model = model_of((None, 12), *BY_STEPS[name]())
+    except NotImplementedError:
+        pytest.skip("this version of Keras does not make such a model")
+    converter = quietly(model, temporal_model=True)
     reasons = [row.reason for row in converter.report().layers if row.reason]
     assert reasons
     assert not any("<" in reason or "keras." in reason for reason in reasons)

@@ -9,7 +9,7 @@ import pytest
 
 import nengo_dl
 from nengo_dl import Converter
-from tests.converter.models import converted, quietly, random_weights, some
+from tests.converter.models import converted, functional, quietly, random_weights, some
 
 L = keras.layers
 ops = keras.ops
@@ -17,12 +17,12 @@ ops = keras.ops
 
 def model_of(shape, function, dtype="float32"):
     x = keras.Input(shape, dtype=dtype)
-    return random_weights(keras.Model(x, function(x)))
+    return random_weights(functional(x, function(x)))
 
 
 def two(shape, other, function):
     a, b = keras.Input(shape), keras.Input(other)
-    return random_weights(keras.Model([a, b], function(a, b)))
+    return random_weights(functional([a, b], function(a, b)))
 
 
 NATIVE = {

@@ -4,8 +4,11 @@ import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
+from nengo.exceptions import ValidationError
 
 import nengo_dl
+from nengo_dl.export import stablehlo
+from tests.helpers import older
 
 call_module = pytest.importorskip("tensorflow.compiler.tf2xla.python.xla").call_module
 
@@ -44,6 +47,11 @@ def called(path, names, tensors, shapes, dtypes):
     }
 
 
+#: to be tried in TensorFlow 2.19 or newer
+written = pytest.mark.skipif(older(tf, (2, 19)), reason="2.18 writes no StableHLO")
+
+
+@written
 def test_xla_computes_what_the_simulator_does(net, tmp_path):
     x = np.random.RandomState(0).uniform(-1, 1, (N_ITEMS, N_STEPS, 3))
     x = x.astype("float32")
@@ -74,6 +82,28 @@ def test_xla_computes_what_the_simulator_does(net, tmp_path):
             np.testing.assert_allclose(results[name], values[:, i], atol=1e-6)
 
 
+def test_a_tensorflow_that_does_not_write_it_is_named(net, tmp_path, monkeypatch):
+    class Function:
+        def experimental_get_compiler_ir(self, **arguments):
+            def text(stage):
+                raise ValueError(f"Invalid stage selected: '{stage}'. Valid values ...")
+
+            return text
+
+    function = Function()
+    made = {"step": function, "run": function}
+    monkeypatch.setattr(stablehlo, "graphs", lambda *_, **__: made)
+    with (
+        nengo_dl.Simulator(net, progress_bar=False) as sim,
+        pytest.raises(
+            ValidationError, match="does not write StableHLO. Install a newer"
+        ),
+    ):
+        sim.export(tmp_path / "model", format="stablehlo")
+    assert list(tmp_path.iterdir()) == []
+
+
+@written
 def test_many_steps_take_no_room_while_they_are_written(net, tmp_path):
     with nengo_dl.Simulator(net, progress_bar=False) as sim:
         info = sim.export(tmp_path / "model", format="stablehlo", n_steps=10**9)

@@ -6,7 +6,6 @@ space on the disk and read as zeros.
 """
 
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -18,16 +17,12 @@ import nengo
 import numpy as np
 
 import nengo_dl
+from nengo_dl.benchmarks.machine import peak_memory
 
 N_STEPS, SIZE, BATCH = 100, 784, 100
 
 #: size of the input file in GB, and items of `predict` into memory
 GIGABYTES, MANY = float(os.environ.get("GIGABYTES", 10)), 100_000
-
-
-def peak() -> float:
-    """Return the largest resident memory so far (MB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def network(size: int) -> nengo.Network:
@@ -61,7 +56,7 @@ def on_large_files(work: str, folder: Path) -> None:
     with nengo_dl.Simulator(net, minibatch_size=BATCH, progress_bar=False) as sim:
         small = {"x": np.array(x[:BATCH]), "p": np.array(y[:BATCH])}
         sim.loss(small)
-        print(f"before {peak():.0f}")
+        print(f"before {peak_memory():.0f}")
         data, shuffle = {"x": x, "p": y}, "shuffled" in work
         if work.startswith("train"):
             sim.train(data, "sgd", shuffle=shuffle)
@@ -85,7 +80,7 @@ def many_items(folder: Path) -> None:
     x = np.zeros((MANY, 10, 2), np.float32)
     with nengo_dl.Simulator(net, minibatch_size=BATCH, progress_bar=False) as sim:
         sim.predict({"x": x[:BATCH]}, verbose=0)
-        print(f"before {peak():.0f}")
+        print(f"before {peak_memory():.0f}")
         assert len(sim.predict({"x": x}, verbose=0)[net.p]) == MANY
 
 
@@ -97,7 +92,7 @@ def main(work: str) -> None:
             many_items(Path(name))
         else:
             on_large_files(work, Path(name))
-        print(f"after {peak():.0f}")
+        print(f"after {peak_memory():.0f}")
         print(f"seconds {time.perf_counter() - start:.0f}")
 
 
