@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
+from nengo.exceptions import BuildError
 
 from nengo_dl.graph.adjacency import Adjacency
 
@@ -171,6 +172,11 @@ class SignalNumbers:
         """Look up the Signals of further operators."""
         for kind, before in self._used.items():
             lists = list(map(attrgetter(kind), operators))
+            if None in lists:
+                raise BuildError(
+                    f"{operators[lists.index(None)]} does not say which Signals it "
+                    f"{kind}: give it a list of them in its constructor, [] for none"
+                )
             counts = np.fromiter(map(len, lists), np.intp, len(lists))
             used = _looked_up(self._numbers, list(chain.from_iterable(lists)))
             self._used[kind] = Adjacency(

@@ -49,8 +49,7 @@ def verify(
         if changing.size:
             op, signal = operators[ops[changing[0]]], signals[changing[0]]
             raise BuildError(
-                f"{describe(op)} changes {numbers.signals[signal]}, which is an input"
-                f"{where}"
+                f"{describe(op)} changes an input, {numbers.signals[signal]}{where}"
             )
         several = np.flatnonzero(np.bincount(signals) > 1)
         if several.size:

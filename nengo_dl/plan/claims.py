@@ -14,12 +14,11 @@ from functools import cache
 import numpy as np
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
-from nengo.exceptions import BuildError
 
 from nengo_dl.graph.adjacency import Adjacency
 from nengo_dl.graph.operators import KINDS, Operators, SignalNumbers
 from nengo_dl.graph.roles import Role
-from nengo_dl.graph.signals import describe, size
+from nengo_dl.graph.signals import size
 from nengo_dl.plan.groups import OpGroup, Plan
 from nengo_dl.plan.layout import Block, SignalLayout
 
@@ -86,14 +85,6 @@ def _slots(group: Operators) -> np.ndarray:
     """
     uses = group.uses(*KINDS)
     of_ops = Adjacency.of_pairs(len(group), uses.ops, uses.signals)
-    count, *_ = of_ops.counts
-    others = np.flatnonzero(of_ops.counts != count)
-    if others.size:
-        raise BuildError(
-            f"The plan runs {describe(group[0])} and {describe(group[others[0]])} as "
-            f"one, which use {count} and {of_ops.counts[others[0]]} Signals. Let the "
-            "planner only merge operators of one `merge_key`"
-        )
     return of_ops.members.reshape(len(group), -1).T
 
 

@@ -62,8 +62,10 @@ Planner = Callable[
 ]
 
 
-def check_plan(plan: Sequence[OpGroup], graph: OpGraph) -> None:
-    """Check that a plan runs each operator once, after all its predecessors.
+def check_plan(
+    plan: Sequence[OpGroup], graph: OpGraph, merge_key: Mapping[Operator, Hashable]
+) -> None:
+    """Check that a plan runs each operator once, with its like, after its predecessors.
 
     Raises
     ------
@@ -80,6 +82,8 @@ def check_plan(plan: Sequence[OpGroup], graph: OpGraph) -> None:
         )
     position: dict[Operator, int] = {}
     for i, group in enumerate(plan):
+        if not group.ops:
+            raise BuildError("The plan has a group without operators")
         for op in group.ops:
             if op in position:
                 raise BuildError(f"The plan runs {describe(op)} twice")
@@ -98,3 +102,11 @@ def check_plan(plan: Sequence[OpGroup], graph: OpGraph) -> None:
             f"The plan runs {describe(after)} before or together with "
             f"{describe(before)}, which has to come first"
         )
+    for group in plan:
+        first, *others = group.ops
+        for op in others:
+            if merge_key[op] != merge_key[first]:
+                raise BuildError(
+                    f"The plan runs {describe(first)} and {describe(op)} as one, whose "
+                    "merge keys differ"
+                )

@@ -29,7 +29,8 @@ from nengo_dl.graph.rates import with_rates
 from nengo_dl.graph.roles import Role, assign
 from nengo_dl.graph.series import view_of
 from nengo_dl.graph.signals import written
-from nengo_dl.graph.simplify import default_simplifications, simplify
+from nengo_dl.graph.simplify import simplify
+from nengo_dl.graph.simplify.facts import is_pure
 from nengo_dl.graph.surrogate_neurons import with_surrogates
 from nengo_dl.graph.tensor_operator import SimTensorNode, with_training
 from nengo_dl.graph.trained_attributes import TrainedNeurons, with_attributes
@@ -99,8 +100,8 @@ def prepare(
         ]
         kept = needed(kept, wanted, called)
     # simplifications of the user may have changed operators that are still there
-    ours = set(settings.simplifications) <= set(default_simplifications)
-    uses = uses.like(kept) if ours else Operators(kept)
+    known = all(map(is_pure, settings.simplifications))
+    uses = uses.like(kept) if known else Operators(kept)
     carries, redundant = registry.carries, registry.redundant
     roles = assign(uses, fed, built.trainable, carries, redundant)
     return Prepared(uses, inputs, roles)

@@ -87,7 +87,7 @@ def compile_segment(
     graph = in_sequence(graph, [op for op in operators if registry.runs_user_code(op)])
     keys = merge_keys(operators, roles, frozenset(apart), registry.merge_kind)
     plan = built.settings.planner(graph, keys, registry.runs_python)
-    check_plan(plan, graph)
+    check_plan(plan, graph, keys)
 
     # where everything lives, and what is computed from it
     plan, layout = arrange(plan, roles, built.trained, operators.numbers)

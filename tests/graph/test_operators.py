@@ -1,9 +1,11 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 from hypothesis import given
-from nengo.builder.operator import Copy, DotInc, Reset
+from nengo.builder.operator import Copy, DotInc, Operator, Reset
 from nengo.builder.signal import Signal
+from nengo.exceptions import BuildError
 
 from nengo_dl.graph.operators import KINDS, Operators
 from tests.plan.strategies import operator_lists
@@ -48,6 +50,16 @@ def test_numbers_go_on_with_other_operators(first, second):
     check(known)
     after = {s: n for n, s in enumerate(later.numbers.signals)}
     assert {s: after[s] for s in before} == before
+
+
+def test_operators_that_do_not_say_what_they_use_are_named():
+    class Mine(Operator):
+        def __init__(self):
+            super().__init__(tag="mine")
+            self.sets, self.incs, self.reads = [], [], []
+
+    with pytest.raises(BuildError, match=r"Mine.* which Signals it updates: give it a"):
+        Operators([Reset(Signal(np.zeros(1))), Mine()])
 
 
 def test_what_is_planned_apart_adds_nothing():

@@ -42,7 +42,7 @@ def lengths_of(graph, keys):
 def test_each_operator_runs_once_after_its_predecessors(planner, operators):
     graph, _, keys, plan = planned(operators, planner)
     check(graph, keys, plan)
-    check_plan(plan, graph)
+    check_plan(plan, graph, keys)
 
 
 @given(operators=operator_lists(), numbers=st.sets(st.integers(0, 24)))

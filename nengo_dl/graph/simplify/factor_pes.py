@@ -10,7 +10,7 @@ from nengo.builder.learning_rules import SimPES
 from nengo.builder.operator import Copy, Operator
 from nengo.builder.signal import Signal
 
-from nengo_dl.graph.simplify.facts import Facts
+from nengo_dl.graph.simplify.facts import Facts, pure
 
 
 class Factor(Signal):
@@ -135,6 +135,7 @@ class Keep(Operator):
         return step
 
 
+@pure
 def factor_pes(facts: Facts) -> list[Operator]:
     """Let the changes that PES makes to decoders go round the loop as two vectors.
 

@@ -115,6 +115,24 @@ class Facts:
 
 Rewrite = Callable[[Facts], list[Operator]]
 
+#: see `pure`
+_pure: list[Rewrite] = []
+
+
+def pure(rewrite: Rewrite) -> Rewrite:
+    """Mark a rewrite that changes no operator in its place.
+
+    What is known about the operators that stay then needs no second look. Those of
+    users may do what they like.
+    """
+    _pure.append(rewrite)
+    return rewrite
+
+
+def is_pure(rewrite: Rewrite) -> bool:
+    """Return whether a rewrite was marked as `pure`."""
+    return any(rewrite is known for known in _pure)
+
 
 def simplify(
     operators: Sequence[Operator],
@@ -165,14 +183,20 @@ def simplify(
                 f"The simplification {rewrite!r} returned {result!r:.100}; expected a "
                 "list of operators"
             )
-        if list(result) != facts.operators:
-            simpler, after = facts.changed(result), set(result)
-            added = after.difference(facts.operators)
+        same = list(result) == facts.operators
+        before = facts.operators
+        if not is_pure(rewrite):
+            facts = Facts(list(result), facts.fixed)
+        elif not same:
+            facts = facts.changed(result)
+        if not same:
+            after = set(result)
+            added = after.difference(before)
             # operators that only go, or that only add to a signal, break no rule
             if len(after) < len(result) or any(op.sets or op.updates for op in added):
                 name = getattr(rewrite, "__name__", repr(rewrite))
-                verify(simpler.uses, inputs, after=name)
-            facts, in_vain = simpler, 0
+                verify(facts.uses, inputs, after=name)
+            in_vain = 0
         if in_vain == len(rewrites):
             break
     return list(facts.operators)

@@ -7,9 +7,10 @@ from nengo.builder.operator import Copy, DotInc, ElementwiseInc, Operator
 from nengo.builder.signal import Signal
 
 from nengo_dl.graph.signals import initial_elements
-from nengo_dl.graph.simplify.facts import Facts
+from nengo_dl.graph.simplify.facts import Facts, pure
 
 
+@pure
 def remove_identity_muls(facts: Facts) -> list[Operator]:
     """Turn ``Y += 1 * X`` and ``Y += I X`` into ``Y += X``.
 

@@ -6,9 +6,10 @@ import numpy as np
 from nengo.builder.operator import Operator, Reset
 
 from nengo_dl.graph.signals import initial_elements
-from nengo_dl.graph.simplify.facts import Facts
+from nengo_dl.graph.simplify.facts import Facts, pure
 
 
+@pure
 def remove_unmodified_resets(facts: Facts) -> list[Operator]:
     """Remove a Reset whose target nobody increments and that starts at its value.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from nengo.builder.operator import Copy, DotInc, ElementwiseInc, Operator
 
-from nengo_dl.graph.simplify.facts import Facts
+from nengo_dl.graph.simplify.facts import Facts, pure
 
 
+@pure
 def remove_zero_incs(facts: Facts) -> list[Operator]:
     """Remove increments whose increment is always zero.
 
