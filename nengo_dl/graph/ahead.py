@@ -14,7 +14,7 @@ from collections.abc import Callable
 from nengo.builder.operator import Operator
 from nengo.builder.signal import Signal
 
-from nengo_dl.graph.costs import operations
+from nengo_dl.graph.costs import doing, operations
 from nengo_dl.graph.operators import Operators
 from nengo_dl.graph.phases import divide
 from nengo_dl.graph.roles import Role
@@ -53,7 +53,7 @@ def ahead(
         What is known ahead has the role `Role.AHEAD`.
     """
     least = WORTH / minibatch_size
-    if not any(operations(op) >= least and not needs_loop(op) for op in operators):
+    if all(map(needs_loop, doing(operators, least))):
         return operators, roles  # nothing to look for: most models
     phases = divide(operators, roles, needs_loop)
     if not any(operations(op) >= least for op in phases.before):

@@ -18,12 +18,28 @@ from nengo.builder.operator import Copy, DotInc, ElementwiseInc, Operator, Reset
 from nengo.builder.signal import Signal
 from nengo.builder.transforms import ConvInc, ConvTransposeInc
 
+from nengo_dl.graph.operators import KINDS, Operators
 from nengo_dl.graph.signals import size
 
 
 def operations(op: Operator) -> int:
     """Return how many operations an operator does at least, for one item."""
     return _counting(type(op))(op)  # type: ignore[arg-type]
+
+
+def doing(operators: Operators, least: float) -> list[Operator]:
+    """Return those operators that do at least so many operations, for one item."""
+    uses = operators.uses(*KINDS)
+    sizes = operators.numbers.sizes[uses.signals]
+    elements = np.bincount(uses.ops, sizes, minlength=len(operators))
+    # all but convolutions do two operations for an element at most
+    few = (2 * elements < least).tolist()
+    convolutions = (ConvInc, ConvTransposeInc)
+    return [
+        op
+        for op, is_few in zip(operators, few, strict=True)
+        if (not is_few or isinstance(op, convolutions)) and operations(op) >= least
+    ]
 
 
 @cache

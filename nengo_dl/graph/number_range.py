@@ -15,7 +15,7 @@ from nengo.builder.signal import Signal
 from nengo.exceptions import BuildError
 
 from nengo_dl.graph.operators import KINDS, Operators
-from nengo_dl.graph.signals import describe_with_signals, initial_elements, size
+from nengo_dl.graph.signals import describe_with_signals, initial_elements
 
 #: so many numbers are looked at together
 _AT_ONCE = 2**16
@@ -109,8 +109,7 @@ def check_initial_values(operators: Iterable[Operator], dtype: Any) -> None:
     if np.dtype(dtype) == np.float64:
         return  # nothing that Nengo has built is larger
     operators = Operators.of(operators)
-    signals, bases = operators.numbers.signals, operators.bases(*KINDS)
-    for batch in _batches(signals[number] for number in np.unique(bases).tolist()):
+    for batch in _batches(operators):
         together = np.concatenate([initial_elements(signal) for signal in batch])
         if not is_beyond(together, dtype):
             continue
@@ -121,20 +120,15 @@ def check_initial_values(operators: Iterable[Operator], dtype: Any) -> None:
         )
 
 
-def _batches(signals: Iterable[Signal]) -> Iterator[list[Signal]]:
-    """Yield the Signals with real numbers, as many as have about `_AT_ONCE` of them.
+def _batches(operators: Operators) -> Iterator[list[Signal]]:
+    """Yield the bases with real numbers, as many as have about `_AT_ONCE` of them.
 
     NumPy takes as long for one Signal of an ensemble as for thousands of numbers.
     """
-    batch: list[Signal] = []
-    elements = 0
-    for signal in signals:
-        if signal.dtype.kind != "f":
-            continue
-        batch.append(signal)
-        elements += size(signal)
-        if elements >= _AT_ONCE:
-            yield batch
-            batch, elements = [], 0
-    if batch:
-        yield batch
+    signals, sizes = operators.numbers.signals, operators.numbers.sizes
+    used = np.unique(operators.bases(*KINDS)).tolist()
+    real = np.array([i for i in used if signals[i].dtype.kind == "f"], np.intp)
+    parts = np.cumsum(sizes[real]) // _AT_ONCE
+    for part in np.split(real, np.flatnonzero(np.diff(parts)) + 1):
+        if part.size:
+            yield [signals[i] for i in part.tolist()]

@@ -19,6 +19,7 @@ from nengo.builder.signal import Signal
 from nengo.exceptions import BuildError
 
 from nengo_dl.graph.adjacency import Adjacency
+from nengo_dl.graph.signals import size
 
 #: what operators do with a Signal within one time step, in this order
 KINDS = ("sets", "incs", "reads", "updates")
@@ -133,7 +134,7 @@ class SignalNumbers:
     def __init__(self) -> None:
         self.signals: list[Signal] = []
         nothing = np.empty(0, np.intp)
-        self.bases = nothing
+        self.bases = self._sizes = nothing
         #: whoever is asked for gets the next number
         self._numbers: dict[Signal, int] = _Counting()
         self._rows: dict[Operator, int] = _Counting()
@@ -144,10 +145,20 @@ class SignalNumbers:
         """Return the same numbers; what is added to either is not in the other."""
         copied = SignalNumbers()
         copied.signals, copied.bases = [*self.signals], self.bases
+        copied._sizes = self._sizes
         copied._numbers.update(self._numbers)
         copied._rows.update(self._rows)
         copied._used.update(self._used)
         return copied
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """The number of stored elements of each Signal, shape (n_signals,)."""
+        new = self.signals[len(self._sizes) :]
+        if new:
+            found = np.fromiter(map(size, new), np.intp, len(new))
+            self._sizes = np.concatenate([self._sizes, found])
+        return self._sizes
 
     def rows(self, operators: Sequence[Operator]) -> np.ndarray:
         """Return a number for each operator, shape (n_operators,)."""

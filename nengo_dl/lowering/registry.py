@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 import tensorflow as tf
@@ -252,6 +253,7 @@ def register(
         former = registered(op_type, payload_type)
         warn_if_replaced(lowering, former, f"lowering of {kind}")
         _LOWERINGS[op_type, payload_type] = lowering
+        _types_with.cache_clear()
         if payload_type is not None:
             _WITH_PAYLOAD.add(op_type)
         return lowering
@@ -314,6 +316,24 @@ def lowering_of(op: Operator) -> type[Lowering]:
     return found
 
 
+@cache
+def _types_with(name: str) -> frozenset[type[Operator]]:
+    """Return the operator types of which a lowering has its own attribute of a name.
+
+    Most have none: to ask each operator of a large model takes a third of a second.
+    """
+
+    def own(lowering: type[Lowering]) -> Any:
+        found = getattr(lowering, name)
+        return getattr(found, "__func__", found)
+
+    return frozenset(
+        kind
+        for (kind, _), lowering in _LOWERINGS.items()
+        if own(lowering) is not own(Lowering)
+    )
+
+
 def merge_kind(op: Operator) -> Hashable:
     """Return the key that operators must share to run in one group."""
     lowering = lowering_of(op)
@@ -323,11 +343,13 @@ def merge_kind(op: Operator) -> Hashable:
 
 def carries(op: Operator) -> Collection[Signal]:
     """Return the set signals whose value of the step before ``op`` needs."""
-    return lowering_of(op).carries(op)
+    return lowering_of(op).carries(op) if type(op) in _types_with("carries") else ()
 
 
 def redundant(op: Operator) -> Collection[Signal]:
     """Return the updated signals that the lowering of ``op`` leaves alone."""
+    if type(op) not in _types_with("redundant"):
+        return ()
     return lowering_of(op).redundant(op)
 
 
@@ -338,7 +360,7 @@ def across_time(op: Operator) -> bool:
 
 def runs_python(op: Operator) -> bool:
     """Return whether ``op`` leaves the compiled step to call Python."""
-    return not lowering_of(op).xla
+    return type(op) in _types_with("xla") and not lowering_of(op).xla
 
 
 def needs_loop(op: Operator) -> bool:
@@ -348,12 +370,12 @@ def needs_loop(op: Operator) -> bool:
 
 def compiles(op: Operator) -> bool:
     """Return whether XLA can compile what ``op`` does in TensorFlow."""
-    return lowering_of(op).compiles(op)
+    return type(op) not in _types_with("compiles") or lowering_of(op).compiles(op)
 
 
 def runs_user_code(op: Operator) -> bool:
     """Return whether ``op`` calls Python code of the user in each step."""
-    return lowering_of(op).user_code(op)
+    return type(op) in _types_with("user_code") and lowering_of(op).user_code(op)
 
 
 def fed_draws(op: Operator, nengo_only: bool = False) -> Draws | None:
@@ -367,6 +389,8 @@ def fed_draws(op: Operator, nengo_only: bool = False) -> Draws | None:
         Whether neurons are fed only numbers that Nengo would draw too; those that draw
         others then run their own NumPy code.
     """
+    if type(op) not in _types_with("fed_draws"):
+        return None
     return lowering_of(op).fed_draws(op, nengo_only)
 
 

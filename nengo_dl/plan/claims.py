@@ -18,7 +18,6 @@ from nengo.builder.signal import Signal
 from nengo_dl.graph.adjacency import Adjacency
 from nengo_dl.graph.operators import KINDS, Operators, SignalNumbers
 from nengo_dl.graph.roles import Role
-from nengo_dl.graph.signals import size
 from nengo_dl.plan.groups import OpGroup, Plan
 from nengo_dl.plan.layout import Block, SignalLayout
 
@@ -115,11 +114,9 @@ class _Memory:
         #: for each base the number of its block, or -1; and its offset there
         self._block, self._offset = np.full(n, -1), np.zeros(n, np.intp)
         #: for each Signal its number of elements, and where it begins in its base
-        self.sizes, self._begin = np.zeros(n, np.intp), np.zeros(n, np.intp)
-        used = operators.uses(*KINDS).signals
-        used = np.unique(np.concatenate([used, self._bases[used]]))
-        self.sizes[used] = [size(signals[i]) for i in used.tolist()]
-        views = used[self._bases[used] != used]
+        self.sizes, self._begin = operators.numbers.sizes, np.zeros(n, np.intp)
+        views = np.unique(operators.uses(*KINDS).signals)
+        views = views[self._bases[views] != views]
         self._begin[views] = [signals[i].elemoffset for i in views.tolist()]
 
     def order_of(self, slots: np.ndarray) -> np.ndarray | None:

@@ -6,7 +6,8 @@ import pytest
 from nengo.builder.operator import Copy, DotInc, ElementwiseInc, Reset
 from nengo.builder.signal import Signal
 
-from nengo_dl.graph.costs import operations
+from nengo_dl.graph.costs import doing, operations
+from nengo_dl.graph.operators import Operators
 
 
 def test_operations_of_single_operators():
@@ -35,3 +36,16 @@ def test_operations_of_convolutions(transposed):
     found = [operations(op) for op in model.operators if "Conv" in type(op).__name__]
     positions = 6 * 6 if transposed else 2 * 2
     assert found == [2 * (3 * 3 * 2 * 4) * positions]
+
+
+@pytest.mark.parametrize("least", [0, 1, 8, 9, 144, 288, 577, 10**9])
+def test_operators_that_do_many_operations(least):
+    kind = nengo.Convolution(4, (6, 6, 2), kernel_size=(3, 3), strides=(2, 2))
+    with nengo.Network(seed=0) as net:
+        node, output = nengo.Node(np.ones(72)), nengo.Node(size_in=kind.size_out)
+        nengo.Connection(node, output, transform=kind, synapse=None)
+        nengo.Connection(output[:4], nengo.Ensemble(9, 4), synapse=0.1)
+    model = nengo.builder.Model()
+    model.build(net)
+    expected = [op for op in model.operators if operations(op) >= least]
+    assert doing(Operators(model.operators), least) == expected

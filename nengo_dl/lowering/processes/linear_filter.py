@@ -22,7 +22,6 @@ from nengo.builder.signal import Signal
 from nengo.synapses import Alpha, LinearFilter, Lowpass
 from nengo.utils.filter_design import cont2discrete, tf2ss
 
-from nengo_dl.graph.signals import initial_elements
 from nengo_dl.graph.trained_attributes import time_constant
 from nengo_dl.lowering.constants import merged
 from nengo_dl.lowering.context import Context
@@ -175,9 +174,10 @@ class LowerLinearFilter(Lowering):
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:
         """Return the form; for a general filter, its order and its size, too."""
-        order, system = _order(op), _system(op.process)
+        state, system = op.state["X"], _system(op.process)
+        order = state.shape[0]
         if order == 1 and _keeps_input_out(*system):
-            return op.mode, "first order", _same_numbers(op)
+            return op.mode, "first order", _same_numbers(op, state)
         if order == 0:
             return op.mode, "gain"
         form: Hashable = system
@@ -210,9 +210,8 @@ class LowerLinearFilter(Lowering):
     @classmethod
     def redundant(cls, op: Operator) -> Collection[Signal]:
         """Return the state where the output holds the same numbers."""
-        if output_is_state(op):
-            return (op.state["X"],)
-        return ()
+        state = op.state["X"]
+        return (state,) if _is_output(op, state) else ()
 
     @classmethod
     def build_pre(cls, group: OpGroup, context: Context) -> Lowering:
@@ -288,13 +287,20 @@ def _keeps_input_out(
 
 def output_is_state(op: SimProcess) -> bool:
     """Whether output and state of a first-order filter are the same numbers."""
-    return _first_order(op) and _same_numbers(op)
+    return _is_output(op, op.state["X"])
 
 
-def _same_numbers(op: SimProcess) -> bool:
+def _is_output(op: SimProcess, state: Signal) -> bool:
+    # to ask an operator for its state takes longer than all that is looked at here
+    first_order = state.shape[0] == 1 and _keeps_input_out(*_system(op.process))
+    return first_order and _same_numbers(op, state)
+
+
+def _same_numbers(op: SimProcess, state: Signal) -> bool:
     if op.mode != "update":
         return False
-    x, y = initial_elements(op.state["X"]), initial_elements(op.output)
+    x, y = state.initial_value, op.output.initial_value
     # for single numbers NumPy takes ten times as long as Python
-    same = x.item() == y.item() if x.size == y.size == 1 else np.array_equal(x, y)
-    return bool(same)
+    if x.size == y.size == 1:
+        return bool(x.item() == y.item())
+    return np.array_equal(x.ravel(), y.ravel())
