@@ -15,7 +15,7 @@ from nengo.exceptions import ValidationError
 from nengo_dl.distribution.shares import Share
 from nengo_dl.graph.number_range import beyond
 from nengo_dl.inputs.names import find, listing
-from nengo_dl.inputs.pieces import is_large, let_go, pieces
+from nengo_dl.inputs.pieces import is_large, pieces
 from nengo_dl.inputs.streams import is_stream
 
 
@@ -428,84 +428,3 @@ def _finite(array: np.ndarray, dtype: Any = None) -> bool:
 
 def _with_article(word: str) -> str:
     return f"an {word}" if word[0] in "aeiou" else f"a {word}"
-
-
-def is_held(array: np.ndarray) -> bool:
-    """Return whether an array has the same values in all steps, as far as is seen.
-
-    Parameters
-    ----------
-    array : np.ndarray, shape (..., n_steps, size)
-        As `held` returns it.
-    """
-    return array.shape[-2] == 1 or array.strides[-2] == 0
-
-
-def held(values: Any) -> Any:
-    """Find out if values stay the same in all steps; return them as one row if so.
-
-    So it is with pictures: each is looked at for a while. Looking is cheaper than
-    what it spares; values that do change are known by their first and last rows.
-
-    Parameters
-    ----------
-    values : array_like, shape (..., n_steps, size)
-        Anything; only arrays are looked at.
-
-    Returns
-    -------
-    array_like
-        Equal values.
-    """
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
-        return values
-    if values.ndim not in (2, 3) or not values.size or is_held(values):
-        return values
-    first = values[..., :1, :]
-    if not (values[..., -1:, :] == first).all():
-        return values
-    n_steps, size = values.shape[-2:]
-    by_bytes = values.flags.c_contiguous and n_steps * size >= _MANY
-    same = (
-        all(map(_repeats_in_memory, values.reshape(-1, n_steps, size)))
-        if by_bytes
-        else all(
-            (values[..., start : start + _PART, :] == first).all()
-            for start in range(1, n_steps, _PART)
-        )
-    )
-    return np.broadcast_to(first, values.shape) if same else values
-
-
-#: steps that are compared at once; the answers stay in the cache
-_PART = 50
-
-#: numbers of one item from which on its bytes are compared
-_MANY = 10_000
-
-#: bytes that are compared at once, small enough for the cache
-_BYTES = 2**16
-
-
-def _repeats_in_memory(rows: np.ndarray) -> bool:
-    """Return whether all rows have the same bytes; files do not stay in memory."""
-    repeats = _repeats(rows)
-    let_go(rows)
-    return repeats
-
-
-def _repeats(rows: np.ndarray) -> bool:
-    """Return whether all rows of a contiguous array have the same bytes.
-
-    A bytearray is compared with memory as it is, by ``memcmp``. NumPy writes an array
-    of answers: for 100 pictures of 784 over 1,000 steps 62 ms against 35 ms, which is
-    what reading them takes.
-    """
-    memory = memoryview(rows).cast("B")  # type: ignore[arg-type]
-    row = rows[0].nbytes
-    first = bytearray(memory[:row]) * max(_BYTES // row, 1)
-    width = len(first)
-    whole = len(memory) - len(memory) % width
-    return first[: len(memory) - whole] == memory[whole:] and all(
-        first == memory[start : start + width] for start in range(0, whole, width)
-    )

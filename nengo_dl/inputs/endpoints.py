@@ -12,7 +12,8 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from nengo_dl.distribution.shares import Share
-from nengo_dl.inputs.arrays import Side, held, numbers
+from nengo_dl.inputs.arrays import Side, numbers
+from nengo_dl.inputs.held import held
 from nengo_dl.inputs.names import find, io_names, listing
 from nengo_dl.inputs.pieces import pieces
 from nengo_dl.inputs.shapes import Shape, TargetSize

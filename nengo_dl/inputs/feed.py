@@ -16,7 +16,7 @@ from nengo.builder.operator import Operator
 from nengo_dl.graph.inputs import Input, Source
 from nengo_dl.graph.roles import Role
 from nengo_dl.graph.signals import initial_elements
-from nengo_dl.inputs.arrays import is_held
+from nengo_dl.inputs.held import is_held
 from nengo_dl.inputs.memory import aligned_zeros
 from nengo_dl.inputs.sources import Presented, Sources
 from nengo_dl.lowering.presented import Presented as CalledInLoop

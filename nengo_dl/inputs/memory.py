@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from nengo_dl.inputs.threads import LARGE, in_parts
 from nengo_dl.program.calling import to_tensor
 
 #: bytes; TensorFlow copies arrays that do not begin at a multiple of it
 _ALIGNMENT = 64
-
-#: bytes that are worth a second thread
-_LARGE = 4 * 2**20
 
 
 def aligned_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -38,21 +32,11 @@ def copy_into(target: np.ndarray, source: np.ndarray) -> None:
     New memory comes from the system page by page, which takes longer than copying; with
     two threads 313 MB take 26 ms instead of 60 ms.
     """
-    n_threads = _n_threads()
-    if target.nbytes < _LARGE or n_threads < 2 or len(target) < n_threads:
-        target[...] = source
-        return
 
     def copy_part(part: slice) -> None:
         target[part] = source[part]
 
-    ends = np.linspace(0, len(target), n_threads + 1).astype(int)
-    parts = [slice(a, b) for a, b in pairwise(ends)]
-    # in this thread too: it would only wait
-    others = [_threads().submit(copy_part, part) for part in parts[1:]]
-    copy_part(parts[0])
-    for other in others:
-        other.result()
+    in_parts(copy_part, len(target), target.nbytes)
 
 
 def as_tensor(array: np.ndarray, dtype: tf.DType) -> tf.Tensor:
@@ -60,19 +44,8 @@ def as_tensor(array: np.ndarray, dtype: tf.DType) -> tf.Tensor:
 
     A third of the time that `tf.constant` takes for large arrays.
     """
-    if array.nbytes < _LARGE:
+    if array.nbytes < LARGE:
         return tf.constant(array, dtype)
     own = aligned_zeros(array.shape, dtype.as_numpy_dtype)
     copy_into(own, array)
     return to_tensor(own, dtype)
-
-
-@cache
-def _n_threads() -> int:
-    # more are no quicker: memory is what limits copying
-    return min(4, os.cpu_count() or 1)
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_n_threads() - 1, "nengo_dl-copy")

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nengo_dl.inputs import memory
+from nengo_dl.inputs import memory, threads
 
 
 @pytest.fixture(params=["one thread", "threads"])
 def large(request, monkeypatch):
     """Treat everything as large, or nothing."""
-    monkeypatch.setattr(memory, "_LARGE", 0 if request.param == "threads" else 2**40)
+    for module in (memory, threads):
+        monkeypatch.setattr(module, "LARGE", 0 if request.param == "threads" else 2**40)
     return request.param == "threads"
 
 
