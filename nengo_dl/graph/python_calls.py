@@ -6,7 +6,7 @@ Nodes' functions may ask their simulator for the time, and must not run it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from nengo.builder.operator import Operator
 
@@ -41,6 +41,27 @@ class Calling:
 
     def __exit__(self, *_: object) -> None:
         _stack.calls.pop()
+
+    def around(
+        self, functions: Sequence[Callable[[int], None]]
+    ) -> Callable[[int], None]:
+        """Return what calls functions in the step of a number, within this context.
+
+        For what is called in each step of a loop: the statement ``with`` would take
+        twice as long as what it does.
+        """
+
+        def call(step: int) -> None:
+            self.step = step
+            calls = _stack.calls
+            calls.append(self)
+            try:
+                for function in functions:
+                    function(step)
+            finally:
+                calls.pop()
+
+        return call
 
 
 def step_in_progress(operators: Collection[Operator]) -> int | None:

@@ -364,8 +364,7 @@ class Sources:
         if is_number and -self._largest <= result <= self._largest:
             place[...] = result
             return
-        with np.errstate(over="ignore"):
-            store(op, (time,), result, place[0])
+        store(op, (time,), result, place[0])
         place[1:] = place[0]
 
     def _stack(
@@ -399,8 +398,7 @@ class Sources:
         array, kept = np.empty((n_steps, size)), np.empty(size, self._dtype)
         for i, result in enumerate(column):
             try:
-                with np.errstate(over="ignore"):
-                    store(item.op, (times[i],), result, kept)
+                store(item.op, (times[i],), result, kept)
             except SimulationError as error:
                 return array[:i], error
             array[i] = result

@@ -62,7 +62,9 @@ class LowerDotInc(Lowering):
             )
         x = context.view([op.X for op in group.ops], (count, columns))
         y = context.view([op.Y for op in group.ops], (count, rows))
-        if len(x.runs) > MAX_SLICES and context.role(first.A) is Role.PARAM:
+        one_vector = count > 1 and len({op.X for op in group.ops}) == 1
+        collected = one_vector or len(x.runs) > MAX_SLICES
+        if collected and context.role(first.A) is Role.PARAM:
             shared = _SharedDot.of(group, context, (rows, columns), y)
             if shared is not None:
                 return shared
@@ -105,8 +107,9 @@ class _SharedDot(Lowering):
 
     That is :math:`y_i \leftarrow y_i + A_i x`. The matrices of one vector are stacked,
     so that nobody has to collect the same vector for each of them (50 vectors of 100,
-    250 rows: 23 us, and 5 us like this). Vectors with fewer matrices than others get
-    one of theirs again, whose results nobody reads.
+    250 rows: 23 us, and 5 us like this; one vector of 100, 2 rows: 0.3 us less).
+    Vectors with fewer matrices than others get one of theirs again, whose results
+    nobody reads.
 
     References
     ----------
@@ -162,7 +165,9 @@ class _SharedDot(Lowering):
         found = product(a, x, self.precision)
         n_products = found.shape[1] * found.shape[2] // rows
         found = reshaped(found, (found.shape[0], n_products, rows))
-        values.inc(self.y, tf.gather(found, self.places, axis=1))
+        if not np.array_equal(self.places, np.arange(n_products)):
+            found = tf.gather(found, self.places, axis=1)
+        values.inc(self.y, found)
 
 
 def product(a: tf.Tensor, x: tf.Tensor, precision: str | None = None) -> tf.Tensor:

@@ -28,8 +28,16 @@ from nengo_dl.user_code import user_line
 NUMBERS = frozenset({float, int, bool, np.float64, np.float32})
 
 
-def evaluate(op: SimPyFunc, output: np.ndarray | None, *args: Any) -> None:
-    """Call the function of ``op`` and store what it returns.
+def evaluator(
+    op: SimPyFunc, output: np.ndarray | None, arguments: Callable[[int], tuple]
+) -> StepCall:
+    """Return what calls the function of ``op`` in a step and stores what it returns.
+
+    It raises a SimulationError if that fails; see `failure` and `store`.
+
+    In each step of a loop it costs as much as a simple function of the user's. So what
+    is the same in all steps is done here, and results are looked at in full by `store`
+    only if they are anything but plain numbers.
 
     Parameters
     ----------
@@ -37,20 +45,37 @@ def evaluate(op: SimPyFunc, output: np.ndarray | None, *args: Any) -> None:
         The operator whose function is called.
     output : np.ndarray, shape (size_out,), or None
         Where to; None ignores the result.
-    *args : float or np.ndarray
-        The time (s) and the input, shape (size_in,), as far as the function takes them.
-
-    Raises
-    ------
-    SimulationError
-        See `failure` and `store`.
+    arguments : callable
+        Returns the time (s) and the input, shape (size_in,), as far as the function
+        takes them, in a step of which it is given the number.
     """
-    try:
-        result = op.fn(*args)
-    except Exception as error:
-        raise failure(op, args, error) from error
-    if output is not None:
+    function = op.fn
+    number = output.item if output is not None and output.size == 1 else None
+
+    def call(step: int) -> None:
+        args = arguments(step)
+        try:
+            result = function(*args)
+        except Exception as error:
+            raise failure(op, args, error) from error
+        if output is None:
+            return
+        if number is not None and _is_plain(result):
+            try:
+                output[...] = result
+                if isfinite(number()):
+                    return
+            except (TypeError, ValueError, OverflowError, RuntimeWarning):
+                pass  # `store` says what is wrong
         store(op, args, result, output)
+
+    return call
+
+
+def _is_plain(result: Any) -> bool:
+    """Return whether a result is a number, or an array of plain numbers."""
+    kind = type(result)
+    return kind in NUMBERS or (kind is np.ndarray and result.dtype.kind in "biuf")
 
 
 def _check_numeric(result: Any) -> None:
@@ -81,14 +106,12 @@ def store(op: SimPyFunc, args: Sequence[Any], result: Any, output: np.ndarray) -
         precision of the simulation.
     """
     try:
-        kind = type(result)
-        plain = kind in NUMBERS or (kind is np.ndarray and result.dtype.kind in "biuf")
-        if not plain and result is not None:
+        if result is not None and not _is_plain(result):
             _check_numeric(result)
-        # None becomes NaN here. An array made of a list would lose its imaginary parts
-        output[...] = result
-        # looking at a single number as at an array takes ten times as long
-        if isfinite(output.item()) if output.size == 1 else np.isfinite(output).all():
+        with np.errstate(over="ignore"):  # said below
+            # None becomes NaN. An array made of a list would lose its imaginary parts
+            output[...] = result
+        if np.isfinite(output).all():
             return
         problem = "None or non-finite values"
     except (OverflowError, FloatingPointError, RuntimeWarning):
@@ -215,8 +238,8 @@ class LowerSimPyFunc(PythonLowering):
         self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray]
     ) -> StepCall:
         """Return what calls the function; arrays come and go with a batch axis."""
-        compute = self._bind_function(arguments, results)
         op, presented = self.op, self.presented
+        first, *others = self._bind_items(arguments, results)
 
         def call(step: int) -> None:
             if presented.values:
@@ -224,44 +247,44 @@ class LowerSimPyFunc(PythonLowering):
                 if row is not None:
                     results[0][...] = row
                     return
-            compute(step)
+            first(step)
+            for other in others:
+                other(step)
 
         return call
 
-    def _bind_function(
+    def _bind_items(
         self, arguments: Sequence[np.ndarray], results: Sequence[np.ndarray]
-    ) -> StepCall:
-        """Return what calls the function where nobody has presented other values."""
+    ) -> list[StepCall]:
+        """Return what calls the function for each item, or once for all of them."""
         op, out = self.op, results[0] if results else [None] * self.batch
-        time = self._bind_time(arguments)
         if self.x is None:
+            once = evaluator(op, out[0], self._bind_arguments(arguments))
 
-            def call_once(step: int) -> None:
-                evaluate(op, out[0], *time(step))
+            def repeat(step: int) -> None:
                 for result in results:
                     result[1:] = result[0]
 
-            return call_once
+            return [once, repeat] if self.batch > 1 else [once]
         # unbatched constants, and batches of equal items, come with one item only
         x = arguments[-1].reshape(-1, *self.x.shape)
-        items = [(out[i], x[i % len(x)]) for i in range(self.batch)]
+        return [
+            evaluator(op, out[i], self._bind_arguments(arguments, x[i % len(x)]))
+            for i in range(self.batch)
+        ]
 
-        def call_for_items(step: int) -> None:
-            now = time(step)
-            for output, given in items:
-                # a copy, because the function may keep or change what it is given
-                evaluate(op, output, *now, given.copy())
-
-        return call_for_items
-
-    def _bind_time(
-        self, arguments: Sequence[np.ndarray]
-    ) -> Callable[[int], tuple[float, ...]]:
-        """Return what gives the time of a step (s), if the function takes it."""
+    def _bind_arguments(
+        self, arguments: Sequence[np.ndarray], x: np.ndarray | None = None
+    ) -> Callable[[int], tuple]:
+        """Return what gives the time (s) and the input, if the function takes them."""
+        dt, timed = self.dt, self.op.t is not None
+        # a copy, because the function may keep or change what it is given
+        copy = None if x is None else x.copy
         if self.t is not None:
-            own = arguments[0]
-            return lambda step: (float(own.flat[0]),)
-        if self.op.t is None:
-            return lambda step: ()
-        dt = self.dt
-        return lambda step: (step * dt,)
+            own = arguments[0].flat
+            if copy is None:
+                return lambda step: (float(own[0]),)
+            return lambda step: (float(own[0]), copy())
+        if copy is None:
+            return (lambda step: (step * dt,)) if timed else lambda step: ()
+        return (lambda step: (step * dt, copy())) if timed else lambda step: (copy(),)

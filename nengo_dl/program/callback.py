@@ -13,7 +13,6 @@ not export the door used here (tried: Linux, TensorFlow 2.18 and 2.21), and on G
 from __future__ import annotations
 
 import ctypes
-import itertools
 import math
 import os
 import sys
@@ -38,25 +37,17 @@ _REGISTER = (
     "_ZN3xla24CustomCallTargetRegistry8RegisterE"
     "RKNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEEPvS8_"
 )
-#: void f(void* out, const void** in, const char* opaque, size_t length, void* status)
-_TARGET_TYPE = ctypes.CFUNCTYPE(
-    None,
-    ctypes.c_void_p,
-    ctypes.c_void_p,
-    ctypes.c_void_p,
-    ctypes.c_size_t,
-    ctypes.c_void_p,
-)
+#: void f(void* out, const void** in, const char* opaque, size_t length, void* status);
+#: in C a function may leave the last arguments alone, and each that it takes costs time
+_TARGET_TYPE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 
 Address = int
 
 _NUMBER = ctypes.c_int32
 _TWO_ADDRESSES: Any = ctypes.c_void_p * 2
-#: two addresses, and the key of a handler, as bytes: reading these takes a third of the
-#: time that `ctypes.string_at` takes
-_KEY_LENGTH = 8
+#: two addresses as bytes: reading these takes a third of the time that
+#: `ctypes.string_at` takes
 _out_at = (ctypes.c_char * ctypes.sizeof(_TWO_ADDRESSES)).from_address
-_key_at = (ctypes.c_char * _KEY_LENGTH).from_address
 #: the step's number, whether calls before have returned, whether this one has, the call
 _Bound = tuple[ctypes.c_int32, ctypes.c_int32, ctypes.c_int32, StepCall]
 
@@ -77,21 +68,13 @@ class _String(ctypes.Structure):
         super().__init__(text, len(text))
 
 
-_handlers: dict[bytes, Callable[[Address, Address], None]] = {}
-_numbers = itertools.count()
-
-
-def _dispatch(out: Address, inputs: Address, key: Address, n: int, _: Address) -> None:
-    """Call the handler whose key XLA hands over with the call."""
-    _handlers[_key_at(key).raw](out, inputs)
-
-
-_TARGET = _TARGET_TYPE(_dispatch)
+#: the C functions, which compiled code may call as long as the process lives
+_targets: list[Any] = []
 
 
 @cache
-def _target_name() -> str | None:
-    """Register `_dispatch` with XLA, once; return its name, or None if that fails."""
+def _door() -> Callable[[str, Any], None] | None:
+    """Return what registers a C function with XLA by a name, or None if that fails."""
     if not sys.platform.startswith("linux"):
         return None
     try:
@@ -107,16 +90,12 @@ def _target_name() -> str | None:
     register.restype = None
     string = ctypes.POINTER(_String)
     register.argtypes = [ctypes.c_void_p, string, ctypes.c_void_p, string]
-    # another one in each process: what TensorFlow reads from its cache on disk calls a
-    # target of the same name with fewer arguments, and computes nonsense
-    name = f"nengo_dl_python_{uuid.uuid4().hex}"
-    register(
-        registry(),
-        _String(name.encode()),
-        ctypes.cast(_TARGET, ctypes.c_void_p),
-        _String(b"Host"),
-    )
-    return name
+
+    def add(name: str, target: Any) -> None:
+        address = ctypes.cast(target, ctypes.c_void_p)
+        register(registry(), _String(name.encode()), address, _String(b"Host"))
+
+    return add
 
 
 def available(device: str | None) -> bool:
@@ -124,7 +103,7 @@ def available(device: str | None) -> bool:
     on_gpu = "gpu" in (device or "").lower() or (
         device is None and bool(tf.config.list_physical_devices("GPU"))
     )
-    return not on_gpu and _target_name() is not None
+    return not on_gpu and _door() is not None
 
 
 @dataclass
@@ -148,8 +127,8 @@ class Callbacks:
 
     def __init__(self) -> None:
         self.progress = _Progress()
-        self._keys: list[bytes] = []
-        weakref.finalize(self, _forget, self._keys)
+        self._handlers: list[_Handler] = []
+        weakref.finalize(self, _forget, self._handlers)
 
     @property
     def error(self) -> BaseException | None:
@@ -162,11 +141,18 @@ class Callbacks:
         self.progress.error = None
 
     def add(self, handler: _Handler) -> str:
-        """Return the key by which compiled code asks for a handler."""
-        key = f"{next(_numbers):0{_KEY_LENGTH}x}"
-        _handlers[key.encode()] = handler
-        self._keys.append(key.encode())
-        return key
+        """Return the name by which compiled code calls a handler."""
+        # another one in each process: what TensorFlow reads from its cache on disk
+        # calls a target of the same name with fewer arguments, and computes nonsense
+        name = f"nengo_dl_python_{uuid.uuid4().hex}"
+        # one C function for each: to find the handler by a key takes 0.2 us a call
+        target = _TARGET_TYPE(handler.call)
+        register = _door()
+        assert register is not None  # see `available`
+        register(name, target)
+        _targets.append(target)
+        self._handlers.append(handler)
+        return name
 
 
 @dataclass
@@ -210,8 +196,8 @@ class CompiledCalls:
         vector, self.ok = gen_xla_ops.xla_custom_call_v2(
             # vectors have one memory layout only
             operands=[self.i, self.ok, *(tf.reshape(t, [-1]) for t in flat)],
-            call_target_name=_target_name(),
-            backend_config=self.callbacks.add(handler),
+            call_target_name=self.callbacks.add(handler),
+            backend_config="",
             has_side_effect=True,
             result_dtypes=[now.dtype, tf.int32],
             # an empty result would have no memory to point to
@@ -220,9 +206,10 @@ class CompiledCalls:
         calls.store(now, results.split(vector))
 
 
-def _forget(keys: Sequence[bytes]) -> None:
-    for key in keys:
-        _handlers.pop(key, None)
+def _forget(handlers: Sequence[_Handler]) -> None:
+    """Let go of what handlers call: they live as long as the process, by `_targets`."""
+    for handler in handlers:
+        vars(handler).clear()
 
 
 @dataclass
@@ -240,17 +227,18 @@ class _Handler:
         self._addresses: Any = ctypes.c_void_p * (2 + len(self.shapes))
         self._inputs_at = (ctypes.c_char * ctypes.sizeof(self._addresses)).from_address
 
-    def __call__(self, out: Address, inputs: Address) -> None:
+    def call(self, out: Address, inputs: Address) -> None:
         """Read the arguments where XLA has them, write the results where it wants."""
-        try:  # an interrupt may come anywhere, and is no error of the function's
-            self._handle(out, inputs)
-        except BaseException as error:
-            self.progress.error = error
-            _, done = _TWO_ADDRESSES.from_address(out)
-            _NUMBER.from_address(done).value = 0
-
-    def _handle(self, out: Address, inputs: Address) -> None:
         raise NotImplementedError
+
+    def _fail(self, error: BaseException, out: Address) -> None:
+        """Keep what was raised, and tell compiled code that the call did not return.
+
+        An interrupt may come anywhere, and is no error of the function's.
+        """
+        self.progress.error = error
+        _, done = _TWO_ADDRESSES.from_address(out)
+        _NUMBER.from_address(done).value = 0
 
 
 @dataclass
@@ -263,17 +251,20 @@ class _AtPlaces(_Handler):
         #: what is called, by the addresses of arguments and results as XLA gives them
         self._bound: dict[bytes, _Bound] = {}
 
-    def _handle(self, out: Address, inputs: Address) -> None:
-        addresses = _out_at(out).raw + self._inputs_at(inputs).raw
-        bound = self._bound.get(addresses)
-        if bound is None:
-            bound = self._bind(addresses, out, inputs)
-        i, ok, done, call = bound
-        done.value = 0
-        progress = self.progress
-        if ok.value and progress.error is None:
-            call(progress.first_step + i.value + 1)
-            done.value = 1
+    def call(self, out: Address, inputs: Address) -> None:
+        """Call what is bound to the places of this call."""
+        try:
+            addresses = _out_at(out).raw + self._inputs_at(inputs).raw
+            bound = self._bound.get(addresses)
+            i, ok, done, call = bound or self._bind(addresses, out, inputs)
+            progress = self.progress
+            if ok.value and progress.error is None:
+                call(progress.first_step + i.value + 1)
+                done.value = 1
+            else:
+                done.value = 0
+        except BaseException as error:
+            self._fail(error, out)
 
     def _bind(self, addresses: bytes, out: Address, inputs: Address) -> _Bound:
         """Return numbers and arrays that stand where XLA has them, and what uses them.
@@ -318,18 +309,22 @@ class _Copying(_Handler):
         self._places = [(a.ctypes.data, a.nbytes) for a in arguments]
         self._results = results.ctypes.data, results.nbytes
 
-    def _handle(self, out: Address, inputs: Address) -> None:
-        result, done = _TWO_ADDRESSES.from_address(out)
-        i, ok, *given = self._addresses.from_address(inputs)
-        finished = _NUMBER.from_address(done)
-        finished.value = 0
-        progress = self.progress
-        if _NUMBER.from_address(ok).value and progress.error is None:
-            for (place, size), address in zip(self._places, given, strict=True):
-                ctypes.memmove(place, address, size)
-            self._call(progress.first_step + _NUMBER.from_address(i).value + 1)
-            ctypes.memmove(result, *self._results)
-            finished.value = 1
+    def call(self, out: Address, inputs: Address) -> None:
+        """Copy the arguments, call, and copy the results."""
+        try:
+            result, done = _TWO_ADDRESSES.from_address(out)
+            i, ok, *given = self._addresses.from_address(inputs)
+            finished = _NUMBER.from_address(done)
+            finished.value = 0
+            progress = self.progress
+            if _NUMBER.from_address(ok).value and progress.error is None:
+                for (place, size), address in zip(self._places, given, strict=True):
+                    ctypes.memmove(place, address, size)
+                self._call(progress.first_step + _NUMBER.from_address(i).value + 1)
+                ctypes.memmove(result, *self._results)
+                finished.value = 1
+        except BaseException as error:
+            self._fail(error, out)
 
 
 def _memory(address: Address, size: int, dtype: np.dtype) -> np.ndarray:

@@ -93,15 +93,7 @@ class PythonCalls:
                 self.lowerings, self._places(arguments, counts, results), strict=True
             )
         ]
-        calling = Calling(self.operators, 0)
-
-        def call(step: int) -> None:
-            calling.step = step
-            with calling:
-                for one in calls:
-                    one(step)
-
-        return call
+        return Calling(self.operators, 0).around(calls)
 
     def _places(
         self,

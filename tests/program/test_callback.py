@@ -1,5 +1,8 @@
 """Python code that compiled code calls, wherever XLA has its arguments."""
 
+import gc
+import weakref
+
 import nengo
 import numpy as np
 import pytest
@@ -52,7 +55,7 @@ def test_arrays_at_places_are_not_kept_forever(monkeypatch):
         given, result = (np.full(2, x, np.float32) for x in (value, -1))
         out = np.array([result.ctypes.data, done.ctypes.data])
         inputs = np.array([i.ctypes.data, ok.ctypes.data, given.ctypes.data])
-        handler(out.ctypes.data, inputs.ctypes.data)
+        handler.call(out.ctypes.data, inputs.ctypes.data)
         assert done == 1 and (result == 7 * value).all()
         assert len(handler._bound) <= 3
 
@@ -60,11 +63,28 @@ def test_arrays_at_places_are_not_kept_forever(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Group, "bind", lambda *_: 1 / 0)
         done[()] = 1
-        handler(out.ctypes.data, inputs.ctypes.data)
+        handler.call(out.ctypes.data, inputs.ctypes.data)
     assert done == 0 and isinstance(progress.error, ZeroDivisionError)
     progress.error = None
 
     ok[()] = 0  # a call before this one has failed
     result[:] = -1
-    handler(out.ctypes.data, inputs.ctypes.data)
+    handler.call(out.ctypes.data, inputs.ctypes.data)
     assert done == 0 and (result == -1).all()
+
+
+def test_what_is_called_ends_with_its_program():
+    # the C function lives as long as the process, what it calls does not
+    calls = callback.PythonCalls(())
+    alive = weakref.ref(calls)
+    callbacks = callback.Callbacks()
+    handler = callback._Copying(
+        callbacks.progress, calls, [], [], callback.Packing(()), np.dtype("f4")
+    )
+    callbacks.add(handler)
+    del calls, handler
+    gc.collect()
+    assert alive() is not None
+    del callbacks
+    gc.collect()
+    assert alive() is None
