@@ -3,12 +3,13 @@
 The largest group goes first and claims, slot by slot, the Signals that nobody has
 claimed yet: they become one block, in the group's order. Before a later group claims
 anything, its operators are put into the order in which its largest claimed slot already
-stands in memory, so that one order runs through the whole model. No search is needed.
+stands in memory, so that one order runs through the whole model; those of which nothing
+is claimed are sorted by the group that comes next. No search is needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -60,9 +61,11 @@ def arrange(
         (-max(t, default=0), not _carries(g, roles))
         for t, g in zip(totals, plan, strict=True)
     ]
-    for i in sorted(range(len(plan)), key=weights.__getitem__):
+    turns = sorted(range(len(plan)), key=weights.__getitem__)
+    following = memory.following([slots[i] for i in turns])
+    for i, later in zip(turns, following, strict=True):
         signals = slots[i]
-        order = memory.order_of(signals)
+        order = memory.order_of(signals, later)
         if order is not None:
             arranged[i] = OpGroup(tuple([plan[i].ops[n] for n in order.tolist()]))
             signals = signals[:, order]
@@ -119,16 +122,40 @@ class _Memory:
         views = views[self._bases[views] != views]
         self._begin[views] = [signals[i].elemoffset for i in views.tolist()]
 
-    def order_of(self, slots: np.ndarray) -> np.ndarray | None:
+    def following(self, groups: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return for each operator which later group uses one of its Signals first.
+
+        Parameters
+        ----------
+        groups : sequence of np.ndarray of int, shape (n_slots, n_operators)
+            The Signals of the groups, in the order in which they take turns.
+
+        Returns
+        -------
+        list of np.ndarray of int, shape (n_operators,)
+            Numbers of groups; ``len(groups)`` if no later one uses any.
+        """
+        later = np.full(len(self._bases), len(groups))
+        found: list[np.ndarray] = []
+        for turn in range(len(groups) - 1, -1, -1):
+            bases = self._bases[groups[turn]]
+            found.append(later[bases].min(axis=0, initial=len(groups)))
+            later[bases] = turn
+        return found[::-1]
+
+    def order_of(self, slots: np.ndarray, later: np.ndarray) -> np.ndarray | None:
         """Return the order in which a group's most claimed slot stands in memory.
 
-        Operators whose Signal in it nobody has claimed yet come last. None for the
-        order in which they are.
+        Operators whose Signal in it nobody has claimed yet come last: side by side
+        those that the same group will use next, so that it finds them side by side.
+        None for the order in which they are.
 
         Parameters
         ----------
         slots : np.ndarray of int, shape (n_slots, n_operators)
             The group's Signals.
+        later : np.ndarray of int, shape (n_operators,)
+            The group that will use one of them next; see `following`.
         """
         n_slots, n_operators = slots.shape
         if n_slots == 0 or n_operators == 1:
@@ -136,12 +163,10 @@ class _Memory:
         claimed = self._block[self._bases[slots]] >= 0
         totals = (self.sizes[slots] * claimed).sum(axis=1)
         largest = int(totals.argmax())
-        if not totals[largest]:
-            return None
         signals, known = slots[largest], claimed[largest]
         bases = self._bases[signals]
         block = np.where(known, self._block[bases], len(self._blocks))
-        position = np.where(known, self._offset[bases] + self._begin[signals], 0)
+        position = np.where(known, self._offset[bases] + self._begin[signals], later)
         return np.lexsort((position, block))
 
     def claim(self, name: str, signals: np.ndarray) -> None:

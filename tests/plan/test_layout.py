@@ -112,6 +112,22 @@ def test_later_groups_follow_the_order_of_earlier_ones():
             assert len(layout.view(slot).runs) == 1
 
 
+def test_what_the_same_group_will_use_next_stands_together():
+    # as with ensembles of several sizes: one group sets what others use apart
+    targets = [Signal(np.zeros(2 + i % 2), name=f"t{i}") for i in range(6)]
+    copies = [Copy(Signal(np.zeros(t.shape)), t) for t in targets]
+    matrices = [
+        DotInc(Signal(np.ones((1, *t.shape))), t, Signal(np.zeros(1))) for t in targets
+    ]
+    by_size = OpGroup(tuple(matrices[::2])), OpGroup(tuple(matrices[1::2]))
+    roles = assign([*copies, *matrices])
+    plan, layout = arrange((OpGroup(tuple(copies)), *by_size), roles)
+    check(layout, roles)
+    for group in plan:
+        for slot in group.slots:
+            assert len(layout.view(slot).runs) == 1
+
+
 def test_among_equals_those_that_write_state_arrange_it():
     def filtered(output):
         state = {"X": Signal(np.zeros((1, 4)))}
