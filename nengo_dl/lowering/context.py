@@ -38,6 +38,8 @@ class Context:
     differentiable : bool
         Whether somebody may ask for gradients, which a branch that is not taken spoils
         unless it is finite.
+    on_gpu : bool
+        Whether TensorFlow computes on a GPU.
 
     Examples
     --------
@@ -64,6 +66,7 @@ class Context:
     any_state: bool = False
     products: str | None = None
     differentiable: bool = True
+    on_gpu: bool = False
 
     def view(
         self, signals: Sequence[Signal], shape: tuple[int, ...] | None = None

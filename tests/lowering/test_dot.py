@@ -1,6 +1,7 @@
 import nengo
 import numpy as np
 import pytest
+import tensorflow as tf
 from nengo.builder.operator import DotInc, Reset
 
 import nengo_dl
@@ -142,3 +143,39 @@ def test_stacked_decoders_are_trained():
     with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
         assert "_SharedDot" in kinds(sim)
         sim.check_gradients(net.probes[:1], n_steps=3)
+
+
+@pytest.mark.parametrize("minibatch_size", [1, 3])
+def test_one_population_that_several_decode(minibatch_size):
+    """A Connection and a Probe: one product, without the same vector twice."""
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(dtype="float64", jit_compile=False)
+        source = nengo.Node(lambda t: np.cos(9 * t))
+        ensemble = nengo.Ensemble(20, 1, neuron_type=nengo.LIFRate())
+        nengo.Connection(source, ensemble)
+        nengo.Connection(ensemble, ensemble, synapse=0.05, function=np.square)
+        nengo.Probe(ensemble, synapse=0.02)
+    assert_matches_nengo(net, brief=True)
+    options = {"minibatch_size": minibatch_size, "progress_bar": False}
+    with nengo_dl.Simulator(net, **options) as sim:
+        assert "_SharedDot" in kinds(sim)
+        sim.check_gradients(net.probes, n_steps=3)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("columns", [3, 5, 40])
+def test_a_second_row_changes_nothing(rows, batch, columns):
+    rng = np.random.RandomState(0)
+    a = tf.constant(rng.uniform(-1, 1, (6, rows, columns)))
+    x = tf.constant(rng.uniform(-1, 1, (batch, 6, columns)))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([a, x])
+        expected = dot.product(a, x)
+        found = dot.product(a, x, padded=True)
+    assert found.shape == (batch, 6, rows)
+    assert np.allclose(found, expected, rtol=1e-12)
+    assert np.allclose(expected, np.einsum("irc,bic->bir", a, x), rtol=1e-12)
+    for target in (a, x):
+        same = tape.gradient(found, target), tape.gradient(expected, target)
+        assert np.allclose(*same, rtol=1e-12)
