@@ -364,7 +364,8 @@ class Sources:
         if is_number and -self._largest <= result <= self._largest:
             place[...] = result
             return
-        store(op, (time,), result, place[0])
+        with np.errstate(over="ignore"):
+            store(op, (time,), result, place[0])
         place[1:] = place[0]
 
     def _stack(
@@ -398,7 +399,8 @@ class Sources:
         array, kept = np.empty((n_steps, size)), np.empty(size, self._dtype)
         for i, result in enumerate(column):
             try:
-                store(item.op, (times[i],), result, kept)
+                with np.errstate(over="ignore"):
+                    store(item.op, (times[i],), result, kept)
             except SimulationError as error:
                 return array[:i], error
             array[i] = result

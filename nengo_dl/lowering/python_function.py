@@ -60,14 +60,18 @@ def evaluator(
             raise failure(op, args, error) from error
         if output is None:
             return
-        if number is not None and _is_plain(result):
-            try:
-                output[...] = result
-                if isfinite(number()):
-                    return
-            except (TypeError, ValueError, OverflowError, RuntimeWarning):
-                pass  # `store` says what is wrong
-        store(op, args, result, output)
+        if not _is_plain(result):
+            store(op, args, result, output)
+            return
+        try:
+            output[...] = result
+            # looking at a single number as at an array takes ten times as long
+            if isfinite(number()) if number is not None else np.isfinite(output).all():
+                return
+        except (ArithmeticError, TypeError, ValueError, RuntimeWarning):
+            pass
+        with np.errstate(over="ignore"):  # the warning has been shown
+            store(op, args, result, output)  # says what is wrong
 
     return call
 
@@ -108,9 +112,8 @@ def store(op: SimPyFunc, args: Sequence[Any], result: Any, output: np.ndarray) -
     try:
         if result is not None and not _is_plain(result):
             _check_numeric(result)
-        with np.errstate(over="ignore"):  # said below
-            # None becomes NaN. An array made of a list would lose its imaginary parts
-            output[...] = result
+        # None becomes NaN here. An array made of a list would lose its imaginary parts
+        output[...] = result
         if np.isfinite(output).all():
             return
         problem = "None or non-finite values"

@@ -1,11 +1,15 @@
+import warnings
 from fractions import Fraction
 
 import nengo
 import numpy as np
 import pytest
+from nengo.builder.operator import SimPyFunc
+from nengo.builder.signal import Signal
 from nengo.exceptions import SimulationError
 
 import nengo_dl
+from nengo_dl.lowering.python_function import evaluator
 from tests.helpers import assert_matches_nengo, configured, reference, simulate
 
 
@@ -237,3 +241,21 @@ def test_masked_arrays_of_which_nothing_is_hidden_are_numbers(size_in):
             sim.run_steps(3)
         assert np.allclose(sim.data[probe], [[0.001]])
     assert hidden in net.nodes
+
+
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("over", ["ignore", "warn", "raise"])
+@pytest.mark.parametrize("bad", [1e300, np.inf, np.nan, None, "a"])
+def test_bad_results_are_named_however_numpy_is_set(size, over, bad):
+    """NumPy may show what does not fit into single precision, or raise it itself."""
+    with nengo.Network():
+        node = nengo.Node(lambda t, x: None, size_in=1, size_out=size)
+    op = SimPyFunc(Signal(np.zeros(size)), node.output, None, Signal(np.zeros(1)))
+    output = np.zeros(size, np.float32)
+    for result in (bad, np.array([bad] * size), [bad] * size):
+        op.fn = lambda x, result=result: result
+        call = evaluator(op, output, lambda step: (np.zeros(1),))
+        with np.errstate(over=over), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with pytest.raises(SimulationError, match="returned"):
+                call(1)
