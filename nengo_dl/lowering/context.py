@@ -38,8 +38,6 @@ class Context:
     differentiable : bool
         Whether somebody may ask for gradients, which a branch that is not taken spoils
         unless it is finite.
-    on_gpu : bool
-        Whether TensorFlow computes on a GPU.
 
     Examples
     --------
@@ -66,7 +64,6 @@ class Context:
     any_state: bool = False
     products: str | None = None
     differentiable: bool = True
-    on_gpu: bool = False
 
     def view(
         self, signals: Sequence[Signal], shape: tuple[int, ...] | None = None

@@ -75,7 +75,7 @@ class LowerDotInc(Lowering):
             y,
             context.products,
             # outside of the loop, if the matrices stay as they are
-            context.role(first.A) is Role.PARAM and not context.on_gpu,
+            context.role(first.A) is Role.PARAM,
         )
 
     def build_step(self, values: SignalValues) -> None:
@@ -188,10 +188,10 @@ def product(
         Floating point type of the product, unless the matrices have a single row or
         few columns.
     padded : bool
-        Whether matrices of a single row may get a second one, of zeros. For a processor
-        XLA vectorizes the product of a matrix and a vector, but not that of two
-        vectors: 128 of 100 elements 7.7 us, element by element 2.4 us, with the second
-        row 0.5 us.
+        Whether matrices of a single row may get a second one, of zeros. XLA vectorizes
+        the product of a matrix and a vector, but not that of two vectors: 128 of 100
+        elements 7.7 us, element by element 2.4 us, with the second row 0.5 us. On a GPU
+        (H100) a step with these takes 7.6 us, element by element 25.
 
     Returns
     -------

@@ -28,7 +28,6 @@ import tensorflow as tf
 
 from nengo_dl.lowering.python_call import StepCall
 from nengo_dl.lowering.values import SignalValues
-from nengo_dl.program.devices import on_gpu
 from nengo_dl.program.form import BRIEF_CAPACITY
 from nengo_dl.program.packing import Packing
 from nengo_dl.program.python_round import PythonCalls
@@ -101,7 +100,10 @@ def _door() -> Callable[[str, Any], None] | None:
 
 def available(device: str | None) -> bool:
     """Return whether compiled code on a device can call Python."""
-    return not on_gpu(device) and _door() is not None
+    on_gpu = "gpu" in (device or "").lower() or (
+        device is None and bool(tf.config.list_physical_devices("GPU"))
+    )
+    return not on_gpu and _door() is not None
 
 
 @dataclass

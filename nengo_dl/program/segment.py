@@ -22,7 +22,6 @@ from nengo_dl.plan.groups import Plan, check_plan
 from nengo_dl.plan.layout import SignalLayout
 from nengo_dl.plan.merging import merge_keys
 from nengo_dl.program.built import Built
-from nengo_dl.program.devices import on_gpu
 
 #: elements of a trained parameter that may be stacked with fixed ones. They live in two
 #: blocks, and are put together in each call: 64 kB take about 5 us, a kernel that is
@@ -103,7 +102,6 @@ def compile_segment(
         built.any_state,
         built.products,
         differentiable,
-        on_gpu(built.device),
     )
     lowerings = tuple(registry.lower(group, context) for group in plan)
     return Segment(plan, layout, lowerings, context.presented)
