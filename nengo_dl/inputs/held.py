@@ -78,8 +78,10 @@ def _bytes_repeat(items: np.ndarray) -> bool:
     items : np.ndarray, shape (n_items, n_steps, size)
         Contiguous; `memcmp` cannot read anything else.
     """
-    start, per_item = items.ctypes.data, items.strides[0]
-    row = items.strides[1]
+    start = items.ctypes.data
+    # not strides, which may be anything along axes of one element
+    row = items[0, 0].nbytes
+    per_item = row * items.shape[1]
     compare = _memcmp()
 
     def repeats(part: slice) -> bool:

@@ -19,6 +19,7 @@ import sys
 import uuid
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -29,6 +30,7 @@ import tensorflow as tf
 from nengo_dl.lowering.python_call import StepCall
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.program.form import BRIEF_CAPACITY
+from nengo_dl.program.interrupts import Dropped, kept
 from nengo_dl.program.packing import Packing
 from nengo_dl.program.python_round import PythonCalls
 
@@ -140,6 +142,20 @@ class Callbacks:
         self.progress.first_step = first_step
         self.progress.error = None
 
+    def interruptible(self, one_step: bool = False) -> AbstractContextManager[None]:
+        """Return a context for a run, in which interrupts by the user are not lost.
+
+        Parameters
+        ----------
+        one_step : bool
+            Whether it is a single step, of which nothing counts after an error.
+        """
+        if not self._handlers:
+            return nullcontext()
+        if one_step:
+            return Dropped(_keep, _Handler)
+        return kept((_AtPlaces.call.__code__, _Copying.call.__code__), _keep)
+
     def add(self, handler: _Handler) -> str:
         """Return the name by which compiled code calls a handler."""
         # another one in each process: what TensorFlow reads from its cache on disk
@@ -204,6 +220,11 @@ class CompiledCalls:
             result_shapes=[tf.TensorShape([max(results.size, 1)]), tf.TensorShape([])],
         )
         calls.store(now, results.split(vector))
+
+
+def _keep(error: BaseException, handler: _Handler) -> None:
+    """Keep what was raised before a handler's first statement; the loop ends by it."""
+    handler.progress.error = error
 
 
 def _forget(handlers: Sequence[_Handler]) -> None:

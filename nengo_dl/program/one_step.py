@@ -63,15 +63,16 @@ class OneStep:
         callbacks = self.callbacks
         callbacks.begin(first_step)
         outputs: Any
-        if self.device is None and not self.sampled:
-            outputs = self.call(self.one, *params, *state, *inputs)
-        else:
-            with tf.device(self.device):
-                rows = [
-                    self._row(i, recording, first_step)
-                    for i, recording in enumerate(self.sampled)
-                ]
-                outputs = self.call(self.one, *params, *state, *inputs, *rows)
+        with callbacks.interruptible(one_step=True):
+            if self.device is None and not self.sampled:
+                outputs = self.call(self.one, *params, *state, *inputs)
+            else:
+                with tf.device(self.device):
+                    rows = [
+                        self._row(i, recording, first_step)
+                        for i, recording in enumerate(self.sampled)
+                    ]
+                    outputs = self.call(self.one, *params, *state, *inputs, *rows)
         end = 1 + len(state)
         return outputs[1:end], outputs[end:], callbacks.error
 

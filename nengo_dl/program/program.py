@@ -258,7 +258,8 @@ class Program:
                 make = partial(self._trace, arguments, form, key)
                 call = self._calls[form] = traces.shared.get(key, make)
             self._callbacks.begin(first_step)
-            outputs = call(*arguments)
+            with self._callbacks.interruptible():
+                outputs = call(*arguments)
         end = 1 + len(state)
         arrays = [array_of(buffer) for buffer in outputs[end:]]
         views = [recording.view for recording in self.recordings]
