@@ -55,8 +55,8 @@ def kept(code: Collection[CodeType], keep: Keep) -> Iterator[None]:
     keep : callable
         Called with what was raised, and with the object whose method it is.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python runs handlers in the main thread
+    if not _in_main_thread():
+        yield
         return
     own: dict[int, Callable[..., Any]] = {}
     for number in _SIGNALS:
@@ -71,6 +71,11 @@ def kept(code: Collection[CodeType], keep: Keep) -> Iterator[None]:
             # a function may have set another one meanwhile
             if isinstance(signal.getsignal(number), _Kept):
                 signal.signal(number, handler)
+
+
+def _in_main_thread() -> bool:
+    """Return whether this is the thread in which Python runs handlers of signals."""
+    return threading.current_thread() is threading.main_thread()
 
 
 class Dropped:
@@ -88,17 +93,20 @@ class Dropped:
 
     def __init__(self, keep: Keep, methods_of: type) -> None:
         self._keep, self._type = keep, methods_of
-        self._before: Callable[..., Any] = sys.unraisablehook
+        self._before: Callable[..., Any] | None = None
 
     def _hook(self, dropped: sys.UnraisableHookArgs) -> None:
         owner = getattr(dropped.object, "__self__", None)
         if isinstance(owner, self._type) and dropped.exc_value is not None:
             self._keep(dropped.exc_value, owner)
-        else:
+        elif self._before is not None:
             self._before(dropped)
 
     def __enter__(self) -> None:
-        self._before, sys.unraisablehook = sys.unraisablehook, self._hook
+        # the hook is that of all threads, which do not leave it in turn
+        if _in_main_thread():
+            self._before, sys.unraisablehook = sys.unraisablehook, self._hook
 
     def __exit__(self, *_: object) -> None:
-        sys.unraisablehook = self._before
+        if self._before is not None:
+            sys.unraisablehook = self._before

@@ -58,12 +58,12 @@ def test_handlers_of_the_user_are_called_and_stay(found, keep):
 
 
 def test_other_threads_are_left_alone(keep):
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.getsignal(signal.SIGINT), sys.unraisablehook
     seen = []
 
     def run():
-        with kept([], keep):
-            seen.append(signal.getsignal(signal.SIGINT))
+        with kept([], keep), Dropped(keep, Owner):
+            seen.append((signal.getsignal(signal.SIGINT), sys.unraisablehook))
 
     thread = threading.Thread(target=run)
     thread.start()
