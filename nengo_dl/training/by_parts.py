@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import nengo
 import tensorflow as tf
 from nengo.builder.signal import Signal
 
+from nengo_dl.distribution.part_arguments import PartArguments
 from nengo_dl.distribution.replicas import Replicas
 from nengo_dl.program.adjoint import Tensors
 from nengo_dl.program.through_time import Output
@@ -112,25 +113,19 @@ class ByParts:
         whole, same, read = function.by_rows(inputs)
         batch = function.minibatch_size
         local = any(tensor.shape[0] != batch for tensor in others)
-        given = [
-            [params, same, tf.convert_to_tensor(first_step), scale],
-            [
+        given = PartArguments(
+            shared=[params, same, tf.convert_to_tensor(first_step), scale],
+            items=[
                 list(state),
                 None if carried is None else list(carried),
                 whole,
                 [] if local else list(others),
             ],
-            [read, list(others) if local else []],
-        ]
-        shared, items, rows = flat = [_flat(part) for part in given]
-        probes = list(function.through_time.outputs)
-        found = replicas.reduced(
-            self._traced(replicas, given, flat, n_steps),
-            shared,
-            items,
-            rows,
-            1 + len(self.trained),
+            local=[read, list(others) if local else []],
         )
+        probes = list(function.through_time.outputs)
+        compute = self._traced(replicas, given, n_steps)
+        found = replicas.reduced(compute, *given.flat(), 1 + len(self.trained))
         values, gradients = found[0], found[1 : 1 + len(self.trained)]
         rest = found[1 + len(self.trained) :]
         n_outputs = len(probes) if self.with_outputs else 0
@@ -139,36 +134,27 @@ class ByParts:
         return Gradients(values, gradients, outputs, rest[n_outputs:])
 
     def _traced(
-        self,
-        replicas: Replicas,
-        given: Sequence[Any],
-        flat: Sequence[Tensors],
-        n_steps: int,
+        self, replicas: Replicas, given: PartArguments, n_steps: int
     ) -> Callable[..., list[tf.Tensor]]:
         """Return what computes a part, which XLA compiles, for tensors like these."""
-        part = replicas.part
-        specs = [tf.TensorSpec(t.shape, t.dtype) for t in flat[0]]
-        specs += [
-            tf.TensorSpec((part, *t.shape[1:]), t.dtype) for t in (*flat[1], *flat[2])
-        ]
 
         def compute(*tensors: tf.Tensor) -> list[tf.Tensor]:
-            remaining = iter(tensors)
-            own = [_refilled(of, remaining) for of in given]
+            own = given.refilled(tensors)
             return self._part(own, n_steps, 1 / replicas.count)
 
         traced = tf.function(
             compute, jit_compile=self.function.jit_parts, autograph=False
         )
         with tf.device(None):
-            return traced.get_concrete_function(*specs)
+            return traced.get_concrete_function(*given.specs(replicas.part))
 
     def _part(
-        self, given: Sequence[Any], n_steps: int, weight: float
+        self, given: PartArguments, n_steps: int, weight: float
     ) -> list[tf.Tensor]:
         """Return what a part adds to values and gradients, and what it has by item."""
-        (params, same, first, scale), (state, carried, whole, others), rest = given
-        read, targets = rest[0], [*others, *rest[1]]
+        params, same, first, scale = given.shared
+        state, carried, whole, others = given.items
+        read, targets = given.local[0], [*others, *given.local[1]]
         store, function = self.store, replace(self.function, replicas=None)
         places = {id(variable): i for i, variable in enumerate(store.variables)}
         numbers = [places[id(variable)] for variable in self.trained]
@@ -234,29 +220,3 @@ class ByParts:
         )
         pairs = zip(gradients, of_layers, strict=True)
         return tf.concat([values, tf.stack(added)], axis=0), [a + b for a, b in pairs]
-
-
-def _flat(given: Sequence[Any]) -> list[tf.Tensor]:
-    """Return the tensors in a list of lists, dicts and tensors, in their order."""
-    found: list[tf.Tensor] = []
-    for own in given:
-        if isinstance(own, Mapping):
-            found += own.values()
-        elif isinstance(own, list):
-            found += own
-        elif own is not None:
-            found.append(own)
-    return found
-
-
-def _refilled(given: Sequence[Any], tensors: Any) -> list[Any]:
-    """Return the same with other tensors, in the order of `_flat`."""
-    found: list[Any] = []
-    for own in given:
-        if isinstance(own, Mapping):
-            found.append({key: next(tensors) for key in own})
-        elif isinstance(own, list):
-            found.append([next(tensors) for _ in own])
-        else:
-            found.append(None if own is None else next(tensors))
-    return found

@@ -12,7 +12,6 @@ from collections.abc import (
 )
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import islice
 from typing import Any
 
 import nengo
@@ -23,12 +22,13 @@ from nengo.builder.signal import Signal
 
 from nengo_dl.distribution import divided
 from nengo_dl.distribution.divided import Gradients
+from nengo_dl.distribution.part_arguments import PartArguments
 from nengo_dl.distribution.replicas import Replicas
 from nengo_dl.distribution.workers import lost_workers
 from nengo_dl.graph.gradients import Reach
 from nengo_dl.graph.inputs import Input, Source
 from nengo_dl.graph.roles import Role
-from nengo_dl.graph.signals import coordinates, initial_elements, runs, size
+from nengo_dl.graph.signals import initial_elements, size
 from nengo_dl.inputs.feed import Feed
 from nengo_dl.inputs.sources import Sources
 from nengo_dl.lowering.indexing import select
@@ -39,10 +39,10 @@ from nengo_dl.program.built import Built
 from nengo_dl.program.compile import compile_through_time
 from nengo_dl.program.fingerprint import fingerprint
 from nengo_dl.program.program import Program
-from nengo_dl.program.segment import Segment
 from nengo_dl.program.through_time import Output, Series, ThroughTime
 from nengo_dl.program.traces import Traces
 from nengo_dl.program.value_keys import Same
+from nengo_dl.training.function_key import described
 from nengo_dl.training.layer_rules import LayerRules, rules_of
 
 
@@ -295,50 +295,29 @@ class ModelFunction:
         keep_state: bool,
     ) -> tuple[dict[Output, tf.Tensor], Tensors]:
         """Run some of the steps of a minibatch part by part; see `part`."""
-        layout, probes = self.layout, list(self.through_time.outputs)
-        own = replace(self, replicas=None)
-        blocks = [layout.blocks[i] for i in layout.of_role(Role.PARAM)]
-        whole, same, read = self.by_rows(inputs)
-        shared = [
-            *(live.read(layout.view(b.signals, (b.size,))) for b in blocks),
-            *same.values(),
-            tf.convert_to_tensor(first_step),
-        ]
-        items = [
-            *(live.block(i) for i in layout.carried()),
-            *(() if carried is None else carried),
-            *whole.values(),
-        ]
-        local = list(read.values())
-        n_carried = 0 if carried is None else len(carried)
+        probes = list(self.through_time.outputs)
+        given = self._arguments(live, inputs, carried, first_step)
+        shared, items, local = given.flat()
+        # gradients that nobody asks for would be computed, too
+        n_asked = len(shared) + (len(items) if gradients == "all" else 0)
+        undivided = replace(self, replicas=None)
 
-        def part(*flat: tf.Tensor) -> list[tf.Tensor]:
-            # gradients that nobody asks for would be computed, too
-            n_asked = len(shared) + (len(items) if gradients == "all" else 0)
-            stopped = map(tf.stop_gradient, flat[n_asked:])
-            remaining = iter([*flat[:n_asked], *stopped])
-
-            def take(count: int) -> list[tf.Tensor]:
-                return list(islice(remaining, count))
-
-            params, given = take(len(blocks)), take(len(same))
-            (first,) = take(1)
-            state, begun = take(len(layout.carried())), take(n_carried)
-            outputs, end = own.part(
-                own.live(params, state),
-                dict(zip((*same, *whole, *read), (*given, *remaining), strict=True)),
+        def part(*tensors: tf.Tensor) -> list[tf.Tensor]:
+            stopped = map(tf.stop_gradient, tensors[n_asked:])
+            own = given.refilled((*tensors[:n_asked], *stopped))
+            params, same, first = own.shared
+            state, begun, whole = own.items
+            outputs, end = undivided.part(
+                undivided.live(params, state),
+                {**same, **whole, **own.local[0]},
                 n_steps,
-                None if carried is None else begun,
+                begun,
                 first,
             )
             return [*(outputs[probe] for probe in probes), *end]
 
-        specs = [tf.TensorSpec(t.shape, t.dtype) for t in shared]
-        specs += [
-            tf.TensorSpec((replicas.part, *t.shape[1:]), t.dtype)
-            for t in (*items, *local)
-        ]
-        names = (*same, None, *whole, None, *read)
+        specs = given.specs(replicas.part)
+        names = [tuple(own) for own in self.by_rows(inputs)]
         key = (n_steps, carried is None, gradients == "all", *names, *specs)
 
         def trace(jit_compile: bool) -> Any:
@@ -346,9 +325,9 @@ class ModelFunction:
             with tf.init_scope(), tf.device(None):
                 return traced.get_concrete_function(*specs)
 
-        def plain(*flat: tf.Tensor) -> Tensors:
+        def plain(*tensors: tf.Tensor) -> Tensors:
             own = self._parts.get((key, "plain"), lambda: trace(False))
-            return list(own(*flat))
+            return list(own(*tensors))
 
         compiled = self._parts.get(key, lambda: trace(self.jit_parts))
         wanted = len(compiled.outputs) if keep_state else len(probes)
@@ -357,6 +336,26 @@ class ModelFunction:
             found = run(shared, items, local=local)
         outputs = dict(zip(probes, found[: len(probes)], strict=True))
         return outputs, found[len(probes) :]
+
+    def _arguments(
+        self,
+        live: SignalValues,
+        inputs: Mapping[nengo.Node | Signal, tf.Tensor],
+        carried: Tensors | None,
+        first_step: int | tf.Tensor,
+    ) -> PartArguments:
+        """Return what is handed to devices that compute a part each; see `part`."""
+        layout = self.layout
+        blocks = [layout.blocks[i] for i in layout.of_role(Role.PARAM)]
+        params = [live.read(layout.view(b.signals, (b.size,))) for b in blocks]
+        state = [live.block(i) for i in layout.carried()]
+        begun = None if carried is None else list(carried)
+        whole, same, read = self.by_rows(inputs)
+        return PartArguments(
+            shared=[params, same, tf.convert_to_tensor(first_step)],
+            items=[state, begun, whole],
+            local=[read],
+        )
 
     def _by_replicas(
         self,
@@ -567,72 +566,6 @@ class ModelFunction:
 def differs(item: Input) -> bool:
     """Return whether an input has other values in each item and each minibatch."""
     return item.source in (Source.PROCESS, Source.DRAWS)
-
-
-def described(function: ModelFunction) -> list[Any]:
-    """Return all that a trace of a function depends on, as plain values.
-
-    Signals are numbered in the order in which they are met.
-    """
-    through_time = function.through_time
-    numbers: dict[Signal, int] = {}
-
-    def number(signal: Signal) -> int:
-        return numbers.setdefault(signal, len(numbers))
-
-    def layout(of: SignalLayout) -> list[Any]:
-        blocks = [
-            (b.size, b.kind, b.role.name, b.shape, b.trainable, b.signals)
-            for b in of.blocks
-        ]
-        return [
-            [(*block, [number(s) for s in signals]) for *block, signals in blocks],
-            [(number(base), *place) for base, place in of.places.items()],
-        ]
-
-    def segment(of: Segment) -> list[Any]:
-        updates = {s.base for group in of.plan for op in group.ops for s in op.updates}
-        known = [
-            None if signal in function.layout.places else initial_elements(signal)
-            for block in of.layout.blocks
-            if block.role is Role.PARAM or block.role.carried
-            for signal in block.signals
-        ]
-        return [
-            layout(of.layout),
-            of.lowerings,
-            sorted(number(base) for base in updates),
-            known,
-        ]
-
-    def output(signal: Signal) -> list[Any]:
-        places = coordinates(signal) if signal.sparse else None
-        return [number(signal.base), signal.shape, list(runs(signal)), places]
-
-    return [
-        layout(function.layout),
-        [segment(part) for part in through_time.parts],
-        [
-            (output(signal), probe in through_time.last_only)
-            for probe, signal in through_time.outputs.items()
-        ],
-        [
-            (
-                number(item.signal),
-                item.source.name,
-                initial_elements(item.signal)
-                if item.source is Source.CONSTANT
-                else None,
-            )
-            for item in function.fed
-        ],
-        function.step in function.layout.places and number(function.step),
-        through_time.minibatch_size,
-        through_time.dtype.name,
-        through_time.only,
-        through_time.rematerialisation,
-        function.jit_compile,
-    ]
 
 
 class ModelFunctions:
