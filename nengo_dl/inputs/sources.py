@@ -8,7 +8,7 @@ from typing import Any
 
 import nengo
 import numpy as np
-from nengo.builder.operator import Operator, SimPyFunc
+from nengo.builder.operator import Operator
 from nengo.exceptions import SimulationError
 
 from nengo_dl.graph.inputs import Input, Source
@@ -27,7 +27,7 @@ from nengo_dl.inputs.random_streams import (
     rewind,
 )
 from nengo_dl.lowering.numpy_operator import NumPyOperator
-from nengo_dl.lowering.python_function import NUMBERS, failure, store
+from nengo_dl.lowering.python_function import NUMBERS, evaluator, failure, store
 from nengo_dl.lowering.registry import Lowering
 
 #: what Nodes are fed instead of their own output, shape (batch, n_steps, size_out)
@@ -329,6 +329,11 @@ class Sources:
             Where to write them.
         """
         called = [(item.op, places.get(item)) for item in self._functions]
+        calls = [
+            evaluator(op, None if place is None else place[0], self._time)
+            for op, place in called
+        ]
+        batches = [p for _, p in called if p is not None and len(p) > 1]
         streams = [
             (item, place[None, None])
             for item, place in places.items()
@@ -337,12 +342,13 @@ class Sources:
         calling = Calling(lambda: [op for op, _ in called], 0)
 
         def fill(step: int) -> None:
-            if called:
-                time = step * self._dt
+            if calls:
                 calling.step = step
                 with calling:
-                    for op, place in called:
-                        self._call(op, time, place)
+                    for call in calls:
+                        call(step)
+                for place in batches:
+                    place[1:] = place[0]
             self.begin()
             for item, place in streams:
                 good, error = self.fill(item, [step], place, {}, {})
@@ -352,21 +358,9 @@ class Sources:
 
         return fill
 
-    def _call(self, op: SimPyFunc, time: float, place: np.ndarray | None) -> None:
-        """Write what a function returns for all items, shape (batch, size)."""
-        try:
-            result: Any = op.fn(time)
-        except Exception as raised:
-            raise failure(op, (time,), raised) from raised
-        if place is None:
-            return
-        is_number = result.__class__ in NUMBERS
-        if is_number and -self._largest <= result <= self._largest:
-            place[...] = result
-            return
-        with np.errstate(over="ignore"):
-            store(op, (time,), result, place[0])
-        place[1:] = place[0]
+    def _time(self, step: int) -> tuple[float]:
+        """Return what functions are called with: the time (s)."""
+        return (step * self._dt,)
 
     def _stack(
         self, item: Input, column: list, times: list[float]

@@ -96,7 +96,7 @@ class Facts:
     def _begins(self, signal: Signal, value: float) -> bool:
         """Whether every element of ``signal`` is ``value`` in the beginning."""
         if signal not in self._values:
-            self._values[signal] = _distinct(initial_elements(signal))
+            self._values[signal] = _equal_values(initial_elements(signal))
         values = self._values[signal]
         return values is not None and all(found == value for found in values)
 
@@ -202,7 +202,7 @@ def simplify(
     return list(facts.operators)
 
 
-def _distinct(elements: np.ndarray) -> tuple[float, ...] | None:
+def _equal_values(elements: np.ndarray) -> tuple[float, ...] | None:
     """Return the distinct values of an array: at most one; None if there are more."""
     if not elements.size:
         return ()

@@ -176,7 +176,7 @@ class LowerLinearFilter(Lowering):
         """Return the form; for a general filter, its order and its size, too."""
         state, system = op.state["X"], _system(op.process)
         order = state.shape[0]
-        if order == 1 and _keeps_input_out(*system):
+        if _is_first_order(state, system):
             return op.mode, "first order", _same_numbers(op, state)
         if order == 0:
             return op.mode, "gain"
@@ -229,7 +229,7 @@ class LowerLinearFilter(Lowering):
             d = merged([s[3].item() for s in systems], sizes, dtype)
             return _Gain(view(u), view(y), d, mode)
         x = [op.state["X"] for op in ops]
-        if _first_order(first):
+        if _is_first_order(x[0], _system(first.process)):
             return _FirstOrder(
                 view(u),
                 view(y),
@@ -270,9 +270,12 @@ def _order(op: SimProcess) -> int:
     return op.state["X"].shape[0]
 
 
-def _first_order(op: SimProcess) -> bool:
-    """Whether one state and no passthrough remain in discrete time."""
-    return _order(op) == 1 and _keeps_input_out(*_system(op.process))
+def _is_first_order(state: Signal, system: System) -> bool:
+    """Whether one state and no passthrough remain in discrete time.
+
+    To ask an operator for its state takes longer than all that is looked at here.
+    """
+    return state.shape[0] == 1 and _keeps_input_out(*system)
 
 
 @lru_cache(maxsize=1024)
@@ -291,9 +294,7 @@ def output_is_state(op: SimProcess) -> bool:
 
 
 def _is_output(op: SimProcess, state: Signal) -> bool:
-    # to ask an operator for its state takes longer than all that is looked at here
-    first_order = state.shape[0] == 1 and _keeps_input_out(*_system(op.process))
-    return first_order and _same_numbers(op, state)
+    return _is_first_order(state, _system(op.process)) and _same_numbers(op, state)
 
 
 def _same_numbers(op: SimProcess, state: Signal) -> bool:
