@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Protocol
 
 import numpy as np
@@ -175,22 +176,33 @@ def _joined(
     stretches: tuple[Stretch, ...], steps: Sequence[int]
 ) -> tuple[Stretch, ...]:
     """Return stretches of steps and those that come next, in as few as possible."""
-    parts: list[Any] = [steps] if steps else []
-    if len(steps) > 1 and not isinstance(steps, range):
-        numbers = np.asarray(steps)
-        parts = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
-    for part in parts:
-        start, count = int(part[0]), len(part)
-        if stretches:
-            first, length, times = stretches[-1]
+    found = list(stretches)
+    for (start, count), equal in groupby(_runs(steps)):
+        times = len(list(equal))
+        if found:
+            first, length, before = found[-1]
             if (start, count) == (first, length):
-                stretches = (*stretches[:-1], (first, length, times + 1))
+                found[-1] = (first, length, before + times)
                 continue
-            if times == 1 and start == first + length:
-                stretches = (*stretches[:-1], (first, length + count, 1))
-                continue
-        stretches = (*stretches, (start, count, 1))
-    return stretches
+            if before == 1 and start == first + length:
+                found[-1] = (first, length + count, 1)
+                times -= 1
+        if times:
+            found.append((start, count, times))
+    return tuple(found)
+
+
+def _runs(steps: Sequence[int]) -> Iterable[tuple[int, int]]:
+    """Return where consecutive numbers begin, and how many there are.
+
+    Training in minibatches of one step has as many as it has minibatches.
+    """
+    if len(steps) < 2 or isinstance(steps, range):
+        return [(int(steps[0]), len(steps))] if steps else []
+    numbers = np.asarray(steps)
+    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0]) != 1)
+    counts = np.diff(starts, append=len(numbers))
+    return zip(numbers[starts].tolist(), counts.tolist(), strict=True)
 
 
 def _without(stretches: tuple[Stretch, ...], n_steps: int) -> tuple[Stretch, ...]:

@@ -3,12 +3,15 @@ import json
 import nengo
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from nengo.builder import Model
 from nengo.builder.processes import SimProcess
 from nengo.processes import WhiteNoise
 
 from nengo_dl.graph.draws import Draws
 from nengo_dl.graph.opgraph import dependencies
+from nengo_dl.inputs import random_streams
 from nengo_dl.inputs.random_streams import DrawStream, ProcessStream, rewind
 
 
@@ -188,3 +191,29 @@ def test_all_that_was_taken_since_a_mark_is_given_back():
     rows = np.zeros((16, 2))
     stream.take(range(5, 21), rows)
     assert np.array_equal(rows, expected[4:])
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.lists(st.integers(1, 4), max_size=8),
+            st.builds(range, st.integers(1, 5), st.integers(1, 9)),
+            st.builds(lambda steps, n: [*steps] * n, st.just(range(1, 4)), st.just(3)),
+        )
+    )
+)
+def test_positions_are_the_steps_that_were_taken(taken):
+    position = ()
+    for steps in taken:
+        position = random_streams._joined(position, steps)
+    passed = [
+        i for first, n, times in position for i in [*range(first, first + n)] * times
+    ]
+    assert passed == [i for steps in taken for i in steps]
+
+
+def test_equal_minibatches_are_one_entry_of_a_position():
+    one_step = random_streams._joined((), [1] * 200)
+    assert random_streams._joined(one_step, [1] * 100) == ((1, 1, 300),)
+    assert random_streams._joined((), [1, 2, 3] * 5) == ((1, 3, 5),)
+    assert random_streams._joined(((1, 3, 1),), range(4, 9)) == ((1, 8, 1),)
