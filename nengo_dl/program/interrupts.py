@@ -96,7 +96,9 @@ class Dropped:
         self._before: Callable[..., Any] | None = None
 
     def _hook(self, dropped: sys.UnraisableHookArgs) -> None:
-        owner = getattr(dropped.object, "__self__", None)
+        # from Python 3.13 on `dropped.object` is None; the method's frame is the first
+        traceback = dropped.exc_traceback
+        owner = traceback and traceback.tb_frame.f_locals.get("self")
         if isinstance(owner, self._type) and dropped.exc_value is not None:
             self._keep(dropped.exc_value, owner)
         elif self._before is not None:

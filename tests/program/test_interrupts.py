@@ -20,6 +20,14 @@ class Owner:
         return "went on"
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Begin with Python's own handler, which processes in the background lack."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def found():
     return []
