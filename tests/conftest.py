@@ -62,6 +62,17 @@ def pytest_runtest_setup(item):
         sys.modules["keras"].utils.set_random_seed(seed)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def cores_as_before():
+    """Leave the process its cores: XLA compiles other programs for one of them."""
+    if not hasattr(os, "sched_getaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    yield
+    assert os.sched_getaffinity(0) == before
+
+
 def pytest_collection_modifyitems(config, items):
     # in another process they would be other names, and workers compare what they have
     addresses = [item.nodeid for item in items if " at 0x" in item.nodeid]

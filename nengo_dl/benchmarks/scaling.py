@@ -51,6 +51,7 @@ def main(arguments: Sequence[str]) -> None:
     if options.processes < 2:
         parser.error(f"got --processes {options.processes}; expected 2 or more")
     if options.as_process:
+        _take_a_core()
         print(_RESULT + json.dumps(_measured(options)), flush=True)
         return
     alone, shared = (_run(count, arguments) for count in (1, options.processes))
@@ -118,18 +119,21 @@ def free_addresses(count: int) -> list[str]:
             own.close()
 
 
-def _measured(options: argparse.Namespace) -> dict[str, float]:
-    """Return the figures of this process, which has a core of its own."""
+def _take_a_core() -> None:
+    """Let this process run on a core of its own; before TensorFlow starts threads."""
     config = os.environ.get("TF_CONFIG")
     number = json.loads(config)["task"]["index"] if config else 0
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
-        # before TensorFlow starts its threads
         os.sched_setaffinity(0, {cores[number % len(cores)]})
+
+
+def _measured(options: argparse.Namespace) -> dict[str, float]:
+    """Return the figures of this process."""
     import tensorflow as tf
 
     strategy = None
-    if config:
+    if os.environ.get("TF_CONFIG"):
         # before anything else that TensorFlow does
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     found = _speed(options, strategy)
