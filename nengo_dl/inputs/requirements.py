@@ -87,8 +87,26 @@ class Requirements:
                     "Expected {..., probe: array}, or no loss and no metric for it",
                     attr="y",
                 )
+        for probe, targets in data.targets.items():
+            self._check_steps(probe, targets.shape[1], data.n_steps)
         warn_about_missing(data.targets, self.need_all)
         return data
+
+    def _check_steps(self, probe: nengo.Probe, given: int, n_steps: int) -> None:
+        """Refuse targets with which a loss of Keras would fail.
+
+        Those for validation would be met when the first epoch of training is over.
+        """
+        size = self.sizes.get(probe, "any")
+        fitting = {n_steps} if size == "class" else {1, n_steps}
+        if size == "any" or probe in self.endpoints.last_only or given in fitting:
+            return
+        or_one = "" if size == "class" else ", or 1, which is compared with each"
+        raise ValidationError(
+            f"Targets for {probe} have a length of {given} time steps; expected "
+            f"{n_steps}, as the data for input Nodes have{or_one}",
+            attr="y",
+        )
 
     def parts(self, data: TrainingData, weights: Any = None) -> Parts:
         """Return arrays by name, as the Keras model takes them."""

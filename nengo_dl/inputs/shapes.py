@@ -84,6 +84,8 @@ class Shape:
             why = "" if self.origin is None else f"; data for {self.origin} decided"
             if one_step and array.ndim == 3 and array.shape[1] != 1:
                 why = "; with keep_history=False, only its last time step is compared"
+            if 0 in given[:2]:
+                why += "; there are no items or no time steps in them"
             why += _hint(given, side.size(obj), size == "class")
             raise ValidationError(
                 f"Data for {obj} have shape {given}; expected {words}{why}", attr=attr

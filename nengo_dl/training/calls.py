@@ -33,7 +33,7 @@ from nengo_dl.training.run_batch import Batches
 from nengo_dl.training.simulator_function import SimulatorFunction
 from nengo_dl.training.summaries import Board, Summaries
 from nengo_dl.training.terms import Term
-from nengo_dl.training.trainer import Trainer
+from nengo_dl.training.trainer import Trainer, drawing
 from nengo_dl.user_code import warn_user
 from nengo_dl.validation import (
     finite_number,
@@ -92,7 +92,7 @@ class TrainingCalls:
         function = self._trainer.functions.of(
             found, training, any_state=True, as_rates=as_rates
         )
-        function.rewind(self._trainer.new_seed())
+        function.rewind(self._trainer.measuring_seed())
         return SimulatorFunction(function, self._store, self._endpoints)
 
     def storage(self, n_steps: int) -> Storage:
@@ -100,6 +100,7 @@ class TrainingCalls:
         function = self._trainer.functions.of(self._model.probes, training=True)
         return function.through_time.storage(n_steps)
 
+    @drawing
     def train(
         self,
         data: Any,
@@ -150,6 +151,7 @@ class TrainingCalls:
         _explain_missing(losses, found, wanted)
         return losses
 
+    @drawing
     def loss(
         self,
         data: Any,
@@ -215,6 +217,7 @@ class TrainingCalls:
             probes, arrays.inputs, arrays.n_steps, atol, rtol
         )
 
+    @drawing
     def run_batch(
         self,
         data: Any,
@@ -253,7 +256,7 @@ class TrainingCalls:
         truncation = endpoints.check_truncation(truncation, arrays.n_steps)
         orders: Iterable[np.ndarray] = repeat(np.arange(arrays.n_items), n_epochs)
         if shuffle:
-            rng = np.random.RandomState(self._trainer.new_seed())
+            rng = np.random.RandomState(self._trainer.measuring_seed())
             orders = (rng.permutation(order) for order in orders)
         found: list[dict[Any, Any]] = []
         with profiling(profile):

@@ -176,6 +176,11 @@ class Optimizers:
                 _compact(v.numpy()) for v in remembered(optimizer)
             ]
 
+    @property
+    def steps(self) -> int:
+        """How many steps all optimizers have taken together."""
+        return sum(int(optimizer.iterations) for optimizer in list(self._start))
+
     def reset(self) -> None:
         """Let all optimizers forget, as if none had taken a step here."""
         for optimizer in list(self._start):

@@ -324,9 +324,9 @@ class SimulatorFunction:
         given: dict[Any, tf.Tensor] = {}
         if n_steps is not None:
             n_steps = positive_int(n_steps, "n_steps")
+        signals = {k: v for k, v in inputs.items() if isinstance(k, Signal)}
         for key, values in inputs.items():
-            if isinstance(key, Signal):
-                given[key] = values
+            if key in signals:
                 continue
             node = self._endpoints.inputs.find(key, "inputs")
             expected = f"({self.minibatch_size}, n_steps, {node.size_out})"
@@ -348,7 +348,28 @@ class SimulatorFunction:
                 f"or n_steps; the input Nodes are {listing(self.nodes)}",
                 attr="n_steps",
             )
+        given |= {k: self._generated(k, v, n_steps) for k, v in signals.items()}
         return given, n_steps
+
+    def _generated(self, signal: Signal, values: Any, n_steps: int) -> tf.Tensor:
+        """Return what `generate` has returned for one Signal, if it fits the call."""
+        if all(item.signal is not signal for item in self._function.fed):
+            raise ValidationError(
+                f"{signal} is no input of this function. Expected what its own "
+                "`f.generate(n_steps)` returns: each simulator has Signals of its own",
+                attr="inputs",
+            )
+        shapes = [(n, n_steps, signal.size) for n in {1, self.minibatch_size}]
+        expected = " or ".join(map(str, sorted(shapes, reverse=True)))
+        what = f"Generated values of {signal}"
+        tensor = real_tensor(values, self.dtype, what, expected, "inputs")
+        if tuple(tensor.shape) not in shapes:
+            raise ValidationError(
+                f"{what} have shape {tuple(tensor.shape)}; expected {expected}, as "
+                f"`f.generate({n_steps})` returns them",
+                attr="inputs",
+            )
+        return tensor
 
     def _checked(self, params: Any) -> list[tf.Tensor]:
         """Return parameters as tensors, if they have the right shapes."""
@@ -372,7 +393,7 @@ class SimulatorFunction:
         if not several or (tf.is_tensor(given) and not given.shape.rank):
             raise refused(given, attr, f"a list of tensors, as `{origin}` returns them")
         found = list(given)
-        shapes = [np.shape(values) for values in found]
+        shapes = [tuple(np.shape(values)) for values in found]
         expected = [tuple(values.shape) for values in like]
         if shapes != expected:
             raise ValidationError(

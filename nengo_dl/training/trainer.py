@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial, wraps
+from typing import Any, TypeVar, cast
 
 import keras
 import nengo
@@ -46,6 +47,19 @@ NOTHING_TO_TRAIN = (
     "warnings about what lets no gradient pass"
 )
 
+Call = TypeVar("Call", bound=Callable[..., Any])
+
+
+def drawing(call: Call) -> Call:
+    """Let a method of what has a trainer use `Trainer.drawing`."""
+
+    @wraps(call)
+    def drawing_call(self: Any, *args: Any, **options: Any) -> Any:
+        with self._trainer.drawing():
+            return call(self, *args, **options)
+
+    return cast(Call, drawing_call)
+
 
 class Trainer:
     """Train a model with epochs of minibatches, or measure its losses.
@@ -81,11 +95,12 @@ class Trainer:
         self.traces = Traces(beneath=shared)
         self.one_step_spikes = OneStepSpikes(built.settings)
         self.high_rates = HighRates(built.model, store)
-        self._rng = np.random.RandomState()
+        self._rng = self._measuring = np.random.RandomState()
 
     def reset(self, seed: int, optimizers: bool = False) -> None:
         """Restart random numbers from a seed, and reset optimizers if asked to."""
         self._rng = np.random.RandomState(seed % 2**32)
+        self._measuring = np.random.RandomState([seed % 2**32, 1])
         if optimizers:
             self.optimizers.reset()
 
@@ -160,7 +175,7 @@ class Trainer:
         trained = self._trained()
         found = self.optimizers.of(optimizer, trained)
         update = OptimizerStep(found, trained, self.constrain)
-        function = self._function(terms, training=True)
+        function = self._function(terms, self.new_seed(), training=True)
         self.check_reach(function)
         self.high_rates.warn(function)
         passes = self._passes(
@@ -217,7 +232,7 @@ class Trainer:
         With ``training``, everything runs as it does in training; with ``as_rates``,
         rates stand in for spikes, and the rest runs as in simulations.
         """
-        function = self._function(terms, training, as_rates)
+        function = self._function(terms, self.measuring_seed(), training, as_rates)
         store = self._store
         start = Start(store.fresh_state, lasting=() if training else store.learned)
         key = ("loss", start.lasting)
@@ -345,19 +360,40 @@ class Trainer:
         return [variable for _, variable in self._store.trained]
 
     def _function(
-        self, terms: Sequence[Term], training: bool, as_rates: bool = False
+        self,
+        terms: Sequence[Term],
+        seed: int,
+        training: bool,
+        as_rates: bool = False,
     ) -> ModelFunction:
         """Return the model as a function of time, for the probes of some terms."""
         probes = (p for term in terms for p in term.probes)
         function = self.functions.of(
             probes, training, as_rates=as_rates, with_rules=True
         )
-        function.rewind(self.new_seed())
+        function.rewind(seed)
         return function
 
     def new_seed(self) -> int:
-        """Return a seed, the next one from the seed of the simulator."""
+        """Return a seed for training, the next one from the seed of the simulator."""
         return self._rng.randint(MAX_SEED)
+
+    def measuring_seed(self) -> int:
+        """Return a seed for what does not train, and leaves training as it is."""
+        return self._measuring.randint(MAX_SEED)
+
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """Let a call that fails before it has trained anything draw no numbers."""
+        streams, steps = (self._rng, self._measuring), self.optimizers.steps
+        before = [rng.get_state() for rng in streams]
+        try:
+            yield
+        except Exception:
+            if self.optimizers.steps == steps:
+                for rng, state in zip(streams, before, strict=True):
+                    rng.set_state(state)
+            raise
 
     def check_reach(self, function: ModelFunction, refuse: bool = True) -> None:
         """Warn about what will not be trained; refuse if nothing can be trained.

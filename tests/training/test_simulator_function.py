@@ -5,6 +5,7 @@ import nengo
 import numpy as np
 import pytest
 import tensorflow as tf
+from nengo.builder.signal import Signal
 from nengo.exceptions import SimulatorClosed, ValidationError
 
 import nengo_dl
@@ -199,10 +200,22 @@ def test_python_in_the_loop_is_called_directly_and_in_graphs():
         (lambda f, net: (f.params[1:], None, {}, 2), "Got parameters of shapes"),
         (lambda f, net: (f.params, None, {}, 1.5), "n_steps"),
         (lambda f, net: (f.params, None, {"nobody": np.zeros(1)}), "nobody"),
+        (
+            lambda f, net: (f.params, None, {**f.generate(3)}, 2),
+            r"Generated values .*\(4, 3, 1\); expected \(4, 2, 1\) or \(1, 2, 1\)",
+        ),
+        (
+            lambda f, net: (f.params, None, dict.fromkeys(f.generate(2), "abc"), 2),
+            "Generated values",
+        ),
+        (
+            lambda f, net: (f.params, None, {Signal(np.zeros(1), name="own"): 1}, 2),
+            "own.* is no input of this function",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(arguments, message):
-    net = network()
+    net = network(noise=True)
     with simulator(net) as sim:
         f = sim.function()
         with pytest.raises(ValidationError, match=message):
