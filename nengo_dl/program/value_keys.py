@@ -145,9 +145,10 @@ class _Keys:
             return type(value), *map(self.key, value)
         if type(value) is dict:
             return dict, *((self.key(k), self.key(v)) for k, v in value.items())
-        if type(value).__module__.startswith("nengo_dl.") and known.is_frozen(value):
-            own = (self.key(getattr(value, f.name)) for f in fields(value))
-            return type(value), *own
+        if _is_our_dataclass(value):
+            return type(value), *(
+                self.key(getattr(value, f.name)) for f in fields(value)
+            )
         return self._seen(value)
 
     def _seen(self, value: Any, names: frozenset[str] | None = None) -> Hashable:
@@ -239,17 +240,17 @@ class _Keys:
             return "method", self._seen(value.__func__), self._seen(value.__self__)
         if isinstance(value, types.BuiltinFunctionType):
             return "method", value.__name__, self._seen(value.__self__)
-        if isinstance(value, staticmethod | classmethod):
+        # classes of the user's below these may do something else, as all objects
+        if type(value) in (staticmethod, classmethod):
             return type(value), self._seen(value.__func__)
-        if isinstance(value, property):
+        if type(value) is property:
             return property, *map(self._seen, (value.fget, value.fset))
         if type(value) is functools.cached_property:
             return type(value), value.attrname, self._seen(value.func)
-        if isinstance(value, functools.partial | functools.partialmethod):
+        if type(value) in (functools.partial, functools.partialmethod):
             own = (value.func, value.args)
             parts = (*map(self._seen, own), self._items(value.keywords))
-            # a partial may have attributes, which are those of a partialmethod, too
-            extra = vars(value) if isinstance(value, functools.partial) else {}
+            extra = vars(value) if type(value) is functools.partial else {}
             return "partial", type(value).__name__, *parts, self._items(extra)
         return None
 
@@ -272,6 +273,8 @@ class _Keys:
         if isinstance(value, contextvars.ContextVar):
             return "variable", value, self._seen(value.get(None))
         cls: Any = type(value)
+        if _is_our_dataclass(value):  # within a metric of Keras', for example
+            return cls, *(self._seen(getattr(value, f.name)) for f in fields(value))
         if isinstance(value, os._Environ):
             return Held(value), cls, tuple(sorted(value.items()))
         parts = self._contents(value)
@@ -366,6 +369,11 @@ def _use(cls: type, name: str) -> bool:
                 if names is None or name in names:
                     return True
     return False
+
+
+def _is_our_dataclass(value: Any) -> bool:
+    """Return whether a value is of this package, and nobody changes its fields."""
+    return type(value).__module__.startswith("nengo_dl.") and known.is_frozen(value)
 
 
 def _has_numbers(value: Any) -> bool:
