@@ -31,6 +31,9 @@ _BY_TEXT = {"getattr", "hasattr", "setattr", "delattr"}
 #: what puts one value on Python's stack
 _LOADS = {"LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME"}
 
+#: how functions and methods are called, from Python 3.10 on
+_CALLS = ("PRECALL", "CALL", "CALL_METHOD", "CALL_FUNCTION")
+
 #: how global names are read and written; what is written shall be noticed, too
 _GLOBAL = (
     "LOAD_GLOBAL",
@@ -144,7 +147,7 @@ def _imports(code: types.CodeType) -> tuple[tuple[str | None, int], ...]:
             elif step.opname in ("IMPORT_FROM", "STORE_FAST", "STORE_NAME"):
                 continue
             elif step.argval == "import_module":
-                found[_text_before(steps[i + 1 :], ("PRECALL", "CALL")), 0] = None
+                found[_text_before(steps[i + 1 :], _CALLS), 0] = None
             elif step.argval == "modules" and of_sys:
                 read = ("BINARY_SUBSCR", "BINARY_OP")
                 found[_text_before(steps[i + 1 :], read), 0] = None

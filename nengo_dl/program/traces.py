@@ -137,8 +137,9 @@ class Traces:
     capacity : int
         How many are kept; the one that was not used for the longest time goes first.
     beneath : Traces, optional
-        Where functions go whose keys are known by value, to be found by all simulators.
-        Others are kept here, together with the objects that their keys hold.
+        Where functions go whose keys are known by value, and do not change while they
+        are traced, to be found by all simulators. Others are kept here, together with
+        the objects that their keys hold.
     """
 
     def __init__(self, capacity: int = CAPACITY, beneath: Traces | None = None) -> None:

@@ -68,8 +68,9 @@ def value_key(value: Any, places: Mapping[Any, int] | None = None) -> Hashable:
     closes over, its own attributes, and the global names that it uses, with the
     attributes of modules and classes of the user's behind them. What can change while a
     function runs, lists and objects of the user's above all, is equal only to itself,
-    and only as long as what is in it stays the same. Objects of Keras are equal if type
-    and configuration are. For what is not known by value the key has a `Same`.
+    and only as long as what is in it stays the same; with `by_value` such objects are
+    equal to others of equal value. Objects of Keras are equal if type and configuration
+    are. For what is not known by value the key has a `Same`.
 
     Parameters
     ----------
@@ -117,6 +118,23 @@ def by_value(key: Hashable) -> Hashable | None:
     """Return the key for functions that write into nothing; None if there is none.
 
     It is equal for objects of one class with equal attributes, and holds none of them.
+
+    Parameters
+    ----------
+    key : Hashable
+        From `value_key`, or a tuple with such keys in it.
+
+    Returns
+    -------
+    Hashable or None
+        The key; None if there is something that is not known by value.
+
+    Examples
+    --------
+    >>> from nengo_dl.program.value_keys import by_value, value_key
+    >>> first, second = (value_key(lambda x, held=[2]: held * x) for _ in range(2))
+    >>> by_value(first) == by_value(second)
+    True
     """
     if isinstance(key, Held):
         return "held"
