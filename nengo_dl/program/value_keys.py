@@ -102,9 +102,20 @@ def value_key(value: Any, places: Mapping[Any, int] | None = None) -> Hashable:
         keras.config.dtype_policy().name,
     )
     try:
-        return surroundings, _Keys(places or {}).key(value)
+        return surroundings, _key(value, places or {})
     except RecursionError:  # hundreds of objects, one within the other
         return Same(object())
+
+
+def _key(value: Any, places: Mapping[Any, int]) -> Hashable:
+    """Return the key of a value, where functions may give modules to each other."""
+    used: frozenset[str] = frozenset()
+    while True:
+        keys = _Keys(places, used)
+        found = keys.key(value)
+        if not keys.modules or keys.used <= used:
+            return found
+        used |= keys.used
 
 
 def known_by_value(key: Hashable) -> bool:
@@ -152,7 +163,11 @@ def by_value(key: Hashable) -> Hashable | None:
 class _Keys:
     """Makes keys, where some objects stand for their places."""
 
-    def __init__(self, places: Mapping[Any, int]) -> None:
+    def __init__(self, places: Mapping[Any, int], names: frozenset[str]) -> None:
+        self._names = names
+        #: the names of attributes that functions use, and how many modules there are
+        self.used: set[str] = set()
+        self.modules = 0
         self._places = {id(obj): place for obj, place in places.items()}
         #: what was met so far, by its id, kept alive; an object may lead to itself
         self._met: dict[Hashable, tuple[int, Any]] = {}
@@ -207,7 +222,9 @@ class _Keys:
         if names is None:
             used = {n for n in own if not n.startswith("__")}
         else:
-            used = {*names}
+            # another function may get the module as an argument
+            used = {*names, *self._names}
+        self.modules += 1
         return self._named(own, frozenset(used | {"__getattr__"}), names)
 
     def _named(
@@ -234,6 +251,7 @@ class _Keys:
         except ValueError:  # a name that has no value yet
             return Same(function)
         names = code_of.attribute_names(code)
+        self.used |= names or frozenset()
         reads = code_of.reads_environment(code)
         return (
             "function",

@@ -48,6 +48,12 @@ def by_importlib(y, t):
 def by_sys(y, t):
     return sys.modules["users_package.settings"].SCALE * y
 
+def scale_of(given):
+    return given.SCALE
+
+def by_argument(y, t):
+    return scale_of(module) * y
+
 class Holds:
     def __init__(self):
         self.settings = module
@@ -60,7 +66,7 @@ holds = Holds()
 NAMES = [
     *("imported_by_from", "imported_module", "within_another", "by_getattr"),
     *("by_another_name", "by_default", "by_vars", "by_dict", "by_importlib", "by_sys"),
-    "holds",
+    *("holds", "by_argument"),
 ]
 
 
