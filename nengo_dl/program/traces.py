@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from nengo_dl.program.calling import flat_call
 from nengo_dl.program.python_errors import in_own_words
-from nengo_dl.program.value_keys import Same, known_by_value
+from nengo_dl.program.value_keys import Same, by_value
 from nengo_dl.user_code import warn_user
 
 T = TypeVar("T")
@@ -137,8 +137,9 @@ class Traces:
     capacity : int
         How many are kept; the one that was not used for the longest time goes first.
     beneath : Traces, optional
-        Where functions go whose keys are known by value, to be found by all simulators.
-        Others are kept here, together with the objects that their keys hold.
+        Where functions go whose keys are known by value, and do not change while they
+        are traced, to be found by all simulators. Others are kept here, together with
+        the objects that their keys hold.
     """
 
     def __init__(self, capacity: int = CAPACITY, beneath: Traces | None = None) -> None:
@@ -170,22 +171,24 @@ class Traces:
         owner : object, optional
             What the function's other variables belong to, if it has some.
         """
-        now = key() if callable(key) else key
-        if now is None:
+        before = key() if callable(key) else key
+        if before is None:
             return make()
-        by_value = self._beneath is self or known_by_value(now)
-        found = self._find((now, Same(owner)))
-        if found is None and by_value:
-            found = self._beneath._find(now)
+        # values tell all, as long as the function writes into nothing
+        values = before if self._beneath is self else by_value(before)
+        found = self._find((before, Same(owner)))
+        if found is None and values is not None:
+            found = self._beneath._find(values)
         if found is not None:
             return found
         made = make()
         now = key() if callable(key) else key
-        own = (now, Same(owner))
-        if by_value and getattr(made, "shareable", True):
-            self._beneath._keep(now, made)
+        # code that changes what it sees does something in each object's trace
+        alike = values is not None and now == before
+        if alike and getattr(made, "shareable", True):
+            self._beneath._keep(values, made)
         else:
-            self._keep(own, made)
+            self._keep((now, Same(owner)), made)
         return made
 
     def _find(self, key: Hashable) -> Any:

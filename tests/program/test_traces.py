@@ -13,6 +13,10 @@ from nengo_dl.program.value_keys import value_key
 from tests.helpers import assert_matches_nengo
 
 
+class Held:
+    value = 1.0
+
+
 def network(seed=0, neurons=20, tau=0.01, **settings):
     with nengo.Network(seed=seed) as net:
         if settings:
@@ -129,6 +133,58 @@ def test_what_is_known_by_value_is_kept_beneath():
     other = Traces(beneath=beneath)
     assert other.get(("a", 1), lambda: "third") == "first"
     assert other.get(value_key([unknown]), lambda: "third") == "third"
+
+
+def test_lists_of_equal_values_share_what_writes_into_nothing():
+    beneath = Traces()
+    own, other = Traces(beneath=beneath), Traces(beneath=beneath)
+
+    def get(kept, held, make):
+        return kept.get(lambda: value_key(lambda: held), make)
+
+    assert get(own, [1], lambda: "first") == "first"
+    assert get(other, [1], lambda: "second") == "first"
+    assert get(other, [2], lambda: "second") == "second"
+    # what is known by value keeps no object in memory
+    reference = weakref.ref(held := Held())
+    assert get(own, held, lambda: "third") == "third"
+    del held
+    gc.collect()
+    assert reference() is None
+    assert get(other, Held(), lambda: "fourth") == "third"
+
+
+def test_what_is_written_into_while_it_is_traced_serves_that_object_alone():
+    beneath = Traces()
+    own, other = Traces(beneath=beneath), Traces(beneath=beneath)
+    record, twin = [], []
+
+    def get(kept, held):
+        def make():
+            held.append("traced")
+            return object()
+
+        return kept.get(lambda: value_key(lambda: held), make)
+
+    first = get(own, record)
+    assert get(own, record) is first
+    assert record == ["traced"]
+    for kept in (own, other):
+        assert get(kept, twin) is not first
+        assert twin == ["traced"]
+        twin = []
+    assert not len(beneath)
+
+
+def test_what_code_on_the_host_may_write_into_is_the_objects_own():
+    class Calls:
+        shareable = False
+
+    own = Traces(beneath=Traces())
+    lists = [[], []]
+    found = [own.get(value_key(lambda x=held: x), Calls) for held in (*lists, *lists)]
+    assert found[:2] == found[2:]
+    assert found[0] is not found[1]
 
 
 def test_what_has_variables_of_its_own_serves_its_owner_alone():

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from dataclasses import dataclass
 
 import keras
 import nengo
@@ -62,6 +63,75 @@ def test_fresh_functions_and_optimizers_compile_nothing_new():
             sim.train({net.a: X, net.p: X}, optimizer, objective=objective)
             counts.add(compiled(sim))
         assert counts == {1}
+
+
+class Scaled:
+    def __init__(self, factor):
+        self.factor = [factor]
+
+    def __call__(self, outputs, targets):
+        return self.factor[0] * tf.reduce_mean((outputs - targets) ** 2)
+
+
+@dataclass(frozen=True)
+class FrozenScaled:
+    factor: float
+
+    def __call__(self, outputs, targets):
+        return self.factor * tf.reduce_mean((outputs - targets) ** 2)
+
+
+class KerasScaled(keras.losses.Loss):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def call(self, y_true, y_pred):
+        return self.factor * tf.reduce_mean((y_pred - y_true) ** 2, axis=-1)
+
+
+class Counting(Scaled):
+    """Changes itself while it is traced."""
+
+    calls = 0
+
+    def __call__(self, outputs, targets):
+        self.calls += 1
+        return super().__call__(outputs, targets)
+
+
+@pytest.mark.parametrize("kind", [Scaled, FrozenScaled, KerasScaled])
+def test_equal_objectives_of_other_simulators_compile_nothing_new(kind):
+    net = network()
+    losses = []
+    for factor, n_traces in ((1.0, 1), (1.0, 1), (5.0, 2)):
+        with simulator(net) as sim:
+            losses.append(sim.loss({net.a: X, net.p: X}, objective=kind(factor)))
+            assert (len(traces.shared), len(sim._trainer.traces)) == (n_traces, 0)
+    np.testing.assert_allclose(losses, [losses[0], losses[0], 5 * losses[0]], rtol=1e-5)
+
+
+def test_equal_losses_and_metrics_of_fit_compile_nothing_new():
+    net = network()
+    for _ in range(2):
+        with simulator(net) as sim:
+            metric = [lambda y_true, y_pred: tf.reduce_mean((y_pred - y_true) ** 2)]
+            sim.compile(
+                keras.optimizers.SGD(0.1), loss=KerasScaled(2.0), metrics=metric
+            )
+            sim.fit({net.a: X}, {net.p: X}, verbose=0)
+            assert (len(traces.shared), len(sim._trainer.traces)) == (1, 0)
+
+
+def test_objectives_that_change_while_they_are_traced_are_traced_for_each_object():
+    net = network()
+    for _ in range(2):
+        objective = Counting(1.0)
+        with simulator(net) as sim:
+            for _ in range(2):
+                sim.loss({net.a: X, net.p: X}, objective=objective)
+                assert (len(traces.shared), len(sim._trainer.traces)) == (0, 1)
+        assert objective.calls >= 1
 
 
 def test_learning_rates_count_although_nothing_is_compiled_anew():
