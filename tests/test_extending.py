@@ -233,6 +233,43 @@ def test_random_numbers_of_others_are_fed():
     assert_matches_nengo(net, 20, **ONCE)
 
 
+def test_a_type_with_draws_state_rates_and_surrogate_is_trained_with_its_spikes():
+    found = run(script("noisy_tensorflow"))
+    assert found["losses"][-1] < found["losses"][0]
+    net = found["net"]
+    assert calls_python(net) is False
+    assert_matches_nengo(net, 60, minibatch=(None,))
+    by_surrogate = gradients_of(net)
+    with net:
+        nengo_dl.configure_settings(surrogate="rate")
+    for gradients in (by_surrogate, gradients_of(net)):
+        assert np.all(np.isfinite(gradients)) and np.any(gradients)
+
+
+@pytest.mark.parametrize("surrogate", ["fast_sigmoid", "rate"])
+@pytest.mark.parametrize("minibatch", [None, 3])
+def test_spikes_in_training_are_drawn_as_outside_of_it(surrogate, minibatch):
+    net = run(build_only(script("noisy_tensorflow")))["net"]
+    with net:
+        nengo_dl.configure_settings(surrogate=surrogate, jit_compile=False)
+        # another population, whose numbers must not be mixed up
+        other = nengo.Ensemble(7, 1, neuron_type=net.ensembles[0].neuron_type)
+        probes = [nengo.Probe(e.neurons) for e in net.ensembles]
+        volts = nengo.Probe(other.neurons, "voltage")
+    found = []
+    for training in (None, True):
+        with net:
+            nengo_dl.configure_settings(learning_phase=training)
+        with nengo_dl.Simulator(
+            net, minibatch_size=minibatch, dtype="float64", progress_bar=False, seed=4
+        ) as sim:
+            sim.run_steps(40)
+        found.append([sim.data[p] for p in (*probes, volts)])
+    for simulated, trained in zip(*found, strict=True):
+        np.testing.assert_array_equal(simulated, trained)
+    assert all(np.any(values) for values in found[0])
+
+
 def test_page_shows_the_error_as_it_is():
     code = script("roll_tensorflow")
     net = run(build_only(code), [("import roll_tensorflow\n", "")])["net"]

@@ -6,6 +6,7 @@ to the loop like any other input.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -50,7 +51,40 @@ class Draws:
     nengo: bool
 
 
-class DrawnNeurons(SimNeurons):
+class FedNeurons(SimNeurons):
+    """Neurons that take the place of others, and can be fed random numbers.
+
+    Parameters
+    ----------
+    op : SimNeurons
+        The operator whose place it takes.
+
+    Notes
+    -----
+    1. sets ``[output] + state``
+    2. incs ``[]``
+    3. reads ``[J]``, then the random numbers if they are fed
+    4. updates ``[]``
+    """
+
+    def __init__(self, op: SimNeurons) -> None:
+        # random generators too, from which it is known what there is to draw
+        state = {**op.state, **op.state_extra}
+        super().__init__(op.neurons, op.J, op.output, state, tag=op.tag)
+
+    def fed(self, draws: Signal) -> FedNeurons:
+        """Return the operator with random numbers of one step that are fed to it."""
+        new = copy.copy(self)
+        new.reads = [*self.reads, draws]
+        return new
+
+    @property
+    def draws(self) -> Signal | None:
+        """The random numbers of one step, or None if none are fed."""
+        return self.reads[1] if len(self.reads) > 1 else None
+
+
+class DrawnNeurons(FedNeurons):
     """Set the output of neurons for given currents and given random numbers.
 
     Takes the place of an operator whose random numbers are fed to the loop, and is run
@@ -72,10 +106,5 @@ class DrawnNeurons(SimNeurons):
     """
 
     def __init__(self, op: SimNeurons, draws: Signal) -> None:
-        super().__init__(op.neurons, op.J, op.output, op.state, tag=op.tag)
+        super().__init__(op)
         self.reads.append(draws)
-
-    @property
-    def draws(self) -> Signal:
-        """The random numbers of one step."""
-        return self.reads[1]

@@ -20,7 +20,7 @@ from nengo.builder.operator import Copy, Operator, SimPyFunc
 from nengo.builder.processes import SimProcess
 from nengo.builder.signal import Signal
 
-from nengo_dl.graph.draws import DrawnNeurons, Draws
+from nengo_dl.graph.draws import DrawnNeurons, Draws, FedNeurons
 from nengo_dl.graph.tensor_operator import SimTensorNode, tensor_nodes
 
 
@@ -125,7 +125,8 @@ def lift(
     -------
     operators : list of Operator
         What stays in the loop. Noise that increments a signal leaves a Copy behind,
-        and neurons whose random numbers are fed become `DrawnNeurons`.
+        and neurons whose random numbers are fed become `DrawnNeurons`; those that take
+        the place of others in training stay what they are.
     inputs : tuple of Input
         In Nengo's order of execution, constants last.
     """
@@ -158,7 +159,7 @@ def lift(
             seen.add(signal)
         elif op in drawn:
             signal = Signal(shape=drawn[op].shape, name=f"{op.output.name}.draws")
-            fed = isinstance(op, SimTensorNode)
+            fed = isinstance(op, SimTensorNode | FedNeurons)
             kept.append(op.fed(signal) if fed else DrawnNeurons(op, signal))
             inputs.append(Input(Source.DRAWS, signal, op=op, draws=drawn[op]))
         else:

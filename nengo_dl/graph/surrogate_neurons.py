@@ -8,11 +8,12 @@ from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import Operator
 from nengo.neurons import NeuronType
 
+from nengo_dl.graph.draws import FedNeurons
 from nengo_dl.graph.rates import RatesOf
 from nengo_dl.surrogates import Surrogate
 
 
-class SurrogateNeurons(SimNeurons):
+class SurrogateNeurons(FedNeurons):
     """Compute what neurons do, with another derivative of their spikes.
 
     Parameters
@@ -26,16 +27,16 @@ class SurrogateNeurons(SimNeurons):
     -----
     1. sets ``[output] + state``
     2. incs ``[]``
-    3. reads ``[J]``
+    3. reads ``[J]``, then the random numbers if they are fed
     4. updates ``[]``
     """
 
     def __init__(self, op: SimNeurons, surrogate: Surrogate) -> None:
-        super().__init__(op.neurons, op.J, op.output, op.state, tag=op.tag)
+        super().__init__(op)
         self.surrogate = surrogate
 
 
-class RateGradientNeurons(SimNeurons):
+class RateGradientNeurons(FedNeurons):
     """Compute what neurons do, with the derivative of their firing rates.
 
     Parameters
@@ -49,12 +50,12 @@ class RateGradientNeurons(SimNeurons):
     -----
     1. sets ``[output] + state``
     2. incs ``[]``
-    3. reads ``[J]``
+    3. reads ``[J]``, then the random numbers if they are fed
     4. updates ``[]``
     """
 
     def __init__(self, op: SimNeurons, rates: NeuronType) -> None:
-        super().__init__(op.neurons, op.J, op.output, op.state, tag=op.tag)
+        super().__init__(op)
         self.rates = rates
 
 
@@ -75,8 +76,8 @@ def with_surrogates(
         the firing rate with respect to the current.
     has_surrogate : callable
         ``has_surrogate(neurons)`` tells whether gradients can pass through the spikes
-        of a neuron type. Where spikes do not follow from a voltage, because they are
-        drawn at random, they cannot.
+        of a neuron type. Where spikes do not follow from a voltage, because they
+        themselves are drawn at random, they cannot.
     rates_of : callable
         ``rates_of(neurons)`` returns the type that gives the firing rates, or None.
 

@@ -23,6 +23,7 @@ from nengo.exceptions import SimulationError
 from nengo_dl.graph.draws import Draws
 from nengo_dl.graph.number_range import beyond, cast_into, is_beyond
 from nengo_dl.graph.python_calls import Calling
+from nengo_dl.graph.signals import payload_of
 
 #: below which Nengo draws seeds
 MAX_SEED = np.iinfo(np.int32).max
@@ -279,11 +280,14 @@ class DrawStream(Stream):
     item : int
         Number of the batch item. The first draws from the stream that the model was
         built with, the others from streams of their own.
+    op : Operator, optional
+        Who is fed the numbers, for messages.
     """
 
-    def __init__(self, draws: Draws, item: int = 0) -> None:
+    def __init__(self, draws: Draws, item: int = 0, op: Operator | None = None) -> None:
         self.draws = draws
         self.item = item
+        self.op = op
 
     def reset(self, seed: int) -> None:
         """Return to the beginning; ``seed`` is the simulator's."""
@@ -297,10 +301,25 @@ class DrawStream(Stream):
             own = self._rng.randint(MAX_SEED)
             self._rng = np.random.RandomState((own + self.item) % MAX_SEED)
 
-    def _compute(self, steps: Sequence[int], out: np.ndarray) -> tuple[int, None]:
+    def _compute(
+        self, steps: Sequence[int], out: np.ndarray
+    ) -> tuple[int, Exception | None]:
         """Draw the numbers of all steps at once."""
-        out[...] = self.draws.sample(self._rng, len(out)).reshape(len(out), -1)
+        found = np.asarray(self.draws.sample(self._rng, len(out)))
+        expected = (len(out), *self.draws.shape)
+        if found.shape != expected or found.dtype.kind not in "fiub":
+            return 0, self._refused(found, expected)
+        out[...] = found.reshape(len(out), -1)
         return len(out), None
+
+    def _refused(self, found: np.ndarray, expected: tuple[int, ...]) -> SimulationError:
+        owner = "" if self.op is None else f" of {payload_of(self.op) or self.op}"
+        return SimulationError(
+            f"`sample` in the Draws{owner} returned an array of shape {found.shape}, "
+            f"{found.dtype}, for n_steps={expected[0]}; expected numbers of shape "
+            f"{expected}, that is (n_steps, *shape) with shape={self.draws.shape} as "
+            "given to Draws. Correct one of the two"
+        )
 
 
 def rewind(

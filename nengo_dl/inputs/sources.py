@@ -80,7 +80,7 @@ class Sources:
             if item.source is Source.PROCESS
         }
         self._draws = {
-            item: [DrawStream(item.draws, i) for i in batch]
+            item: [DrawStream(item.draws, i, item.op) for i in batch]
             for item in inputs
             if item.draws is not None
         }

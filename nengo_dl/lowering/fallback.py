@@ -37,5 +37,4 @@ class NumPyNeurons(NumPyOperator):
     def fed_draws(cls, op: Operator, nengo_only: bool = False) -> Draws | None:
         """Return what the type draws in each step, if it is known ahead, or None."""
         lowering: Any = registered(DrawnNeurons, type(op.neurons))
-        draws = None if lowering is None else lowering.draws(op)
-        return draws if draws and (draws.nengo or not nengo_only) else None
+        return None if lowering is None else lowering.fed_draws(op, nengo_only)

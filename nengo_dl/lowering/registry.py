@@ -60,6 +60,10 @@ class Lowering:
 
     xla: ClassVar[bool] = True
 
+    @classmethod
+    def check_class(cls, payload_type: type | None) -> None:
+        """Refuse, with a ValidationError, what cannot be registered for a type."""
+
     @property
     def compiled(self) -> bool:
         """Return whether XLA can compile what the group does in TensorFlow."""
@@ -249,6 +253,7 @@ def register(
                 f"Expected a subclass of nengo_dl.lowering.Lowering, got {lowering!r}",
                 attr="lowering",
             )
+        lowering.check_class(payload_type)
         kind = ".".join(t.__name__ for t in (op_type, payload_type) if t)
         former = registered(op_type, payload_type)
         warn_if_replaced(lowering, former, f"lowering of {kind}")

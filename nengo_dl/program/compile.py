@@ -19,6 +19,7 @@ from nengo.builder.processes import SimProcess
 from nengo.builder.signal import Signal
 
 from nengo_dl.graph.ahead import ahead
+from nengo_dl.graph.draws import DrawnNeurons
 from nengo_dl.graph.garbage import no_garbage_collection
 from nengo_dl.graph.gradients import Reach, reach
 from nengo_dl.graph.inputs import Input, lift
@@ -279,7 +280,8 @@ def _blocks(op: Operator) -> bool:
     """Whether an operator lets no gradient pass: Python code, or spikes."""
     if isinstance(op, TrainedNeurons):
         return _blocks(op.op)
-    spikes = type(op) is SimNeurons and bool(op.neurons.spiking)
+    plain = type(op) in (SimNeurons, DrawnNeurons)
+    spikes = plain and bool(op.neurons.spiking)
     return spikes or registry.runs_python(op)
 
 

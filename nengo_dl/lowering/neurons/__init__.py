@@ -3,6 +3,7 @@
 from nengo_dl.lowering.neurons import (
     adaptive,
     base,
+    declared,
     drawn,
     izhikevich,
     leaky,
@@ -22,6 +23,7 @@ from nengo_dl.lowering.neurons import (
 __all__ = [
     "adaptive",
     "base",
+    "declared",
     "drawn",
     "izhikevich",
     "leaky",

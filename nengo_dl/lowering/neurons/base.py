@@ -16,6 +16,13 @@ from nengo.neurons import NeuronType
 
 from nengo_dl.lowering.constants import merged
 from nengo_dl.lowering.context import Context
+from nengo_dl.lowering.neurons.declared import (
+    check_fields,
+    check_names,
+    check_step,
+    parameter_of,
+    state_of,
+)
 from nengo_dl.lowering.registry import Lowering, register
 from nengo_dl.lowering.values import SignalValues
 from nengo_dl.plan.groups import OpGroup
@@ -58,12 +65,27 @@ class LowerNeurons(Lowering):
     parameters: ClassVar[tuple[str, ...]] = ()
     #: names of the state variables, in the order of Nengo's operator
     state_names: ClassVar[tuple[str, ...]] = ()
+    #: what `step` gets before the state variables: names and words
+    step_inputs: ClassVar[Mapping[str, str]] = {"j": "the input currents"}
 
     current: View
     output: View
     state: tuple[View, ...]
     constants: dict[str, np.ndarray]
     dt: np.floating
+
+    @classmethod
+    def check_class(cls, payload_type: type | None) -> None:
+        """Refuse fields and names that do not fit, and a `step` of other arguments.
+
+        Raises
+        ------
+        ValidationError
+            If the class declares something that cannot be.
+        """
+        check_fields(cls)
+        check_names(cls)
+        check_step(cls, LowerNeurons.step)
 
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:
@@ -79,7 +101,7 @@ class LowerNeurons(Lowering):
     def attributes(cls, op: Operator, dt: float) -> Mapping[str, float | str]:
         """Return the time constants and increments among the parameters."""
         return {
-            name: float(getattr(op.neurons, name))
+            name: float(parameter_of(cls, op, name))
             for name in TRAINED
             if name in cls.parameters
         }
@@ -94,12 +116,12 @@ class LowerNeurons(Lowering):
             context.view([op.J for op in ops], total),
             context.view([op.output for op in ops], total),
             tuple(
-                context.view([op.state[name] for op in ops], total)
+                context.view([state_of(cls, op, name) for op in ops], total)
                 for name in cls.state_names
             ),
             {
                 name: merged(
-                    [getattr(op.neurons, name) for op in ops], sizes, context.dtype
+                    [parameter_of(cls, op, name) for op in ops], sizes, context.dtype
                 )
                 for name in cls.parameters
             },
@@ -111,10 +133,14 @@ class LowerNeurons(Lowering):
     def build_step(self, values: SignalValues) -> None:
         """Add the computation to the step."""
         state = [values.read(view) for view in self.state]
-        output, *new_state = self.computed(values.read(self.current), *state)
+        output, *new_state = self.computed(*self.read_inputs(values), *state)
         values.set(self.output, output)
         for view, value in zip(self.state, new_state, strict=True):
             values.set(view, value)
+
+    def read_inputs(self, values: SignalValues) -> tuple[tf.Tensor, ...]:
+        """Return what `step` gets before the state variables."""
+        return (values.read(self.current),)
 
     def with_constants(self, others: Mapping[str, tf.Tensor]) -> LowerNeurons:
         """Return the same with other values of some parameters, one for each neuron.

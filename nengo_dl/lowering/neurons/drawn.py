@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
+import tensorflow as tf
 from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import Operator
-from nengo.exceptions import ValidationError
+from nengo.exceptions import BuildError, ValidationError
 from nengo.neurons import NeuronType
 
 from nengo_dl.graph.draws import DrawnNeurons, Draws
@@ -29,7 +30,9 @@ class LowerDrawnNeurons(LowerNeurons):
     for currents :math:`J`, random numbers :math:`u`, activities :math:`a` and state
     variables :math:`s`. Subclasses say in `draws` what has to be drawn, and implement
     `step`, which is handed the numbers as a tensor of shape (batch, numbers), those of
-    all populations in a row: ``step(j, random, *state)``.
+    all populations in a row: ``step(j, random, *state)``, with the state variables in
+    the order of ``state_names``. What `register_surrogate` takes is derived from
+    `LowerSurrogateNeurons` and from this class: it is fed the same numbers.
 
     Attributes
     ----------
@@ -69,6 +72,11 @@ class LowerDrawnNeurons(LowerNeurons):
     ...         return (tf.cast(random < j * self.dt, j.dtype) / self.dt,)
     """
 
+    step_inputs: ClassVar[Mapping[str, str]] = {
+        **LowerNeurons.step_inputs,
+        "random": "the random numbers",
+    }
+
     random: View
     sizes: tuple[int, ...]
     negative: bool
@@ -77,6 +85,26 @@ class LowerDrawnNeurons(LowerNeurons):
     def draws(cls, op: SimNeurons) -> Draws:
         """Return the random numbers that one population needs in each step."""
         raise NotImplementedError
+
+    @classmethod
+    def fed_draws(cls, op: Operator, nengo_only: bool = False) -> Draws | None:
+        """Return what `draws` says, or None if the type's NumPy code is to draw.
+
+        Neurons with a surrogate have no such code: no gradient would pass through it.
+
+        Raises
+        ------
+        BuildError
+            If `draws` returned something else.
+        """
+        draws = cls.draws(op)
+        if not isinstance(draws, Draws):
+            raise BuildError(
+                f"{cls.__name__}.draws returned {draws!r} for {op.neurons}; expected "
+                "nengo_dl.lowering.Draws: `return Draws(rng, shape, sample, nengo)`"
+            )
+        alone = nengo_only and not draws.nengo and type(op) is SimNeurons
+        return None if alone else draws
 
     @classmethod
     def merge_key(cls, op: Operator) -> Hashable:
@@ -96,14 +124,9 @@ class LowerDrawnNeurons(LowerNeurons):
             **fields,
         )
 
-    def build_step(self, values: SignalValues) -> None:
-        """Add the computation to the step."""
-        current, random = values.read(self.current), values.read(self.random)
-        state = [values.read(view) for view in self.state]
-        output, *new_state = self.computed(current, random, *state)
-        values.set(self.output, output)
-        for view, value in zip(self.state, new_state, strict=True):
-            values.set(view, value)
+    def read_inputs(self, values: SignalValues) -> tuple[tf.Tensor, ...]:
+        """Return the currents and the random numbers."""
+        return values.read(self.current), values.read(self.random)
 
 
 def register_draws(neuron_type: type[NeuronType]) -> Callable[[Any], Any]:

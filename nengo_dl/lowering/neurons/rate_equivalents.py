@@ -9,6 +9,7 @@ from nengo.exceptions import BuildError, ValidationError
 from nengo.neurons import NeuronType
 
 from nengo_dl.lowering.neurons.base import check_neuron_type
+from nengo_dl.lowering.neurons.declared import check_rates_function
 from nengo_dl.lowering.registry import warn_if_replaced
 from nengo_dl.neurons import LeakyReLU
 
@@ -38,7 +39,8 @@ def register_rates(
     Raises
     ------
     ValidationError
-        If it is not a class of neurons, or what is decorated is not a function.
+        If it is not a class of neurons, or what is decorated is not a function
+        of these two arguments.
 
     Warns
     -----
@@ -64,6 +66,7 @@ def register_rates(
                 f"nengo.LIFRate(neurons.tau_rc)`; got {function!r}",
                 attr="function",
             )
+        check_rates_function(function)
         warn_if_replaced(
             function, _RATES.get(neuron_type), f"rates of {neuron_type.__name__}"
         )

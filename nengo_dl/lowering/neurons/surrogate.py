@@ -30,6 +30,7 @@ from nengo.builder.signal import Signal
 from nengo.exceptions import BuildError, ValidationError
 from nengo.neurons import NeuronType
 
+from nengo_dl.graph.draws import DrawnNeurons, Draws
 from nengo_dl.graph.rates import with_type
 from nengo_dl.graph.surrogate_neurons import RateGradientNeurons, SurrogateNeurons
 from nengo_dl.lowering.context import Context
@@ -37,6 +38,7 @@ from nengo_dl.lowering.neurons.base import LowerNeurons, check_neuron_type
 from nengo_dl.lowering.neurons.spike import count, fire
 from nengo_dl.lowering.registry import (
     Lowering,
+    fed_draws,
     lower,
     merge_kind,
     register,
@@ -157,6 +159,11 @@ class LowerRateGradient(Lowering):
         return tuple(op.state.values())
 
     @classmethod
+    def fed_draws(cls, op: Operator, nengo_only: bool = False) -> Draws | None:
+        """Return what the spiking neurons draw; their NumPy code could not be used."""
+        return fed_draws(_spikes(op))
+
+    @classmethod
     def build_pre(cls, group: OpGroup, context: Context) -> Lowering:
         """Return the lowering of a group."""
         spikes, rates = map(_spikes, group.ops), map(_rates, group.ops)
@@ -179,8 +186,8 @@ class LowerRateGradient(Lowering):
         """Add the computation to the step."""
         names = type(self.spikes).state_names
         state = [values.read(view) for view in self.spikes.state]
-        j = values.read(self.spikes.current)
-        output, *new_state = self.spikes.computed(j, *state)
+        j, *random = self.spikes.read_inputs(values)
+        output, *new_state = self.spikes.computed(j, *random, *state)
         by_name = dict(zip(names, state, strict=True))
         rate, *_ = self.rates.computed(
             j, *(by_name[name] for name in type(self.rates).state_names)
@@ -202,9 +209,11 @@ def register_surrogate(neuron_type: type[NeuronType]) -> Callable[[Any], Any]:
     Returns
     -------
     callable
-        Takes a subclass of `LowerSurrogateNeurons` and returns it as it is. It runs the
-        neurons in training with ``configure_settings(surrogate=...)``. With ``"rate"``
-        the derivative is that of the type that `register_rates` declares, if any.
+        Takes a subclass of `LowerSurrogateNeurons` and returns it as it is. For a type
+        that draws random numbers it is derived from its `LowerDrawnNeurons` too, and is
+        fed the same numbers. It runs the neurons in training with
+        ``configure_settings(surrogate=...)``. With ``"rate"`` the derivative is that of
+        the type that `register_rates` declares, if any.
 
     Raises
     ------
@@ -248,8 +257,11 @@ def has_surrogate(neurons: NeuronType) -> bool:
     return registered(SurrogateNeurons, type(neurons)) is not None
 
 
-def _spikes(op: SimNeurons) -> SimNeurons:
-    return SimNeurons(op.neurons, op.J, op.output, op.state)
+def _spikes(op: RateGradientNeurons) -> SimNeurons:
+    """Return the spiking neurons, with the random numbers that they are fed, if any."""
+    state = {**op.state, **op.state_extra}
+    spikes = SimNeurons(op.neurons, op.J, op.output, state)
+    return spikes if op.draws is None else DrawnNeurons(spikes, op.draws)
 
 
 def _rates(op: RateGradientNeurons) -> SimNeurons:

@@ -1,14 +1,16 @@
 """What a neuron type declares: rates, a surrogate, draws; and where it is declared."""
 
 import ast
+import dataclasses
 from pathlib import Path
+from typing import ClassVar
 
 import nengo
 import numpy as np
 import pytest
 from nengo.builder.neurons import SimNeurons
 from nengo.builder.signal import Signal
-from nengo.exceptions import BuildError, NengoWarning, ValidationError
+from nengo.exceptions import BuildError, NengoWarning, SimulationError, ValidationError
 
 import nengo_dl
 from nengo_dl.graph.draws import DrawnNeurons
@@ -18,7 +20,9 @@ from nengo_dl.graph.surrogate_neurons import (
     with_surrogates,
 )
 from nengo_dl.lowering import (
+    Draws,
     LowerDrawnNeurons,
+    LowerNeurons,
     LowerSurrogateNeurons,
     register,
     register_draws,
@@ -104,7 +108,7 @@ def test_only_what_says_what_is_asked(decorator, wrong, match):
         (
             register_surrogate,
             LowerSurrogateLIF,
-            type("Other", (LowerSurrogateNeurons, LowerLIF), {}),
+            type("Other", (LowerSurrogateLIF,), {}),
             "Other replaces .*LowerSurrogateLIF .*lowering of SurrogateNeurons.MyLIF",
         ),
         (
@@ -147,7 +151,238 @@ def test_rates_that_cannot_take_the_place(rates, match):
         rate_equivalent(MyLIF())
 
 
+class Noise(nengo.RectifiedLinear):
+    """Adds random numbers to its output; counts its steps."""
+
+    state: ClassVar = {"steps": nengo.dists.Choice([0])}
+
+    def make_state(self, n_neurons, rng=np.random, dtype=None):
+        return {**super().make_state(n_neurons, rng=rng, dtype=dtype), "rng": rng}
+
+    def step(self, dt, J, output, steps, rng):
+        steps += 1
+        output[...] = self.amplitude * J + rng.random_sample(J.shape)
+
+
+class LowerNoise(LowerDrawnNeurons):
+    parameters = ("amplitude",)
+    state_names = ("steps",)
+
+    @classmethod
+    def draws(cls, op):
+        def sample(rng, n_steps):
+            return rng.random_sample((n_steps, *op.J.shape))
+
+        return Draws(op.state_extra["rng"], op.J.shape, sample, nengo=True)
+
+    def step(self, j, random, steps):
+        return self.amplitude * j + random, steps + 1
+
+
+class OnlyLower(LowerNeurons):
+    state_names = ("steps",)
+
+    def step(self, j, steps):
+        return j, steps
+
+
+def changed(base, **attributes):
+    """Return a class that is called Mine, with other attributes."""
+    return type("Mine", (base,), attributes)
+
+
+def simulate(neuron_type):
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        ensemble = nengo.Ensemble(5, 1, neuron_type=neuron_type, gain=[1] * 5)
+        ensemble.bias = np.zeros(5)
+        nengo.Probe(ensemble.neurons)
+    with nengo_dl.Simulator(net, progress_bar=False) as sim:
+        sim.run_steps(3)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda self, j, steps, random: (j, steps),
+        lambda self, j, steps, u: (j, steps),
+        lambda self, j, u, random: (j, u),
+        lambda self, random, j, steps: (j, steps),
+        lambda self, j, random: (j,),
+        lambda self, j, random, steps, more: (j, steps),
+    ],
+)
+def test_arguments_of_step_are_in_their_order(step):
+    with pytest.raises(ValidationError) as error:
+        register_draws(Noise)(changed(LowerNoise, step=step))
+    message = str(error.value)
+    assert "Mine.step is defined as `step(self, " in message
+    assert "expected `step(self, j, random, steps)`: the input currents, the" in message
+    assert registry.registered(DrawnNeurons, Noise) is None
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda self, currents, u, n: (currents, n),
+        lambda self, j, random, steps, more=3: (j, steps),
+        lambda self, j, *others: (j, others[1]),
+        lambda *everything: everything[1:],
+        staticmethod(lambda steps, j, random: (j, steps)),  # left to whoever does so
+    ],
+)
+def test_arguments_of_step_may_have_any_names_of_their_own(step):
+    register_draws(Noise)(changed(LowerNoise, step=step))
+
+
+@pytest.mark.parametrize(
+    "wrong, match",
+    [
+        ({"state_names": "steps"}, r"Mine.state_names is 'steps'; expected a tuple"),
+        ({"parameters": (3,)}, r"Mine.parameters is \(3,\); expected a tuple of nam"),
+        ({"parameters": ("dt",)}, r"names 'dt', but `Mine.dt` is something else"),
+        ({"parameters": ("views",)}, r"'views', but `Mine.views` is something else"),
+    ],
+)
+def test_names_that_cannot_be_declared(wrong, match):
+    with pytest.raises(ValidationError, match=match):
+        register(SimNeurons, Noise)(changed(OnlyLower, **wrong))
+
+
+def test_class_of_two_bases_that_is_no_dataclass():
+    both = type("Both", (LowerSurrogateNeurons, LowerNoise), {})
+    match = r"Both lacks the fields 'random', 'sizes', 'negative' .*@dataclass"
+    with pytest.raises(ValidationError, match=match):
+        register_surrogate(Noise)(both)
+    assert not has_surrogate(Noise())
+
+
+def test_lowering_without_a_step():
+    lowering = type("Idle", (LowerNeurons,), {"state_names": ("steps",)})
+    with pytest.raises(ValidationError, match=r"Idle has no `step`.*self, j, steps\)"):
+        register(SimNeurons, Noise)(lowering)
+
+
+@pytest.mark.parametrize(
+    "lowering, match",
+    [
+        (
+            changed(OnlyLower, parameters=("nope",)),
+            "Mine.parameters names 'nope', but Noise has no such attribute; expected "
+            r"some of 'amplitude'.*set `self.nope` in `Noise.__init__`",
+        ),
+        (
+            changed(OnlyLower, parameters=("tau_rc",)),
+            "Mine.parameters names 'tau_rc', but Noise has no such attribute",
+        ),
+        (
+            changed(OnlyLower, state_names=("volts",), step=lambda self, j, v: (j, v)),
+            "Mine.state_names names 'volts', but Noise has no such state variable; "
+            r"expected some of 'steps'. Correct .* add 'volts' to `Noise.state`",
+        ),
+    ],
+)
+def test_names_that_the_neurons_have_not(lowering, match):
+    register(SimNeurons, Noise)(lowering)
+    with pytest.raises(BuildError, match=match):
+        simulate(Noise())
+
+
+def test_draws_that_are_none():
+    register_draws(Noise)(changed(LowerNoise, draws=classmethod(lambda cls, op: 3)))
+    with pytest.raises(BuildError, match=r"Mine.draws returned 3 for Noise\(\); exp"):
+        simulate(Noise())
+
+
+@pytest.mark.parametrize(
+    "sample, given",
+    [
+        (lambda rng, n: np.zeros((n, 3)), r"shape \(3, 3\), float64"),
+        (lambda rng, n: np.zeros((5, n)), r"shape \(5, 3\), float64"),  # as many
+        (lambda rng, n: np.zeros(5), r"shape \(5,\), float64"),  # would be broadcast
+        (lambda rng, n: None, r"shape \(\), object"),
+        (lambda rng, n: np.full((n, 5), "a"), r"shape \(3, 5\), <U1"),
+    ],
+)
+def test_samples_of_another_shape(sample, given):
+    def draws(cls, op):
+        return Draws(op.state_extra["rng"], op.J.shape, sample, nengo=True)
+
+    register_draws(Noise)(changed(LowerNoise, draws=classmethod(draws)))
+    match = (
+        rf"`sample` in the Draws of Noise\(\) returned an array of {given}, for n_st"
+    )
+    with pytest.raises(SimulationError, match=match + r".*\(3, 5\), that is \(n_steps"):
+        simulate(Noise())
+
+
+@pytest.mark.parametrize(
+    "function, text",
+    [
+        (lambda neurons: neurons, r"`<lambda>\(neurons\)` cannot be called as"),
+        (lambda n, s, more: n, r"`<lambda>\(n, s, more\)` cannot be called as"),
+        (lambda n, *, smoothing: n, r"cannot be called as `<lambda>\(neurons, smo"),
+    ],
+)
+def test_rates_of_other_arguments(function, text):
+    with pytest.raises(ValidationError, match=text):
+        register_rates(MyLIF)(function)
+    register_rates(MyLIF)(lambda *args: nengo.LIFRate())
+    assert rate_equivalent(MyLIF()) == nengo.LIFRate()
+
+
 # -- what is done with it
+
+
+class Keyed(LowerNoise):
+    """Draws other numbers than Nengo."""
+
+    @classmethod
+    def draws(cls, op):
+        return dataclasses.replace(super().draws(op), nengo=False)
+
+
+def test_neurons_with_a_surrogate_are_fed_in_any_case():
+    register_draws(Noise)(Keyed)
+    both = type("Both", (LowerSurrogateNeurons, Keyed), {})
+    register_surrogate(Noise)(dataclasses.dataclass(frozen=True)(both))
+    signals = [Signal(np.zeros(3), name=name) for name in ("J", "output", "steps")]
+    rng = np.random.RandomState(0)
+    op = SimNeurons(Noise(), *signals[:2], {"steps": signals[2], "rng": rng})
+    ops = [
+        op,
+        SurrogateNeurons(op, Arctan()),
+        RateGradientNeurons(op, nengo.RectifiedLinear()),
+    ]
+    # their NumPy code could draw Nengo's numbers, but has no derivative
+    for nengo_only, fed in ((False, [True] * 3), (True, [False, True, True])):
+        draws = [registry.fed_draws(op, nengo_only) for op in ops]
+        assert [found is not None for found in draws] == fed
+    numbers = Signal(np.zeros(3), name="draws")
+    for op in ops[1:]:
+        found = op.fed(numbers)
+        assert type(found) is type(op) and found.draws is numbers
+        assert found.reads == [signals[0], numbers] and op.reads == [signals[0]]
+        lowered([found])
+
+
+def test_spikes_that_are_drawn_and_have_no_rates_are_named():
+    spiking = type("Drawn", (Noise,), {"spiking": True})
+    register_draws(spiking)(LowerNoise)
+    with nengo.Network(seed=0) as net:
+        nengo_dl.configure_settings(jit_compile=False)
+        node = nengo.Node([0])
+        ensemble = nengo.Ensemble(5, 1, neuron_type=spiking(), gain=[1] * 5)
+        ensemble.bias = np.zeros(5)
+        nengo.Connection(node, ensemble, synapse=None)
+        probe = nengo.Probe(ensemble.neurons)
+    data = {node: np.ones((1, 3, 1)), probe: np.ones((1, 3, 5))}
+    with (
+        nengo_dl.Simulator(net, progress_bar=False) as sim,
+        pytest.warns(NengoWarning, match="No gradient passes through DrawnNeurons"),
+        pytest.raises(ValidationError, match="nothing to train"),
+    ):
+        sim.train(data, "sgd")
 
 
 def test_exact_types_decide():
