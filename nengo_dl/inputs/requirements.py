@@ -97,14 +97,12 @@ class Requirements:
 
         Those for validation would be met when the first epoch of training is over.
         """
-        size = self.sizes.get(probe, "any")
-        fitting = {n_steps} if size == "class" else {1, n_steps}
-        if size == "any" or probe in self.endpoints.last_only or given in fitting:
+        decides = self.sizes.get(probe, "any") == "any"
+        if decides or probe in self.endpoints.last_only or given in (1, n_steps):
             return
-        or_one = "" if size == "class" else ", or 1, which is compared with each"
         raise ValidationError(
             f"Targets for {probe} have a length of {given} time steps; expected "
-            f"{n_steps}, as the data for input Nodes have{or_one}",
+            f"{n_steps}, as the data for input Nodes have, or 1 for all of them",
             attr="y",
         )
 

@@ -714,22 +714,14 @@ def test_one_step_and_a_synapse():
             sim.evaluate(X, X, verbose=0)
 
 
-@pytest.mark.parametrize(
-    ("loss", "size", "words"),
-    [
-        ("mse", 1, "expected 4, .* or 1"),
-        ("sparse_categorical_crossentropy", 1, "expected 4, as the data"),
-    ],
-)
-def test_targets_of_another_length_are_refused_before_the_first_epoch(
-    loss, size, words
-):
+@pytest.mark.parametrize("loss", ["mse", "sparse_categorical_crossentropy"])
+def test_targets_of_another_length_are_refused_before_the_first_epoch(loss):
     with nengo.Network(seed=0) as net:
         node = nengo.Node([0])
         ensemble = nengo.Ensemble(10, 1, neuron_type=nengo.RectifiedLinear())
         nengo.Connection(node, ensemble, synapse=None)
         probe = nengo.Probe(ensemble, synapse=None)
-    x, y, wrong = np.ones((4, 4, 1)), np.zeros((4, 4, size)), np.zeros((4, 3, size))
+    x, y, wrong = np.ones((4, 4, 1)), np.zeros((4, 4, 1)), np.zeros((4, 3, 1))
     with nengo_dl.Simulator(net, minibatch_size=2, progress_bar=False) as sim:
         sim.compile("sgd", loss=loss)
         before = [variable.numpy() for variable in sim.keras_model.weights]
@@ -737,7 +729,7 @@ def test_targets_of_another_length_are_refused_before_the_first_epoch(
             ("y", wrong, None),
             ("validation_data", y, ({node: x}, {probe: wrong})),
         ]:
-            with pytest.raises(ValidationError, match=f"{attr}: .*3 time.*{words}"):
+            with pytest.raises(ValidationError, match=f"{attr}: .*3 time.*expected 4"):
                 sim.fit({node: x}, {probe: targets}, validation_data=held_out)
         for own, expected in zip(sim.keras_model.weights, before, strict=True):
             np.testing.assert_array_equal(own.numpy(), expected)
