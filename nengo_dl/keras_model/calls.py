@@ -56,7 +56,7 @@ from nengo_dl.simulation.out_arrays import out_arrays
 from nengo_dl.simulation.runner import Runner
 from nengo_dl.training import optimizers
 from nengo_dl.training.model_function import ModelFunction
-from nengo_dl.training.trainer import NOTHING_TO_TRAIN, Trainer, drawing
+from nengo_dl.training.trainer import NOTHING_TO_TRAIN, Trainer
 from nengo_dl.user_code import warn_user
 from nengo_dl.validation import flag, flags, positive_int, refused, within
 
@@ -146,7 +146,6 @@ class KerasCalls:
 
     # -- fit, evaluate, predict
 
-    @drawing
     def fit(
         self,
         x: Any,
@@ -168,7 +167,7 @@ class KerasCalls:
         as_rates = self._validates_as_rates(validate_as)
         self.model.fitting.truncation = truncation
         try:
-            with _with_rates(self.model.testing, as_rates):
+            with self._trainer.drawing(), _with_rates(self.model.testing, as_rates):
                 return self._fit(x, y, n_steps, stateful, validation_n_steps, options)
         finally:
             self.model.fitting.truncation = None
