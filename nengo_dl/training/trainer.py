@@ -47,18 +47,18 @@ NOTHING_TO_TRAIN = (
     "warnings about what lets no gradient pass"
 )
 
-Call = TypeVar("Call", bound=Callable[..., Any])
+_Call = TypeVar("_Call", bound=Callable[..., Any])
 
 
-def drawing(call: Call) -> Call:
-    """Let a method of what has a trainer use `Trainer.drawing`."""
+def drawing(call: _Call) -> _Call:
+    """Run a method of an object that has a trainer within `Trainer.drawing`."""
 
     @wraps(call)
     def drawing_call(self: Any, *args: Any, **options: Any) -> Any:
         with self._trainer.drawing():
             return call(self, *args, **options)
 
-    return cast(Call, drawing_call)
+    return cast(_Call, drawing_call)
 
 
 class Trainer:
@@ -384,7 +384,10 @@ class Trainer:
 
     @contextmanager
     def drawing(self) -> Iterator[None]:
-        """Let a call that fails before it has trained anything draw no numbers."""
+        """Take back the random numbers of a call that fails before anything is trained.
+
+        If it has trained, those who train again shall not get the same order of items.
+        """
         streams, steps = (self._rng, self._measuring), self.optimizers.steps
         before = [rng.get_state() for rng in streams]
         try:

@@ -85,13 +85,13 @@ def data(size_in):
     return rng.randn(N_ITEMS, N_STEPS, size_in), rng.randn(N_ITEMS, N_STEPS, 2)
 
 
-def optimizers(kind=None, dtype="float64"):
+def optimizers(kind=None):
     """Return an optimizer of each family, with steps that keep the network stable."""
     # encoders and biases alone: some hundreds, with small gradients
     rate = 0.1 if kind in ("forward", "python") else 1e-4
     # rounding doubles with each large update, until a neuron spikes in another step; so
     # it does on one device, with and without XLA
-    smaller = 0.01 if (kind, dtype) == ("spiking", "float32") else 1.0
+    smaller = 0.01 if kind == "spiking" else 1.0
     return {
         "momentum": keras.optimizers.SGD(smaller * rate, momentum=0.9),
         "adam": keras.optimizers.Adam(smaller * 1e-3),
@@ -128,7 +128,7 @@ def trained(kind, dtype, jit, strategy, truncation=None):
             before = np.concatenate([np.ravel(values) for values in start])
             sim.train(
                 {stimulus: x, probe: y},
-                optimizers(kind, dtype)[name],
+                optimizers(kind)[name],
                 n_epochs=10,
                 truncation=truncation,
             )
@@ -137,7 +137,7 @@ def trained(kind, dtype, jit, strategy, truncation=None):
             # from the same start: parameters that differ in the last digits lead to
             # another spike sooner or later
             function.assign(start)
-            sim.compile(optimizers(kind, dtype)[name], loss="mse", metrics=["mae"])
+            sim.compile(optimizers(kind)[name], loss="mse", metrics=["mae"])
             history = sim.fit({stimulus: x}, {probe: y}, epochs=10, verbose=0)
             found[f"fit, {name}"] = parameters(sim)
             for key, values in history.history.items():
