@@ -3,6 +3,8 @@
 import logging
 import os
 import shutil
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -46,12 +48,9 @@ intersphinx_mapping = {
 }
 intersphinx_timeout = 5  # s
 
-# the notebooks have no outputs: each is executed, and what it shows is kept beside the
-# output folder until its code changes
+# the notebooks have no outputs: see _execute_notebooks
 nb_execution_mode = "cache"
-nb_execution_in_temp = True  # they write files
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300  # s, for each cell
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath"]
 # TensorFlow's remarks about the machine, which no level of logging silences
@@ -131,6 +130,19 @@ def _current_arguments(
     return signature, returns
 
 
+def _execute_notebooks(app: Any) -> None:
+    """Execute the notebooks before Sphinx begins to read pages.
+
+    What they show is kept in the cache of MyST-NB, beside the output folder, until
+    their code changes.
+    """
+    if app.config.nb_execution_mode == "cache":
+        program = Path(__file__).with_name("execute_notebooks.py")
+        cache = Path(app.outdir).parent / ".jupyter_cache"
+        subprocess.run([sys.executable, program, cache], check=True)
+
+
 def setup(app: Any) -> None:
-    """Tell Sphinx about the function above."""
+    """Tell Sphinx about the functions above."""
     app.connect("autodoc-process-signature", _current_arguments)
+    app.connect("builder-inited", _execute_notebooks)

@@ -2,9 +2,9 @@
 
     python docs/execute_notebooks.py FOLDER
 
-Sphinx takes what they show from FOLDER, its ``nb_execution_cache_path``. By itself it
-executes them while it reads their pages, which are neighbours and mostly read by one
-process, one after another.
+``docs/conf.py`` calls this before Sphinx reads pages; MyST-NB takes what the notebooks
+show from FOLDER, its cache. By itself it would execute them while Sphinx reads their
+pages, which are neighbours and mostly read by one process, one after another.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import nbformat
 from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
 from jupyter_cache.executors.utils import single_nb_execution
 
 LIMIT = 300  # s, for each cell
@@ -43,12 +43,22 @@ def execute(path: Path) -> CacheBundleIn:
     return CacheBundleIn(notebook, str(path), data={"execution_seconds": result.time})
 
 
+def is_kept(cache: JupyterCacheAbstract, path: Path) -> bool:
+    """Tell whether the outputs of a notebook's code are in the cache."""
+    try:
+        cache.match_cache_notebook(nbformat.read(path, as_version=4))
+    except KeyError:
+        return False
+    return True
+
+
 def main(folder: str) -> None:
-    """Execute all notebooks and keep them in ``folder``."""
+    """Execute the notebooks that are not in ``folder``, and keep them there."""
     cache = get_cache(folder)
     with ProcessPoolExecutor(2) as pool:
         # the last of the alphabet takes longest, and is not left to one process alone
         paths = sorted(NOTEBOOKS.glob("*.ipynb"), reverse=True)
+        paths = [path for path in paths if not is_kept(cache, path)]
         for bundle in pool.map(execute, paths):
             cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
             name, seconds = Path(bundle.uri).name, bundle.data["execution_seconds"]

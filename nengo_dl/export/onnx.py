@@ -92,7 +92,11 @@ def _converted(compute: Any, specs: dict[str, tf.TensorSpec]) -> Any:
             tf.function(positional, autograph=False),
             input_signature=list(specs.values()),
             opset=OPSET,
-            custom_op_handlers={"Expm1": (_expm1, []), "Log1p": (_log1p, [])},
+            custom_op_handlers={
+                "Expm1": (_expm1, []),
+                "Log1p": (_log1p, []),
+                "SelectV2": (_where, []),
+            },
         )
     return model
 
@@ -121,6 +125,19 @@ def _log1p(ctx: Any, node: Any, name: str, args: Any) -> None:
     one = _number(ctx, name, 1.0, ctx.get_dtype(x))
     more = ctx.make_node("Add", [x, one]).output[0]
     ctx.make_node("Log", [more], outputs=[output], dtypes=dtypes, shapes=shapes)
+
+
+def _where(ctx: Any, node: Any, name: str, args: Any) -> None:
+    """Put ONNX's ``Where`` in the place of TensorFlow's.
+
+    tf2onnx multiplies both branches by 0 or 1 and adds them, which is NaN where the
+    branch that is not taken is infinite or NaN: a neuron's time since a spike is, as
+    long as there was none.
+    """
+    inputs, dtypes, shapes = list(node.input), node.output_dtypes, node.output_shapes
+    (output,) = node.output
+    ctx.remove_node(node.name)
+    ctx.make_node("Where", inputs, outputs=[output], dtypes=dtypes, shapes=shapes)
 
 
 def _number(ctx: Any, name: str, value: float, dtype: int) -> str:

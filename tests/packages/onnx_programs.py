@@ -43,6 +43,7 @@ def exported(net, folder, n_steps, n_items=2, **options):
         now = {name: values[:, i] for name, values in inputs.items()}
         outputs = step(**state, **now)
         state = {e["name"]: outputs[e["next"]] for e in info["state"]}
+        assert all(np.isfinite(values).all() for values in state.values())
     for entry in info["outputs"]:
         name = entry["name"]
         scale = np.abs(found[name]).max()
