@@ -130,9 +130,9 @@ def _log1p(ctx: Any, node: Any, name: str, args: Any) -> None:
 def _where(ctx: Any, node: Any, name: str, args: Any) -> None:
     """Put ONNX's ``Where`` in the place of TensorFlow's.
 
-    tf2onnx multiplies both branches by 0 or 1 and adds them, which is NaN where the
-    branch that is not taken is infinite or NaN: a neuron's time since a spike is, as
-    long as there was none.
+    tf2onnx multiplies one branch by 1, the other by 0, and adds them. The sum is NaN
+    where the branch that is not taken is infinite or NaN, as the time since a spike is
+    for neurons that have not spiked.
     """
     inputs, dtypes, shapes = list(node.input), node.output_dtypes, node.output_shapes
     (output,) = node.output
